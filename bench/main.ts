@@ -1,0 +1,78 @@
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { median, rounds } from "./measure.ts";
+import { parallelExperts } from "./parallel.ts";
+import { dense, gemm, mixture, trainingStep } from "./program.ts";
+
+/** `npm run bench -- [--json FILE]`: the figures of bench/README.md, at most 3 minutes. */
+
+const { values } = parseArgs({ options: { json: { type: "string" } } });
+const cores = availableParallelism();
+
+console.log("products and training steps in turn ...");
+const measured = {
+  "product 1024x1024x1024": await gemm(1024, 1024, 1024, cores),
+  "product 2048x256x704": await gemm(2048, 256, 704, cores),
+  "product 2048x2048x2048": await gemm(2048, 2048, 2048, cores),
+  "dense step": await trainingStep(dense, cores),
+  "mixture step": await trainingStep(mixture, cores),
+};
+const products = Object.keys(measured).filter((name) => name.startsWith("product"));
+const rates = await rounds(measured, products, 7, 2);
+for (const each of Object.values(measured)) await each.dispose();
+
+console.log("three experts in parallel ...");
+const parallel = await parallelExperts(cores, 5, 3);
+
+console.log("capture and compile ...");
+const compile: Record<string, number> = {};
+for (const [name, config] of Object.entries({ dense, mixture })) {
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const step = await trainingStep(config, cores);
+    times.push(step.compileMs);
+    await step.dispose();
+  }
+  compile[name] = median(times);
+}
+
+const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+const figures = {
+  machine: { cpu: cpus()[0]?.model.trim(), cores, platform: `${process.platform}-${process.arch}` },
+  versions: { node: process.versions.node, "onnxruntime-node": version },
+  date: new Date().toISOString().slice(0, 10),
+  flopsPerSecond: rates.flops,
+  tokensPerSecond: rates.tokensPerSecond,
+  denseShare: rates.share["dense step"]!,
+  mixtureShare: rates.share["mixture step"]!,
+  parallel,
+  compileMs: compile,
+};
+
+const row = (what: string, value: string, goal: string, reached: boolean) =>
+  console.log(`${what.padEnd(58)} ${value.padStart(9)}  ${goal.padStart(12)}  ${reached ? "reached" : "missed"}`);
+console.log(`\n${figures.machine.cpu}, ${cores} cores, onnxruntime-node ${version}`);
+for (const [name, flops] of Object.entries(rates.flops)) {
+  const tokens = rates.tokensPerSecond[name]!;
+  console.log(
+    `  ${name.padEnd(26)} ${(flops / 1e9).toFixed(1).padStart(7)} GFLOP/s${tokens ? `  ${Math.round(tokens)} tokens/s` : ""}`,
+  );
+}
+row("dense step, FLOP/s over the product's", figures.denseShare.toFixed(3), "0.75", figures.denseShare >= 0.75);
+row(
+  "step with 4 experts, top-2, active FLOP/s over the product's",
+  figures.mixtureShare.toFixed(3),
+  "0.62",
+  figures.mixtureShare >= 0.62,
+);
+row(
+  "three experts at once over one with all cores, tokens/s",
+  parallel.ratio.toFixed(3),
+  "0.95",
+  parallel.ratio >= 0.95,
+);
+for (const [name, ms] of Object.entries(compile))
+  row(`capture and compile a ${name} step`, `${Math.round(ms)} ms`, "1000 ms", ms < 1000);
+if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);

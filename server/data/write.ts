@@ -1,0 +1,123 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { UserError } from "../protocol/errors.ts";
+
+/**
+ * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed. The temporary
+ * name is always the same, so that what a killed process left is overwritten.
+ *
+ * @throws UserError if the disk is full or the folder may not be written.
+ */
+export class WholeFile {
+  readonly #file: string;
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  #open = true;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#temporary = join(dirname(file), `.${basename(file)}.tmp`);
+    this.#descriptor = clearly(file, () => openSync(this.#temporary, "w"));
+  }
+
+  write(bytes: Uint8Array): void {
+    clearly(this.#file, () => {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    });
+  }
+
+  commit(): void {
+    clearly(this.#file, () => {
+      fsyncSync(this.#descriptor);
+      this.#close();
+      renameSync(this.#temporary, this.#file);
+      syncFolder(dirname(this.#file));
+    });
+  }
+
+  /** Drops what was written, unless it was committed. */
+  discard(): void {
+    if (!this.#open) return;
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    this.#open = false;
+    closeSync(this.#descriptor);
+  }
+}
+
+export function writeWhole(file: string, text: string): void {
+  const whole = new WholeFile(file);
+  try {
+    whole.write(Buffer.from(text));
+    whole.commit();
+  } finally {
+    whole.discard();
+  }
+}
+
+/** Token ids as a file of u16 or u32, little-endian (as every processor that Node and ONNX Runtime share). */
+export class TokenWriter {
+  readonly #file: WholeFile;
+  readonly #buffer: Uint16Array | Uint32Array;
+  #filled = 0;
+
+  constructor(file: string, dtype: "u16" | "u32") {
+    this.#file = new WholeFile(file);
+    this.#buffer = dtype === "u16" ? new Uint16Array(1 << 16) : new Uint32Array(1 << 16);
+  }
+
+  write(ids: Int32Array): void {
+    for (let done = 0; done < ids.length; ) {
+      if (this.#filled === this.#buffer.length) this.#flush();
+      const part = ids.subarray(done, done + this.#buffer.length - this.#filled);
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.length;
+      done += part.length;
+    }
+  }
+
+  commit(): void {
+    this.#flush();
+    this.#file.commit();
+  }
+
+  discard(): void {
+    this.#file.discard();
+  }
+
+  #flush(): void {
+    const { buffer, BYTES_PER_ELEMENT } = this.#buffer;
+    this.#file.write(new Uint8Array(buffer, 0, this.#filled * BYTES_PER_ELEMENT));
+    this.#filled = 0;
+  }
+}
+
+/** A rename is on disk once its folder is; not every file system lets a folder be synced. */
+function syncFolder(folder: string): void {
+  try {
+    const descriptor = openSync(folder, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {}
+}
+
+function clearly<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOSPC" || code === "EDQUOT") {
+      throw new UserError(`the disk is full, ${file} could not be written: free some space and resume`);
+    }
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+      throw new UserError(`${file} may not be written: give yourself write permission on ${dirname(file)}`);
+    }
+    throw error;
+  }
+}

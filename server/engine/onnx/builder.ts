@@ -1,0 +1,63 @@
+import type { Attribute, OnnxNode, OnnxTensor } from "./encode.ts";
+import type { DType } from "./types.ts";
+
+const bytesOf = (array: Float32Array | Int32Array | BigInt64Array | Uint8Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+export interface NodeOptions {
+  attributes?: Record<string, Attribute>;
+  domain?: string;
+  outputs?: number;
+}
+
+/** Collects ONNX nodes and constants. The same operator on the same inputs is written once. */
+export class Builder {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxTensor[] = [];
+  readonly #seen = new Map<string, string[]>();
+  #label = "";
+
+  /** Prefix of the names of the nodes that follow. */
+  label(label: string): void {
+    this.#label = label;
+  }
+
+  many(op: string, inputs: string[], { attributes = {}, domain = "", outputs = 1 }: NodeOptions = {}): string[] {
+    const key = JSON.stringify([op, domain, inputs, attributes, outputs]);
+    const known = this.#seen.get(key);
+    if (known) return known;
+    const index = this.nodes.length;
+    const names = Array.from({ length: outputs }, (_, i) => `t${index}_${i}`);
+    this.nodes.push({ op, domain, inputs, outputs: names, attributes, name: `${index} ${this.#label} ${op}` });
+    this.#seen.set(key, names);
+    return names;
+  }
+
+  /** Adds a node with one output and gives its name. */
+  node(op: string, inputs: string[], attributes: Record<string, Attribute> = {}, domain = ""): string {
+    return this.many(op, inputs, { attributes, domain })[0]!;
+  }
+
+  constant(dtype: DType, shape: number[], data: Float32Array | Int32Array | BigInt64Array | Uint8Array): string {
+    const key = data.byteLength <= 1024 ? `constant ${dtype} [${shape}] ${bytesOf(data).join()}` : undefined;
+    const known = key && this.#seen.get(key);
+    if (known) return known[0]!;
+    const name = `c${this.initializers.length}`;
+    this.initializers.push({ name, dtype, shape, bytes: bytesOf(data) });
+    if (key) this.#seen.set(key, [name]);
+    return name;
+  }
+
+  float(value: number, shape: number[] = []): string {
+    return this.constant("float32", shape, Float32Array.of(value));
+  }
+
+  int32(value: number, shape: number[] = []): string {
+    return this.constant("int32", shape, Int32Array.of(value));
+  }
+
+  /** A vector of int64: shapes, axes and the like. */
+  ints(values: readonly number[]): string {
+    return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
+  }
+}

@@ -1,0 +1,5 @@
+/** Element types of ONNX tensors this engine uses. */
+export type DType = "float32" | "int32" | "int64" | "bool";
+
+/** TensorProto.DataType of each. */
+export const dtypeCode: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };

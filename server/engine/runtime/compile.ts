@@ -1,0 +1,118 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { capture } from "../capture/capture.ts";
+import { encodeOnnx } from "../onnx/encode.ts";
+import { fold } from "../onnx/fold.ts";
+import { inPlaceTest } from "../onnx/inPlace.ts";
+import { type LoweredProgram, lower } from "../onnx/lower.ts";
+import { type Program, type Runnable, sizeOf, type TensorSpecs, type Values } from "../program.ts";
+import type { Store } from "./store.ts";
+
+export interface CompileOptions {
+  /** CPU threads of one operator. */
+  threads: number;
+  /** Names of the store's tensors the program takes; all of them if left out. */
+  state?: string[];
+  /** Prefix of a file for ONNX Runtime's profile of every operator. */
+  profile?: string;
+}
+
+/**
+ * Captures `program`, compiles it with ONNX Runtime for the CPU and binds it to the tensors of `store`.
+ * Changed state is written over the old where the graph allows it, into a second buffer where it does not.
+ */
+export async function compile(
+  program: Program,
+  store: Store,
+  batch: TensorSpecs,
+  options: CompileOptions,
+): Promise<Runnable> {
+  const all = store.specs();
+  const state = options.state
+    ? Object.fromEntries(options.state.map((name) => [name, all[name] ?? store.get(name)]))
+    : all;
+  const lowered = lower(fold(capture(program, state, batch)));
+  const session = await InferenceSession.create(encodeOnnx(lowered.onnx), {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
+  });
+  return new CompiledProgram(session, lowered, store, batch);
+}
+
+const tensor = (data: Values, shape: readonly number[]): Tensor =>
+  data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+
+class CompiledProgram implements Runnable {
+  readonly #session: InferenceSession;
+  readonly #program: LoweredProgram;
+  readonly #store: Store;
+  readonly #batch: TensorSpecs;
+  /** Second buffers of state that can not be written in place. */
+  readonly #spare = new Map<string, Values>();
+  readonly #results = new Map<string, { data: Values; tensor: Tensor }>();
+  /** Tensors around the store's buffers, made anew only when a buffer changes. */
+  readonly #wrapped = new Map<string, Tensor>();
+
+  constructor(session: InferenceSession, program: LoweredProgram, store: Store, batch: TensorSpecs) {
+    this.#session = session;
+    this.#program = program;
+    this.#store = store;
+    this.#batch = batch;
+    const inPlace = inPlaceTest(program.onnx);
+    for (const [name, output] of program.newState) {
+      const { shape, data } = store.get(name);
+      if (!inPlace(program.state.get(name)!, output)) {
+        this.#spare.set(
+          name,
+          data instanceof Int32Array ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)),
+        );
+      }
+    }
+    const outputs = new Map(program.onnx.outputs.map((output) => [output.name, output]));
+    for (const [name, onnxName] of program.results) {
+      const { shape, dtype } = outputs.get(onnxName)!;
+      const data = dtype === "int32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+      this.#results.set(name, { data, tensor: tensor(data, shape) });
+    }
+  }
+
+  #stateTensor(name: string): Tensor {
+    const { data, shape } = this.#store.get(name);
+    const wrapped = this.#wrapped.get(name);
+    if (wrapped && wrapped.data === data) return wrapped;
+    const made = tensor(data, shape);
+    this.#wrapped.set(name, made);
+    return made;
+  }
+
+  async run(batch: Record<string, Values>): Promise<Record<string, Values>> {
+    const { state, batch: inputs, newState, results } = this.#program;
+    const feeds: Record<string, Tensor> = {};
+    const fetches: Record<string, Tensor> = {};
+    for (const [name, onnxName] of state) feeds[onnxName] = this.#stateTensor(name);
+    for (const [name, onnxName] of inputs) {
+      const data = batch[name];
+      if (!data) throw new Error(`the batch lacks "${name}"`);
+      feeds[onnxName] = tensor(data, this.#batch[name]!.shape);
+    }
+    for (const [name, onnxName] of newState) {
+      const spare = this.#spare.get(name);
+      fetches[onnxName] = spare ? tensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
+    }
+    for (const [name, onnxName] of results) fetches[onnxName] = this.#results.get(name)!.tensor;
+    await this.#session.run(feeds, fetches);
+    for (const [name, spare] of this.#spare) {
+      const { shape, data } = this.#store.get(name);
+      this.#store.set(name, shape, spare);
+      this.#spare.set(name, data);
+    }
+    return Object.fromEntries([...this.#results].map(([name, { data }]) => [name, data]));
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
+  }
+}

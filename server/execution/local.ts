@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { exitCodes } from "../stages/process.ts";
+
+/** How a stage's process ended: its exit status, and the last thing it said. */
+export interface StageExit {
+  status: "done" | "stopped" | "failed";
+  /** What went wrong, for people. */
+  error?: string;
+}
+
+export interface StageProcess {
+  exit: Promise<StageExit>;
+  /** Asks it to stop after a checkpoint. */
+  stop(): void;
+  /** Ends it at once; it can be resumed from its last checkpoint. */
+  kill(): void;
+}
+
+/** The program beside this one, in the same build. */
+const program = fileURLToPath(new URL("./stage.js", import.meta.url));
+
+/** Starts a stage's process on this machine. It stops by itself when this process is gone. */
+export function startStage(root: string, runId: string, name: string, threads: number): StageProcess {
+  const child = spawn(process.execPath, [program, root, runId, name, String(threads), String(process.pid)], {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    env: process.env,
+  });
+  let asked = false;
+  const end = (signal: "SIGTERM" | "SIGKILL") => {
+    asked = true;
+    child.kill(signal);
+  };
+  return { exit: ended(child, () => asked), stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
+}
+
+/** Signals that ask to stop: Ctrl-C, which reaches all processes of a terminal, and a polite end. */
+const requests: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
+
+function ended(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
+  let said = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-4000);
+  });
+  return new Promise((resolve) => {
+    child.on("error", (error) =>
+      resolve({ status: "failed", error: `its process could not be started: ${error.message}` }),
+    );
+    child.on("close", (code, signal) => {
+      if (code === exitCodes.done) resolve({ status: "done" });
+      // A request to stop reaches a process that is still starting, too; then the signal itself ends it.
+      else if (code === exitCodes.stopped || (signal && (requests.has(signal) || asked())))
+        resolve({ status: "stopped" });
+      else if (signal) {
+        const hint = signal === "SIGKILL" ? " (the system does so when memory runs out)" : "";
+        resolve({ status: "failed", error: `its process was ended by ${signal}${hint}` });
+      } else resolve({ status: "failed", error: said.trim() || `its process ended with code ${code}` });
+    });
+  });
+}

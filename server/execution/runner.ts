@@ -1,0 +1,198 @@
+import { setTimeout } from "node:timers/promises";
+import { UserError } from "../protocol/errors.ts";
+import type { RunEvent, RunRecord } from "../protocol/run.ts";
+import type { PlannedStage } from "../protocol/stage.ts";
+import { writeReport } from "../report/write.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { acquireLock, lockHolder } from "../runs/lock.ts";
+import { isRunning, processSpace } from "../runs/process.ts";
+import { readRun, updateRun } from "../runs/runs.ts";
+import { readStage } from "../runs/stages.ts";
+import { clearStop, stopRequested } from "../runs/stop.ts";
+import { type StageProcess, startStage } from "./local.ts";
+import { type StageStanding, startable } from "./schedule.ts";
+import { watchStage } from "./watch.ts";
+
+export interface RunnerOptions {
+  /** CPU cores to share out among the stages. */
+  cores: number;
+  onEvent(event: RunEvent): void;
+  /** Asks the run to stop after checkpoints. A second abort of `kill` ends it at once. */
+  stop: AbortSignal;
+  kill: AbortSignal;
+}
+
+/** How often running stages are looked at, ms. */
+const tick = 200;
+/** How long a stage whose runner was killed may take to notice and stop, ms. */
+const orphanMs = 120_000;
+
+/**
+ * Runs all stages of a run that are not done, each in its own process, in parallel where the plan allows. Returns the
+ * run's new status. Whatever happens, what was done stays done and `run.json` says how it ended.
+ */
+export async function runStages(root: string, runId: string, options: RunnerOptions): Promise<RunRecord["status"]> {
+  const { folder } = runPaths(root, runId);
+  const lock = acquireLock(folder, `run ${runId}`);
+  try {
+    return await new Runner(root, runId, options).run();
+  } finally {
+    lock.release();
+  }
+}
+
+interface Running {
+  process: StageProcess;
+  threads: number;
+  poll: ReturnType<typeof watchStage>;
+}
+
+class Runner {
+  readonly #root: string;
+  readonly #id: string;
+  readonly #options: RunnerOptions;
+  readonly #standing = new Map<string, StageStanding>();
+  readonly #running = new Map<string, Running>();
+  #error: string | undefined;
+  /** Whether a stage's event has told `#error` already. */
+  #told = false;
+  #stopping = false;
+
+  constructor(root: string, id: string, options: RunnerOptions) {
+    this.#root = root;
+    this.#id = id;
+    this.#options = options;
+  }
+
+  async run(): Promise<RunRecord["status"]> {
+    const paths = runPaths(this.#root, this.#id);
+    const { record } = (await readRun(paths.folder))!;
+    await clearStop(paths.stop);
+    await updateRun(paths.folder, { status: "running", error: undefined, finished: undefined });
+    this.#options.onEvent({
+      event: "run",
+      run: this.#id,
+      folder: paths.folder,
+      stages: record.stages.map(({ name }) => name),
+    });
+    for (const stage of record.stages) {
+      const done = (await this.#read(stage))?.state === "done";
+      this.#standing.set(stage.name, done ? "done" : "waiting");
+      if (done) this.#say(stage, "done", record.reused.includes(stage.name));
+    }
+    this.#options.kill.addEventListener("abort", () => {
+      for (const { process } of this.#running.values()) process.kill();
+    });
+    try {
+      await this.#work(record.stages, paths.stop);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error));
+      await this.#drain();
+      if (!(error instanceof UserError)) throw error;
+    } finally {
+      await this.#conclude(paths.folder, record);
+    }
+    return this.#status(record);
+  }
+
+  async #work(plan: PlannedStage[], stopFile: string): Promise<void> {
+    for (;;) {
+      if (!this.#stopping && (this.#options.stop.aborted || stopRequested(stopFile))) this.#stopAll();
+      if (!this.#stopping) {
+        const threads = new Map([...this.#running].map(([name, running]) => [name, running.threads]));
+        for (const { stage, threads: share } of startable(plan, this.#standing, threads, this.#options.cores)) {
+          await this.#start(stage, share);
+        }
+      }
+      if (this.#running.size === 0) return;
+      await Promise.race([setTimeout(tick), ...[...this.#running.values()].map(({ process }) => process.exit)]);
+      for (const { poll } of this.#running.values()) {
+        const event = await poll();
+        if (event) this.#options.onEvent(event);
+      }
+    }
+  }
+
+  async #start(stage: PlannedStage, threads: number): Promise<void> {
+    const paths = stagePaths(this.#root, stage.key);
+    await this.#free(stage);
+    await clearStop(paths.stop);
+    const process = startStage(this.#root, this.#id, stage.name, threads);
+    this.#standing.set(stage.name, "running");
+    this.#running.set(stage.name, { process, threads, poll: watchStage(stage.name, paths) });
+    this.#say(stage, "running", false);
+    void process.exit.then(({ status, error }) => {
+      this.#running.delete(stage.name);
+      this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
+      this.#say(stage, status, false, error);
+      if (status === "failed") this.#fail(`stage "${stage.name}": ${error}`, true);
+      // One that was stopped by somebody else is not started again.
+      if (status !== "done") this.#stopAll();
+    });
+  }
+
+  /** Waits for a process of this stage whose runner was killed: it stops by itself. Another run's is left alone. */
+  async #free(stage: PlannedStage): Promise<void> {
+    const { folder } = stagePaths(this.#root, stage.key);
+    const until = Date.now() + orphanMs;
+    for (;;) {
+      const holder = lockHolder(folder);
+      const here = holder?.space === processSpace;
+      const orphan = here && holder?.runner !== undefined && !isRunning(holder.runner);
+      if (!holder || !orphan || Date.now() > until) return;
+      await setTimeout(tick);
+    }
+  }
+
+  #stopAll(): void {
+    this.#stopping = true;
+    for (const { process } of this.#running.values()) process.stop();
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopAll();
+    await Promise.all([...this.#running.values()].map(({ process }) => process.exit));
+  }
+
+  #fail(error: string, told = false): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#told = told;
+  }
+
+  #say(stage: PlannedStage, status: string, reused: boolean, error?: string): void {
+    this.#options.onEvent({
+      event: "stage",
+      stage: stage.name,
+      status,
+      key: stage.key,
+      reused,
+      ...(error ? { error } : {}),
+    });
+  }
+
+  #read(stage: PlannedStage) {
+    return readStage(stagePaths(this.#root, stage.key).folder);
+  }
+
+  #status(record: RunRecord): RunRecord["status"] {
+    if (this.#error !== undefined) return "failed";
+    return record.stages.every(({ name }) => this.#standing.get(name) === "done") ? "done" : "stopped";
+  }
+
+  async #conclude(folder: string, record: RunRecord): Promise<void> {
+    try {
+      await updateRun(folder, {
+        status: this.#status(record),
+        finished: new Date().toISOString(),
+        ...(this.#error === undefined ? {} : { error: this.#error }),
+      });
+      await writeReport(this.#root, this.#id);
+    } catch (error) {
+      // On a full disk what went wrong first counts; the run is read as interrupted and can be resumed all the same.
+      if (!(error instanceof UserError)) throw error;
+      this.#fail(error.message);
+    }
+    if (this.#error !== undefined && !this.#told) this.#options.onEvent({ event: "message", text: this.#error });
+  }
+}

@@ -1,0 +1,109 @@
+import { availableParallelism, freemem, totalmem } from "node:os";
+import { trainingMemory } from "../model/size.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import type { ModelShape } from "../protocol/stage.ts";
+import { trainingConfig } from "./phases.ts";
+import type { Path, Problem } from "./problem.ts";
+import type { Experiment } from "./resolve.ts";
+import type { TrainingKeys } from "./schema/training.ts";
+
+/** What training would run on; memory in bytes. */
+export interface Machine {
+  memory: number;
+  free: number;
+  /** Experts trained at once, at most. */
+  processes: number;
+}
+
+/** This machine, within the limits set for this process. */
+export function thisMachine(): Machine {
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { memory, free: Math.min(freemem(), memory), processes: availableParallelism() };
+}
+
+/** Models trained at the same time: what each is called, its training, and where its keys stand, nearest first. */
+interface Work {
+  label: string;
+  config: ModelConfig;
+  models: { training: TrainingKeys; tokens: number }[];
+  sections: string[][];
+}
+
+/** Stages whose estimated memory is more than the machine has (an error) or has free just now (a warning). */
+export function checkMemory(experiment: Experiment, shape: ModelShape, vocab: number, machine: Machine): Problem[] {
+  return workOf(experiment, shape, vocab).flatMap((work) => checkWork(experiment, work, machine));
+}
+
+function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[] {
+  const dense: ModelConfig = { vocab, ...shape };
+  const { seed, domains, finetune, mix } = experiment;
+  const layers = experiment.moeLayers ?? Array.from({ length: shape.layers }, (_, i) => i);
+  const mixed: ModelConfig = { ...dense, moe: { experts: mix.experts, layers, router: mix.router } };
+  const experts: Work = {
+    label: "the experts",
+    config: dense,
+    models: [...domains.values()],
+    sections: [["experts"], ["training"]],
+  };
+  const work = [
+    experts,
+    { label: "the mixed model", config: mixed, models: [finetune], sections: [["finetune"], ["training"]] },
+  ];
+  if (!("from" in seed))
+    work.unshift({ label: "the seed", config: dense, models: [seed], sections: [["seed"], ["training"]] });
+  return work;
+}
+
+function checkWork({ positions }: Experiment, work: Work, machine: Machine): Problem[] {
+  const { config } = work;
+  const batches = work.models.map(({ training, tokens }) => trainingConfig(training, tokens, config.context));
+  /** Bytes of the largest models that run at once, each with a micro-batch of at most `limit`. */
+  const need = (limit: number): number =>
+    batches
+      .map(({ batch, microBatch }) =>
+        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit)),
+      )
+      .toSorted((a, b) => b - a)
+      .slice(0, machine.processes)
+      .reduce((sum, bytes) => sum + bytes, 0);
+  const largest = Math.max(...batches.map(({ microBatch }) => microBatch));
+  const bytes = need(largest);
+  if (bytes <= machine.free) return [];
+  const sizes = divisors(batches.map(({ batch }) => batch)).filter((size) => size < largest);
+  const severity = bytes > machine.memory ? "error" : "warning";
+  const available = severity === "error" ? machine.memory : machine.free;
+  const fitting = sizes.find((size) => need(size) <= available);
+  const section = work.sections.find((place) => positions.has([...place, "microBatch"]));
+  const path: Path = section ? [...section, "microBatch"] : fitting ? work.sections[0]! : ["model"];
+  const has =
+    severity === "error" ? `this machine has ${gigabytes(available)}` : `only ${gigabytes(available)} are free now`;
+  const remedy = fitting
+    ? `lower \`microBatch\` to ${fitting}, the largest that fits`
+    : "not even a micro-batch of 1 fits, so lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`";
+  const atOnce = Math.min(machine.processes, batches.length);
+  const label = atOnce > 1 ? `${work.label}, ${atOnce} at once,` : work.label;
+  const verb = work.label === "the experts" ? "need" : "needs";
+  const message = `training ${label} ${verb} about ${gigabytes(bytes)} of memory, but ${has}: ${remedy}`;
+  return [{ ...positions.value(path), message, path, severity }];
+}
+
+/** All divisors of the batches, largest first. */
+function divisors(batches: number[]): number[] {
+  const found = new Set<number>();
+  for (const batch of new Set(batches))
+    for (let size = 1; size * size <= batch; size++)
+      if (batch % size === 0) {
+        found.add(size);
+        found.add(batch / size);
+      }
+  return [...found].sort((a, b) => b - a);
+}
+
+/** The largest divisor of `batch` that is at most `limit`. */
+const divisorBelow = (batch: number, limit: number): number => divisors([batch]).find((size) => size <= limit) ?? 1;
+
+/** "3.2 GB", "450 MB". */
+function gigabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,81 @@
+import type { ModelShape } from "../protocol/stage.ts";
+import type { Path, Problem } from "./problem.ts";
+import type { Experiment } from "./resolve.ts";
+import { type TrainingKeys, trainingDefaults } from "./schema/training.ts";
+
+/**
+ * Sizes that do not fit together, in the model and in the batches.
+ * @param loaded shape of the seed's checkpoint, if there is one and it was read.
+ */
+export function checkShape(experiment: Experiment, loaded?: ModelShape): Problem[] {
+  return [...checkModel(experiment, loaded), ...checkBatches(experiment)];
+}
+
+function checkModel(experiment: Experiment, loaded?: ModelShape): Problem[] {
+  const { positions, givenModel, moeLayers } = experiment;
+  const problems: Problem[] = [];
+  const add = (path: Path, message: string) =>
+    problems.push({ ...positions.value(path), message, path, severity: "error" });
+  /** Position of the first of these keys that the file gives. */
+  const at = (...keys: string[]): Path => ["model", keys.find((key) => positions.has(["model", key])) ?? keys[0]!];
+
+  const model = loaded ?? experiment.model;
+  if (!("from" in experiment.seed)) {
+    if (givenModel.headSize === undefined && model.hidden % model.heads !== 0)
+      add(
+        at("hidden", "heads"),
+        `\`model.hidden\` is ${model.hidden}, which ${model.heads} heads do not divide: make it a multiple of \`model.heads\`, or give \`model.headSize\``,
+      );
+    else if (model.headSize % 2 !== 0 || model.headSize < 2)
+      add(
+        at("headSize", "hidden", "heads"),
+        `the width of a head is ${model.headSize}, but rotary embeddings need an even one: change \`model.headSize\`, or \`model.hidden\` / \`model.heads\``,
+      );
+    if (model.heads % model.kvHeads !== 0)
+      add(
+        at("kvHeads", "heads"),
+        `\`model.kvHeads\` is ${model.kvHeads}, which does not divide the ${model.heads} heads of \`model.heads\``,
+      );
+  }
+  if ("from" in experiment.seed && !loaded) return problems;
+  for (const [i, layer] of (moeLayers ?? []).entries()) {
+    if (layer >= model.layers)
+      add(
+        ["model", "moeLayers"],
+        `\`model.moeLayers\` names layer ${layer}, but the model's layers are 0 to ${model.layers - 1}`,
+      );
+    else if (moeLayers!.indexOf(layer) < i)
+      add(["model", "moeLayers"], `\`model.moeLayers\` names layer ${layer} twice`);
+  }
+  return problems;
+}
+
+/** Places where a section's training keys may stand, nearest first. */
+function places(experiment: Experiment): { keys: TrainingKeys; sections: Path[] }[] {
+  const experts = [...experiment.domains].map(([name, { training }]) => ({
+    keys: training,
+    sections: [["domains", name], ["experts"], ["training"]],
+  }));
+  const seed =
+    "from" in experiment.seed ? [] : [{ keys: experiment.seed.training, sections: [["seed"], ["training"]] }];
+  return [...seed, ...experts, { keys: experiment.finetune.training, sections: [["finetune"], ["training"]] }];
+}
+
+function checkBatches(experiment: Experiment): Problem[] {
+  const { positions } = experiment;
+  const found = new Map<string, Problem>();
+  for (const { keys, sections } of places(experiment)) {
+    const batch = keys.batch ?? trainingDefaults.batch;
+    const { microBatch } = keys;
+    if (microBatch === undefined || batch % microBatch === 0) continue;
+    const paths = sections.flatMap((section) => [
+      [...section, "microBatch"],
+      [...section, "batch"],
+    ]);
+    const path = paths.find((candidate) => positions.has(candidate)) ?? [];
+    const message = `a micro-batch of ${microBatch} does not divide the batch of ${batch}: \`microBatch\` must be a divisor of \`batch\``;
+    const id = JSON.stringify(path);
+    if (!found.has(id)) found.set(id, { ...positions.value(path), message, path, severity: "error" });
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,70 @@
+import { stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { expandFiles, hashFiles } from "../data/files.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { DataSpec, DomainSpec, ModelShape, SeedSpec, TokenizerSpec } from "../protocol/stage.ts";
+import type { Experiment } from "./resolve.ts";
+import { firstDifference, readSeedFolder, seedShape } from "./seedFolder.ts";
+
+/** What a plan takes from files. */
+export interface PlanInputs {
+  data: DataSpec;
+  shape: ModelShape;
+  /** The seed's checkpoint, if it is not trained here. */
+  from?: SeedSpec["from"];
+}
+
+/** Absolute path of a `tokenizer.json` that is named by itself or by its folder. */
+export async function tokenizerFile(path: string): Promise<string> {
+  const isFolder = await stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  return isFolder ? join(path, "tokenizer.json") : path;
+}
+
+/**
+ * Reads what a plan depends on: hashes of texts, tokenizer and seed, and the seed's shape.
+ * @throws UserError for what is missing, cannot be read, or contradicts `model`.
+ */
+export async function planInputs(experiment: Experiment, file: string): Promise<PlanInputs> {
+  const folder = dirname(resolve(file));
+  const domains: Record<string, DomainSpec> = {};
+  for (const name of [...experiment.domains.keys()].sort()) {
+    const { files: patterns, text, answerAfter } = experiment.domains.get(name)!;
+    try {
+      const files = await expandFiles(patterns, folder);
+      domains[name] = { files, sha256: await hashFiles(files), text, answerAfter };
+    } catch (error) {
+      throw error instanceof UserError ? new UserError(`domain \`${name}\`: ${error.message}`) : error;
+    }
+  }
+  const from = "from" in experiment.seed ? resolve(folder, experiment.seed.from) : undefined;
+  const data: DataSpec = {
+    kind: "data",
+    tokenizer: await tokenizerSpec(experiment, folder, from),
+    domains,
+    heldOut: experiment.heldOut,
+  };
+  if (from === undefined) return { data, shape: experiment.model };
+  const found = await readSeedFolder(from);
+  if ("problem" in found) throw new UserError(`\`seed.from\`: ${found.problem}`);
+  const different = firstDifference(experiment.givenModel, found.shape);
+  if (different)
+    throw new UserError(
+      `\`model.${different}\` is ${experiment.givenModel[different]}, but the seed in ${from} has ${found.shape[different]}`,
+    );
+  const weights = await expandFiles("*.safetensors", from);
+  return {
+    data,
+    shape: seedShape(experiment.givenModel, found.shape),
+    from: { path: from, sha256: await hashFiles(weights) },
+  };
+}
+
+async function tokenizerSpec(experiment: Experiment, folder: string, from?: string): Promise<TokenizerSpec> {
+  const choice = experiment.tokenizer ?? { type: "file", path: from! };
+  if (choice.type !== "file") return choice;
+  const path = await tokenizerFile(resolve(folder, choice.path));
+  return { type: "file", path, sha256: await hashFiles([path]) };
+}

@@ -1,0 +1,137 @@
+import { basename } from "node:path";
+import type { RouterConfig } from "../protocol/model.ts";
+import type { ModelShape } from "../protocol/stage.ts";
+import type { Positions } from "./problem.ts";
+import { defaultFfn, modelDefaults } from "./schema/model.ts";
+import { type Baseline, stageDefaults } from "./schema/stages.ts";
+import { type TrainingKeys, trainingKeyNames } from "./schema/training.ts";
+import type { ExperimentFile } from "./schema.ts";
+
+/** What a domain is, and how its expert is trained. */
+export interface Domain {
+  /** Paths, folders and globs as written, relative to the experiment file. */
+  files: string[];
+  text?: string;
+  answerAfter?: string;
+  /** Tokens its expert is trained on. */
+  tokens: number;
+  /** Training keys of its expert: the domain's over those of `experts` over those of `training`. */
+  training: TrainingKeys;
+}
+
+/** Training of the seed, of the experts or of the mixed model, with the keys of `training` where it has none of its own. */
+export interface StageTraining {
+  tokens: number;
+  training: TrainingKeys;
+  /** Weight of each domain. */
+  mixture: Record<string, number>;
+}
+
+export type TokenizerChoice = { type: "bytes" } | { type: "bpe"; vocab: number } | { type: "file"; path: string };
+
+/** A valid experiment file with its defaults. What depends on files (a seed's checkpoint, texts) is found by `plan.ts`. */
+export interface Experiment {
+  name: string;
+  /** Shape of a seed that is trained here. */
+  model: ModelShape;
+  /** The sizes that the file gives itself; a seed from a checkpoint must agree with them. */
+  givenModel: Partial<ModelShape>;
+  /** Layers that become a Mixture-of-Experts, ascending; undefined: all. */
+  moeLayers?: number[];
+  /** Undefined: the tokenizer in the folder `seed.from`. */
+  tokenizer?: TokenizerChoice;
+  domains: Map<string, Domain>;
+  /** A checkpoint's folder as written, or training from random weights. */
+  seed: { from: string } | StageTraining;
+  experts: { tokens: number; training: TrainingKeys };
+  mix: { experts: string[]; router: RouterConfig };
+  finetune: StageTraining;
+  evaluate: { tokens: number; batch: number; answers: number };
+  compare: Baseline[];
+  heldOut: number;
+  randomSeed: number;
+  /** Where everything stands in the file. */
+  positions: Positions;
+}
+
+/** The training keys among a section's keys. */
+function trainingKeysOf(section: TrainingKeys): TrainingKeys {
+  return Object.fromEntries(
+    trainingKeyNames.filter((name) => section[name] !== undefined).map((name) => [name, section[name]]),
+  );
+}
+
+/** Without keys whose value is undefined. */
+function given<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** A shape from the sizes a file gives. */
+export function modelShape(sizes: Partial<ModelShape>): ModelShape {
+  const { hidden, heads } = { ...modelDefaults, ...sizes };
+  return {
+    ...modelDefaults,
+    kvHeads: heads,
+    headSize: Math.floor(hidden / heads),
+    ffn: defaultFfn(hidden),
+    ...sizes,
+  };
+}
+
+/** Fills the defaults that depend on other keys. */
+export function resolveExperiment(file: ExperimentFile, positions: Positions, path: string): Experiment {
+  const names = Object.keys(file.domains);
+  const everyDomain = Object.fromEntries(names.map((name) => [name, 1]));
+  const { moeLayers, ...sizes } = file.model;
+  const givenModel = given(sizes);
+  const experts = file.mix.experts ?? [...names, "seed"];
+  const expertTraining = { ...trainingKeysOf(file.training), ...trainingKeysOf(file.experts) };
+  const expertTokens = file.experts.tokens ?? stageDefaults.expertTokens;
+  const stage = (section: TrainingKeys & { mixture?: Record<string, number> }, tokens: number): StageTraining => ({
+    tokens,
+    training: { ...trainingKeysOf(file.training), ...trainingKeysOf(section) },
+    mixture: section.mixture ?? everyDomain,
+  });
+  return {
+    name: file.name?.trim() ?? basename(path).replace(/(\.btx)?\.ya?ml$/, ""),
+    model: modelShape(givenModel),
+    givenModel,
+    moeLayers: moeLayers?.toSorted((a, b) => a - b),
+    tokenizer: tokenizer(file),
+    domains: new Map(
+      Object.entries(file.domains).map(([name, domain]) => [
+        name,
+        {
+          files: typeof domain.files === "string" ? [domain.files] : domain.files,
+          text: domain.text,
+          answerAfter: domain.answerAfter,
+          tokens: domain.tokens ?? expertTokens,
+          training: { ...expertTraining, ...trainingKeysOf(domain) },
+        },
+      ]),
+    ),
+    seed:
+      file.seed.from === undefined
+        ? stage(file.seed, file.seed.tokens ?? stageDefaults.seedTokens)
+        : { from: file.seed.from },
+    experts: { tokens: expertTokens, training: expertTraining },
+    mix: {
+      experts,
+      router: { ...file.mix.router, k: file.mix.router.k ?? Math.min(stageDefaults.k, experts.length) },
+    },
+    finetune: stage(file.finetune, file.finetune.tokens ?? stageDefaults.finetuneTokens),
+    evaluate: { ...file.evaluate, tokens: file.evaluate.tokens ?? stageDefaults.evaluateTokens },
+    compare: [...new Set(file.compare)],
+    heldOut: file.heldOut,
+    randomSeed: file.randomSeed,
+    positions,
+  };
+}
+
+function tokenizer(file: ExperimentFile): TokenizerChoice | undefined {
+  const { type, vocab, path } = file.tokenizer;
+  if (type === "bytes") return { type };
+  if (type === "file" || (type === undefined && path !== undefined)) return { type: "file", path: path ?? "" };
+  if (type === undefined && vocab === undefined && file.seed.from !== undefined) return undefined;
+  return { type: "bpe", vocab: vocab ?? 1024 };
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { notes } from "./notes.ts";
+import { tokenCount } from "./tokens.ts";
+import { trainingKeys } from "./training.ts";
+
+/** Names that mean something else where a domain's name stands: the seed as an expert, and the mean over domains. */
+export const reservedNames: readonly string[] = ["seed", "mean"];
+
+export const domainNamePattern = /^[A-Za-z][\w-]*$/;
+
+const domainName = z
+  .string()
+  .regex(domainNamePattern)
+  .max(64)
+  .refine((name) => !reservedNames.includes(name))
+  .meta(
+    notes({
+      description: "Name of the domain and of its expert.",
+      expects:
+        "a name of at most 64 letters, digits, `_` and `-` that begins with a letter and is neither `seed` nor `mean`",
+    }),
+  );
+
+const domainSchema = z
+  .strictObject({
+    files: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).meta(
+      notes({
+        description:
+          "The domain's text: a path, a folder or a glob, or a list of them, relative to the experiment file. `.txt`, `.md` and any source file, `.jsonl`, `.parquet`, each also `.gz`.",
+        defaultText: "none; needed",
+        expects: "a path, a folder or a glob, or a list of them",
+      }),
+    ),
+    text: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(
+        notes({
+          description:
+            'For `.jsonl` and `.parquet`: the field that holds the text, or a template such as `"{question}\\n{answer}"`.',
+          defaultText: "the field `text`",
+        }),
+      ),
+    answerAfter: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(
+        notes({
+          description:
+            "How an answer is found in a document: the text after the last such marker up to the end of its line. If it is given, the share of held-out answers that greedy decoding gives exactly is measured. Where `text` is a template of two fields or more, the model is given the document up to where the last field begins, such as the question, and writes the solution itself; the marker must be in the last field. Any other document is given up to and including its last marker.",
+          defaultText: "none: no answers are compared",
+        }),
+      ),
+    tokens: tokenCount({
+      description: "Tokens this domain's expert is trained on.",
+      paper: "math 201B, code 210B, wiki 42B",
+      defaultText: "`experts.tokens`",
+    }),
+    ...trainingKeys("that of `experts`"),
+  })
+  .meta(notes({ description: "One domain.", expects: "a mapping such as {files: code/**/*.py}" }));
+
+export const domainsSchema = z
+  .record(domainName, domainSchema)
+  .refine((domains) => Object.keys(domains).length > 0)
+  .meta(
+    notes({
+      description: "The domains by name. An expert is trained on each.",
+      paper: "math, code, wiki",
+      defaultText: "none; needed",
+      expects: "a mapping with at least one domain, such as {code: {files: code/**/*.py}}",
+    }),
+  );

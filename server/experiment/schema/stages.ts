@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { notes } from "./notes.ts";
+import { tokenCount } from "./tokens.ts";
+import { trainingKeys } from "./training.ts";
+
+export const stageDefaults = {
+  seedTokens: 1_000_000,
+  expertTokens: 500_000,
+  finetuneTokens: 500_000,
+  evaluateTokens: 16_384,
+  k: 2,
+} as const;
+
+const mixture = (description: string, paper?: string) =>
+  z
+    .record(z.string(), z.number().positive())
+    .refine((weights) => Object.keys(weights).length > 0)
+    .optional()
+    .meta(
+      notes({
+        description,
+        unit: "weights on any scale",
+        paper,
+        defaultText: "every domain alike",
+        expects: "a mapping of domains to weights above 0, such as {code: 2, prose: 1}",
+      }),
+    );
+
+export const trainingSchema = z
+  .strictObject(trainingKeys())
+  .prefault({})
+  .meta(
+    notes({
+      description:
+        "How models are trained; for all stages. `seed`, `experts`, `finetune` and, for its expert, a domain may override any of these keys.",
+    }),
+  );
+
+export const seedSchema = z
+  .strictObject({
+    tokens: tokenCount({
+      description: "Tokens the seed is trained on, from random weights. Not together with `from`.",
+      defaultText: "1M, unless `from` is given",
+    }),
+    from: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(
+        notes({
+          description:
+            "Folder of a checkpoint in Hugging Face's layout (`config.json`, `*.safetensors`) that is taken as the seed instead of training one. Relative to the experiment file.",
+          paper: "Llama-2 7B",
+          defaultText: "none: the seed is trained",
+          expects: "the folder of a checkpoint",
+        }),
+      ),
+    mixture: mixture("Weight of each domain in the seed's training text. A domain that is not named is left out."),
+    ...trainingKeys("that of `training`"),
+  })
+  .prefault({})
+  .meta(notes({ description: "The seed: the model all experts start from." }));
+
+export const expertsSchema = z
+  .strictObject({
+    tokens: tokenCount({
+      description: "Tokens each expert is trained on, of its own domain.",
+      paper: "math 201B, code 210B, wiki 42B",
+      default: stageDefaults.expertTokens,
+    }),
+    ...trainingKeys("that of `training`"),
+  })
+  .prefault({})
+  .meta(
+    notes({ description: "Branch and train: a copy of the seed is trained on each domain, in parallel. BTX §3.1." }),
+  );
+
+const routerSchema = z
+  .strictObject({
+    type: z
+      .enum(["top-k"])
+      .default("top-k")
+      .meta(
+        notes({
+          description: "`top-k`: each token goes to the k experts of largest logit, with a softmax over these k.",
+          paper: "top-k",
+          default: "top-k",
+        }),
+      ),
+    k: z
+      .int()
+      .min(1)
+      .optional()
+      .meta(
+        notes({
+          description: "Experts a token (K).",
+          paper: "2",
+          defaultText: "2, but at most the number of experts",
+        }),
+      ),
+    loadBalance: z
+      .number()
+      .min(0)
+      .default(0.01)
+      .meta(
+        notes({
+          description: "Coefficient of the load-balancing term, per layer; 0 switches it off. BTX §3.3.",
+          paper: "0.01",
+          default: 0.01,
+        }),
+      ),
+  })
+  .prefault({})
+  .meta(notes({ description: "The router of each MoE layer: which experts a token goes to." }));
+
+export const mixSchema = z
+  .strictObject({
+    experts: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .meta(
+        notes({
+          description:
+            "Domains whose experts are mixed, in this order, and `seed` for the seed itself. All other parameters are averaged over the same models.",
+          paper: "math, code, wiki and the seed",
+          defaultText: "all domains and `seed`",
+          expects: "a list of domains and `seed`, such as [code, prose, seed]",
+        }),
+      ),
+    router: routerSchema,
+  })
+  .prefault({})
+  .meta(notes({ description: "Mix: the experts' feed-forward blocks become the experts of one model. BTX §3.2." }));
+
+export const finetuneSchema = z
+  .strictObject({
+    tokens: tokenCount({
+      description: "Tokens the mixed model is finetuned on; all its parameters are trained.",
+      paper: "80B",
+      default: stageDefaults.finetuneTokens,
+    }),
+    mixture: mixture(
+      "Weight of each domain in the finetuning text. A domain that is not named is left out.",
+      "math 30.16, code 40.31, wiki 10.30, Llama-2 data 19.23",
+    ),
+    ...trainingKeys("that of `training`"),
+  })
+  .prefault({})
+  .meta(notes({ description: "Finetune: the mixed model learns to route. BTX §3.2." }));
+
+export const evaluateSchema = z
+  .strictObject({
+    tokens: tokenCount({
+      description: "Held-out tokens a domain that every model is evaluated on, at most.",
+      default: stageDefaults.evaluateTokens,
+    }),
+    batch: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(8)
+      .meta(notes({ description: "Sequences worked on at once.", unit: "sequences", default: 8 })),
+    answers: z
+      .int()
+      .min(0)
+      .default(50)
+      .meta(
+        notes({
+          description:
+            "Problems a domain whose answers are compared, at most, in domains with `answerAfter`; 0 for none.",
+          unit: "problems",
+          default: 50,
+        }),
+      ),
+  })
+  .prefault({})
+  .meta(notes({ description: "Evaluation on held-out text." }));
+
+export const baselines = ["average", "dense", "btm", "upcycling"] as const;
+export type Baseline = (typeof baselines)[number];
+
+export const compareSchema = z
+  .array(z.enum(baselines))
+  .default([])
+  .meta(
+    notes({
+      description:
+        "Baselines, with the data matched as in BTX §4.1.2. `average`: all weights of the mixed models averaged. `dense`: the seed trained on the same tokens in the same phases. `btm`: Branch-Train-Merge, the ensemble of the experts, weighted by tf-idf and by the Bayes posterior. `upcycling`: a mixture of copies of the seed, trained like `dense`. `average` and `btm` need no training.",
+      paper: "dense, btm, upcycling",
+      default: [],
+      expects: "a list of `average`, `dense`, `btm` and `upcycling`",
+    }),
+  );

@@ -1,0 +1,114 @@
+import {
+  add,
+  cast,
+  equal,
+  expandDims,
+  floorDiv,
+  greater,
+  matMul,
+  minimum,
+  mul,
+  ones,
+  range,
+  reshape,
+  scalar,
+  sub,
+  sum,
+  type Tensor,
+  tile,
+} from "@tensorflow/tfjs-core";
+import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import type { BatchSpecs } from "./loss.ts";
+import { named, type Program, type Tensors } from "./program.ts";
+import { rotaryTables } from "./rotary.ts";
+import { decoder, head, type Pass } from "./transformer.ts";
+
+export const keyCacheName = (layer: number): string => `cache.k.${layer}`;
+export const valueCacheName = (layer: number): string => `cache.v.${layer}`;
+
+/** The caches of B sequences of at most `length` tokens (C), zero at the start: each [B, Hkv, C, d]. */
+export function cacheShapes(config: ModelConfig, batch: number, length: number): Map<string, number[]> {
+  const shape = [batch, config.kvHeads, length, config.headSize];
+  return new Map(
+    Array.from({ length: config.layers }, (_, layer) => [keyCacheName(layer), valueCacheName(layer)])
+      .flat()
+      .map((name) => [name, shape]),
+  );
+}
+
+/**
+ * What a decoding step reads: `tokens` [B, T] int32; `positions` [B] int32, the position of each row's first token;
+ * `lengths` [B] int32, how many of a row's T tokens are real (1 to T), the rest being padding at its end.
+ */
+export const decodeBatch = (batch: number, time: number): BatchSpecs => ({
+  tokens: { shape: [batch, time], dtype: "int32" },
+  positions: { shape: [batch], dtype: "int32" },
+  lengths: { shape: [batch], dtype: "int32" },
+});
+
+/** [n] numbers from 0, shaped for broadcasting. */
+const counting = (n: number, shape: number[]): Tensor => reshape(range(0, n, 1, "int32"), shape);
+
+interface CacheWrite {
+  /** [B, Hkv, C, T]: 1 where a place of the cache takes a fed token. Tiled: TF.js does not broadcast matMul in every case. */
+  placed: Tensor;
+  /** [B, 1, C, 1]: 1 where a place keeps what it holds. */
+  kept: Tensor;
+}
+
+const write = (cache: Tensor, fed: Tensor, { placed, kept }: CacheWrite): Tensor =>
+  add(mul(cache, kept), matMul(placed, fed));
+
+/**
+ * One step of generation with a cache of keys and values: feeds T tokens a row, T = 1 to decode, more to take in a
+ * prompt, and gives the scores of the token after each row's last real one: results `logits` [B, V].
+ *
+ * State: parameters (read only) and `cacheShapes`. Batch: `decodeBatch`. A token at position p sees positions 0 to p,
+ * so what padding leaves in the cache is seen by nobody and overwritten by the tokens that follow. Tokens at position C
+ * or beyond are not stored; the caller keeps prompt and answer within C.
+ */
+export function decode(config: ModelConfig): Program {
+  return (state, batch) => {
+    const tokens = named(batch, "tokens");
+    const [rows, time] = tokens.shape as [number, number];
+    const length = named(state, keyCacheName(0)).shape[2]!;
+    const group = config.heads / config.kvHeads;
+
+    const positions = add(expandDims(named(batch, "positions"), 1), counting(time, [1, time]));
+    const placed = cast(equal(counting(length, [1, 1, length, 1]), reshape(positions, [rows, 1, 1, time])), "float32");
+    const places: CacheWrite = {
+      placed: tile(placed, [1, config.kvHeads, 1, 1]),
+      kept: sub(1, sum(placed, -1, true)),
+    };
+    const queryTime = floorDiv(counting(time * group, [time * group]), scalar(group, "int32"));
+    const queryPosition = add(reshape(named(batch, "positions"), [rows, 1, 1, 1]), reshape(queryTime, [1, 1, -1, 1]));
+    const future = greater(counting(length, [1, 1, 1, length]), queryPosition);
+    const mask = mul(cast(future, "float32"), MASKED);
+
+    const caches: Tensors = {};
+    const pass: Pass = {
+      tables: rotaryTables(config, minimum(positions, scalar(length - 1, "int32")), length),
+      weights: ones([rows * time, 1]),
+      core: (layer) => (q, k, v) => {
+        const keys = write(named(state, keyCacheName(layer)), k, places);
+        const values = write(named(state, valueCacheName(layer)), v, places);
+        caches[keyCacheName(layer)] = keys;
+        caches[valueCacheName(layer)] = values;
+        return matMul(maskedSoftmax(matMul(q, keys, false, true), mask), values);
+      },
+    };
+    const { hidden } = decoder(state, tokens, pass, config);
+    return { state: caches, results: { logits: head(state, lastReal(hidden, named(batch, "lengths"), time), config) } };
+  };
+}
+
+/** Of hidden [B*T, D], the row of each sequence's last real token: [B, D]. */
+function lastReal(hidden: Tensor, lengths: Tensor, time: number): Tensor {
+  if (time === 1) return hidden;
+  const rows = lengths.shape[0]!;
+  const width = hidden.shape[1]!;
+  const last = equal(counting(time, [1, time]), expandDims(sub(lengths, scalar(1, "int32")), 1));
+  const picked = matMul(reshape(cast(last, "float32"), [rows, 1, time]), reshape(hidden, [rows, time, width]));
+  return reshape(picked, [rows, width]);
+}

@@ -1,0 +1,46 @@
+import { add, concat, gather, matMul, reshape, type Tensor } from "@tensorflow/tfjs-core";
+import { combine } from "../ops/combine.ts";
+import { dispatch } from "../ops/dispatch.ts";
+import { groupedMatMul } from "../ops/groupedMatMul.ts";
+import { oneHot } from "../ops/oneHot.ts";
+import { routeOrder } from "../ops/routeOrder.ts";
+import { swiGlu } from "../ops/swiGlu.ts";
+import type { MoeConfig } from "../protocol/model.ts";
+import { router } from "../routers/index.ts";
+import type { Routing } from "../routers/router.ts";
+import { expertNames, routerName } from "./parameters.ts";
+import { named, type Tensors } from "./program.ts";
+
+/**
+ * The Mixture-of-Experts block of one layer: sum over the K chosen experts of gate * FF_expert(x). BTX §3.2.
+ * Sparse and dropless: only chosen experts are computed, and every choice is honoured.
+ *
+ * x [N, D], weights [N, 1] (how much a token counts in the auxiliary loss); gives the output [N, D] and the routing.
+ */
+export function moe(
+  params: Tensors,
+  layer: number,
+  x: Tensor,
+  weights: Tensor,
+  config: MoeConfig,
+): { output: Tensor; routing: Routing } {
+  const experts = config.experts.map((_, expert) => expertNames(layer, expert));
+  const routing = router(config.router)(matMul(x, named(params, routerName(layer)), false, true), weights);
+  const [tokens, k] = routing.gates.shape as [number, number];
+  const chosen = reshape(routing.experts, [tokens * k]);
+  const { order, inverse, sizes } = routeOrder(chosen, experts.length);
+
+  const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
+  /** rows [S, in], sorted by expert, each through its own expert's linear layer: [S, out]. */
+  const linear = (part: "gate" | "up" | "down", rows: Tensor): Tensor => {
+    const weightsOf = experts.map((names) => named(params, `${names[part]}.weight`));
+    const product = groupedMatMul(rows, sizes, weightsOf);
+    if (!params[`${experts[0]![part]}.bias`]) return product;
+    const biases = concat(experts.map((names) => named(params, `${names[part]}.bias`)));
+    return add(product, matMul(expertOfRow(), reshape(biases, [experts.length, product.shape[1]!])));
+  };
+
+  const rows = dispatch(x, order, inverse, k);
+  const hidden = swiGlu(linear("gate", rows), linear("up", rows));
+  return { output: combine(linear("down", hidden), routing.gates, order, inverse), routing };
+}

@@ -1,0 +1,106 @@
+import {
+  add,
+  cast,
+  concat,
+  expandDims,
+  floorDiv,
+  greater,
+  matMul,
+  mul,
+  range,
+  scalar,
+  slice,
+  sub,
+  sum,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
+import { differentiable } from "./differentiable.ts";
+import { MASKED, maskedSoftmax } from "./maskedSoftmax.ts";
+
+/** Queries of times `from` to `to` (excluded), which see no key from `to` on. */
+export interface CausalBlock {
+  from: number;
+  to: number;
+  /** Additive mask [(to - from) * G, to]. */
+  mask: Tensor;
+}
+
+/** More blocks skip more of the masked half, but copy more keys: shorter blocks gain nothing. */
+const BLOCK_LENGTH = 256;
+const MOST_BLOCKS = 4;
+
+/**
+ * The blocks of queries in which attention over T times is worked out, with their masks; G query heads a key head.
+ * With n blocks only (n + 1) / 2n of the T x T scores are computed. Share the result among layers.
+ */
+export function causalBlocks(
+  time: number,
+  group: number,
+  count = Math.max(1, Math.min(MOST_BLOCKS, Math.floor(time / BLOCK_LENGTH))),
+): CausalBlock[] {
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor((i * time) / count);
+    const to = Math.floor(((i + 1) * time) / count);
+    const rows = range(from * group, to * group, 1, "int32");
+    const query = group === 1 ? rows : floorDiv(rows, scalar(group, "int32"));
+    const future = greater(expandDims(range(0, to, 1, "int32"), 0), expandDims(query, 1));
+    return { from, to, mask: mul(cast(future, "float32"), MASKED) };
+  });
+}
+
+/** Elements `from` to `to` of axis 2 of a tensor of rank 4. */
+function part(x: Tensor, from: number, to: number): Tensor {
+  const [batch, heads, rows, width] = x.shape as [number, number, number, number];
+  if (from === 0 && to === rows) return x;
+  return slice(x, [0, 0, from, 0], [batch, heads, to - from, width]);
+}
+
+const joined = (parts: Tensor[]): Tensor => (parts.length === 1 ? parts[0]! : concat(parts, 2));
+
+/** Sum of tensors that cover growing prefixes of axis 2; the last covers it all. */
+function sumOfPrefixes(prefixes: Tensor[]): Tensor {
+  let total = prefixes.at(-1)!;
+  const tails: Tensor[] = [];
+  for (const prefix of prefixes.slice(0, -1).reverse()) {
+    const length = prefix.shape[2]!;
+    tails.unshift(part(total, length, total.shape[2]!));
+    total = add(part(total, 0, length), prefix);
+  }
+  return joined([total, ...tails]);
+}
+
+/**
+ * Causal attention: softmax(q k^T + mask) v.
+ *
+ * q [B, Hkv, T*G, d], already scaled by 1 / sqrt(d), row t*G + g is query head g of its key head at time t;
+ * k and v [B, Hkv, T, d]. Gives [B, Hkv, T*G, d]. No key or value is repeated for grouped queries.
+ * The gradient uses rowsum(dO * O) in place of rowsum(dP * P), as FlashAttention does (arXiv 2205.14135, B.2).
+ */
+export function causalAttention(q: Tensor, k: Tensor, v: Tensor, blocks: CausalBlock[]): Tensor {
+  const group = q.shape[2]! / k.shape[2]!;
+  const rowsOf = (x: Tensor, { from, to }: CausalBlock) => part(x, from * group, to * group);
+
+  return differentiable<[Tensor, Tensor, Tensor, Tensor, ...Tensor[]]>(
+    [q, k, v],
+    (save) => {
+      const probabilities = blocks.map((block) =>
+        maskedSoftmax(matMul(rowsOf(q, block), part(k, 0, block.to), false, true), block.mask),
+      );
+      const out = joined(blocks.map(({ to }, i) => matMul(probabilities[i]!, part(v, 0, to))));
+      save(q, k, v, out, ...probabilities);
+      return out;
+    },
+    (dOut, query, key, value, out, ...probabilities) => {
+      const delta = sum(mul(dOut, out), -1, true);
+      const dScores = blocks.map((block, i) => {
+        const dP = matMul(rowsOf(dOut, block), part(value, 0, block.to), false, true);
+        return mul(probabilities[i]!, sub(dP, rowsOf(delta, block)));
+      });
+      return [
+        joined(blocks.map(({ to }, i) => matMul(dScores[i]!, part(key, 0, to)))),
+        sumOfPrefixes(blocks.map((block, i) => matMul(dScores[i]!, rowsOf(query, block), true))),
+        sumOfPrefixes(blocks.map((block, i) => matMul(probabilities[i]!, rowsOf(dOut, block), true))),
+      ];
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { concat, matMul, type NamedTensorMap, slice, type Tensor, zeros } from "@tensorflow/tfjs-core";
+import { differentiable } from "./differentiable.ts";
+import { kernelOr } from "./kernel.ts";
+
+/** What `each` makes of every group's first row and length, read from the eager engine; groups without rows too. */
+function mapGroups<T>(sizes: Tensor, rows: number, each: (start: number, length: number, group: number) => T): T[] {
+  let start = 0;
+  const made = Array.from(sizes.dataSync(), (length, group) => {
+    start += length;
+    return each(start - length, length, group);
+  });
+  if (start !== rows) throw new Error(`group sizes add up to ${start}, but there are ${rows} rows`);
+  return made;
+}
+
+const rowsOf = (x: Tensor, start: number, length: number): Tensor => slice(x, [start, 0], [length, x.shape[1]!]);
+
+function products(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): Tensor {
+  const parts = mapGroups(sizes, x.shape[0]!, (start, length, group) =>
+    length > 0 ? [matMul(rowsOf(x, start, length), weights[group]!, false, transposeW)] : [],
+  ).flat();
+  return parts.length > 0 ? concat(parts, 0) : zeros([0, weights[0]!.shape[transposeW ? 0 : 1]!]);
+}
+
+const weightGradients = (x: Tensor, dy: Tensor, sizes: Tensor): Tensor[] =>
+  mapGroups(sizes, x.shape[0]!, (start, length) =>
+    length > 0 ? matMul(rowsOf(dy, start, length), rowsOf(x, start, length), true) : zeros([dy.shape[1]!, x.shape[1]!]),
+  );
+
+function run(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): Tensor {
+  const named = weights.map((weight, group): [string, Tensor] => [`w${group}`, weight]);
+  const inputs: NamedTensorMap = { x, sizes, ...Object.fromEntries(named) };
+  return kernelOr("GroupedMatMul", inputs, { experts: weights.length, transposeW }, () =>
+    products(x, sizes, weights, transposeW),
+  );
+}
+
+/** dy_e^T x_e of each group e: x [S, D], dy [S, F], sizes [E] give E tensors [F, D]. */
+const runWeightGradients = (x: Tensor, dy: Tensor, sizes: Tensor): Tensor[] =>
+  kernelOr<Tensor[]>("GroupedWeightGrad", { x, dy, sizes }, { experts: sizes.shape[0]! }, () =>
+    weightGradients(x, dy, sizes),
+  );
+
+/**
+ * A matrix product with one weight matrix a group of rows: JAX's `ragged_dot`. Kernels `GroupedMatMul` and
+ * `GroupedWeightGrad`.
+ *
+ * x [S, D], its rows sorted by group; sizes [E] int32, rows a group, adding up to S; E weights [F, D] (transposeW,
+ * the layout of Hugging Face's linear layers) or [D, F]. Gives [S, F]: the rows of group e times w_e^T or w_e.
+ * A group may be empty. Throws, on an eager engine, when sizes do not add up to S.
+ */
+export function groupedMatMul(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW = true): Tensor {
+  return differentiable<[Tensor, Tensor, ...Tensor[]]>(
+    [x, ...weights],
+    (save) => {
+      save(x, sizes, ...weights);
+      return run(x, sizes, weights, transposeW);
+    },
+    (dy, input, groupSizes, ...matrices) => [
+      run(dy, groupSizes, matrices, !transposeW),
+      ...(transposeW ? runWeightGradients(input, dy, groupSizes) : runWeightGradients(dy, input, groupSizes)),
+    ],
+  );
+}

@@ -1,0 +1,21 @@
+import {
+  engine,
+  getBackend,
+  getKernel,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
+
+/**
+ * Runs the current backend's own kernel `name` where it has one, else `composition`, which is made of ops every
+ * backend has and is the reference for the kernel.
+ */
+export function kernelOr<T extends Tensor | Tensor[]>(
+  name: string,
+  inputs: NamedTensorMap,
+  attrs: NamedAttrMap,
+  composition: () => T,
+): T {
+  return getKernel(name, getBackend()) ? engine().runKernel<T>(name, inputs, attrs) : composition();
+}

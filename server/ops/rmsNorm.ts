@@ -1,0 +1,31 @@
+import { add, mean, mul, rsqrt, square, sub, sum, type Tensor } from "@tensorflow/tfjs-core";
+import { differentiable } from "./differentiable.ts";
+import { kernelOr } from "./kernel.ts";
+
+/** 1 / root of the mean square of each row: x [N, D] gives [N, 1]. */
+const inverseRms = (x: Tensor, eps: number): Tensor => rsqrt(add(mean(square(x), -1, true), eps));
+
+/** With r the inverse RMS, n = x r and g = dy * weight: dx = r (g - n mean(g n)), dweight = sum over rows of dy n. */
+function gradients(dy: Tensor, x: Tensor, weight: Tensor, eps: number): Tensor[] {
+  const r = inverseRms(x, eps);
+  const n = mul(x, r);
+  const g = mul(dy, weight);
+  const dx = mul(r, sub(g, mul(n, mean(mul(g, n), -1, true))));
+  return [dx, sum(mul(dy, n), 0)];
+}
+
+/**
+ * x / sqrt(mean(x^2) + eps) * weight, by row: x [N, D], weight [D]. Zhang and Sennrich, arXiv 1910.07467.
+ * Kernels `RmsNorm` and `RmsNormGrad`.
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
+  return differentiable<[Tensor, Tensor]>(
+    [x, weight],
+    (save) => {
+      save(x, weight);
+      return kernelOr("RmsNorm", { x, weight }, { eps }, () => mul(mul(x, inverseRms(x, eps)), weight));
+    },
+    (dy, input, w) =>
+      kernelOr<Tensor[]>("RmsNormGrad", { dy, x: input, weight: w }, { eps }, () => gradients(dy, input, w, eps)),
+  );
+}

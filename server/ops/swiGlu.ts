@@ -1,0 +1,23 @@
+import { add, mul, sigmoid, sub, type Tensor } from "@tensorflow/tfjs-core";
+import { differentiable } from "./differentiable.ts";
+import { kernelOr } from "./kernel.ts";
+
+/** silu(g) = g s(g), so silu'(g) = s + g s (1 - s) = s + silu (1 - s). */
+function gradients(dy: Tensor, gate: Tensor, up: Tensor): Tensor[] {
+  const s = sigmoid(gate);
+  const silu = mul(gate, s);
+  const slope = add(s, mul(silu, sub(1, s)));
+  return [mul(mul(dy, up), slope), mul(dy, silu)];
+}
+
+/** silu(gate) * up, both [..., F]. Shazeer, arXiv 2002.05202. Kernels `SwiGlu` and `SwiGluGrad`. */
+export function swiGlu(gate: Tensor, up: Tensor): Tensor {
+  return differentiable<[Tensor, Tensor]>(
+    [gate, up],
+    (save) => {
+      save(gate, up);
+      return kernelOr("SwiGlu", { gate, up }, {}, () => mul(mul(gate, sigmoid(gate)), up));
+    },
+    (dy, g, u) => kernelOr<Tensor[]>("SwiGluGrad", { dy, gate: g, up: u }, {}, () => gradients(dy, g, u)),
+  );
+}

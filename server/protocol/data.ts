@@ -1,0 +1,46 @@
+import { z } from "zod";
+
+/** One split of a domain. */
+export const splitIndexSchema = z.strictObject({
+  /** Tokens, the end-of-text after each document included. */
+  tokens: z.int().min(0),
+  documents: z.int().min(0),
+  /** UTF-8 bytes of the documents' text. */
+  bytes: z.int().min(0),
+});
+export type SplitIndex = z.infer<typeof splitIndexSchema>;
+
+export const domainIndexSchema = z.strictObject({
+  train: splitIndexSchema,
+  heldout: splitIndexSchema,
+  /** Held-out problems in `answers.jsonl`; 0 where the domain declares no answer. */
+  answers: z.int().min(0),
+});
+export type DomainIndex = z.infer<typeof domainIndexSchema>;
+
+/**
+ * `index.json`, written last into a data folder: how to read it. Beside it lie `tokenizer.json`, `tokenizer_config.json`
+ * and, a domain, `train.tokens` and `heldout.tokens` (little-endian ids, nothing else) and `answers.jsonl` (problems).
+ */
+export const dataIndexSchema = z.strictObject({
+  version: z.literal(1),
+  /** sha256 of the spec the folder was made from. */
+  spec: z.string(),
+  vocab: z.int().min(2),
+  endOfText: z.int().min(0),
+  dtype: z.enum(["u16", "u32"]),
+  domains: z.record(z.string(), domainIndexSchema),
+});
+export type DataIndex = z.infer<typeof dataIndexSchema>;
+
+/** One line of `answers.jsonl`: a held-out document as a problem. */
+export const problemSchema = z.strictObject({
+  /** What the model is given. */
+  prompt: z.string(),
+  /** What the document goes on with, up to the end of the answer's line. */
+  solution: z.string(),
+  answer: z.string(),
+  /** The answer follows the last marker in a solution, up to the line's end. Absent: it is the solution's first line. */
+  marker: z.string().optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;

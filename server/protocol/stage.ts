@@ -1,0 +1,266 @@
+import { z } from "zod";
+import { modelConfigSchema, routerConfigSchema } from "./model.ts";
+
+/**
+ * What a stage is asked to do (its spec) and what it writes of itself (its record, `stage.json`).
+ * A stage's key is a hash of its kind, its spec and its parents' keys, so equal work has an equal key.
+ */
+
+/** How a model is trained in one phase. Rates and steps as in BTX §4.1.2. */
+export const trainingConfigSchema = z.strictObject({
+  /** Sequences an optimizer step (B). */
+  batch: z.int().min(1),
+  /** Sequences a micro-batch; divides `batch`. Gradients are accumulated over batch / microBatch of them. */
+  microBatch: z.int().min(1),
+  learningRate: z.number().positive(),
+  /** The cosine ends at this share of the peak learning rate. */
+  finalLearningRate: z.number().min(0).max(1),
+  /** Steps of linear warm-up. */
+  warmup: z.int().min(0),
+  weightDecay: z.number().min(0),
+  beta1: z.number().min(0).lt(1),
+  beta2: z.number().min(0).lt(1),
+  epsilon: z.number().positive(),
+  /** Largest global gradient norm; 0 switches clipping off. */
+  clip: z.number().min(0),
+});
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
+
+/** One stretch of training with its own data and its own learning-rate schedule. */
+export const phaseSchema = z.strictObject({
+  /** Tokens to train on; the number of steps is this over batch * context, rounded up. */
+  tokens: z.int().min(1),
+  /** Weight of each domain in the mixture; any positive scale. */
+  mixture: z.record(z.string(), z.number().positive()),
+  training: trainingConfigSchema,
+});
+export type Phase = z.infer<typeof phaseSchema>;
+
+export const tokenizerSpecSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("bytes") }),
+  z.strictObject({ type: z.literal("bpe"), vocab: z.int().min(257) }),
+  /** `path` is absolute: a folder with `tokenizer.json`, or the file itself. */
+  z.strictObject({ type: z.literal("file"), path: z.string(), sha256: z.string() }),
+]);
+export type TokenizerSpec = z.infer<typeof tokenizerSpecSchema>;
+
+export const domainSpecSchema = z.strictObject({
+  /** Absolute paths, sorted. */
+  files: z.array(z.string()).min(1),
+  /** Hash of the files' contents, in order. */
+  sha256: z.string(),
+  /** For .jsonl and .parquet: a field's name, or a template such as "{question}\n{answer}". */
+  text: z.string().optional(),
+  /** How an answer is found: the text after the last such marker up to its line's end. Declared: exact match is measured. */
+  answerAfter: z.string().optional(),
+});
+export type DomainSpec = z.infer<typeof domainSpecSchema>;
+
+export const dataSpecSchema = z.strictObject({
+  kind: z.literal("data"),
+  tokenizer: tokenizerSpecSchema,
+  domains: z.record(z.string(), domainSpecSchema),
+  /** Share of documents held out, chosen by a hash of their content. */
+  heldOut: z.number().gt(0).lt(1),
+});
+export type DataSpec = z.infer<typeof dataSpecSchema>;
+
+/** Model sizes without the vocabulary, which is known once the data stage is done. */
+export const modelShapeSchema = modelConfigSchema.omit({ vocab: true, moe: true });
+export type ModelShape = z.infer<typeof modelShapeSchema>;
+
+/** The seed: trained from random weights, or taken from a checkpoint folder. Parents: data. */
+export const seedSpecSchema = z.strictObject({
+  kind: z.literal("seed"),
+  model: modelShapeSchema,
+  /** Seed of all random numbers of the stage. */
+  randomSeed: z.int(),
+  /** Absent: random weights. Otherwise a folder in a Hugging Face layout and the hash of its weights. */
+  from: z.strictObject({ path: z.string(), sha256: z.string() }).optional(),
+  phases: z.array(phaseSchema),
+});
+
+/** An expert, a finetuned mixed model or a baseline: a parent model trained on. Parents: data, model. */
+const trainSpec = <K extends string>(kind: K) =>
+  z.strictObject({ kind: z.literal(kind), randomSeed: z.int(), phases: z.array(phaseSchema).min(1) });
+export const expertSpecSchema = trainSpec("expert");
+export const finetuneSpecSchema = trainSpec("finetune");
+export const denseSpecSchema = trainSpec("dense");
+export const upcyclingSpecSchema = trainSpec("upcycling");
+
+/** Parents: one a name in `experts`, role "expert:<name>". */
+export const mixSpecSchema = z.strictObject({
+  kind: z.literal("mix"),
+  experts: z.array(z.string()).min(1),
+  /** Layers whose feed-forward block becomes a Mixture-of-Experts, ascending; absent: all. The others are averaged. */
+  layers: z.array(z.int().min(0)).min(1).optional(),
+  router: routerConfigSchema,
+  randomSeed: z.int(),
+});
+export type MixSpec = z.infer<typeof mixSpecSchema>;
+
+/** All weights averaged. Parents: role "expert:<name>". */
+export const averageSpecSchema = z.strictObject({ kind: z.literal("average"), experts: z.array(z.string()).min(1) });
+
+/** Held-out loss, routing and exact match of one model. Parents: data, model. */
+export const evaluateSpecSchema = z.strictObject({
+  kind: z.literal("evaluate"),
+  domains: z.array(z.string()).min(1),
+  /** Held-out tokens a domain, at most. */
+  tokens: z.int().min(1),
+  batch: z.int().min(1),
+  /** Problems a domain whose answers are compared, at most; 0 for none. */
+  answers: z.int().min(0),
+});
+export type EvaluateSpec = z.infer<typeof evaluateSpecSchema>;
+
+/** The Branch-Train-Merge ensemble of the experts, from their evaluations. Parents: data, "expert:<name>" (evaluations). */
+export const btmSpecSchema = z.strictObject({
+  kind: z.literal("btm"),
+  experts: z.array(z.string()).min(1),
+  domains: z.array(z.string()).min(1),
+  /** "tf-idf": cosine to each expert's mean tf-idf; "bayes": posterior updated a token. */
+  weights: z.enum(["tf-idf", "bayes"]),
+  k: z.int().min(1),
+});
+export type BtmSpec = z.infer<typeof btmSpecSchema>;
+
+export const stageSpecSchema = z.discriminatedUnion("kind", [
+  dataSpecSchema,
+  seedSpecSchema,
+  expertSpecSchema,
+  mixSpecSchema,
+  finetuneSpecSchema,
+  evaluateSpecSchema,
+  averageSpecSchema,
+  denseSpecSchema,
+  upcyclingSpecSchema,
+  btmSpecSchema,
+]);
+export type StageSpec = z.infer<typeof stageSpecSchema>;
+export type StageKind = StageSpec["kind"];
+export type SeedSpec = z.infer<typeof seedSpecSchema>;
+export type TrainSpec =
+  | SeedSpec
+  | z.infer<typeof expertSpecSchema>
+  | z.infer<typeof finetuneSpecSchema>
+  | z.infer<typeof denseSpecSchema>
+  | z.infer<typeof upcyclingSpecSchema>;
+
+/** One node of a plan: a stage and the stages it needs. */
+export const plannedStageSchema = z.strictObject({
+  /** Unique within a plan, for people: "seed", "expert:code", "evaluate:finetune". */
+  name: z.string(),
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  spec: stageSpecSchema,
+  /** Role ("data", "model", "expert:code") to the name of the stage in the same plan that fills it. */
+  parents: z.record(z.string(), z.string()),
+});
+export type PlannedStage = z.infer<typeof plannedStageSchema>;
+
+/** Stages in an order in which each comes after its parents. */
+export type Plan = PlannedStage[];
+
+/** Held-out result of one model on one domain. */
+export const domainLossSchema = z.strictObject({
+  /** Mean negative log-likelihood, nats a token. */
+  nats: z.number(),
+  bitsPerByte: z.number(),
+  tokens: z.int(),
+  bytes: z.int(),
+  /** Share of answers that match exactly, where the domain declares them. */
+  exactMatch: z.number().optional(),
+  /** Problems compared for `exactMatch`. */
+  answers: z.int().optional(),
+});
+export type DomainLoss = z.infer<typeof domainLossSchema>;
+
+/** Routed tokens and gate mass, [layer][expert][domain]; layers as in the model's moe.layers. */
+export const routingSummarySchema = z.strictObject({
+  layers: z.array(z.int()),
+  experts: z.array(z.string()),
+  domains: z.array(z.string()),
+  /** Tokens the expert was among the K chosen for. */
+  routedTokens: z.array(z.array(z.array(z.number()))),
+  /** Sum of the expert's gates over tokens. */
+  gateMass: z.array(z.array(z.array(z.number()))),
+  /** Tokens seen, by domain. */
+  tokens: z.array(z.number()),
+});
+export type RoutingSummary = z.infer<typeof routingSummarySchema>;
+
+/** What a finished stage has to say, by what it does. */
+export const stageResultSchema = z.strictObject({
+  /** Tokens trained on or evaluated. */
+  tokens: z.number().optional(),
+  tokensPerSecond: z.number().optional(),
+  steps: z.int().optional(),
+  /** Mean training loss of the last tenth of the steps, nats. */
+  trainingLoss: z.number().optional(),
+  parameters: z.number().optional(),
+  activeParameters: z.number().optional(),
+  /** Floating-point operations of training. */
+  flops: z.number().optional(),
+  losses: z.record(z.string(), domainLossSchema).optional(),
+  routing: routingSummarySchema.optional(),
+});
+export type StageResult = z.infer<typeof stageResultSchema>;
+
+export const stageStatusSchema = z.enum(["running", "stopped", "failed", "done"]);
+export type StageStatus = z.infer<typeof stageStatusSchema>;
+
+/** `stage.json`. A killed process leaves "running" with a lock nobody holds: readers call that interrupted. */
+export const stageRecordSchema = z.strictObject({
+  version: z.literal(1),
+  kind: z.string(),
+  name: z.string(),
+  key: z.string(),
+  /** Role to key. */
+  parents: z.record(z.string(), z.string()),
+  spec: stageSpecSchema,
+  status: stageStatusSchema,
+  engine: z.string(),
+  device: z.string(),
+  threads: z.int(),
+  /** ISO 8601 times. */
+  created: z.string(),
+  started: z.string().optional(),
+  finished: z.string().optional(),
+  /** Seconds the stage's processes have worked, over all starts. */
+  seconds: z.number(),
+  versions: z.record(z.string(), z.string()),
+  result: stageResultSchema.optional(),
+  error: z.string().optional(),
+});
+export type StageRecord = z.infer<typeof stageRecordSchema>;
+
+/** One line of `metrics.jsonl`: what is true after `step` optimizer steps. */
+export const metricSchema = z.object({
+  step: z.int(),
+  steps: z.int(),
+  /** Tokens trained on so far. */
+  tokens: z.number(),
+  /** Seconds the stage has worked so far. */
+  seconds: z.number(),
+  /** Language-modelling loss of the step, nats a token. */
+  loss: z.number(),
+  /** Load-balancing loss, already scaled by its coefficient; absent for dense models. */
+  loadBalance: z.number().optional(),
+  gradientNorm: z.number(),
+  learningRate: z.number(),
+  tokensPerSecond: z.number(),
+});
+export type Metric = z.infer<typeof metricSchema>;
+
+/** `routing.json`: how to read `routing.f32`, fixed-size float32 records, one a snapshot. */
+export const routingIndexSchema = z.strictObject({
+  version: z.literal(1),
+  /** Axes of one record, slowest first: statistic, layer, domain, expert. */
+  statistics: z.array(z.string()),
+  layers: z.array(z.int()),
+  domains: z.array(z.string()),
+  experts: z.array(z.string()),
+  /** Optimizer steps between snapshots; record i covers steps i*every+1 to (i+1)*every. */
+  every: z.int(),
+});
+export type RoutingIndex = z.infer<typeof routingIndexSchema>;

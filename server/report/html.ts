@@ -1,0 +1,36 @@
+/** Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup. */
+export class Html {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Content = Html | string | number | false | undefined | readonly Content[];
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+/** Characters HTML has no place for, and those that reorder or hide the text around them. */
+const UNSAFE = /(?![\n\t])[\p{Cc}\p{Cs}]|(?!\u200d)\p{Cf}/gu;
+
+/** `text` for an element's content or a quoted attribute. Control and direction characters become "\ufffd". */
+export function escapeHtml(text: string): string {
+  return text.replace(UNSAFE, "\ufffd").replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+}
+
+function markup(content: Content): string {
+  if (content === undefined || content === false) return "";
+  if (content instanceof Html) return content.text;
+  if (typeof content === "object") return content.map(markup).join("");
+  return escapeHtml(String(content));
+}
+
+/** Markup with its values escaped: html`<td>${name}</td>`. Attribute values must stand in quotes. */
+export function html(parts: TemplateStringsArray, ...values: Content[]): Html {
+  return new Html(parts.reduce((text, part, index) => text + markup(values[index - 1]) + part));
+}

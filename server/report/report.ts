@@ -1,0 +1,105 @@
+import { headline, modelOrder } from "../terminal/comparison.ts";
+import { dateTime, duration } from "../terminal/format.ts";
+import { lossCurves } from "./curves.ts";
+import { curvesFigure } from "./curves-figure.ts";
+import { routingSection } from "./heatmap.ts";
+import { type Html, html } from "./html.ts";
+import type { ReportInput } from "./input.ts";
+import { STYLE } from "./style.ts";
+import { costTable, lossTable, stageTable } from "./tables.ts";
+
+export type { ReportInput } from "./input.ts";
+
+/** Nothing may be fetched and no script may run: the page is style, text and inline SVG. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/** The devices and threads that did the work, as "cpu, 2 threads"; each once. */
+function devices({ stages }: ReportInput): string {
+  const most = new Map<string, number>();
+  for (const { device, threads } of stages) most.set(device, Math.max(most.get(device) ?? 0, threads));
+  const texts = [...most].map(([device, threads]) => `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`);
+  return texts.length > 0 ? texts.join("; ") : "none yet";
+}
+
+function wallTime({ created, finished }: ReportInput["run"]): string | undefined {
+  if (finished === undefined) return undefined;
+  const seconds = (Date.parse(finished) - Date.parse(created)) / 1000;
+  return Number.isFinite(seconds) ? duration(seconds) : undefined;
+}
+
+function header(input: ReportInput): Html {
+  const { run, summary } = input;
+  const wall = wallTime(run);
+  const facts: [string, Html | string][] = [
+    ["status", html`<span class="status ${run.status}">${run.status}</span>`],
+    ["run", html`<code>${run.id}</code>`],
+    ["started", html`<time datetime="${run.created}">${dateTime(run.created, true)} UTC</time>`],
+    ...(wall === undefined ? [] : [["took", wall] as [string, string]]),
+    ["device", devices(input)],
+    ["experiment", html`<code>${run.file.split(/[\\/]/).at(-1) ?? run.file}</code>`],
+  ];
+  return html`<header>
+<p class="kicker">Branch-Train-MiX run</p>
+<h1>${run.name}</h1>
+<p class="lead">${headline(summary)}</p>
+<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+${run.error !== undefined && html`<p class="error" role="alert">${run.error}</p>`}
+</header>`;
+}
+
+function routing({ routing: models }: ReportInput): Html {
+  const sections = modelOrder(models.keys()).flatMap((model, index) => {
+    const summary = models.get(model);
+    return summary ? [routingSection(model, summary, `routing-${index}`)] : [];
+  });
+  return html`<section aria-labelledby="routing"><h2 id="routing">Which expert each layer sends a domain to</h2>
+${
+  sections.length === 0
+    ? html`<p class="empty">No mixed model of this run has been evaluated yet.</p>`
+    : html`<p class="note">Held-out text. Rows are layers, the first at the top; columns are experts; a cell is the share of the domain’s tokens that the expert was among the chosen for, so a row adds up to the number of experts a token.</p>${sections}`
+}</section>`;
+}
+
+/**
+ * The report of a run: one HTML page that needs no network, no script and no other file, in light and dark. Text from the run folder is
+ * escaped wherever it stands. It may be written at any time; what has not happened yet is said to be missing.
+ */
+export function renderReport(input: ReportInput): string {
+  const { run } = input;
+  const page = html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${run.name} – BTX Studio</title>
+<link rel="icon" href="data:,">
+`;
+  const body = html`<body>
+${header(input)}
+<main>
+<section aria-labelledby="comparison"><h2 id="comparison">Held-out results</h2>
+${lossTable(input)}
+</section>
+<section aria-labelledby="cost"><h2 id="cost">What each model took</h2>
+${costTable(input)}
+</section>
+<section aria-labelledby="curves"><h2 id="curves">Training loss</h2>
+${curvesFigure(lossCurves(input))}
+</section>
+${routing(input)}
+<section aria-labelledby="details"><h2 id="details">How it was run</h2>
+<details><summary>Stages</summary>
+${stageTable(input)}
+</details>
+<details><summary>Experiment file</summary>
+<div class="scroll" tabindex="0" role="group" aria-label="Experiment file"><pre><code>${run.experiment}</code></pre></div>
+</details>
+</section>
+</main>
+<footer>Written by BTX Studio. The method: Sukhbaatar et al., Branch-Train-MiX, arXiv 2403.07816.</footer>
+</body>
+</html>
+`;
+  return `<!doctype html>\n${page.text}<style>${STYLE}</style>\n</head>\n${body.text}`;
+}

@@ -1,0 +1,28 @@
+import type { Metric, RoutingSummary, StageRecord } from "../protocol/stage.ts";
+import { writeFileAtomic } from "../runs/atomic.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { readMetrics } from "../runs/read.ts";
+import { readRun } from "../runs/runs.ts";
+import { readStage } from "../runs/stages.ts";
+import { summarizeRun } from "../runs/summary.ts";
+import { renderReport } from "./report.ts";
+
+/** Writes `report.html` of a run from what lies in the run folder. @throws UserError when the disk is full. */
+export async function writeReport(root: string, runId: string): Promise<void> {
+  const { folder, report } = runPaths(root, runId);
+  const { record: run } = (await readRun(folder))!;
+  const stages: StageRecord[] = [];
+  const metrics = new Map<string, Metric[]>();
+  const routing = new Map<string, RoutingSummary>();
+  for (const { name, key } of run.stages) {
+    const stage = await readStage(stagePaths(root, key).folder);
+    if (!stage) continue;
+    stages.push(stage.record);
+    const lines = await readMetrics(stage.paths);
+    if (lines.length > 0) metrics.set(name, lines);
+    const measured = stage.record.result?.routing;
+    if (measured && name.startsWith("evaluate:")) routing.set(name.slice("evaluate:".length), measured);
+  }
+  const summary = await summarizeRun(root, runId);
+  await writeFileAtomic(report, renderReport({ summary, run, stages, metrics, routing }));
+}

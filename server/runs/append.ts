@@ -1,0 +1,146 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import type { z } from "zod";
+import { UserError } from "../protocol/errors.ts";
+import { withDiskErrorsSync } from "./atomic.ts";
+import { parseLine, splitLines } from "./lines.ts";
+
+/**
+ * Append-only files: one write a line or record, so that a killed writer leaves at most one torn item at the end, which
+ * the next writer cuts off. One writer a file (who holds the stage's lock), any number of readers.
+ */
+
+/** An open file that grows by whole items; a failed write leaves no part of one. */
+class GrowingFile {
+  readonly path: string;
+  #fd: number;
+  #bytes: number;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#fd = withDiskErrorsSync(path, () => openSync(path, "a+"));
+    this.#bytes = fstatSync(this.#fd).size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  append(item: Uint8Array): void {
+    withDiskErrorsSync(this.path, () => {
+      try {
+        let done = 0;
+        while (done < item.byteLength) done += writeSync(this.#fd, item, done, item.byteLength - done);
+      } catch (error) {
+        ftruncateSync(this.#fd, this.#bytes);
+        throw error;
+      }
+    });
+    this.#bytes += item.byteLength;
+  }
+
+  truncate(bytes: number): void {
+    if (bytes === this.#bytes) return;
+    withDiskErrorsSync(this.path, () => ftruncateSync(this.#fd, bytes));
+    this.#bytes = bytes;
+  }
+
+  readAll(): Buffer {
+    const all = Buffer.alloc(this.#bytes);
+    let done = 0;
+    while (done < all.length) {
+      const count = readSync(this.#fd, all, done, Math.min(all.length - done, 1 << 30), done);
+      if (count === 0) break;
+      done += count;
+    }
+    return all.subarray(0, done);
+  }
+
+  sync(): void {
+    withDiskErrorsSync(this.path, () => fsyncSync(this.#fd));
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+export interface LineAppender<T> {
+  append(item: T): void;
+  /**
+   * Keeps the longest beginning of the file whose items all satisfy `keep`, and drops the rest. On resume: the items
+   * up to the step that the training state was saved at.
+   *
+   * @returns the number of items kept.
+   */
+  truncateTo(keep: (item: T) => boolean): number;
+  /** Waits until all items are on disk. */
+  sync(): void;
+  close(): void;
+}
+
+/**
+ * Opens a file of JSON objects, one a line, for appending; makes it if need be and cuts off a torn last line.
+ *
+ * @throws UserError when the disk is full or may not be written.
+ */
+export function openLines<T>(path: string, schema: z.ZodType<T>): LineAppender<T> {
+  const file = new GrowingFile(path);
+  file.truncate(file.readAll().lastIndexOf(0x0a) + 1);
+  return {
+    append: (item) => file.append(Buffer.from(`${JSON.stringify(item)}\n`, "utf8")),
+    truncateTo(keep) {
+      let kept = 0;
+      let bytes = 0;
+      for (const line of splitLines(file.readAll())) {
+        if (!keep(parseLine(line.text, schema, path, kept + 1))) break;
+        kept++;
+        bytes = line.end;
+      }
+      file.truncate(bytes);
+      return kept;
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}
+
+export interface RecordAppender {
+  /** Whole records in the file. */
+  readonly count: number;
+  /** @param record `size` values. */
+  append(record: Float32Array): void;
+  /** Keeps the first `count` records. @throws UserError when there are fewer. */
+  truncateTo(count: number): void;
+  /** Waits until all records are on disk. */
+  sync(): void;
+  close(): void;
+}
+
+/**
+ * Opens a file of float32 records of `size` values each for appending; makes it if need be and cuts off a torn record.
+ *
+ * @throws UserError when the disk is full or may not be written.
+ */
+export function openRecords(path: string, size: number): RecordAppender {
+  const file = new GrowingFile(path);
+  const recordBytes = size * 4;
+  file.truncate(file.bytes - (file.bytes % recordBytes));
+  return {
+    get count() {
+      return file.bytes / recordBytes;
+    },
+    append(record) {
+      if (record.length !== size) throw new Error(`a record of ${path} has ${size} values, not ${record.length}`);
+      file.append(new Uint8Array(record.buffer, record.byteOffset, record.byteLength));
+    },
+    truncateTo(count) {
+      if (count * recordBytes > file.bytes)
+        throw new UserError(
+          `${path} holds ${file.bytes / recordBytes} records where ${count} were written: remove the stage's folder to run it anew`,
+        );
+      file.truncate(count * recordBytes);
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}

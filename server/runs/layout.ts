@@ -1,0 +1,115 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "../protocol/errors.ts";
+import { hasCode, makeFolder, syncFolder, withDiskErrors } from "./atomic.ts";
+
+/** Where everything lies in the run folder. docs/run-folder.md says what each file holds. */
+
+/** The run folder of an experiment: `.btx` beside the experiment file. */
+export const runRoot = (experimentFile: string): string => join(dirname(resolve(experimentFile)), ".btx");
+
+export const stagesFolder = (root: string): string => join(root, "stages");
+export const runsFolder = (root: string): string => join(root, "runs");
+
+export interface StagePaths {
+  folder: string;
+  /** `stage.json` */
+  record: string;
+  metrics: string;
+  routing: string;
+  routingIndex: string;
+  /** Folder in a Hugging Face layout. */
+  checkpoint: string;
+  /** Training state while the stage is unfinished. */
+  state: string;
+  log: string;
+  /** Exists while the stage is asked to stop. */
+  stop: string;
+}
+
+/** Paths of one stage, by its key (16 hex digits). */
+export function stagePaths(root: string, key: string): StagePaths {
+  return stagePathsIn(join(stagesFolder(root), plainName(key)));
+}
+
+/** Paths below a stage's folder. */
+export const stagePathsIn = (folder: string): StagePaths => ({
+  folder,
+  record: join(folder, "stage.json"),
+  metrics: join(folder, "metrics.jsonl"),
+  routing: join(folder, "routing.f32"),
+  routingIndex: join(folder, "routing.json"),
+  checkpoint: join(folder, "checkpoint"),
+  state: join(folder, "state.safetensors"),
+  log: join(folder, "log.txt"),
+  stop: join(folder, "stop"),
+});
+
+export interface RunPaths {
+  folder: string;
+  /** `run.json` */
+  record: string;
+  report: string;
+  /** Exists while the run is asked to stop. */
+  stop: string;
+}
+
+/** Paths of one run, by its id. */
+export function runPaths(root: string, id: string): RunPaths {
+  return runPathsIn(join(runsFolder(root), plainName(id)));
+}
+
+/** Paths below a run's folder. */
+export const runPathsIn = (folder: string): RunPaths => ({
+  folder,
+  record: join(folder, "run.json"),
+  report: join(folder, "report.html"),
+  stop: join(folder, "stop"),
+});
+
+/** An id or key that is the name of one folder and no way out of it. */
+function plainName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return name;
+  throw new UserError(`"${name}" is no name of a run or stage: take one that \`btx list\` prints`);
+}
+
+/**
+ * Makes the run folder if there is none, with a `.gitignore` that keeps it out of version control.
+ *
+ * @throws UserError when it may not be written or the disk is full.
+ */
+export async function createRoot(root: string): Promise<void> {
+  await withDiskErrors(root, async () => {
+    makeFolder(stagesFolder(root));
+    makeFolder(runsFolder(root));
+    await writeFile(join(root, ".gitignore"), "*\n", { flag: "wx" }).catch((error: unknown) => {
+      if (!hasCode(error, "EEXIST")) throw error;
+    });
+  });
+}
+
+/** "20260731-142233": UTC, so that ids sort by time. */
+const timestamp = (time: Date): string => time.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+
+/**
+ * Makes the folder of a new run and returns its id, "20260731-142233", or "20260731-142233-02" when another run began
+ * in the same second: the folder is made exclusively, so no two starts get the same.
+ *
+ * @throws UserError when the run folder may not be written or the disk is full.
+ */
+export async function createRunFolder(root: string, time: Date = new Date()): Promise<string> {
+  await createRoot(root);
+  const first = timestamp(time);
+  for (let count = 1; count < 100; count++) {
+    const id = count === 1 ? first : `${first}-${String(count).padStart(2, "0")}`;
+    const { folder } = runPaths(root, id);
+    try {
+      await withDiskErrors(folder, () => mkdir(folder));
+      await syncFolder(runsFolder(root));
+      return id;
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+    }
+  }
+  throw new UserError(`${runsFolder(root)} holds a hundred runs of one second: remove some`);
+}

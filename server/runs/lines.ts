@@ -1,0 +1,48 @@
+import type { z } from "zod";
+import { UserError } from "../protocol/errors.ts";
+
+/** One complete line of a file. */
+export interface Line {
+  text: string;
+  /** Offset of the byte after its line end. */
+  end: number;
+}
+
+/** The complete lines of UTF-8 bytes; what follows the last line end is torn and left out. */
+export function* splitLines(bytes: Buffer): Generator<Line> {
+  let start = 0;
+  for (;;) {
+    const lineEnd = bytes.indexOf(0x0a, start);
+    if (lineEnd < 0) return;
+    yield { text: bytes.toString("utf8", start, lineEnd), end: lineEnd + 1 };
+    start = lineEnd + 1;
+  }
+}
+
+/** @throws UserError naming file and line number. */
+export function parseLine<T>(text: string, schema: z.ZodType<T>, path: string, number: number): T {
+  return parseJson(text, schema, `line ${number} of ${path}`);
+}
+
+/**
+ * Parses and validates JSON.
+ *
+ * @param where names the file, and the line if there is one, in the error.
+ * @throws UserError that names the first wrong key.
+ */
+export function parseJson<T>(text: string, schema: z.ZodType<T>, where: string): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new UserError(`${where} is not valid JSON: remove it, or the folder it lies in, to do its work anew`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const key = issue?.path.map(String).join(".");
+  const what = key ? `has no valid \`${key}\`` : "is not what it should be";
+  throw new UserError(
+    `${where} ${what} (${issue?.message ?? "unknown"}): it was damaged or written by another version; remove the folder it lies in to do its work anew`,
+  );
+}

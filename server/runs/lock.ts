@@ -1,0 +1,210 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { UserError } from "../protocol/errors.ts";
+import { hasCode, makeFolder, withDiskErrorsSync } from "./atomic.ts";
+import { isRunning, processSpace, processStart } from "./process.ts";
+
+/**
+ * The lock of a stage's or run's folder: files `lock.<n>`, of which only the highest counts. Its content names the
+ * holder; empty, it was released.
+ *
+ * To take the lock, a process that finds the highest, n, released or its holder dead makes n + 1: it links a file that
+ * is already whole, which fails if n + 1 exists. The highest file is never removed, only emptied, so numbers never come
+ * back and n + 1 has one maker. One that was slow and made a number that is no longer the highest backs off. So at most
+ * one process holds the lock, and of those who want it at the same moment one gets it.
+ *
+ * On this machine a holder is alive while its process runs, told from a later process of the same id by its start time.
+ * On another machine, while it has touched its file within the last minute.
+ */
+
+const holderSchema = z.object({
+  pid: z.int().min(1),
+  /** Start time of the process, where the system tells it. */
+  start: z.string().optional(),
+  host: z.string(),
+  /** Host, boot and container: where `pid` means this process. */
+  space: z.string(),
+  /** Process id of the runner that started it. */
+  runner: z.int().optional(),
+});
+export type LockHolder = z.infer<typeof holderSchema>;
+
+export interface Lock {
+  /** Touches the lock file, for readers on other machines. A timer does so by itself while the event loop turns. */
+  refresh(): void;
+  /** @throws UserError when another machine took the lock, because this process did not touch it for a minute. */
+  check(): void;
+  /** Gives the lock back. A second call does nothing. */
+  release(): void;
+}
+
+/** A holder on another machine that has not touched its file for so long counts as dead, ms. */
+const silenceMs = 60_000;
+const refreshMs = 15_000;
+
+const lockPath = (folder: string, generation: number): string => join(folder, `lock.${generation}`);
+
+/** Numbers of all lock files in a folder, ascending. */
+function generations(folder: string): number[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
+    throw error;
+  }
+  return names
+    .map((name) => /^lock\.([1-9]\d{0,14})$/.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+type Found = { holder: LockHolder; touched: number } | "released" | "gone";
+
+function readLock(path: string): Found {
+  try {
+    const parsed = holderSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+    return parsed.success ? { holder: parsed.data, touched: statSync(path).mtimeMs } : "released";
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return "gone";
+    // Files are linked whole: what cannot be parsed was emptied, or lost in a power failure with its holder.
+    if (error instanceof SyntaxError) return "released";
+    throw error;
+  }
+}
+
+/** @param now ms, by the clock of the disk where possible. */
+function isAlive(found: Found, now: number): found is Exclude<Found, string> {
+  if (typeof found === "string") return false;
+  const { holder, touched } = found;
+  if (holder.space === processSpace) return isRunning(holder.pid, holder.start);
+  return now - touched < silenceMs;
+}
+
+/** Who holds the lock of a folder; undefined where nobody does. */
+export function lockHolder(folder: string): LockHolder | undefined {
+  for (;;) {
+    const highest = generations(folder).at(-1);
+    if (highest === undefined) return undefined;
+    const found = readLock(lockPath(folder, highest));
+    if (found === "gone") continue;
+    return isAlive(found, Date.now()) ? found.holder : undefined;
+  }
+}
+
+/**
+ * Takes the lock of a folder.
+ *
+ * @param what for the error, as `stage "expert:code"`.
+ * @param runner process id of the runner that started this process.
+ * @throws UserError when a living process holds it, naming that process, or when the folder cannot be written.
+ */
+export function acquireLock(folder: string, what: string, runner?: number): Lock {
+  const start = processStart(process.pid);
+  const holder: LockHolder = {
+    pid: process.pid,
+    ...(start === undefined ? {} : { start }),
+    host: hostname(),
+    space: processSpace,
+    ...(runner === undefined ? {} : { runner }),
+  };
+  const content = JSON.stringify(holder);
+  const draft = join(folder, `lock.tmp-${process.pid}-${randomBytes(4).toString("hex")}`);
+  return withDiskErrorsSync(join(folder, "lock"), () => {
+    makeFolder(folder);
+    try {
+      return held(folder, what, content, takeGeneration(folder, what, content, draft));
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  });
+}
+
+/** Makes the highest lock file out of `draft` and returns its number. */
+function takeGeneration(folder: string, what: string, content: string, draft: string): number {
+  for (;;) {
+    writeFileSync(draft, content);
+    const before = generations(folder);
+    const highest = before.at(-1) ?? 0;
+    if (highest > 0) {
+      const found = readLock(lockPath(folder, highest));
+      if (found === "gone") continue;
+      // A file just written has the disk's own idea of now.
+      if (isAlive(found, statSync(draft).mtimeMs)) throw new UserError(refusal(what, found.holder));
+    }
+    const mine = highest + 1;
+    if (!linkIfFree(draft, lockPath(folder, mine))) continue;
+    if (generations(folder).at(-1) === mine) {
+      for (const older of before) rmSync(lockPath(folder, older), { force: true });
+      return mine;
+    }
+    rmSync(lockPath(folder, mine), { force: true });
+  }
+}
+
+function linkIfFree(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    // ENOENT: the lock's holder swept the draft away with what killed processes left.
+    if (hasCode(error, "EEXIST", "ENOENT")) return false;
+    if (hasCode(error, "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM"))
+      throw new UserError(
+        `the file system of ${path} has no hard links, which locks need: move the experiment to another disk`,
+      );
+    throw error;
+  }
+}
+
+function refusal(what: string, { pid, host, runner }: LockHolder): string {
+  const by = runner === undefined ? "" : `, started by process ${runner}`;
+  return `${what} is being run by process ${pid} on ${host}${by}: wait for it, or stop it with \`btx stop\``;
+}
+
+function held(folder: string, what: string, content: string, generation: number): Lock {
+  const fd = openSync(lockPath(folder, generation), "r+");
+  let released = false;
+  const refresh = (): void => {
+    // The same bytes again: a reader sees no difference, and the disk's own clock gives the time.
+    if (!released) writeSync(fd, content, 0);
+  };
+  const timer = setInterval(() => {
+    try {
+      refresh();
+    } catch {
+      // `check` tells of a lock that was taken over; a disk that stumbles once is no reason to stop.
+    }
+  }, refreshMs).unref();
+  return {
+    refresh,
+    check() {
+      if (!released && generations(folder).at(-1) !== generation)
+        throw new UserError(
+          `${what} was taken over by another process, because this one did not answer for a minute: it stops here`,
+        );
+    },
+    release() {
+      if (released) return;
+      released = true;
+      clearInterval(timer);
+      ftruncateSync(fd, 0);
+      closeSync(fd);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import type { z } from "zod";
+import { type Metric, metricSchema, type RoutingIndex, routingIndexSchema } from "../protocol/stage.ts";
+import { hasCode } from "./atomic.ts";
+import type { StagePaths } from "./layout.ts";
+import { parseJson, parseLine, splitLines } from "./lines.ts";
+
+/** Undefined where a file does not exist (or its folder does not). */
+async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads and validates one JSON file; undefined where it does not exist.
+ *
+ * @throws UserError naming file and key.
+ */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await orAbsent(readFile(path, "utf8"));
+  return text === undefined ? undefined : parseJson(text, schema, path);
+}
+
+/**
+ * Reads a file of JSON objects, one a line. A torn last line is left out; a file that does not exist is empty.
+ *
+ * @throws UserError naming file, line and key.
+ */
+export async function readLines<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
+  const bytes = await orAbsent(readFile(path));
+  if (bytes === undefined) return [];
+  const items: T[] = [];
+  for (const { text } of splitLines(bytes)) items.push(parseLine(text, schema, path, items.length + 1));
+  return items;
+}
+
+/** Float32 records of one file, one after the other. */
+export interface Records {
+  /** Whole records. */
+  count: number;
+  /** Values a record. */
+  size: number;
+  /** [count, size] */
+  values: Float32Array;
+}
+
+/** Reads float32 records of `size` values each. A torn last record is left out; a file that does not exist is empty. */
+export async function readRecords(path: string, size: number): Promise<Records> {
+  const bytes = await orAbsent(readFile(path));
+  const count = bytes === undefined ? 0 : Math.floor(bytes.length / (size * 4));
+  const values = new Float32Array(count * size);
+  if (bytes) new Uint8Array(values.buffer).set(bytes.subarray(0, values.byteLength));
+  return { count, size, values };
+}
+
+/** Metrics of a stage, all steps. @throws UserError naming file, line and key. */
+export const readMetrics = (stage: StagePaths): Promise<Metric[]> => readLines(stage.metrics, metricSchema);
+
+/** The last metric of a stage, read from the end of its file; undefined where there is none. */
+export async function readLastMetric(stage: StagePaths): Promise<Metric | undefined> {
+  const handle = await orAbsent(open(stage.metrics, "r"));
+  if (!handle) return undefined;
+  try {
+    const line = await lastLine(handle);
+    return line === undefined ? undefined : parseJson(line, metricSchema, `the last line of ${stage.metrics}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The last complete line of a file. */
+async function lastLine(handle: FileHandle): Promise<string | undefined> {
+  const { size } = await handle.stat();
+  for (let wanted = 4096; ; wanted *= 4) {
+    const length = Math.min(wanted, size);
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await handle.read(buffer, 0, length, size - length);
+    const end = buffer.lastIndexOf(0x0a, bytesRead - 1);
+    if (bytesRead > 0 && end >= 0) {
+      const before = end === 0 ? -1 : buffer.lastIndexOf(0x0a, end - 1);
+      if (before >= 0 || length === size) return buffer.toString("utf8", before + 1, end);
+    }
+    if (length === size) return undefined;
+  }
+}
+
+/** One stage's routing statistics over its training. */
+export interface RoutingHistory {
+  index: RoutingIndex;
+  /** Snapshots. */
+  count: number;
+  /** [snapshot, statistic, layer, domain, expert] */
+  values: Float32Array;
+}
+
+/** Values in one record of `routing.f32`. */
+export const routingRecordSize = (index: RoutingIndex): number =>
+  index.statistics.length * index.layers.length * index.domains.length * index.experts.length;
+
+/** Reads `routing.json` and `routing.f32`; undefined for a stage without routing. @throws UserError naming file and key. */
+export async function readRouting(stage: StagePaths): Promise<RoutingHistory | undefined> {
+  const index = await readJson(stage.routingIndex, routingIndexSchema);
+  if (!index) return undefined;
+  const { count, values } = await readRecords(stage.routing, routingRecordSize(index));
+  return { index, count, values };
+}

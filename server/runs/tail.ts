@@ -1,0 +1,53 @@
+import { open } from "node:fs/promises";
+import { hasCode } from "./atomic.ts";
+import { splitLines } from "./lines.ts";
+
+export interface Tail {
+  /** Lines written since, complete, without line ends. */
+  lines: string[];
+  /** Where to go on. */
+  offset: number;
+  /** True when the file was cut back behind `fromOffset` (a stage was resumed): `lines` then starts at its beginning. */
+  restarted: boolean;
+}
+
+/**
+ * The complete lines after `fromOffset` (0, or the `offset` of the last call). A file that does not exist yet is empty.
+ *
+ * A file that was cut back and has grown past `fromOffset` since the last call may look as if it had only grown: a
+ * reader of metrics drops what it knows of step s and later when it meets step s again.
+ */
+export async function tailJsonLines(path: string, fromOffset: number): Promise<Tail> {
+  const handle = await open(path, "r").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  });
+  if (!handle) return { lines: [], offset: 0, restarted: fromOffset > 0 };
+  try {
+    const { size } = await handle.stat();
+    // The byte before the offset ends a line, unless the file is no longer the one that was read.
+    const restarted = fromOffset > 0 && (size < fromOffset || (await byteAt(handle, fromOffset - 1)) !== 0x0a);
+    const start = restarted ? 0 : fromOffset;
+    const bytes = Buffer.alloc(size - start);
+    let read = 0;
+    while (read < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, read, Math.min(bytes.length - read, 1 << 30), start + read);
+      if (bytesRead === 0) break;
+      read += bytesRead;
+    }
+    const lines: string[] = [];
+    let end = 0;
+    for (const line of splitLines(bytes.subarray(0, read))) {
+      lines.push(line.text);
+      end = line.end;
+    }
+    return { lines, offset: start + end, restarted };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function byteAt(handle: Awaited<ReturnType<typeof open>>, position: number): Promise<number | undefined> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, position);
+  return bytesRead === 1 ? buffer[0] : undefined;
+}

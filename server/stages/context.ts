@@ -1,0 +1,72 @@
+import { appendFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { StopRequested, UserError } from "../protocol/errors.ts";
+import type { StageResult, StageSpec } from "../protocol/stage.ts";
+import { withDiskErrorsSync } from "../runs/atomic.ts";
+import { type StagePaths, stagePaths } from "../runs/layout.ts";
+import { stopRequested as isStopRequested } from "../runs/stop.ts";
+
+/** What a stage's work knows of its surroundings. */
+export interface StageContext<Spec extends StageSpec = StageSpec> {
+  name: string;
+  spec: Spec;
+  paths: StagePaths;
+  /** Paths of the stage that fills a role. */
+  parent(role: string): StagePaths;
+  /** CPU threads of one operator. */
+  threads: number;
+  /** Lets signals and messages in, and throws StopRequested if the stage is asked to stop. */
+  breathe(): Promise<void>;
+  stopRequested(): boolean;
+  /** Adds a line to the stage's log. */
+  log(text: string): void;
+  /** Says how far work that has no training steps has come. */
+  progress(done: number, total: number, label: string): void;
+}
+
+export type StageWork<Spec extends StageSpec> = (context: StageContext<Spec>) => Promise<StageResult>;
+
+interface ContextOptions<Spec> {
+  root: string;
+  name: string;
+  spec: Spec;
+  key: string;
+  parents: Record<string, string>;
+  threads: number;
+  asked: () => boolean;
+  progress: StageContext["progress"];
+}
+
+export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spec>): StageContext<Spec> {
+  const { root, name, spec, key, parents, threads, asked, progress } = options;
+  const paths = stagePaths(root, key);
+  const stopRequested = () => asked() || isStopRequested(paths.stop);
+  return {
+    name,
+    spec,
+    paths,
+    threads,
+    stopRequested,
+    progress,
+    parent(role) {
+      const parent = parents[role];
+      if (!parent) throw new Error(`stage ${name} has no parent "${role}"`);
+      return stagePaths(root, parent);
+    },
+    async breathe() {
+      await setImmediate();
+      if (stopRequested()) throw new StopRequested();
+    },
+    log(text) {
+      withDiskErrorsSync(paths.log, () => appendFileSync(paths.log, `${new Date().toISOString()} ${text}\n`));
+    },
+  };
+}
+
+/** Refuses to go on with numbers that are none. */
+export function assertFinite(value: number, what: string, step: number, learningRate: number): void {
+  if (Number.isFinite(value)) return;
+  throw new UserError(
+    `${what} is ${value} at step ${step} (learning rate ${learningRate.toPrecision(3)}): lower the learning rate, then run again; the last checkpoint is kept`,
+  );
+}

@@ -1,0 +1,171 @@
+import { type Data, openData } from "../data/dataset.ts";
+import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
+import { lineAfter } from "../data/problems.ts";
+import { compile } from "../engine/runtime/compile.ts";
+import { Store } from "../engine/runtime/store.ts";
+import { generator } from "../inspect/generate.ts";
+import { evaluation, sequenceBatch } from "../model/loss.ts";
+import type { Problem } from "../protocol/data.ts";
+import type { DomainLoss, EvaluateSpec, RoutingSummary } from "../protocol/stage.ts";
+import { writeFileAtomic } from "../runs/atomic.ts";
+import type { StageContext, StageWork } from "./context.ts";
+import { nllPath, writeWindows } from "./heldOutNll.ts";
+import { type Model, parentModel } from "./model.ts";
+import { inputsAndTargets } from "./sequences.ts";
+
+/**
+ * Held-out loss of one model by domain, in nats a token and bits a byte; which expert its tokens went to; and, where a
+ * domain declares how an answer is found, the share of answers greedy decoding gives exactly.
+ */
+export const evaluate: StageWork<EvaluateSpec> = async (context) => {
+  const data = await openData(context.parent("data").folder);
+  try {
+    const model = await parentModel(context);
+    const losses = new Map<string, DomainLoss>();
+    const started = performance.now();
+    const routing = await heldOutLosses(context, model, data, losses);
+    const seconds = (performance.now() - started) / 1000;
+    await exactMatches(context, model, data, losses);
+    const tokens = [...losses.values()].reduce((sum, loss) => sum + loss.tokens, 0);
+    return {
+      tokens,
+      tokensPerSecond: tokens / seconds,
+      losses: Object.fromEntries(losses),
+      ...(routing ? { routing } : {}),
+    };
+  } finally {
+    data.close();
+  }
+};
+
+async function heldOutLosses(
+  context: StageContext<EvaluateSpec>,
+  { config, parameters }: Model,
+  data: Data,
+  losses: Map<string, DomainLoss>,
+): Promise<RoutingSummary | undefined> {
+  const { spec } = context;
+  const store = new Store();
+  for (const [name, { shape, data: values }] of parameters) store.set(name, shape, values);
+  const program = await compile(evaluation(config, spec.domains.length), store, sequenceBatch(config, spec.batch), {
+    threads: context.threads,
+  });
+  const bytesOfToken = byteLengths(data.tokenizer);
+  const routing = config.moe && emptyRouting(config.moe, spec.domains);
+  const windows = { context: config.context, batch: spec.batch, maxTokens: spec.tokens };
+  await writeWindows(context.paths.folder, windows);
+  try {
+    for (const [domainIndex, domain] of spec.domains.entries()) {
+      const nll: Float32Array[] = [];
+      let [sum, tokens, bytes] = [0, 0, 0];
+      for (const window of heldOutWindows(data.split(domain, "heldout"), windows)) {
+        const batch = {
+          ...inputsAndTargets(window.tokens, spec.batch, config.context),
+          weights: window.weights,
+          ...(config.moe ? { domain: new Int32Array(spec.batch).fill(domainIndex) } : {}),
+        };
+        const results = await program.run(batch);
+        const counted = (results.nll as Float32Array).filter((_, i) => window.weights[i]! > 0);
+        nll.push(counted);
+        for (const value of counted) sum += value;
+        tokens += counted.length;
+        bytes += targetBytes(window, bytesOfToken);
+        if (routing) addRouting(routing, results.routedTokens!, results.gateMass!);
+        context.progress(domainIndex, spec.domains.length, domain);
+        await context.breathe();
+      }
+      const joined = Buffer.concat(nll.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength)));
+      await writeFileAtomic(nllPath(context.paths.folder, domain), joined);
+      losses.set(domain, { nats: sum / tokens, bitsPerByte: sum / Math.LN2 / bytes, tokens, bytes });
+      if (routing) routing.tokens[domainIndex] = tokens;
+    }
+  } finally {
+    await program.dispose();
+  }
+  return routing;
+}
+
+function emptyRouting({ layers, experts }: { layers: number[]; experts: string[] }, domains: string[]): RoutingSummary {
+  const zeros = () => layers.map(() => experts.map(() => domains.map(() => 0)));
+  return { layers, experts, domains, routedTokens: zeros(), gateMass: zeros(), tokens: domains.map(() => 0) };
+}
+
+/** Adds statistics [Lmoe, Domains, E]. */
+function addRouting(routing: RoutingSummary, routedTokens: ArrayLike<number>, gateMass: ArrayLike<number>): void {
+  const { layers, experts, domains } = routing;
+  layers.forEach((_, layer) => {
+    domains.forEach((_, domain) => {
+      experts.forEach((_, expert) => {
+        const at = (layer * domains.length + domain) * experts.length + expert;
+        routing.routedTokens[layer]![expert]![domain]! += routedTokens[at]!;
+        routing.gateMass[layer]![expert]![domain]! += gateMass[at]!;
+      });
+    });
+  });
+}
+
+/**
+ * Greedy decoding of held-out problems, each to the end of its answer's line, of text or of the context. Problems whose
+ * prompt and solution do not fit in the context are left out.
+ */
+async function exactMatches(
+  context: StageContext<EvaluateSpec>,
+  { config, parameters }: Model,
+  data: Data,
+  losses: Map<string, DomainLoss>,
+): Promise<void> {
+  const { tokenizer } = data;
+  const asked = context.spec.domains.flatMap((domain) => {
+    const problems = data.answers(domain).map((problem) => {
+      // Blanks at the prompt's end are the model's to say: in the text they belong to the next token.
+      const blanks = / *$/.exec(problem.prompt)!.index;
+      const prompt = [...tokenizer.encode(problem.prompt.slice(0, blanks))];
+      const solution = tokenizer.encode(problem.prompt.slice(blanks) + problem.solution);
+      return { domain, problem, prompt, tokens: prompt.length + solution.length };
+    });
+    return problems
+      .filter(({ prompt, tokens }) => prompt.length > 0 && tokens <= config.context)
+      .slice(0, context.spec.answers);
+  });
+  if (asked.length === 0) return;
+  const rows = Math.min(16, asked.length);
+  const decoder = await generator(config, parameters, { rows, threads: context.threads });
+  const right = new Map<string, number>();
+  try {
+    for (let first = 0; first < asked.length; first += rows) {
+      const batch = asked.slice(first, first + rows);
+      const written = await decoder.generate(
+        batch.map(({ prompt }) => prompt),
+        {
+          tokens: config.context,
+          temperature: 0,
+          topP: 1,
+          randomSeed: 0,
+          stop: (token, row, tokens) =>
+            token === tokenizer.endOfText ||
+            (tokenizer.decode([token]).includes("\n") &&
+              answerLine(tokenizer.decode(tokens), batch[row]!.problem).finished),
+        },
+      );
+      batch.forEach(({ domain, problem }, row) => {
+        const text = tokenizer.decode(written[row]!.filter((token) => token !== tokenizer.endOfText));
+        if (answerLine(text, problem).line.trim() === problem.answer) right.set(domain, (right.get(domain) ?? 0) + 1);
+      });
+      context.progress(first + batch.length, asked.length, "answers");
+      await context.breathe();
+    }
+  } finally {
+    await decoder.dispose();
+  }
+  for (const domain of new Set(asked.map((problem) => problem.domain))) {
+    const answers = asked.filter((problem) => problem.domain === domain).length;
+    Object.assign(losses.get(domain)!, { exactMatch: (right.get(domain) ?? 0) / answers, answers });
+  }
+}
+
+/** The line of the answer in what a model wrote, as far as it is there, and whether it is finished. */
+function answerLine(text: string, { marker }: Problem): { line: string; finished: boolean } {
+  if (marker !== undefined) return lineAfter(text, marker) ?? { line: "", finished: false };
+  const [line, ...more] = text.split("\n");
+  return { line: line!, finished: more.length > 0 };
+}

@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { UserError } from "../protocol/errors.ts";
+import { makeFolder, writeJson } from "../runs/atomic.ts";
+
+/** What an evaluation leaves for the ensembles that are worked out from it, in the folder `nll`. */
+
+/** Negative log-likelihood of every held-out target of a domain, in the order of `heldOutWindows`: float32, nats. */
+export const nllPath = (stageFolder: string, domain: string): string => join(stageFolder, "nll", `${domain}.f32`);
+
+const windowsSchema = z.object({ context: z.int(), batch: z.int(), maxTokens: z.int() });
+/** The windows an evaluation went through. */
+export type Windows = z.infer<typeof windowsSchema>;
+
+const windowsPath = (stageFolder: string) => join(stageFolder, "nll", "windows.json");
+
+export async function writeWindows(stageFolder: string, windows: Windows): Promise<void> {
+  await makeFolder(join(stageFolder, "nll"));
+  await writeJson(windowsPath(stageFolder), windows);
+}
+
+export async function readWindows(stageFolder: string): Promise<Windows> {
+  try {
+    return windowsSchema.parse(JSON.parse(await readFile(windowsPath(stageFolder), "utf8")));
+  } catch {
+    throw new UserError(`${windowsPath(stageFolder)} cannot be read: remove ${stageFolder} and run again`);
+  }
+}

@@ -1,0 +1,164 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { StopRequested, UserError } from "../protocol/errors.ts";
+import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.ts";
+import { removeLeftovers } from "../runs/atomic.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { acquireLock } from "../runs/lock.ts";
+import { readRun } from "../runs/runs.ts";
+import { readStage, writeStage } from "../runs/stages.ts";
+import { btm } from "./btm.ts";
+import { type StageContext, stageContext } from "./context.ts";
+import { data } from "./data.ts";
+import { evaluate } from "./evaluate.ts";
+import { average, mix } from "./mix.ts";
+import { exitCodes, progressFile } from "./process.ts";
+import { continued, seed } from "./train.ts";
+
+/**
+ * A stage's process: `stage.js ROOT RUN NAME THREADS RUNNER`, RUNNER the id of the process that starts it. It takes the
+ * stage's lock, does the work of its kind and writes what became of it into the stage's folder. It stops, after a
+ * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner is gone.
+ */
+
+function work(context: StageContext): Promise<StageResult> {
+  const { spec } = context;
+  const as = <K extends typeof spec.kind>(_: K) => context as StageContext<Extract<typeof spec, { kind: K }>>;
+  switch (spec.kind) {
+    case "data":
+      return data(as("data"));
+    case "seed":
+      return seed(as("seed"));
+    case "expert":
+    case "finetune":
+    case "dense":
+    case "upcycling":
+      return continued(as(spec.kind));
+    case "mix":
+      return mix(as("mix"));
+    case "average":
+      return average(as("average"));
+    case "evaluate":
+      return evaluate(as("evaluate"));
+    case "btm":
+      return btm(as("btm"));
+  }
+}
+
+async function planned(
+  root: string,
+  runId: string,
+  name: string,
+): Promise<{ stage: PlannedStage; parents: Record<string, string> }> {
+  const run = await readRun(runPaths(root, runId).folder);
+  const stages = run?.record.stages ?? [];
+  const stage = stages.find((candidate) => candidate.name === name);
+  if (!stage) throw new UserError(`run ${runId} in ${root} has no stage "${name}"`);
+  const keyOf = (parent: string) => stages.find((candidate) => candidate.name === parent)!.key;
+  const parents = Object.fromEntries(Object.entries(stage.parents).map(([role, parent]) => [role, keyOf(parent)]));
+  return { stage, parents };
+}
+
+async function main(): Promise<number> {
+  const [root, runId, name, ...numbers] = process.argv.slice(2) as [string, string, string, string, string];
+  const [threads, runner] = numbers.map(Number) as [number, number];
+  let asked = false;
+  // Ctrl-C reaches the whole process group; the runner decides what it means.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => {
+    asked = true;
+  });
+  process.on("disconnect", () => {
+    asked = true;
+  });
+
+  const { stage, parents } = await planned(root, runId, name);
+  const paths = stagePaths(root, stage.key);
+  // Whoever resumes the run of a runner that was killed must not find the stage taken by a process that is about to stop.
+  if (process.connected === false || process.ppid !== runner) return exitCodes.stopped;
+  const lock = acquireLock(paths.folder, `stage "${name}"`, runner);
+  try {
+    const before = await readStage(paths.folder);
+    if (before?.record.status === "done") return exitCodes.done;
+    await removeLeftovers(paths.folder);
+    const started = Date.now();
+    const progress = progressFile(paths.folder);
+    const context = stageContext({
+      root,
+      name,
+      spec: stage.spec,
+      key: stage.key,
+      parents,
+      threads,
+      asked: () => asked,
+      progress,
+    });
+    const earlier = before?.record.seconds ?? 0;
+    const record: StageRecord = {
+      version: 1,
+      kind: stage.spec.kind,
+      name,
+      key: stage.key,
+      parents,
+      spec: stage.spec,
+      status: "running",
+      engine: "onnx",
+      device: "cpu",
+      threads,
+      created: before?.record.created ?? new Date(started).toISOString(),
+      started: new Date(started).toISOString(),
+      seconds: earlier,
+      versions: versions(),
+    };
+    const write = (change: Partial<StageRecord>) =>
+      writeStage(paths, {
+        ...record,
+        seconds: earlier + (Date.now() - started) / 1000,
+        finished: new Date().toISOString(),
+        ...change,
+      });
+    await writeStage(paths, record);
+    context.log(`process ${process.pid} begins`);
+    try {
+      const result = await work(context);
+      lock.check();
+      await write({ status: "done", result });
+      return exitCodes.done;
+    } catch (error) {
+      if (error instanceof StopRequested) {
+        await write({ status: "stopped" });
+        context.log("stopped as asked");
+        return exitCodes.stopped;
+      }
+      const message = error instanceof UserError ? error.message : `${error instanceof Error ? error.stack : error}`;
+      if (existsSync(paths.folder)) {
+        await write({ status: "failed", error: message }).catch(() => {});
+      }
+      throw error;
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function versions(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version;
+  return { node: process.versions.node, "onnxruntime-node": versionOf("onnxruntime-node") };
+}
+
+process.setSourceMapsEnabled(true);
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const text =
+      error instanceof UserError
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
+    process.stderr.write(`${text}\n`, () =>
+      process.exit(error instanceof UserError ? exitCodes.refused : exitCodes.failed),
+    );
+  },
+);

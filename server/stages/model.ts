@@ -1,0 +1,38 @@
+import { loadCheckpoint } from "../checkpoint/loadCheckpoint.ts";
+import { type Parameter, saveCheckpoint } from "../checkpoint/saveCheckpoint.ts";
+import { loadTokenizer } from "../data/tokenizers/load.ts";
+import type { Store } from "../engine/runtime/store.ts";
+import { parameterShapes } from "../model/parameters.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import type { StageContext } from "./context.ts";
+
+export type Parameters = Map<string, { shape: number[]; data: Float32Array }>;
+
+export interface Model {
+  config: ModelConfig;
+  parameters: Parameters;
+}
+
+/** Reads the model in a checkpoint folder. @throws UserError naming the first tensor that is not as its config says. */
+export async function loadModel(folder: string): Promise<Model> {
+  const { config, tensors } = await loadCheckpoint(folder, parameterShapes);
+  return { config, parameters: tensors };
+}
+
+/** The model a stage starts from. */
+export const parentModel = (context: StageContext, role = "model"): Promise<Model> =>
+  loadModel(context.parent(role).checkpoint);
+
+/** Writes the stage's checkpoint, whole or not at all: a Hugging Face folder with the tokenizer of `tokenizerFolder`. */
+export async function saveModel(context: StageContext, model: Model, tokenizerFolder: string): Promise<void> {
+  const { endOfText } = await loadTokenizer(tokenizerFolder);
+  const { config } = model;
+  const tensors = model.parameters as Map<string, Parameter>;
+  await saveCheckpoint(context.paths.checkpoint, { config, tensors, endOfText, tokenizerFolder });
+}
+
+/** The parameters among a store's tensors. */
+export const parametersIn = (store: Store, config: ModelConfig): Parameters =>
+  new Map(
+    [...parameterShapes(config)].map(([name, shape]) => [name, { shape, data: store.get(name).data as Float32Array }]),
+  );

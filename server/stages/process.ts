@@ -1,0 +1,28 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { diskError } from "../runs/atomic.ts";
+
+/** What the runner and a stage's process agree on, besides the run folder. */
+
+export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3 } as const;
+
+/** How far work without training steps has come. Overwritten in place: half a line is no harm, and is not read. */
+export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });
+export type StageProgress = z.infer<typeof stageProgressSchema>;
+
+export const progressPath = (stageFolder: string): string => join(stageFolder, "working.json");
+
+/** Writes progress at most four times a second. Nothing depends on it: on a full disk it is left out. */
+export function progressFile(stageFolder: string): (done: number, total: number, label: string) => void {
+  let last = 0;
+  return (done, total, label) => {
+    if (performance.now() - last < 250) return;
+    last = performance.now();
+    try {
+      writeFileSync(progressPath(stageFolder), JSON.stringify({ done, total, label } satisfies StageProgress));
+    } catch (error) {
+      if (diskError(error, stageFolder) === error) throw error;
+    }
+  };
+}

@@ -1,0 +1,145 @@
+import type { RunSummary } from "../protocol/run.ts";
+import { loss } from "./format.ts";
+
+/** What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and report. */
+
+export type Measure = "nats" | "bitsPerByte" | "exactMatch";
+
+export interface ModelRow {
+  /** The name in the summary, as "expert:code". */
+  name: string;
+  /** For people, as "Expert code". */
+  label: string;
+  /** True for models that BTX is compared with and not made of. */
+  baseline: boolean;
+}
+
+/** One measure on one domain, or its mean over domains. */
+export interface Column {
+  measure: Measure;
+  /** "mean" for the mean. */
+  domain: string;
+  /** One a row; absent where it was not measured. */
+  values: (number | undefined)[];
+  /** Rows with the best value as printed; several on a tie, none where all are equal. */
+  best: ReadonlySet<number>;
+}
+
+export interface Comparison {
+  rows: ModelRow[];
+  domains: string[];
+  columns: Column[];
+}
+
+/** Decimals a measure is printed with; exact match is printed in percent. */
+const DECIMALS: Record<Measure, number> = { nats: 3, bitsPerByte: 3, exactMatch: 3 };
+const MEAN = "mean";
+
+const ORDER = ["seed", "expert", "average", "mix", "finetune", "dense", "btm", "upcycling"];
+const FIRST_BASELINE = ORDER.indexOf("dense");
+const LABELS: Readonly<Record<string, string>> = {
+  seed: "Seed",
+  average: "Average of weights",
+  mix: "Mix, not finetuned",
+  finetune: "BTX",
+  dense: "Dense",
+  "btm:tf-idf": "BTM, tf-idf",
+  "btm:bayes": "BTM, Bayes",
+  upcycling: "Sparse upcycling",
+};
+
+function rank(name: string): number {
+  const place = ORDER.indexOf(kindOf(name));
+  return place < 0 ? ORDER.length : place;
+}
+
+/** "expert" of "expert:code". */
+export function kindOf(name: string): string {
+  const kind = name.split(":", 1)[0] ?? name;
+  return kind === "btx" ? "finetune" : kind;
+}
+
+/** A model's name for people: "BTX" of "finetune", "Expert code" of "expert:code". A name it does not know comes back as it is. */
+export function modelLabel(name: string): string {
+  if (name.startsWith("expert:")) return `Expert ${name.slice("expert:".length)}`;
+  if (name === "btx") return "BTX";
+  return Object.hasOwn(LABELS, name) ? (LABELS[name] ?? name) : name;
+}
+
+/** `names` in the order in which models are listed: seed, experts, average, mix, BTX, then the baselines. */
+export function modelOrder(names: Iterable<string>): string[] {
+  return [...names].sort((a, b) => rank(a) - rank(b));
+}
+
+function valueAt(table: RunSummary["losses"], model: string, domain: string): number | undefined {
+  const row = Object.hasOwn(table, model) ? table[model] : undefined;
+  const value = row !== undefined && Object.hasOwn(row, domain) ? row[domain] : undefined;
+  return value !== undefined && Number.isFinite(value) ? value : undefined;
+}
+
+function bestOf(values: (number | undefined)[], measure: Measure): Set<number> {
+  const scale = 10 ** DECIMALS[measure];
+  const printed = values.map((value) => (value === undefined ? undefined : Math.round(value * scale)));
+  const present = printed.filter((value) => value !== undefined);
+  if (new Set(present).size < 2) return new Set();
+  const best = present.reduce((a, b) => (measure === "exactMatch" ? Math.max(a, b) : Math.min(a, b)));
+  return new Set(printed.flatMap((value, row) => (value === best ? [row] : [])));
+}
+
+/** The comparison of a run's models: columns of nats a token, then bits a byte, then exact match, each by domain and mean. */
+export function comparison(summary: RunSummary): Comparison {
+  const tables: [Measure, RunSummary["losses"]][] = [
+    ["nats", summary.losses],
+    ["bitsPerByte", summary.bitsPerByte],
+    ["exactMatch", summary.exactMatch],
+  ];
+  const names = modelOrder(new Set(tables.flatMap(([, table]) => Object.keys(table))));
+  const domains = [
+    ...new Set(tables.flatMap(([, table]) => Object.values(table).flatMap((row) => Object.keys(row)))),
+  ].filter((domain) => domain !== MEAN);
+  const columns = tables.flatMap(([measure, table]) => {
+    const measured = [...domains, MEAN]
+      .map((domain) => ({ domain, values: names.map((name) => valueAt(table, name, domain)) }))
+      .filter(({ values }) => values.some((value) => value !== undefined));
+    // A mean over one domain says nothing that the domain's own column does not say.
+    const shown = measured.length === 2 ? measured.filter(({ domain }) => domain !== MEAN) : measured;
+    return shown.map(({ domain, values }) => ({ measure, domain, values, best: bestOf(values, measure) }));
+  });
+  const rows = names.map((name) => ({ name, label: modelLabel(name), baseline: rank(name) >= FIRST_BASELINE }));
+  return { rows, domains, columns };
+}
+
+/** The lowest mean held-out loss of a run, nats a token, and whose it is; absent where nothing was evaluated. */
+export function bestMean(
+  summary: RunSummary,
+  among: (name: string) => boolean = () => true,
+): { name: string; nats: number } | undefined {
+  let best: { name: string; nats: number } | undefined;
+  for (const name of modelOrder(Object.keys(summary.losses)).filter(among)) {
+    const nats = valueAt(summary.losses, name, MEAN);
+    if (nats !== undefined && (best === undefined || nats < best.nats)) best = { name, nats };
+  }
+  return best;
+}
+
+/** A run's result in one sentence: "BTX: mean held-out loss 2.310 nats a token, 0.120 below the best expert (code, 2.430)." */
+export function headline(summary: RunSummary): string {
+  const ofKind = (kind: string) => bestMean(summary, (name) => kindOf(name) === kind);
+  const result = ofKind("finetune") ?? ofKind("mix");
+  if (result === undefined) {
+    const other = bestMean(summary);
+    if (other === undefined) return "No model of this run has been evaluated yet.";
+    return `No mixed model has been evaluated yet; the lowest mean held-out loss is ${loss(other.nats)} nats a token (${modelLabel(other.name)}).`;
+  }
+  const start = `${modelLabel(result.name)}: mean held-out loss ${loss(result.nats)} nats a token`;
+  const expert = ofKind("expert");
+  const other = expert ?? ofKind("seed");
+  if (other === undefined) return `${start}.`;
+  const [ours, theirs] = [Number(loss(result.nats)), Number(loss(other.nats))];
+  const distance = loss(Math.abs(theirs - ours));
+  const where = ours === theirs ? "level with" : `${distance} ${ours < theirs ? "below" : "above"}`;
+  const whom = expert
+    ? `the best expert (${other.name.replace(/^expert:/, "")}, ${loss(other.nats)})`
+    : `the seed (${loss(other.nats)})`;
+  return `${start}, ${where} ${whom}.`;
+}

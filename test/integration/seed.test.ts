@@ -1,0 +1,138 @@
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { stagePaths } from "../../server/runs/layout.ts";
+import { type ExperimentFolder, experimentText } from "../fixtures/experiment.ts";
+import { btx, said, stageEvent, startBtx } from "./btx.ts";
+import { newestRun, readRunRecord, readStageRecord } from "./results.ts";
+import { finishedExperiment, tinyExperiment } from "./scratch.ts";
+
+/** The model and the tokenizer are the seed's own. */
+const fromCheckpoint = { seed: "{from: checkpoint}", model: undefined, tokenizer: undefined, compare: undefined };
+
+const finishedStage = (name: string) => {
+  const { root } = finishedExperiment();
+  const { key } = readRunRecord(root, newestRun(root)).stages.find((stage) => stage.name === name)!;
+  return { key, root, checkpoint: stagePaths(root, key).checkpoint };
+};
+
+/** A safetensors file with this header, as text. */
+function safetensors(header: string, data: Uint8Array): Buffer {
+  const json = Buffer.from(header);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, data]);
+}
+
+describe("a seed taken from a checkpoint that cannot be used", () => {
+  let experiment: ExperimentFolder;
+  let weights: string;
+  let good: Buffer;
+  let header: string;
+  let data: Buffer;
+  beforeAll(() => {
+    experiment = tinyExperiment(fromCheckpoint);
+    weights = join(experiment.folder, "checkpoint", "model.safetensors");
+    good = readFileSync(join(finishedStage("seed").checkpoint, "model.safetensors"));
+    const length = Number(good.readBigUInt64LE());
+    header = good
+      .subarray(8, 8 + length)
+      .toString()
+      .trimEnd();
+    data = good.subarray(8 + length);
+  });
+  const fresh = (stage = "seed") => {
+    const folder = join(experiment.folder, "checkpoint");
+    rmSync(folder, { recursive: true, force: true });
+    cpSync(finishedStage(stage).checkpoint, folder, { recursive: true });
+  };
+
+  const damaged: [string, () => Uint8Array, RegExp][] = [
+    [
+      "a truncated file",
+      () => good.subarray(0, good.length - 100),
+      /^WEIGHTS: .* the file is truncated, copy it again$/,
+    ],
+    [
+      "a file that ends in its header",
+      () => good.subarray(0, 100),
+      /^WEIGHTS is truncated: its header has \d+ bytes and the file 100$/,
+    ],
+    [
+      "a header far beyond the file",
+      () => {
+        const bytes = Buffer.from(good);
+        bytes.writeBigUInt64LE(2n ** 62n);
+        return bytes;
+      },
+      /^WEIGHTS is not a safetensors file: its header would have 4611686018427387904 bytes, and 100000000 are allowed$/,
+    ],
+    [
+      "overlapping offsets",
+      () => {
+        const tensors = JSON.parse(header);
+        const [first, second] = Object.keys(tensors).filter((name) => name !== "__metadata__");
+        tensors[second!].data_offsets = tensors[first!].data_offsets;
+        return safetensors(JSON.stringify(tensors), data);
+      },
+      /^WEIGHTS: tensor ".+" overlaps the one before it$/,
+    ],
+    [
+      "a tensor called __proto__",
+      () => {
+        const tensor = `"__proto__":{"dtype":"F32","shape":[0],"data_offsets":[${data.length},${data.length}]}`;
+        return safetensors(header.replace(/}$/, `,${tensor}}`), data);
+      },
+      /^the checkpoint FOLDER has tensor "__proto__", which its model has no place for$/,
+    ],
+  ];
+  it.each(damaged)("%s: the run fails with one sentence that names the file", async (_, bytes, sentence) => {
+    fresh();
+    writeFileSync(weights, bytes());
+    const ended = await btx(["run", experiment.file]);
+    expect(ended.code, said(ended)).toBe(1);
+    const lines = ended.stderr.split("\n").filter((line) => /^✗|^btx:/.test(line));
+    expect(lines, said(ended)).toHaveLength(1);
+    const told = lines[0]!.split("failed: ")[1]!.replace(weights, "WEIGHTS").replace(join(weights, ".."), "FOLDER");
+    expect(told).toMatch(sentence);
+    expect(ended.stderr).not.toMatch(/^ +at /m);
+  });
+
+  it.each([
+    ["seed", (text: string) => text.replace('"llama"', '"gpt2"'), "gpt2"],
+    ["finetune", (text: string) => text, "mixtral"],
+  ])("one of another architecture, from a %s, is refused before anything is run", async (stage, change, type) => {
+    fresh(stage);
+    const config = join(experiment.folder, "checkpoint", "config.json");
+    writeFileSync(config, change(readFileSync(config, "utf8")));
+    const folder = join(experiment.root, "runs");
+    const runs = () => (existsSync(folder) ? readdirSync(folder).length : 0);
+    const before = runs();
+    const { code, stderr } = await btx(["run", experiment.file]);
+    expect([code, stderr]).toEqual([
+      2,
+      `tiny.btx.yaml:5:14: error: \`seed.from\`: ${config} is of a model of type \`${type}\`, and only \`llama\` can be a seed\n` +
+        "btx: tiny.btx.yaml has mistakes, see above; nothing was run\n",
+    ]);
+    expect(runs()).toBe(before);
+  });
+});
+
+describe("a seed taken from a checkpoint that another run has written", () => {
+  it("is that run's seed bit for bit, with the same held-out loss", async () => {
+    const { root, key, checkpoint } = finishedStage("seed");
+    const experiment = tinyExperiment();
+    writeFileSync(experiment.file, experimentText({ ...fromCheckpoint, seed: `{from: ${checkpoint}}` }));
+    const command = startBtx(["run", experiment.file, "--json"]);
+    await command.line(stageEvent("evaluate:seed", "done"));
+    command.signalAll("SIGINT");
+    expect((await command.ended).code).toBe(3);
+    const { stages } = readRunRecord(experiment.root, newestRun(experiment.root));
+    const keyOf = (name: string) => stages.find((stage) => stage.name === name)!.key;
+    const losses = (at: string, evaluation: string) => readStageRecord(at, evaluation)!.result!.losses;
+    expect(losses(experiment.root, keyOf("evaluate:seed"))).toEqual(losses(root, finishedStage("evaluate:seed").key));
+    expect(keyOf("seed")).not.toBe(key);
+    const bytes = (path: string) => readFileSync(join(path, "model.safetensors"));
+    expect(bytes(stagePaths(experiment.root, keyOf("seed")).checkpoint).equals(bytes(checkpoint))).toBe(true);
+  });
+});

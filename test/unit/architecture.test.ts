@@ -1,0 +1,253 @@
+import { describe, expect, test } from "vitest";
+import { allImports, findCircle, type Import, readSources, type Sources } from "./imports.ts";
+
+/** Who may import whom, as the design has it. */
+
+const sources = readSources(new URL("../..", import.meta.url).pathname, ["server", "extension", "webview"]);
+
+const ours = (to: string): boolean => /^(server|extension|webview|test|bench|examples|docs)\//.test(to);
+const within = (...folders: string[]) => {
+  const prefixes = folders.map((folder) => `${folder}/`);
+  return (path: string): boolean => prefixes.some((prefix) => path.startsWith(prefix));
+};
+const server = (...folders: string[]) => within(...folders.map((folder) => `server/${folder}`));
+/** Programs on tensors and what runs them. */
+const tensorPackage = (to: string): boolean => /^(@tensorflow\/|onnxruntime)/.test(to);
+
+interface Rule {
+  says: string;
+  /** Files it holds for. */
+  of: (path: string) => boolean;
+  allows: (edge: Import) => boolean;
+  /** A file that keeps it, and one that breaks it. */
+  kept: [path: string, text: string];
+  broken: [path: string, text: string];
+}
+
+const rules: Rule[] = [
+  {
+    says: "protocol/ imports nothing of ours, and zod only",
+    of: server("protocol"),
+    allows: ({ to }) => to === "zod" || server("protocol")(to),
+    kept: ["server/protocol/a.ts", 'import { z } from "zod";\nimport type { B } from "./b.ts";'],
+    broken: ["server/protocol/a.ts", 'import type { A } from "../runs/a.ts";'],
+  },
+  {
+    says: "ops/, model/ and routers/ import only TF.js core, each other and protocol/",
+    of: server("ops", "model", "routers"),
+    allows: ({ to }) => to === "@tensorflow/tfjs-core" || server("ops", "model", "routers", "protocol")(to),
+    kept: ["server/model/a.ts", 'import { add } from "@tensorflow/tfjs-core";\nimport { moe } from "../ops/moe.ts";'],
+    broken: ["server/model/a.ts", 'import { compile } from "../engine/runtime/compile.ts";'],
+  },
+  {
+    says: "engine/ imports only protocol/, ops/ and itself: it knows no model",
+    of: server("engine"),
+    allows: ({ to }) => !ours(to) || server("engine", "ops", "protocol")(to),
+    kept: ["server/engine/onnx/a.ts", 'import { b } from "../capture/b.ts";\nimport * as ort from "onnxruntime-node";'],
+    broken: ["server/engine/onnx/a.ts", 'import { routerName } from "../../model/parameters.ts";'],
+  },
+  {
+    says: "data/, checkpoint/ and runs/ know no engine, no model and no TF.js",
+    of: server("data", "checkpoint", "runs"),
+    allows: ({ from, to }) =>
+      !tensorPackage(to) &&
+      (!ours(to) || server("protocol", from.split("/")[1]!)(to) || (server("checkpoint")(from) && server("runs")(to))),
+    kept: ["server/checkpoint/a.ts", 'import { writeFileAtomic } from "../runs/atomic.ts";'],
+    broken: ["server/data/a.ts", 'import { train } from "../stages/train.ts";'],
+  },
+  {
+    says: "experiment/ knows no engine and no TF.js, and of the model its sizes only",
+    of: server("experiment"),
+    allows: ({ to }) =>
+      !tensorPackage(to) &&
+      (!ours(to) || to === "server/model/size.ts" || server("experiment", "data", "checkpoint", "protocol")(to)),
+    kept: ["server/experiment/a.ts", 'import { parameterCount } from "../model/size.ts";'],
+    broken: ["server/experiment/a.ts", 'import { moe } from "../model/moe.ts";'],
+  },
+  {
+    says: "report/ and terminal/ compute nothing",
+    of: server("report", "terminal"),
+    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("report", "terminal", "runs", "protocol")(to)),
+    kept: ["server/report/a.ts", 'import { formatted } from "../terminal/format.ts";'],
+    broken: ["server/terminal/a.ts", 'import { parameterCount } from "../model/size.ts";'],
+  },
+  {
+    says: "extension/ and webview/ import only server/protocol/",
+    of: within("extension", "webview"),
+    allows: ({ from, to }) => !ours(to) || within(from.split("/")[0]!, "server/protocol")(to),
+    kept: [
+      "webview/a.ts",
+      'import { metricSchema } from "../server/protocol/stage.ts";\nimport { b } from "./b/b.ts";',
+    ],
+    broken: ["extension/commands/a.ts", 'import { readRun } from "../../server/runs/runs.ts";'],
+  },
+  {
+    says: "server/ imports nothing of the extension, the pages, tests or examples",
+    of: within("server"),
+    allows: ({ to }) => !ours(to) || within("server")(to),
+    kept: ["server/runs/a.ts", 'import { b } from "./b.ts";'],
+    broken: ["server/runs/a.ts", 'import { fixture } from "../../test/fixtures/run.ts";'],
+  },
+  {
+    says: "nobody imports the command line",
+    of: (path) => path !== "server/cli.ts" && !server("cli")(path),
+    allows: ({ to }) => to !== "server/cli.ts" && !server("cli")(to),
+    kept: ["server/cli.ts", 'import { run } from "./cli/run.ts";'],
+    broken: ["server/execution/a.ts", 'import { parse } from "../cli/command.ts";'],
+  },
+];
+
+function violations({ of, allows }: Rule, files: Sources): string[] {
+  return allImports(files)
+    .filter((edge) => of(edge.from) && !allows(edge))
+    .map(({ from, to }) => `${from} imports ${to}`);
+}
+
+describe.each(rules)("$says", (rule) => {
+  test("holds", () => {
+    expect(violations(rule, sources)).toEqual([]);
+  });
+
+  test("is not broken by what it allows", () => {
+    expect(violations(rule, new Map([rule.kept]))).toEqual([]);
+  });
+
+  test("is seen when it is broken", () => {
+    expect(violations(rule, new Map([rule.kept, rule.broken]))).toHaveLength(1);
+  });
+});
+
+/** Paths along imports that are there at run time, from files in which tensors have no place to a tensor package. */
+function tensorsLoaded(files: Sources): string[] {
+  const loads = new Map<string, string[]>();
+  for (const { from, to, typeOnly } of allImports(files)) {
+    if (!typeOnly) loads.set(from, [...(loads.get(from) ?? []), to]);
+  }
+  const found: string[] = [];
+  const without = server("protocol", "data", "checkpoint", "runs", "experiment", "report", "terminal");
+  for (const start of [...files.keys()].filter(without)) {
+    const seen = new Set([start]);
+    for (const path of seen) {
+      if (tensorPackage(path)) found.push(`${start} loads ${path}`);
+      for (const next of loads.get(path) ?? []) seen.add(next);
+    }
+  }
+  return found;
+}
+
+describe("what knows no tensors loads none at run time, not by way of others either", () => {
+  const [a, b] = ["server/experiment/a.ts", "server/model/size.ts"];
+
+  test("holds", () => {
+    expect(tensorsLoaded(sources)).toEqual([]);
+  });
+
+  test("is not broken by types", () => {
+    const files = new Map([
+      [a, 'import { parameterCount } from "../model/size.ts";'],
+      [b, 'import type { Tensor } from "@tensorflow/tfjs-core";'],
+    ]);
+    expect(tensorsLoaded(files)).toEqual([]);
+  });
+
+  test("is seen when it is broken by way of another file", () => {
+    const files = new Map([
+      [a, 'export {\n  parameterCount,\n} from "../model/size.ts";'],
+      [b, 'import { add } from "@tensorflow/tfjs-core";'],
+    ]);
+    expect(tensorsLoaded(files)).toEqual([`${a} loads @tensorflow/tfjs-core`]);
+  });
+});
+
+/** What every file imports, types included, or what every folder below server/ does. */
+function edges(files: Sources, nameOf: (path: string) => string): Map<string, Set<string>> {
+  const graph = new Map<string, Set<string>>();
+  for (const edge of allImports(files)) {
+    const [from, to] = [nameOf(edge.from), nameOf(edge.to)];
+    const isOneFolder = from === to && edge.from !== edge.to;
+    if (ours(edge.to) && !isOneFolder) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  }
+  return graph;
+}
+const file = (path: string): string => path;
+const folder = (path: string): string => path.split("/").slice(0, 2).join("/");
+
+describe("imports make no circle", () => {
+  test("between files", () => {
+    expect(findCircle(edges(sources, file))).toBeUndefined();
+  });
+
+  test("between folders", () => {
+    expect(findCircle(edges(sources, folder))).toBeUndefined();
+  });
+
+  test("and one is seen, of any length", () => {
+    const files = new Map([
+      ["server/a/a.ts", 'import { b } from "../b/b.ts";'],
+      ["server/b/b.ts", 'import type { c } from "../c/c.ts";'],
+      ["server/c/c.ts", 'import { z } from "zod";\nexport * from "../a/a.ts";'],
+    ]);
+    expect(findCircle(edges(files, file))).toEqual([
+      "server/a/a.ts",
+      "server/b/b.ts",
+      "server/c/c.ts",
+      "server/a/a.ts",
+    ]);
+    files.set("server/c/c.ts", 'export * from "../a/other.ts";');
+    expect(findCircle(edges(files, file))).toBeUndefined();
+    expect(findCircle(edges(files, folder))).toEqual(["server/a", "server/b", "server/c", "server/a"]);
+    expect(findCircle(edges(new Map([["server/a/a.ts", 'import "./a.ts";']]), file))).toBeDefined();
+  });
+});
+
+describe("imports", () => {
+  test("are found in all their forms, and not in comments or strings", () => {
+    const text = [
+      'import "./effect.ts";',
+      'import def, { type A } from "./value.ts";',
+      "import {",
+      "  type B,",
+      '} from "../lines.ts";',
+      'import type { C } from "./type.ts";',
+      'export * from "./star.ts";',
+      'export type { D } from "./exported.ts";',
+      'const late = await import("./late.ts");',
+      '// import { e } from "./comment.ts";',
+      "const text = 'import { f } from \"./text.ts\"';",
+      'export const g = "./constant.ts";',
+    ].join("\n");
+    expect(allImports(new Map([["server/x/y.ts", text]])).map(({ to, typeOnly }) => [to, typeOnly])).toEqual([
+      ["server/x/effect.ts", false],
+      ["server/x/value.ts", false],
+      ["server/lines.ts", false],
+      ["server/x/type.ts", true],
+      ["server/x/star.ts", false],
+      ["server/x/exported.ts", true],
+      ["server/x/late.ts", false],
+    ]);
+  });
+
+  test("of the whole tree lead to files that are there", () => {
+    const missing = allImports(sources).filter(({ to }) => ours(to) && !sources.has(to) && !to.endsWith(".json"));
+    expect(missing).toEqual([]);
+    expect(sources.size).toBeGreaterThan(100);
+  });
+});
+
+describe("a file is one idea", () => {
+  const most = 300;
+  const long = (files: Sources): string[] =>
+    [...files].filter(([, text]) => text.trimEnd().split("\n").length > most).map(([path]) => path);
+
+  test(`of at most ${most} lines`, () => {
+    expect(long(sources)).toEqual([]);
+  });
+
+  test("and a longer one is seen", () => {
+    const files = new Map([
+      ["server/a.ts", `${"a\n".repeat(most)}`],
+      ["server/b.ts", `${"b\n".repeat(most + 1)}`],
+    ]);
+    expect(long(files)).toEqual(["server/b.ts"]);
+  });
+});

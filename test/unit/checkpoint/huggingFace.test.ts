@@ -1,0 +1,229 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkpointType, configFromHuggingFace, configToHuggingFace } from "../../../server/checkpoint/huggingFace.ts";
+import { readConfig } from "../../../server/checkpoint/readConfig.ts";
+import type { ModelConfig } from "../../../server/protocol/model.ts";
+import { temporaryFolder } from "../runs/folder.ts";
+import { denseConfig, moeConfig } from "./files.ts";
+
+/** As Transformers writes it for TinyLlama. */
+const tinyLlama = {
+  architectures: ["LlamaForCausalLM"],
+  attention_bias: false,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  hidden_act: "silu",
+  hidden_size: 2048,
+  initializer_range: 0.02,
+  intermediate_size: 5632,
+  max_position_embeddings: 2048,
+  model_type: "llama",
+  num_attention_heads: 32,
+  num_hidden_layers: 22,
+  num_key_value_heads: 4,
+  pretraining_tp: 1,
+  rms_norm_eps: 1e-5,
+  rope_scaling: null,
+  rope_theta: 10_000,
+  tie_word_embeddings: false,
+  torch_dtype: "float32",
+  transformers_version: "4.35.0",
+  use_cache: true,
+  vocab_size: 32_000,
+};
+
+/** As Transformers writes it for Mixtral-8x7B. */
+const mixtral = {
+  architectures: ["MixtralForCausalLM"],
+  attention_dropout: 0,
+  hidden_act: "silu",
+  hidden_size: 4096,
+  intermediate_size: 14_336,
+  max_position_embeddings: 32_768,
+  model_type: "mixtral",
+  num_attention_heads: 32,
+  num_experts_per_tok: 2,
+  num_hidden_layers: 3,
+  num_key_value_heads: 8,
+  num_local_experts: 8,
+  output_router_logits: false,
+  rms_norm_eps: 1e-5,
+  rope_theta: 1_000_000,
+  router_aux_loss_coef: 0.02,
+  sliding_window: null,
+  tie_word_embeddings: false,
+  vocab_size: 32_000,
+};
+
+const through = (config: ModelConfig): ModelConfig =>
+  configFromHuggingFace(JSON.parse(JSON.stringify(configToHuggingFace(config, { endOfText: 3 }))), "config.json");
+
+describe("configToHuggingFace", () => {
+  it("gives back the same configuration for every kind of model", () => {
+    const configs: ModelConfig[] = [
+      denseConfig,
+      { ...denseConfig, headSize: 6, tiedEmbeddings: true, attentionBias: true, ffnBias: true, ropeTheta: 500_000 },
+      moeConfig,
+      { ...moeConfig, attentionBias: true },
+      { ...moeConfig, ffnBias: true },
+      { ...moeConfig, moe: { ...moeConfig.moe!, layers: [1] } },
+    ];
+    for (const config of configs) expect(through(config)).toEqual(config);
+    expect(configs.map(checkpointType)).toEqual(["llama", "llama", "mixtral", "btx", "btx", "btx"]);
+  });
+
+  it("writes the keys that Transformers reads", () => {
+    expect(configToHuggingFace(denseConfig, { endOfText: 3 })).toMatchObject({
+      architectures: ["LlamaForCausalLM"],
+      model_type: "llama",
+      hidden_size: 8,
+      head_dim: 2,
+      num_key_value_heads: 2,
+      attention_bias: false,
+      mlp_bias: false,
+      rope_theta: 10_000,
+      bos_token_id: 3,
+      eos_token_id: 3,
+    });
+    expect(configToHuggingFace(moeConfig)).toMatchObject({
+      architectures: ["MixtralForCausalLM"],
+      model_type: "mixtral",
+      num_local_experts: 3,
+      num_experts_per_tok: 2,
+      router_aux_loss_coef: 0.01,
+      sliding_window: null,
+      eos_token_id: null,
+      btx: { moe: { experts: ["code", "math", "seed"] } },
+    });
+  });
+});
+
+describe("configFromHuggingFace", () => {
+  it("reads a Llama as Transformers writes it, with its defaults", () => {
+    const config = configFromHuggingFace(tinyLlama, "config.json");
+    expect(config).toMatchObject({
+      vocab: 32_000,
+      context: 2048,
+      layers: 22,
+      heads: 32,
+      kvHeads: 4,
+      headSize: 64,
+      ffn: 5632,
+    });
+    const { num_key_value_heads: _k, rope_theta: _t, rms_norm_eps: _e, ...sparse } = tinyLlama;
+    expect(configFromHuggingFace(sparse, "f")).toMatchObject({ kvHeads: 32, ropeTheta: 10_000, normEps: 1e-6 });
+    const newer = { ...sparse, rope_parameters: { rope_type: "default", rope_theta: 250_000 } };
+    expect(configFromHuggingFace(newer, "f").ropeTheta).toBe(250_000);
+  });
+
+  it("reads a Mixtral of somebody else, numbering its experts", () => {
+    const { moe, ...config } = configFromHuggingFace(mixtral, "config.json");
+    expect(config).toMatchObject({ headSize: 128, kvHeads: 8, ropeTheta: 1_000_000, attentionBias: false });
+    expect(moe).toEqual({
+      experts: Array.from({ length: 8 }, (_, i) => `expert${i}`),
+      layers: [0, 1, 2],
+      router: { type: "top-k", k: 2, loadBalance: 0.02 },
+    });
+  });
+
+  const ours = configToHuggingFace(moeConfig);
+  const refused: [what: string, json: unknown, message: string | RegExp][] = [
+    ["no object", null, "has no `model_type`"],
+    ["no type", {}, "has no `model_type`"],
+    [
+      "another type",
+      { ...tinyLlama, model_type: "gpt2" },
+      'is of a model of type "gpt2", and only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported',
+    ],
+    ["a type named like a property of objects", { ...tinyLlama, model_type: "__proto__" }, 'of type "__proto__"'],
+    [
+      "another head",
+      { ...tinyLlama, architectures: ["LlamaForSequenceClassification"] },
+      'is of the architecture "LlamaForSequenceClassification", and only LlamaForCausalLM',
+    ],
+    ["another activation", { ...tinyLlama, hidden_act: "gelu" }, 'has the `hidden_act` "gelu", and only silu'],
+    [
+      "linear rope scaling",
+      { ...tinyLlama, rope_scaling: { type: "linear", factor: 2 } },
+      'scales its rotary embeddings (`rope_scaling` "linear")',
+    ],
+    [
+      "newer rope scaling",
+      { ...tinyLlama, rope_parameters: { rope_type: "llama3", rope_theta: 1 } },
+      'scales its rotary embeddings (`rope_parameters` "llama3")',
+    ],
+    [
+      "rope a kind of layer",
+      { ...tinyLlama, rope_parameters: { full_attention: { rope_theta: 1 } } },
+      "`rope_parameters.full_attention`",
+    ],
+    ["a part of a head turned", { ...tinyLlama, partial_rotary_factor: 0.5 }, "`partial_rotary_factor` 0.5"],
+    [
+      "a sliding window",
+      { ...mixtral, sliding_window: 4096 },
+      "has a `sliding_window` of 4096 tokens, less than its context of 32768",
+    ],
+    ["quantized weights", { ...tinyLlama, quantization_config: { bits: 4 } }, "is of a quantized model"],
+    ["a missing size", { ...tinyLlama, hidden_size: undefined }, "has no valid `hidden_size`"],
+    ["a negative size", { ...tinyLlama, intermediate_size: -1 }, "has no valid `intermediate_size`"],
+    ["a billion layers", { ...tinyLlama, num_hidden_layers: 1e9 }, "has no valid `num_hidden_layers`"],
+    ["a billion experts", { ...mixtral, num_local_experts: 1e9 }, "has no valid `num_local_experts`"],
+    [
+      "heads that do not divide the hidden size",
+      { ...tinyLlama, num_attention_heads: 31 },
+      "`hidden_size` 2048 is no multiple of `num_attention_heads` 31",
+    ],
+    [
+      "key-value heads that do not divide the heads",
+      { ...tinyLlama, num_key_value_heads: 5 },
+      "`num_attention_heads` 32 is no multiple of `num_key_value_heads` 5",
+    ],
+    ["odd heads", { ...tinyLlama, head_dim: 7 }, "a head of 7 values"],
+    [
+      "more experts a token than experts",
+      { ...mixtral, num_experts_per_tok: 9 },
+      "`num_experts_per_tok` is 9, more than the 8 experts",
+    ],
+    [
+      "expert names that do not fit",
+      { ...ours, num_local_experts: 4 },
+      "`btx.moe.experts` names 3 and num_local_experts is 4",
+    ],
+    [
+      "layers that do not exist",
+      { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, layers: [0, 2] } } },
+      "`btx.moe.layers` is no ascending list of layers below 2",
+    ],
+    [
+      "a mixtral with dense layers",
+      { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, layers: [0] } } },
+      "`btx.moe.layers` leaves layers out",
+    ],
+    ["two different ks", { ...ours, num_experts_per_tok: 1 }, "`num_experts_per_tok` is 1 and btx.moe.router.k 2"],
+    [
+      "a router we do not know",
+      { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, router: { type: "hash" } } } },
+      "has no valid `btx.moe.router.type`",
+    ],
+  ];
+  it.each(refused)("refuses %s, naming the file and the key", (_, json, message) => {
+    expect(() => configFromHuggingFace(json, "/m/config.json")).toThrow(message);
+    expect(() => configFromHuggingFace(json, "/m/config.json")).toThrow(/^\/m\/config\.json/);
+  });
+});
+
+describe("readConfig", () => {
+  it("says what is wrong with the file", async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "config.json");
+    await expect(readConfig(folder)).rejects.toThrow(`cannot read ${path}`);
+    writeFileSync(path, "{");
+    await expect(readConfig(folder)).rejects.toThrow(`${path} is not valid JSON`);
+    writeFileSync(path, JSON.stringify(tinyLlama));
+    expect((await readConfig(folder)).layers).toBe(22);
+    const other = join(folder, "other");
+    mkdirSync(join(other, "config.json"), { recursive: true });
+    await expect(readConfig(other)).rejects.toThrow(/is no model's configuration: it is not a file/);
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import type { Plan, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";
+import { seeded } from "../../fixtures/random.ts";
+import { training } from "../stages/support.ts";
+
+const trained = (kind: "expert" | "finetune" | "dense" | "upcycling", tokens: number): StageSpec => ({
+  kind,
+  randomSeed: 1,
+  phases: [{ tokens, mixture: { code: 1 }, training }],
+});
+const evaluation: StageSpec = { kind: "evaluate", domains: ["code"], tokens: 100, batch: 1, answers: 0 };
+const mixing: StageSpec = {
+  kind: "mix",
+  experts: ["code"],
+  router: { type: "top-k", k: 1, loadBalance: 0 },
+  randomSeed: 1,
+};
+
+let keys = 0;
+function stage(name: string, spec: StageSpec, ...parents: string[]): PlannedStage {
+  const key = (keys++).toString(16).padStart(16, "0");
+  return { name, key, spec, parents: Object.fromEntries(parents.map((parent) => [parent, parent])) };
+}
+
+/** What an experiment with three domains and all comparisons comes to. */
+function planOf(experts: string[]): Plan {
+  const names = experts.map((name) => `expert:${name}`);
+  return [
+    stage("data", { kind: "data", tokenizer: { type: "bytes" }, domains: {}, heldOut: 0.1 }),
+    stage("seed", trained("dense", 1000), "data"),
+    ...names.map((name) => stage(name, trained("expert", 500), "data", "seed")),
+    stage("mix", mixing, "seed", ...names),
+    stage("finetune", trained("finetune", 500), "data", "mix"),
+    stage("average", { kind: "average", experts }, "seed", ...names),
+    stage("dense", trained("dense", 2000), "data", "seed"),
+    stage("upcycling:mix", mixing, "seed"),
+    stage("upcycling", trained("upcycling", 2000), "data", "upcycling:mix"),
+    ...["seed", ...names, "mix", "finetune", "average", "dense", "upcycling"].map((name) =>
+      stage(`evaluate:${name}`, evaluation, "data", name),
+    ),
+    stage(
+      "btm",
+      { kind: "btm", experts, domains: ["code"], weights: "bayes", k: 1 },
+      "data",
+      ...names.map((name) => `evaluate:${name}`),
+    ),
+  ];
+}
+
+const plan = planOf(["code", "prose", "math"]);
+const experts = ["expert:code", "expert:prose", "expert:math"];
+const isExpert = ({ stage: { spec } }: Start) => spec.kind === "expert";
+const standingOf = (done: string[], running: string[] = [], of = plan) =>
+  new Map<string, StageStanding>(
+    of.map(({ name }) => [name, done.includes(name) ? "done" : running.includes(name) ? "running" : "waiting"]),
+  );
+const started = (starts: Start[]) => starts.map(({ stage: { name }, threads }) => [name, threads]);
+const none = new Map<string, number>();
+
+describe("startable", () => {
+  test("starts nothing before its parents are done, and nothing twice", () => {
+    expect(started(startable(plan, standingOf([]), none, 4))).toEqual([["data", 4]]);
+    expect(started(startable(plan, standingOf([], ["data"]), new Map([["data", 4]]), 4))).toEqual([]);
+    expect(started(startable(plan, standingOf(["data"], ["seed"]), new Map([["seed", 4]]), 4))).toEqual([]);
+    expect(startable(plan, standingOf(plan.map(({ name }) => name)), none, 4)).toEqual([]);
+  });
+
+  test.each([
+    [2, 1],
+    [3, 1],
+    [8, 2],
+    [9, 3],
+  ])("starts all experts at once, before anything else, %i cores shared among three of them", (cores, threads) => {
+    expect(started(startable(plan, standingOf(["data", "seed"]), none, cores))).toEqual([
+      ["expert:code", threads],
+      ["expert:prose", threads],
+      ["expert:math", threads],
+    ]);
+  });
+
+  test("gives a single expert all cores", () => {
+    const single = planOf(["code"]);
+    const starts = startable(single, standingOf(["data", "seed"], [], single), none, 6);
+    expect(started(starts)).toEqual([["expert:code", 6]]);
+  });
+
+  test("starts the mix and the finetuning before the comparisons", () => {
+    expect(started(startable(plan, standingOf(["data", "seed", ...experts]), none, 1))).toEqual([["mix", 1]]);
+    expect(started(startable(plan, standingOf(["data", "seed", ...experts, "mix"]), none, 1))).toEqual([
+      ["finetune", 1],
+    ]);
+  });
+
+  test("starts long trainings before short work", () => {
+    const done = ["data", "seed", ...experts, "mix", "finetune", "average", "upcycling:mix"];
+    const names = startable(plan, standingOf(done), none, 3).map(({ stage: { name } }) => name);
+    expect(names).toEqual(["upcycling", "dense", "evaluate:seed"]);
+  });
+
+  test("starts short work that a long training waits for before work that nothing waits for", () => {
+    const names = startable(plan, standingOf(["data", "seed", ...experts]), none, 3).map(({ stage: { name } }) => name);
+    expect(names).toEqual(["mix", "upcycling:mix", "dense"]);
+  });
+
+  test("shares free cores out among what is ready, and leaves none idle", () => {
+    const done = plan.map(({ name }) => name).filter((name) => !["dense", "upcycling"].includes(name));
+    expect(started(startable(plan, standingOf(done), none, 5))).toEqual([
+      ["upcycling", 2],
+      ["dense", 3],
+    ]);
+    const one = standingOf(done, ["dense"]);
+    expect(started(startable(plan, one, new Map([["dense", 3]]), 5))).toEqual([["upcycling", 2]]);
+  });
+});
+
+/** A plan of random stages, each with random parents among those before it. */
+function randomPlan(random: () => number): Plan {
+  const specs = [evaluation, mixing, trained("dense", 100), trained("expert", 100), trained("upcycling", 300)];
+  const names: string[] = [];
+  return Array.from({ length: 1 + Math.floor(random() * 14) }, (_, i) => {
+    const parents = names.filter(() => random() < 0.25);
+    const name = `stage ${i}`;
+    names.push(name);
+    return stage(name, specs[Math.floor(random() * specs.length)]!, ...parents);
+  });
+}
+
+/** Runs a plan in a model of time: now and then a random running stage ends. */
+function simulate(plan: Plan, cores: number, random: () => number): string[] {
+  const standing = standingOf([], [], plan);
+  const running = new Map<string, number>();
+  const ended: string[] = [];
+  while (ended.length < plan.length) {
+    const free = cores - [...running.values()].reduce((sum, threads) => sum + threads, 0);
+    const starts = startable(plan, standing, running, cores);
+    for (const {
+      stage: { name, parents },
+      threads,
+    } of starts) {
+      expect(standing.get(name)).toBe("waiting");
+      expect(Object.values(parents).every((parent) => standing.get(parent) === "done")).toBe(true);
+      expect(Number.isInteger(threads) && threads >= 1 && threads <= cores).toBe(true);
+      standing.set(name, "running");
+      running.set(name, threads);
+    }
+    const asked = starts.reduce((sum, { threads }) => sum + threads, 0);
+    if (starts.some(isExpert)) {
+      expect(starts.every(isExpert)).toBe(true);
+      // Together they take the machine once, or a core each.
+      expect(asked).toBeLessThanOrEqual(Math.max(cores, starts.length));
+    } else expect(asked).toBeLessThanOrEqual(Math.max(0, free));
+    // Nothing runs and nothing is started: the plan would never end.
+    expect(running.size).toBeGreaterThan(0);
+    const names = [...running.keys()];
+    const over = names[Math.floor(random() * names.length)]!;
+    running.delete(over);
+    standing.set(over, "done");
+    ended.push(over);
+  }
+  return ended;
+}
+
+test("every plan comes to its end, on any number of cores, with every stage run once", () => {
+  const random = seeded(11);
+  for (let i = 0; i < 200; i++) {
+    const any = i % 4 === 0 ? plan : randomPlan(random);
+    const ended = simulate(any, 1 + Math.floor(random() * 9), random);
+    expect([...ended].sort()).toEqual(any.map(({ name }) => name).sort());
+  }
+});

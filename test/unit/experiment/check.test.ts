@@ -1,0 +1,245 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkExperiment } from "../../../server/experiment/check.ts";
+import type { Machine } from "../../../server/experiment/checkMemory.ts";
+import { trainingMemory } from "../../../server/model/size.ts";
+import { folderWith, llamaConfig, parsed } from "./folder.ts";
+
+const roomy: Machine = { memory: 64e9, free: 64e9, processes: 2 };
+const long = "a line of text\n".repeat(20);
+
+/** Problems as "line:column message", with the folder's path as `DIR`; warnings are marked. */
+async function check(text: string, files: Record<string, string> = { "a.txt": long }, machine = roomy) {
+  const folder = await folderWith(files);
+  const problems = await checkExperiment(parsed(text), join(folder, "demo.btx.yaml"), machine);
+  return problems.map(({ line, column, severity, message }) => {
+    const mark = severity === "warning" ? "warning " : "";
+    return `${line}:${column} ${mark}${message.replaceAll(folder, "DIR")}`;
+  });
+}
+
+const domain = "domains: {code: {files: a.txt}}\n";
+
+describe("checkExperiment, on names", () => {
+  it("finds nothing wrong with an experiment that can be run", async () => {
+    expect(await check(domain)).toEqual([]);
+  });
+
+  it("names the nearest domain for an expert that does not exist", async () => {
+    expect(await check(`${domain}mix: {experts: [cod, xyz, seed]}\n`)).toEqual([
+      "2:17 `mix.experts` names no domain with `cod`, did you mean `code`?",
+      "2:22 `mix.experts` names no domain with `xyz`: it must be one of `code`, `seed`",
+    ]);
+  });
+
+  it("refuses an expert that is mixed twice", async () => {
+    expect(await check(`${domain}mix:\n  experts:\n    - code\n    - seed\n    - code\n`)).toEqual([
+      "6:7 `mix.experts` names `code` twice",
+    ]);
+  });
+
+  it("refuses a k larger than the number of experts", async () => {
+    expect(await check(`${domain}mix:\n  router: {k: 3}\n`)).toEqual([
+      "3:15 `mix.router.k` is 3, but only 2 models are mixed: it must be at most 2",
+    ]);
+  });
+
+  it("names the nearest domain in a mixture", async () => {
+    const text = `${domain}seed: {mixture: {cdoe: 1}}\nfinetune: {mixture: {code: 2, zzz: 1}}\n`;
+    expect(await check(text)).toEqual([
+      "2:18 `seed.mixture` names no domain with `cdoe`, did you mean `code`?",
+      "3:31 `finetune.mixture` names no domain with `zzz`: the domains are `code`",
+    ]);
+  });
+
+  it("warns of a domain that nothing uses but its own expert", async () => {
+    const text = `domains:\n  code: {files: a.txt}\n  math: {files: a.txt}\nmix: {experts: [code, seed]}\nseed: {mixture: {code: 1}}\nfinetune: {mixture: {code: 1}}\n`;
+    expect(await check(text)).toEqual([
+      "3:3 warning nothing uses the domain `math` but its own expert: name it in `mix.experts` or in a mixture, or remove it",
+    ]);
+  });
+});
+
+describe("checkExperiment, on keys for nothing", () => {
+  it("warns of a vocabulary or a path that the tokenizer does not use", async () => {
+    expect(await check(`${domain}tokenizer: {type: bytes, vocab: 300, path: x}\n`)).toEqual([
+      "2:26 warning `tokenizer.vocab` has no effect because the tokenizer is not of type `bpe`",
+      "2:38 warning `tokenizer.path` has no effect because the tokenizer is not of type `file`",
+    ]);
+  });
+});
+
+describe("checkExperiment, on sizes", () => {
+  it("refuses a hidden width that the heads do not divide, at whichever of the two is given", async () => {
+    const rest = "heads do not divide: make it a multiple of `model.heads`, or give `model.headSize`";
+    expect(await check(`${domain}model: {hidden: 130}\n`)).toEqual([`2:17 \`model.hidden\` is 130, which 4 ${rest}`]);
+    expect(await check(`${domain}model: {heads: 3}\n`)).toEqual([`2:16 \`model.hidden\` is 128, which 3 ${rest}`]);
+    expect(await check(`${domain}model: {hidden: 130, headSize: 32}\n`)).toEqual([]);
+  });
+
+  it("refuses heads that the heads of keys and values do not divide, and odd heads", async () => {
+    expect(await check(`${domain}model: {kvHeads: 3, headSize: 15}\n`)).toEqual([
+      "2:18 `model.kvHeads` is 3, which does not divide the 4 heads of `model.heads`",
+      "2:31 the width of a head is 15, but rotary embeddings need an even one: change `model.headSize`, or `model.hidden` / `model.heads`",
+    ]);
+  });
+
+  it("refuses layers for experts that the model does not have", async () => {
+    expect(await check(`${domain}model: {moeLayers: [1, 4]}\n`)).toEqual([
+      "2:20 `model.moeLayers` names layer 4, but the model's layers are 0 to 3",
+    ]);
+    expect(await check(`${domain}model: {moeLayers: [1, 1]}\n`)).toEqual([
+      "2:20 `model.moeLayers` names layer 1 twice",
+    ]);
+  });
+
+  it("refuses a micro-batch that does not divide its batch, once at the place where it is given", async () => {
+    const text = `domains:\n  code: {files: a.txt, batch: 6}\ntraining: {microBatch: 4}\nfinetune: {microBatch: 5}\n`;
+    const rule = "`microBatch` must be a divisor of `batch`";
+    expect(await check(text)).toEqual([
+      `2:31 a micro-batch of 4 does not divide the batch of 6: ${rule}`,
+      `4:24 a micro-batch of 5 does not divide the batch of 16: ${rule}`,
+    ]);
+    expect(await check(`${domain}training: {microBatch: 3}\n`)).toEqual([
+      `2:24 a micro-batch of 3 does not divide the batch of 16: ${rule}`,
+    ]);
+  });
+});
+
+describe("checkExperiment, on files", () => {
+  it("names files that are missing and globs that match nothing, each at its own place", async () => {
+    const text = `domains:\n  code: {files: [a.txt, none.txt, "src/*.ts"]}\n  math: {files: missing}\n`;
+    expect(await check(text)).toEqual([
+      "2:25 domain `code`: DIR/none.txt does not exist",
+      '2:35 domain `code`: no file matches "src/*.ts" in DIR',
+      "3:17 domain `math`: DIR/missing does not exist",
+    ]);
+  });
+
+  it("takes files away with a pattern that begins with !", async () => {
+    const files = { "a.txt": long, "b.txt": "b" };
+    expect(await check(`domains: {code: {files: ["*.txt", "!b.txt"]}}\n`, files)).toEqual([]);
+    expect(await check(`domains: {code: {files: ["*.txt", "!a.txt"]}}\n`, files)).toEqual([
+      "1:25 domain `code` has 1 byte of text in 1 file, less than one context of 128 tokens: add text, or lower `model.context`",
+    ]);
+  });
+
+  it("refuses a domain with less text than one context, with both figures", async () => {
+    const files = { "a.txt": "x".repeat(60), "b.txt": "y".repeat(67) };
+    const text = "domains: {code: {files: '*.txt'}}\nmodel: {context: 128}\n";
+    expect(await check(text, files)).toEqual([
+      "1:25 domain `code` has 127 bytes of text in 2 files, less than one context of 128 tokens: add text, or lower `model.context`",
+    ]);
+    expect(await check(text.replace("128", "127"), files)).toEqual([]);
+  });
+
+  it("asks for the path of a tokenizer of type file, and refuses what is none", async () => {
+    const missing = "2:1 `tokenizer.path` is missing: a tokenizer of type `file` needs it";
+    expect(await check(`${domain}tokenizer: {type: file}\n`)).toEqual([missing]);
+    const files = { "a.txt": long, "t.json": "{}" };
+    expect(await check(`${domain}tokenizer: {type: file, path: t.json}\n`, files)).toEqual([
+      "2:31 DIR/t.json is not a Hugging Face tokenizer.json",
+    ]);
+    expect(await check(`${domain}tokenizer: {type: file, path: .}\n`, files)).toEqual([
+      "2:31 the tokenizer DIR/tokenizer.json does not exist",
+    ]);
+  });
+});
+
+describe("checkExperiment, on a seed that is loaded", () => {
+  const files = {
+    "a.txt": long,
+    "llama/config.json": JSON.stringify(llamaConfig),
+    "llama/model.safetensors": "weights",
+    "llama/tokenizer.json": JSON.stringify({ model: { vocab: { a: 0 } }, added_tokens: [] }),
+  };
+  const from = `${domain}seed: {from: llama}\n`;
+
+  it("finds nothing wrong with a folder that agrees with the model, or a shorter context", async () => {
+    expect(await check(from, files)).toEqual([]);
+    expect(await check(`${from}model: {layers: 2, context: 64}\n`, files)).toEqual([]);
+  });
+
+  it("names the first size in which the checkpoint differs from the model", async () => {
+    expect(await check(`${from}model: {layers: 2, kvHeads: 4, ffn: 97}\n`, files)).toEqual([
+      "3:29 `model.kvHeads` is 4, but the seed in DIR/llama has 2: remove it, or make it agree",
+    ]);
+    expect(await check(`${from}model: {context: 512}\n`, { ...files, "a.txt": long.repeat(2) })).toEqual([
+      "3:18 `model.context` is 512, but the seed in DIR/llama has 256: it may be shorter, not longer",
+    ]);
+  });
+
+  it("refuses a folder that is missing, or has no config.json, weights or tokenizer", async () => {
+    expect(await check(from)).toEqual(["2:14 `seed.from`: the folder DIR/llama does not exist"]);
+    expect(await check(from, { "a.txt": long, "llama/x": "" })).toEqual([
+      "2:14 `seed.from`: the folder DIR/llama has no config.json",
+      "2:14 the tokenizer DIR/llama/tokenizer.json does not exist, so `tokenizer` must say how text becomes tokens",
+    ]);
+    const { "llama/model.safetensors": _, ...weightless } = files;
+    expect(await check(from, weightless)).toEqual(["2:14 `seed.from`: the folder DIR/llama has no *.safetensors file"]);
+  });
+
+  it("refuses a checkpoint of another architecture and a config.json that is none", async () => {
+    const config = (text: string) => check(from, { ...files, "llama/config.json": text });
+    expect(await config(JSON.stringify({ ...llamaConfig, model_type: "mixtral" }))).toEqual([
+      "2:14 `seed.from`: DIR/llama/config.json is of a model of type `mixtral`, and only `llama` can be a seed",
+    ]);
+    expect(await config("{")).toEqual(["2:14 `seed.from`: DIR/llama/config.json is not valid JSON"]);
+    expect(await config("[]")).toEqual(["2:14 `seed.from`: DIR/llama/config.json is not a model's configuration"]);
+    expect(await config(JSON.stringify({ ...llamaConfig, hidden_size: "64" }))).toEqual([
+      "2:14 `seed.from`: DIR/llama/config.json has no valid `hidden_size`",
+    ]);
+  });
+
+  it("refuses tokens and warns of a mixture, since a loaded seed is not trained", async () => {
+    expect(await check(`${domain}seed: {from: llama, tokens: 5k}\n`, files)).toEqual([
+      "2:21 `seed` has both `tokens` and `from`: a seed is trained or loaded, remove one of them",
+    ]);
+    expect(await check(`${domain}seed: {from: llama, mixture: {code: 1}, clip: 2}\n`, files)).toEqual([
+      "2:21 warning `seed.mixture` has no effect with `seed.from`: the seed is not trained",
+      "2:41 warning `seed.clip` has no effect with `seed.from`: the seed is not trained",
+    ]);
+  });
+});
+
+describe("checkExperiment, on memory", () => {
+  const gigabyte: Machine = { memory: 1e9, free: 1e9, processes: 1 };
+  const big = `${domain}model: {hidden: 512, layers: 8, context: 256}\nseed: {batch: 64, microBatch: 16}\nfinetune: {microBatch: 1}\n`;
+
+  const about = (lines: string[], model: string) => lines.filter((line) => line.includes(`training ${model}`));
+
+  it("refuses what is larger than the machine, with both figures and the largest micro-batch that fits", async () => {
+    const [problem] = about(await check(big, undefined, gigabyte), "the seed");
+    expect(problem).toMatch(
+      /^3:31 training the seed needs about \d\.\d GB of memory, but this machine has 1\.0 GB: lower `microBatch` to \d+, the largest that fits$/,
+    );
+    const fitting = Number(/microBatch` to (\d+)/.exec(problem!)![1]);
+    const withMicroBatch = async (size: number) =>
+      about(await check(big.replace("microBatch: 16", `microBatch: ${size}`), undefined, gigabyte), "the seed");
+    expect(await withMicroBatch(fitting)).toEqual([]);
+    expect(await withMicroBatch(fitting * 2)).toHaveLength(1);
+  });
+
+  it("says what else to lower when no micro-batch fits, even for sizes beyond all machines", async () => {
+    const text = `${domain}model: {hidden: 1000000, layers: 1024, ffn: 4000000}\nmix: {experts: [code]}\n`;
+    const [problem] = about(await check(text, undefined, gigabyte), "the seed");
+    expect(problem).toMatch(/^2:8 training the seed needs about \d+\.\d GB of memory, but this machine has 1\.0 GB: /);
+    expect(problem).toContain("not even a micro-batch of 1 fits, so lower `model.hidden`");
+  });
+
+  it("counts experts that are trained at once together, as many as there are processes", async () => {
+    const text = "domains:\n  a: {files: a.txt}\n  b: {files: a.txt}\n  c: {files: a.txt}\n";
+    const one = trainingMemory({ vocab: 1024, ...parsed(text).model }, 16);
+    const experts = async (processes: number, memory: number) =>
+      about(await check(text, undefined, { memory, free: memory, processes }), "the experts");
+    expect(await experts(1, one)).toEqual([]);
+    expect(await experts(2, 2 * one)).toEqual([]);
+    expect((await experts(2, 2 * one - 1))[0]).toContain("training the experts, 2 at once, need about");
+    expect((await experts(8, 3 * one - 1))[0]).toContain("training the experts, 3 at once, need about");
+  });
+
+  it("only warns of what is larger than the memory that is free just now", async () => {
+    const [problem] = about(await check(big, undefined, { memory: 64e9, free: 1e9, processes: 1 }), "the seed");
+    expect(problem).toMatch(/^3:31 warning training the seed needs about .* but only 1\.0 GB are free now: lower/);
+  });
+});

@@ -1,0 +1,39 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { onTestFinished } from "vitest";
+import { parseExperiment } from "../../../server/experiment/parse.ts";
+import type { Experiment } from "../../../server/experiment/resolve.ts";
+
+/** A folder with these files that goes away with the test. */
+export async function folderWith(files: Record<string, string>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "btx-experiment-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return folder;
+}
+
+/** A text that parses without problems. */
+export function parsed(text: string): Experiment {
+  const { experiment, problems } = parseExperiment(text, "demo.btx.yaml");
+  if (!experiment) throw new Error(problems.map(({ message }) => message).join("; "));
+  return experiment;
+}
+
+/** `config.json` of a small Llama. */
+export const llamaConfig = {
+  model_type: "llama",
+  vocab_size: 300,
+  hidden_size: 64,
+  intermediate_size: 96,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 256,
+  rope_theta: 10000,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: false,
+};

@@ -1,0 +1,86 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { cacheShapes, decode, decodeBatch } from "../../../server/model/decode.ts";
+import type { Tensors } from "../../../server/model/program.ts";
+import { logits } from "../../../server/model/transformer.ts";
+import { expectClose, randomInputs, useCpu } from "../ops/support.ts";
+import { models, randomParameters } from "./support.ts";
+
+const length = 10;
+const ints = (numbers: number[]) => tf.tensor1d(numbers, "int32");
+
+describe("decode", () => {
+  beforeAll(useCpu);
+
+  for (const [name, config] of Object.entries(models)) {
+    test(`gives the scores of the whole forward pass, prompts of different lengths and then token by token: ${name}`, () => {
+      const params = randomParameters(config);
+      const rows = randomInputs(51).below(config.vocab, [2, 8]).arraySync() as number[][];
+      const whole = (row: number, upTo: number) => {
+        const { logits: all } = logits(params, tf.tensor2d([rows[row]!.slice(0, upTo)], [1, upTo], "int32"), config);
+        return tf.slice(all, [upTo - 1, 0], [1, config.vocab]);
+      };
+      const cache: Tensors = Object.fromEntries(
+        [...cacheShapes(config, 2, length)].map(([key, shape]) => [key, tf.zeros(shape)]),
+      );
+      const feed = (tokens: number[][], positions: number[], lengths: number[]) => {
+        const batch = {
+          tokens: tf.tensor2d(tokens, undefined, "int32"),
+          positions: ints(positions),
+          lengths: ints(lengths),
+        };
+        const { state, results } = decode(config)({ ...params, ...cache }, batch);
+        Object.assign(cache, state);
+        return results.logits!;
+      };
+
+      const ends = [3, 5];
+      const padded = ends.map((end, row) => [...rows[row]!.slice(0, end), 9, 9, 9].slice(0, 5));
+      const expectSame = (scores: tf.Tensor) =>
+        ends.forEach((end, row) => {
+          expectClose(tf.slice(scores, [row, 0], [1, config.vocab]), whole(row, end), 2e-5);
+        });
+      expectSame(feed(padded, [0, 0], ends));
+      for (let step = 0; step < 3; step++) {
+        const positions = [...ends];
+        ends.forEach((end, row) => {
+          ends[row] = end + 1;
+        });
+        expectSame(
+          feed(
+            positions.map((position, row) => [rows[row]![position]!]),
+            positions,
+            [1, 1],
+          ),
+        );
+      }
+    });
+  }
+
+  test("takes a prompt in several pieces and fills the cache to its last place", () => {
+    const config = models["tied embeddings, a head of its own for each query"]!;
+    const params = randomParameters(config);
+    const row = randomInputs(52).below(config.vocab, [1, 8]);
+    const state: Tensors = { ...params };
+    for (const [key, shape] of cacheShapes(config, 1, 8)) state[key] = tf.zeros(shape);
+    const piece = (from: number) => {
+      const tokens = tf.slice(row, [0, from], [1, 4]);
+      const { state: cache, results } = decode(config)(state, { tokens, positions: ints([from]), lengths: ints([4]) });
+      Object.assign(state, cache);
+      return results.logits!;
+    };
+    piece(0);
+    expectClose(piece(4), tf.slice(logits(params, row, config).logits, [7, 0], [1, config.vocab]), 2e-5);
+  });
+
+  test("names what it reads and keeps", () => {
+    const config = models["grouped queries, biases, untied"]!;
+    expect([...cacheShapes(config, 3, 20)]).toEqual([
+      ["cache.k.0", [3, 2, 20, 4]],
+      ["cache.v.0", [3, 2, 20, 4]],
+      ["cache.k.1", [3, 2, 20, 4]],
+      ["cache.v.1", [3, 2, 20, 4]],
+    ]);
+    expect(decodeBatch(3, 4).tokens).toEqual({ shape: [3, 4], dtype: "int32" });
+  });
+});
