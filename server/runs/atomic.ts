@@ -94,11 +94,11 @@ export async function syncFolder(folder: string): Promise<void> {
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
 
 /**
- * Removes what killed writers left beside each other in `folder`. Only for one who holds the folder's lock: a living
+ * Removes what killed writers left in `folder` and the folders below it. Only for one who holds the folder's lock: a living
  * writer's file would go too.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
   for (const name of names) {
     if (/\.tmp-\d+-[0-9a-f]{8}$/.test(name)) await rm(join(folder, name), { recursive: true, force: true });
   }

@@ -90,8 +90,12 @@ describe("diskError", () => {
 });
 
 describe("removeLeftovers", () => {
-  it("removes temporary files and folders and nothing else", async () => {
+  it("removes temporary files and folders, however deep, and nothing else", async () => {
     const folder = temporaryFolder();
+    const below = join(folder, "nll");
+    mkdirSync(below);
+    writeFileSync(join(below, "windows.json"), "");
+    writeFileSync(temporaryName(join(below, "windows.json")), "");
     for (const name of ["stage.json", "lock.3", "a.tmp-x", "notes.tmp-1-abc.txt"])
       writeFileSync(join(folder, name), "");
     writeFileSync(temporaryName(join(folder, "stage.json")), "");
@@ -99,7 +103,8 @@ describe("removeLeftovers", () => {
     mkdirSync(half);
     writeFileSync(join(half, "config.json"), "");
     await removeLeftovers(folder);
-    expect(readdirSync(folder).sort()).toEqual(["a.tmp-x", "lock.3", "notes.tmp-1-abc.txt", "stage.json"]);
+    expect(readdirSync(folder).sort()).toEqual(["a.tmp-x", "lock.3", "nll", "notes.tmp-1-abc.txt", "stage.json"]);
+    expect(readdirSync(below)).toEqual(["windows.json"]);
     await removeLeftovers(join(folder, "absent"));
   });
 });
