@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { build } from "esbuild";
 
-const programs = { btx: "server/cli.ts", stage: "server/stages/main.ts" };
+const programs = { btx: "server/cli.ts", stage: "server/stages/main.ts", server: "server/main.ts" };
 const asked = process.argv.slice(2);
 const entryPoints = asked.length
   ? Object.fromEntries(asked.map((file) => [basename(file, ".ts"), file]))
@@ -27,3 +27,21 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
   logLevel: "warning",
 });
+
+// What VS Code loads into its extension host is CommonJS.
+if (asked.length === 0)
+  await build({
+    entryPoints: { extension: "extension/main.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node22",
+    mainFields: ["module", "main"],
+    external: ["vscode"],
+    sourcemap: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    logLevel: "warning",
+  });

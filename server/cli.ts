@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { check } from "./cli/check.ts";
 import { CommandError, exitStatus, usage } from "./cli/command.ts";
+import { compare } from "./cli/compare.ts";
 import { devices } from "./cli/devices.ts";
 import { list, show, status } from "./cli/look.ts";
 import { resume, run, stop } from "./cli/run.ts";
@@ -15,6 +16,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   status,
   list,
   show,
+  compare,
   sample,
   check,
   devices,

@@ -1,13 +1,15 @@
-import type { ModelConfig } from "../protocol/model.ts";
+import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
+import { type CheckpointType, checkpointType } from "./checkpointType.ts";
 
+export { checkpointType } from "./checkpointType.ts";
 export { configFromHuggingFace } from "./readConfig.ts";
 
 /**
- * A model's configuration as a Hugging Face `config.json`. A dense model is a Llama; one whose feed-forward blocks are
- * all Mixtures-of-Experts and that has no biases is a Mixtral. What neither can say (some layers dense, or biases beside
- * experts) is of the type "btx", so that Transformers refuses it rather than fill in random weights.
+ * A model's configuration as a Hugging Face `config.json`, of the type that can hold it (`checkpointType`). Transformers
+ * refuses the type "btx" rather than fill in random weights or route otherwise.
  *
- * What Hugging Face has no key for lies under the key `btx`.
+ * What Hugging Face has no key for lies under the key `btx`: the Mixture-of-Experts and, where a Mixtral's
+ * `intermediate_size` is the width of its experts and the blocks they were cut from were wider, that width, `ffn`.
  */
 
 export interface ConfigExtras {
@@ -15,20 +17,11 @@ export interface ConfigExtras {
   endOfText?: number;
 }
 
-export type CheckpointType = "llama" | "mixtral" | "btx";
-
 const architectures: Record<CheckpointType, string> = {
   llama: "LlamaForCausalLM",
   mixtral: "MixtralForCausalLM",
   btx: "BtxForCausalLM",
 };
-
-/** The Hugging Face model type that can hold a model. */
-export function checkpointType(config: ModelConfig): CheckpointType {
-  if (!config.moe) return "llama";
-  const allLayers = config.moe.layers.length === config.layers;
-  return allLayers && !config.attentionBias && !config.ffnBias ? "mixtral" : "btx";
-}
 
 /** `config.json` of a model, as an object. */
 export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = {}): Record<string, unknown> {
@@ -44,13 +37,13 @@ export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = 
     num_attention_heads: config.heads,
     num_key_value_heads: config.kvHeads,
     head_dim: config.headSize,
-    intermediate_size: config.ffn,
+    intermediate_size: type === "mixtral" ? (config.moe?.ffn ?? config.ffn) : config.ffn,
     hidden_act: "silu",
     rope_theta: config.ropeTheta,
     rms_norm_eps: config.normEps,
     tie_word_embeddings: config.tiedEmbeddings,
     ...(type === "mixtral" ? {} : { attention_bias: config.attentionBias, mlp_bias: config.ffnBias }),
-    ...moeKeys(config),
+    ...moeKeys(config, type),
     attention_dropout: 0,
     initializer_range: 0.02,
     bos_token_id: endOfText,
@@ -61,15 +54,15 @@ export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = 
   };
 }
 
-function moeKeys({ moe }: ModelConfig): Record<string, unknown> {
+function moeKeys({ moe, ffn }: ModelConfig, type: CheckpointType): Record<string, unknown> {
   if (!moe) return {};
   return {
     num_local_experts: moe.experts.length,
-    num_experts_per_tok: moe.router.k,
+    num_experts_per_tok: expertsPerToken(moe, moe.layers.length - 1),
     router_aux_loss_coef: moe.router.loadBalance,
     output_router_logits: false,
     router_jitter_noise: 0,
     sliding_window: null,
-    btx: { version: 1, moe },
+    btx: { version: 1, moe, ...(type === "mixtral" && moe.ffn !== undefined ? { ffn } : {}) },
   };
 }

@@ -2,7 +2,14 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../protocol/errors.ts";
-import { type ModelConfig, type MoeConfig, modelConfigSchema, moeConfigSchema } from "../protocol/model.ts";
+import {
+  expertsPerToken,
+  type ModelConfig,
+  type MoeConfig,
+  modelConfigSchema,
+  moeConfigSchema,
+} from "../protocol/model.ts";
+import { checkpointType } from "./checkpointType.ts";
 
 /** Reading a Hugging Face `config.json`, and refusing what this transformer would compute otherwise. */
 
@@ -49,7 +56,7 @@ const commonSchema = z.object({
   num_local_experts: expertCount.nullish(),
   num_experts_per_tok: size.nullish(),
   router_aux_loss_coef: z.number().min(0).nullish(),
-  btx: z.object({ version: z.literal(1), moe: moeConfigSchema }).nullish(),
+  btx: z.object({ version: z.literal(1), moe: moeConfigSchema, ffn: size.optional() }).nullish(),
 });
 type HuggingFaceConfig = z.infer<typeof commonSchema>;
 
@@ -97,7 +104,7 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
       `${file}: \`num_attention_heads\` ${heads} is no multiple of \`num_key_value_heads\` ${kvHeads}`,
     );
   const moe = moeOf(found, type, file);
-  return modelConfigSchema.parse({
+  const config = modelConfigSchema.parse({
     vocab: found.vocab_size,
     context: found.max_position_embeddings,
     layers: found.num_hidden_layers,
@@ -105,7 +112,7 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
     heads,
     kvHeads,
     headSize,
-    ffn: found.intermediate_size,
+    ffn: (type === "mixtral" ? found.btx?.ffn : undefined) ?? found.intermediate_size,
     ropeTheta: rope?.rope_theta ?? found.rope_theta ?? defaults.ropeTheta,
     normEps: found.rms_norm_eps ?? defaults.normEps,
     tiedEmbeddings: found.tie_word_embeddings ?? false,
@@ -113,6 +120,9 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
     ffnBias: type === "mixtral" ? false : (found.mlp_bias ?? false),
     ...(moe ? { moe } : {}),
   } satisfies ModelConfig);
+  if (type === "mixtral" && checkpointType(config) !== "mixtral")
+    throw new UserError(`${file}: \`btx.moe.router\` routes in a way that a mixtral does not`);
+  return config;
 }
 
 /** Throws for a model whose keys ask for a computation that ours does not do. */
@@ -170,13 +180,16 @@ function moeOf(found: HuggingFaceConfig, type: string, file: string): MoeConfig 
   if (moe.experts.length !== count)
     wrong("btx.moe.experts", `names ${moe.experts.length} and num_local_experts is ${count}`);
   if (new Set(moe.experts).size !== count) wrong("btx.moe.experts", "gives a name twice");
-  if (moe.router.k > count) wrong("num_experts_per_tok", `is ${moe.router.k}, more than the ${count} experts`);
-  if (found.num_experts_per_tok != null && found.num_experts_per_tok !== moe.router.k)
-    wrong("num_experts_per_tok", `is ${found.num_experts_per_tok} and btx.moe.router.k ${moe.router.k}`);
+  const k = expertsPerToken(moe, moe.layers.length - 1);
+  if (k > count) wrong("num_experts_per_tok", `is ${k}, more than the ${count} experts`);
+  if (found.num_experts_per_tok != null && found.num_experts_per_tok !== k)
+    wrong("num_experts_per_tok", `is ${found.num_experts_per_tok} and btx.moe.router asks for ${k}`);
   if (!moe.layers.every((layer, i) => layer < found.num_hidden_layers && (i === 0 || layer > moe.layers[i - 1]!)))
     wrong("btx.moe.layers", `is no ascending list of layers below ${found.num_hidden_layers}`);
   if (type === "mixtral" && moe.layers.length !== layers.length)
     wrong("btx.moe.layers", "leaves layers out, which a mixtral cannot");
+  if (type === "mixtral" && moe.ffn !== undefined && moe.ffn !== found.intermediate_size)
+    wrong("btx.moe.ffn", `is ${moe.ffn} and intermediate_size ${found.intermediate_size}`);
   return moe;
 }
 

@@ -13,12 +13,15 @@ export class CommandError extends UserError {}
 
 export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixture-of-Experts
 
-  btx run FILE [--json] [--cores N]      run an experiment file (*.btx.yaml)
+  btx run FILE [--json] [--cores N] [--random-seed N]
+                                         run an experiment file (*.btx.yaml); N replaces its randomSeed
   btx resume [RUN] [--json] [--cores N]  go on with a run that was stopped, killed or failed
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand
   btx list [--json]                      all runs
   btx show [RUN] [--json]                the table of a run
+  btx compare [RUN...] [--json] [--out FOLDER] [--equal tokens|flops] [--bits]
+                                         the models of several runs side by side; all runs if none is named
   btx sample [RUN] [--prompt TEXT] [--model NAME] [--tokens N] [--temperature X] [--top-p X] [--random-seed N]
                                          continue a prompt (or standard input) with any model of a run
   btx check FILE [--json]                look for mistakes without running anything
@@ -51,7 +54,7 @@ export function parse<T extends Options>(args: string[], options: T, most = 1) {
 /** A whole number from an option. */
 export function wholeNumber(text: string, name: string, least: number): number {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isInteger(value) || value < least) {
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < least) {
     throw new CommandError(`--${name} takes a whole number of at least ${least}, not "${text}"`);
   }
   return value;

@@ -19,20 +19,22 @@ import { CommandError, exitStatus, experimentFile, namedRun, parse, printJson, w
 
 const runOptions = { json: { type: "boolean" }, cores: { type: "string" } } as const;
 
-/** `btx run FILE` */
+/** `btx run FILE`; `--random-seed` replaces the file's `randomSeed` and is kept in `run.json`. */
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, runOptions);
+  const { values, positionals } = parse(args, { ...runOptions, "random-seed": { type: "string" } });
   const options = attendance(values);
+  const asked = values["random-seed"];
+  const replaced = asked === undefined ? {} : { randomSeed: wholeNumber(asked, "random-seed", 0) };
   const { file, root } = experimentFile(positionals[0]);
   const { text, experiment, problems } = await readExperiment(file);
   for (const problem of problems) process.stderr.write(`${problemText(problem, basename(file))}\n`);
   if (!experiment) throw new CommandError(`${basename(file)} has mistakes, see above; nothing was run`);
-  const stages = await planExperiment(experiment, file);
+  const stages = await planExperiment({ ...experiment, ...replaced }, file);
   const reused: string[] = [];
   for (const { name, key } of stages) {
     if ((await readStage(stagePaths(root, key).folder))?.state === "done") reused.push(name);
   }
-  const made = await createRun(root, { name: experiment.name, file, experiment: text, stages, reused });
+  const made = await createRun(root, { name: experiment.name, file, experiment: text, ...replaced, stages, reused });
   return attend(root, made.record.id, options);
 }
 

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { exitCodes } from "../stages/process.ts";
 
-/** How a stage's process ended: its exit status, and the last thing it said. */
+/** How a stage's process ended: its exit status ("busy": another run's process does the work or has done it), and the last thing it said. */
 export interface StageExit {
-  status: "done" | "stopped" | "failed";
+  status: "done" | "stopped" | "failed" | "busy";
   /** What went wrong, for people. */
   error?: string;
 }
@@ -48,6 +48,7 @@ function ended(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
     );
     child.on("close", (code, signal) => {
       if (code === exitCodes.done) resolve({ status: "done" });
+      else if (code === exitCodes.busy) resolve({ status: "busy" });
       // A request to stop reaches a process that is still starting, too; then the signal itself ends it.
       else if (code === exitCodes.stopped || (signal && (requests.has(signal) || asked())))
         resolve({ status: "stopped" });

@@ -53,6 +53,8 @@ class Runner {
   readonly #options: RunnerOptions;
   readonly #standing = new Map<string, StageStanding>();
   readonly #running = new Map<string, Running>();
+  /** Stages that a process of another run works on. */
+  readonly #elsewhere = new Set<PlannedStage>();
   #error: string | undefined;
   /** Whether a stage's event has told `#error` already. */
   #told = false;
@@ -104,18 +106,38 @@ class Runner {
           await this.#start(stage, share);
         }
       }
-      if (this.#running.size === 0) return;
+      if (this.#running.size === 0 && (this.#stopping || this.#elsewhere.size === 0)) return;
       await Promise.race([setTimeout(tick), ...[...this.#running.values()].map(({ process }) => process.exit)]);
       for (const { poll } of this.#running.values()) {
         const event = await poll();
         if (event) this.#options.onEvent(event);
       }
+      await this.#lookElsewhere();
     }
+  }
+
+  /** Takes over what became of stages that another run's processes worked on: done, or free to be worked on here. */
+  async #lookElsewhere(): Promise<void> {
+    for (const stage of this.#elsewhere) {
+      if (lockHolder(stagePaths(this.#root, stage.key).folder)) continue;
+      this.#elsewhere.delete(stage);
+      const done = (await this.#read(stage))?.state === "done";
+      this.#standing.set(stage.name, done ? "done" : "waiting");
+      if (done) this.#say(stage, "done", true);
+    }
+  }
+
+  /** Leaves a stage to the process that holds its lock. */
+  #leave(stage: PlannedStage): void {
+    this.#standing.set(stage.name, "running");
+    this.#elsewhere.add(stage);
+    this.#options.onEvent({ event: "message", text: `another run works on stage "${stage.name}": waiting for it` });
   }
 
   async #start(stage: PlannedStage, threads: number): Promise<void> {
     const paths = stagePaths(this.#root, stage.key);
     await this.#free(stage);
+    if (lockHolder(paths.folder)) return this.#leave(stage);
     await clearStop(paths.stop);
     const process = startStage(this.#root, this.#id, stage.name, threads);
     this.#standing.set(stage.name, "running");
@@ -123,6 +145,7 @@ class Runner {
     this.#say(stage, "running", false);
     void process.exit.then(({ status, error }) => {
       this.#running.delete(stage.name);
+      if (status === "busy") return this.#leave(stage);
       this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
       this.#say(stage, status, false, error);
       if (status === "failed") this.#fail(`stage "${stage.name}": ${error}`, true);

@@ -1,4 +1,5 @@
-import type { Plan, PlannedStage, StageSpec } from "../protocol/stage.ts";
+import { expertsPerToken } from "../protocol/model.ts";
+import type { MixSpec, Plan, PlannedStage, StageSpec } from "../protocol/stage.ts";
 
 export type StageStanding = "waiting" | "running" | "done";
 export interface Start {
@@ -10,13 +11,29 @@ export interface Start {
 const trainingTokens = (spec: StageSpec): number =>
   "phases" in spec ? spec.phases.reduce((sum, { tokens }) => sum + tokens, 0) : 0;
 
-/** Tokens that are trained on from a stage's start to the end of the longest chain of stages that waits for it. */
+/** Feed-forward blocks that a token of the mixed model goes to, in whole blocks: half an expert of two counts one half. */
+function blocksPerToken({ experts, router, split = 1 }: MixSpec): number {
+  const parts = experts.flatMap((name) => Array.from({ length: split }, () => name));
+  // Layers after the first: they are most, and the first may differ.
+  return expertsPerToken({ experts: parts, layers: [], router }, 1) / split;
+}
+
+/** Work of a stage on its own, in tokens of a dense model's training: one of a mixture costs as many as its token's blocks. */
+function work({ spec, parents }: PlannedStage, byName: ReadonlyMap<string, PlannedStage>): number {
+  const mix = Object.values(parents)
+    .map((parent) => byName.get(parent)?.spec)
+    .find((model) => model?.kind === "mix");
+  return trainingTokens(spec) * (mix ? Math.max(1, blocksPerToken(mix)) : 1);
+}
+
+/** Work from a stage's start to the end of the longest chain of stages that waits for it. */
 function chains(plan: Plan): Map<string, number> {
+  const byName = new Map(plan.map((stage) => [stage.name, stage]));
   const lengths = new Map<string, number>();
-  for (const { name, spec } of plan.toReversed()) {
-    const after = plan.filter(({ parents }) => Object.values(parents).includes(name));
-    const own = trainingTokens(spec) * (spec.kind === "upcycling" ? 2 : 1);
-    lengths.set(name, own + Math.max(0, ...after.map((next) => lengths.get(next.name)!)));
+  for (const stage of plan.toReversed()) {
+    const after = plan.filter(({ parents }) => Object.values(parents).includes(stage.name));
+    const rest = Math.max(0, ...after.map((next) => lengths.get(next.name)!));
+    lengths.set(stage.name, work(stage, byName) + rest);
   }
   return lengths;
 }

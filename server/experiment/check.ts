@@ -1,12 +1,13 @@
 import { checkFiles } from "./checkFiles.ts";
 import { checkMemory, type Machine, thisMachine } from "./checkMemory.ts";
+import { checkMix } from "./checkMix.ts";
 import { checkNames } from "./checkNames.ts";
 import { checkShape } from "./checkShape.ts";
 import { type Problem, sortProblems } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 
 /**
- * What can be known before training and the schema alone cannot know: names, shapes that fit together, files, the
+ * What can be known before training and the schema alone cannot know: names, keys and shapes that fit together, files, the
  * seed's checkpoint, memory. Reads the folders and sizes of files, not their contents. Sorted by position.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @param machine what the training would run on.
@@ -19,5 +20,5 @@ export async function checkExperiment(
   const files = await checkFiles(experiment, file);
   const model = checkShape(experiment, files.shape);
   const fits = model.length > 0 || !files.shape ? [] : checkMemory(experiment, files.shape, files.vocab, machine);
-  return sortProblems([...checkNames(experiment), ...files.problems, ...model, ...fits]);
+  return sortProblems([...checkNames(experiment), ...checkMix(experiment), ...files.problems, ...model, ...fits]);
 }

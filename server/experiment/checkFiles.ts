@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { expandFiles } from "../data/files.ts";
 import { UserError } from "../protocol/errors.ts";
@@ -7,6 +7,7 @@ import { tokenizerFile } from "./inputs.ts";
 import type { Path, Problem } from "./problem.ts";
 import type { Domain, Experiment } from "./resolve.ts";
 import { firstDifference, readSeedFolder, seedShape } from "./seedFolder.ts";
+import { byteVocabulary, vocabularyOf } from "./vocabulary.ts";
 
 export interface FilesFound {
   problems: Problem[];
@@ -106,12 +107,12 @@ async function checkTokenizer(
   { tokenizer, seed, positions }: Experiment,
   folder: string,
 ): Promise<{ problems: Problem[]; vocab: number }> {
-  if (tokenizer?.type === "bytes") return { problems: [], vocab: 257 };
+  if (tokenizer?.type === "bytes") return { problems: [], vocab: byteVocabulary };
   if (tokenizer?.type === "bpe") return { problems: [], vocab: tokenizer.vocab };
   const path: Path = tokenizer ? ["tokenizer", "path"] : ["seed", "from"];
   const wrong = (message: string) => ({
     problems: [{ ...positions.value(path), message, path, severity: "error" } as const],
-    vocab: 257,
+    vocab: byteVocabulary,
   });
   if (tokenizer?.path === "") return wrong("`tokenizer.path` is missing: a tokenizer of type `file` needs it");
   const named = tokenizer?.path ?? ("from" in seed ? seed.from : "");
@@ -122,23 +123,11 @@ async function checkTokenizer(
   );
   if (bytes === undefined) {
     // A seed's folder that is missing altogether is reported with the seed.
-    if (!tokenizer && file === resolve(folder, named)) return { problems: [], vocab: 257 };
+    if (!tokenizer && file === resolve(folder, named)) return { problems: [], vocab: byteVocabulary };
     const remedy = tokenizer ? "" : ", so `tokenizer` must say how text becomes tokens";
     return wrong(`the tokenizer ${file} does not exist${remedy}`);
   }
   if (bytes > maxTokenizerBytes) return wrong(`the tokenizer ${file} has ${bytes} bytes, which is no tokenizer.json`);
   const vocab = await vocabularyOf(file);
   return vocab === undefined ? wrong(`${file} is not a Hugging Face tokenizer.json`) : { problems: [], vocab };
-}
-
-/** Entries of a `tokenizer.json`'s vocabulary; undefined when it is none. */
-async function vocabularyOf(file: string): Promise<number | undefined> {
-  try {
-    const { model, added_tokens: added } = JSON.parse(await readFile(file, "utf8"));
-    const base = Array.isArray(model.vocab) ? model.vocab.length : Object.keys(model.vocab).length;
-    const highest = Array.isArray(added) ? Math.max(-1, ...added.map((token) => Number(token?.id) || 0)) : -1;
-    return Math.max(base, highest + 1);
-  } catch {
-    return undefined;
-  }
 }

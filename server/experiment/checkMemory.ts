@@ -2,6 +2,7 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { trainingMemory } from "../model/size.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { ModelShape } from "../protocol/stage.ts";
+import { mixedModel } from "./mixedModel.ts";
 import { trainingConfig } from "./phases.ts";
 import type { Path, Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
@@ -37,9 +38,8 @@ export function checkMemory(experiment: Experiment, shape: ModelShape, vocab: nu
 
 function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[] {
   const dense: ModelConfig = { vocab, ...shape };
-  const { seed, domains, finetune, mix } = experiment;
-  const layers = experiment.moeLayers ?? Array.from({ length: shape.layers }, (_, i) => i);
-  const mixed: ModelConfig = { ...dense, moe: { experts: mix.experts, layers, router: mix.router } };
+  const { seed, domains, finetune } = experiment;
+  const mixed = mixedModel(experiment, dense);
   const experts: Work = {
     label: "the experts",
     config: dense,

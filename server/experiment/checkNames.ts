@@ -1,10 +1,10 @@
 import { nearestName } from "../data/corpus/nearest.ts";
 import { didYouMean } from "./nearest.ts";
-import { type Path, type Positions, type Problem, pathText } from "./problem.ts";
+import { noEffect, type Path, type Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 import { trainingKeyNames } from "./schema/training.ts";
 
-/** Names that mean nothing here, named twice or never used, and a k that no number of experts allows. */
+/** Names that mean nothing here, named twice or never used, and keys for nothing. */
 export function checkNames(experiment: Experiment): Problem[] {
   const domains = [...experiment.domains.keys()];
   return [
@@ -32,12 +32,6 @@ function checkExperts({ mix, positions }: Experiment, domains: string[]): Proble
         suggestion,
       );
     } else if (mix.experts.indexOf(name) < i) add(`\`mix.experts\` names \`${name}\` twice`);
-  }
-  const count = mix.experts.length;
-  if (mix.router.k > count) {
-    const path = ["mix", "router", "k"];
-    const message = `\`mix.router.k\` is ${mix.router.k}, but only ${count} ${count === 1 ? "model is" : "models are"} mixed: it must be at most ${count}`;
-    problems.push({ ...positions.value(path), message, path, expected: `at most ${count}`, severity: "error" });
   }
   return problems;
 }
@@ -88,11 +82,4 @@ function checkTokenizerKeys({ tokenizer, positions }: Experiment): Problem[] {
     ...(tokenizer?.type === "bpe" ? [] : noEffect(positions, ["tokenizer", "vocab"], vocab)),
     ...(tokenizer?.type === "file" ? [] : noEffect(positions, ["tokenizer", "path"], path)),
   ];
-}
-
-/** A warning for a key that is given for nothing. */
-function noEffect(positions: Positions, path: Path, why: string): Problem[] {
-  if (!positions.has(path)) return [];
-  const message = `\`${pathText(path)}\` has no effect ${why}`;
-  return [{ ...positions.key(path), message, path, severity: "warning" }];
 }

@@ -47,7 +47,40 @@ function checkModel(experiment: Experiment, loaded?: ModelShape): Problem[] {
     else if (moeLayers!.indexOf(layer) < i)
       add(["model", "moeLayers"], `\`model.moeLayers\` names layer ${layer} twice`);
   }
-  return problems;
+  return [...problems, ...checkParts(experiment, model.ffn)];
+}
+
+/** Widths that feed-forward blocks of width `ffn` cannot be cut in evenly. Both ways at once are refused elsewhere. */
+function checkParts({ mix, seed, positions }: Experiment, ffn: number): Problem[] {
+  const { split, blend, experts } = mix;
+  if (split !== undefined && blend) return [];
+  const loaded = "from" in seed;
+  const width = loaded ? `the width of the seed's feed-forward blocks, ${ffn}` : `\`model.ffn\`, ${ffn}`;
+  if (split !== undefined && ffn % split !== 0) {
+    const path: Path = ["mix", "split"];
+    const valid = divisorsAround(ffn, split);
+    const otherwise = loaded ? "remove it" : "change `model.ffn`";
+    const remedy = valid.length > 0 ? `make it ${valid.join(" or ")}, or ${otherwise}` : otherwise;
+    const message = `\`mix.split\` is ${split}, which does not divide ${width}: ${remedy}`;
+    return [{ ...positions.value(path), message, path, severity: "error" }];
+  }
+  const models = experts.length;
+  if (blend && ffn % models !== 0) {
+    const path: Path = ["mix", "blend"];
+    const remedy = loaded ? "mix another number of models" : `make \`model.ffn\` a multiple of ${models}`;
+    const message = `\`mix.blend\` cuts each feed-forward block in ${models} parts, one a model, which does not divide ${width}: ${remedy}`;
+    return [{ ...positions.value(path), message, path, severity: "error" }];
+  }
+  return [];
+}
+
+/** The divisors of `size` that are nearest below and above `near`, without 1 and `size`, as far as they are near. */
+function divisorsAround(size: number, near: number): number[] {
+  const divides = (parts: number) => parts > 1 && parts < size && size % parts === 0;
+  const steps = Array.from({ length: 1000 }, (_, i) => i + 1);
+  const below = steps.map((step) => near - step).find(divides);
+  const above = steps.map((step) => near + step).find(divides);
+  return [below, above].filter((parts) => parts !== undefined);
 }
 
 /** Places where a section's training keys may stand, nearest first. */

@@ -5,11 +5,14 @@ import { UserError } from "../protocol/errors.ts";
 import type { DataSpec, DomainSpec, ModelShape, SeedSpec, TokenizerSpec } from "../protocol/stage.ts";
 import type { Experiment } from "./resolve.ts";
 import { firstDifference, readSeedFolder, seedShape } from "./seedFolder.ts";
+import { byteVocabulary, vocabularyOf } from "./vocabulary.ts";
 
 /** What a plan takes from files. */
 export interface PlanInputs {
   data: DataSpec;
   shape: ModelShape;
+  /** Size of the vocabulary, as far as it is known before training: a `bpe` tokenizer of short text has fewer than asked. */
+  vocab: number;
   /** The seed's checkpoint, if it is not trained here. */
   from?: SeedSpec["from"];
 }
@@ -46,7 +49,7 @@ export async function planInputs(experiment: Experiment, file: string): Promise<
     domains,
     heldOut: experiment.heldOut,
   };
-  if (from === undefined) return { data, shape: experiment.model };
+  if (from === undefined) return { data, shape: experiment.model, vocab: await vocabularySize(data.tokenizer) };
   const found = await readSeedFolder(from);
   if ("problem" in found) throw new UserError(`\`seed.from\`: ${found.problem}`);
   const different = firstDifference(experiment.givenModel, found.shape);
@@ -58,6 +61,7 @@ export async function planInputs(experiment: Experiment, file: string): Promise<
   return {
     data,
     shape: seedShape(experiment.givenModel, found.shape),
+    vocab: found.vocab,
     from: { path: from, sha256: await hashFiles(weights) },
   };
 }
@@ -67,4 +71,12 @@ async function tokenizerSpec(experiment: Experiment, folder: string, from?: stri
   if (choice.type !== "file") return choice;
   const path = await tokenizerFile(resolve(folder, choice.path));
   return { type: "file", path, sha256: await hashFiles([path]) };
+}
+
+async function vocabularySize(tokenizer: TokenizerSpec): Promise<number> {
+  if (tokenizer.type === "bytes") return byteVocabulary;
+  if (tokenizer.type === "bpe") return tokenizer.vocab;
+  const vocab = await vocabularyOf(tokenizer.path);
+  if (vocab === undefined) throw new UserError(`${tokenizer.path} is not a Hugging Face tokenizer.json`);
+  return vocab;
 }

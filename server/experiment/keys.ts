@@ -15,7 +15,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** A spec without the places where files lie: the hashes of their contents stand for them. */
-function withoutPaths(spec: StageSpec): unknown {
+export function withoutPaths(spec: StageSpec): object {
   if (spec.kind === "seed" && spec.from) return { ...spec, from: { sha256: spec.from.sha256 } };
   if (spec.kind !== "data") return spec;
   const { tokenizer } = spec;

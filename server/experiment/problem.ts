@@ -56,6 +56,13 @@ export class Positions {
   }
 }
 
+/** A warning for a key that the file gives for nothing. */
+export function noEffect(positions: Positions, path: Path, why: string): Problem[] {
+  if (!positions.has(path)) return [];
+  const message = `\`${pathText(path)}\` has no effect ${why}`;
+  return [{ ...positions.key(path), message, path, severity: "warning" }];
+}
+
 /** The problems in the order of their positions, without repeats; errors before warnings in one place. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
   const different = new Map(

@@ -11,11 +11,26 @@ seed:     {tokens: 1M}          # on all domains; or \`from: folder\` of a check
 experts:  {tokens: 500k}        # one a domain, in parallel; a domain may override any training key
 mix:      {experts: [code, prose, math, seed], router: {type: top-k, k: 2, loadBalance: 0.01}}
 finetune: {tokens: 500k}
-compare:  [average, dense, btm, upcycling]
+compare:  [average, dense, upcycling, upcycling-compute, btm]
 `;
 
 /** The experiment file of the reference page. */
 export const exampleExperiment = example;
+
+/** Rows of the paper's tables 3 to 5, and the keys that give each. */
+export const ablations: readonly (readonly [row: string, keys: string])[] = [
+  ["BTX, top-2 with load balancing", "mix: {router: {type: top-k, k: 2, loadBalance: 0.01}}"],
+  ["no load balancing", "mix: {router: {balance: none}}"],
+  ["Switch top-1", "mix: {router: {type: switch, capacity: 1.5, balance: none}}"],
+  ["sample top-1", "mix: {router: {type: sample-top-1, balance: none}}"],
+  ["soft routing", "mix: {router: {type: soft, balance: none}}"],
+  ["no load balancing, experts frozen", "{mix: {router: {balance: none}}, finetune: {freeze: [experts]}}"],
+  ["blending", "mix: {blend: true}"],
+  ["splitting, top-2 of 8", "mix: {split: 2, router: {k: 2}}"],
+  ["splitting, top-4 of 8", "mix: {split: 2, router: {k: 4}}"],
+  ["sparse upcycling, equal data and equal compute", "compare: [upcycling, upcycling-compute]"],
+  ["BTM, top-1 and top-2", "compare: [btm]"],
+];
 
 /** JSON schema (draft 2020-12) of `*.btx.yaml`, for editors; units, defaults in words and the paper's values stand in the descriptions. */
 export function experimentJsonSchema(): Record<string, unknown> {
@@ -109,7 +124,14 @@ export function experimentReference(): string {
     '- The column "BTX paper" gives the paper\'s value where it has one; defaults differ from it where a small model needs another.',
     "- Warm-up: unless `warmup` is given, it is 100 steps but at most a tenth of the steps of the phase, so that short phases warm up too. The steps of a phase are its tokens over `batch` x `context`, rounded up.",
     "- Changing a key reruns only the stages that depend on it: `mix.router.k` reruns the mix and what follows, not the experts. Names of files and of the experiment change nothing.",
+    "- `btx run FILE --random-seed N` runs it with another `randomSeed`, so that results can be given with their spread.",
     "- Each stage's seed of random numbers is the first 31 bits of the SHA-256 of `randomSeed`, a colon and the stage's name.",
+    "",
+    "## The paper's ablations",
+    "",
+    "| row of the paper's tables | keys |",
+    "|---|---|",
+    ...ablations.map(([row, keys]) => `| ${row} | \`${keys}\` |`),
     "",
     "## At the top",
     "",

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
-import type { RouterConfig } from "../protocol/model.ts";
-import type { ModelShape } from "../protocol/stage.ts";
+import { type FrozenGroup, frozenGroupSchema, type MixSpec, type ModelShape } from "../protocol/stage.ts";
 import type { Positions } from "./problem.ts";
 import { defaultFfn, modelDefaults } from "./schema/model.ts";
+import { type RouterKeys, routerConfig, routerDefaults } from "./schema/router.ts";
 import { type Baseline, stageDefaults } from "./schema/stages.ts";
 import { type TrainingKeys, trainingKeyNames } from "./schema/training.ts";
 import type { ExperimentFile } from "./schema.ts";
@@ -27,6 +27,17 @@ export interface StageTraining {
   mixture: Record<string, number>;
 }
 
+/** How the models are mixed; absent keys mean what they mean in `MixSpec`. */
+export interface Mixing extends Pick<MixSpec, "router" | "split" | "blend" | "routerInit"> {
+  experts: string[];
+  /** The router's keys as the file gives them. */
+  givenRouter: RouterKeys;
+}
+
+/** Number of experts of the mixed model: a model's feed-forward block is one, or `split` of them. */
+export const expertCount = ({ experts, split }: Pick<Mixing, "experts" | "split">): number =>
+  experts.length * (split ?? 1);
+
 export type TokenizerChoice = { type: "bytes" } | { type: "bpe"; vocab: number } | { type: "file"; path: string };
 
 /** A valid experiment file with its defaults. What depends on files (a seed's checkpoint, texts) is found by `plan.ts`. */
@@ -44,8 +55,9 @@ export interface Experiment {
   /** A checkpoint's folder as written, or training from random weights. */
   seed: { from: string } | StageTraining;
   experts: { tokens: number; training: TrainingKeys };
-  mix: { experts: string[]; router: RouterConfig };
-  finetune: StageTraining;
+  mix: Mixing;
+  /** `freeze` is for the mixed model, not for the baselines that are trained in the same way. */
+  finetune: StageTraining & { freeze?: FrozenGroup[] };
   evaluate: { tokens: number; batch: number; answers: number };
   compare: Baseline[];
   heldOut: number;
@@ -84,7 +96,6 @@ export function resolveExperiment(file: ExperimentFile, positions: Positions, pa
   const everyDomain = Object.fromEntries(names.map((name) => [name, 1]));
   const { moeLayers, ...sizes } = file.model;
   const givenModel = given(sizes);
-  const experts = file.mix.experts ?? [...names, "seed"];
   const expertTraining = { ...trainingKeysOf(file.training), ...trainingKeysOf(file.experts) };
   const expertTokens = file.experts.tokens ?? stageDefaults.expertTokens;
   const stage = (section: TrainingKeys & { mixture?: Record<string, number> }, tokens: number): StageTraining => ({
@@ -115,17 +126,36 @@ export function resolveExperiment(file: ExperimentFile, positions: Positions, pa
         ? stage(file.seed, file.seed.tokens ?? stageDefaults.seedTokens)
         : { from: file.seed.from },
     experts: { tokens: expertTokens, training: expertTraining },
-    mix: {
-      experts,
-      router: { ...file.mix.router, k: file.mix.router.k ?? Math.min(stageDefaults.k, experts.length) },
+    mix: mixing(file.mix, names),
+    finetune: {
+      ...stage(file.finetune, file.finetune.tokens ?? stageDefaults.finetuneTokens),
+      ...frozen(file.finetune.freeze),
     },
-    finetune: stage(file.finetune, file.finetune.tokens ?? stageDefaults.finetuneTokens),
     evaluate: { ...file.evaluate, tokens: file.evaluate.tokens ?? stageDefaults.evaluateTokens },
     compare: [...new Set(file.compare)],
     heldOut: file.heldOut,
     randomSeed: file.randomSeed,
     positions,
   };
+}
+
+function mixing(section: ExperimentFile["mix"], domains: string[]): Mixing {
+  const { experts = [...domains, "seed"], split, blend, router: givenRouter } = section;
+  const { init, initTokens } = { ...routerDefaults, ...givenRouter };
+  return {
+    experts,
+    router: routerConfig(givenRouter, expertCount({ experts, split }), split ?? 1),
+    givenRouter,
+    ...(split === undefined ? {} : { split }),
+    ...(blend ? { blend } : {}),
+    ...(init === "random" ? {} : { routerInit: { from: init, tokens: initTokens } }),
+  };
+}
+
+/** Each group once, in an order of its own, so that the order in the file changes nothing. */
+function frozen(groups: FrozenGroup[]): { freeze?: FrozenGroup[] } {
+  const freeze = frozenGroupSchema.options.filter((group) => groups.includes(group));
+  return freeze.length > 0 ? { freeze } : {};
 }
 
 function tokenizer(file: ExperimentFile): TokenizerChoice | undefined {

@@ -15,7 +15,7 @@ import { type Path, Positions, type Problem, pathText, type Range } from "./prob
  * An experiment file has a few kilobytes. Above these limits it is something else, or hostile: the YAML library needs
  * seconds for some texts of a few hundred kilobytes.
  */
-const maxCharacters = 64 * 1024;
+export const maxCharacters = 64 * 1024;
 const maxAliases = 50;
 const maxNodes = 20_000;
 const maxDepth = 32;

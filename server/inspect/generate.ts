@@ -2,6 +2,7 @@ import { sizeOf } from "../engine/program.ts";
 import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { cacheShapes, decode, decodeBatch } from "../model/decode.ts";
+import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
 import { randomStream } from "../model/random.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 
@@ -39,8 +40,10 @@ export async function generator(
   const caches = cacheShapes(config, rows, config.context);
   for (const [name, shape] of caches) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const width = Math.min(chunk, config.context);
-  const prefill = await compile(decode(config), store, decodeBatch(rows, width), { threads });
-  const step = await compile(decode(config), store, decodeBatch(rows, 1), { threads });
+  const prefill = await compile(decode(config), store, decodeBatch(config, rows, width), { threads });
+  const step = await compile(decode(config), store, decodeBatch(config, rows, 1), { threads });
+
+  const noise = noiseOfPositions(config);
 
   /** Takes the prompts in and returns the scores [B, V] after each one's last token. */
   async function takeIn(prompts: number[][]): Promise<Float32Array> {
@@ -57,7 +60,8 @@ export async function generator(
         positions[row] = from;
         lengths[row] = part.length;
       });
-      logits = (await prefill.run({ tokens, positions, lengths })).logits as Float32Array<ArrayBuffer>;
+      logits = (await prefill.run({ tokens, positions, lengths, ...noise(positions, width) }))
+        .logits as Float32Array<ArrayBuffer>;
     }
     return logits;
   }
@@ -88,8 +92,9 @@ export async function generator(
             open.delete(row);
         }
         if (open.size > 0) {
-          logits = (await step.run({ tokens, positions, lengths: new Int32Array(rows).fill(1) }))
-            .logits as Float32Array;
+          const lengths = new Int32Array(rows).fill(1);
+          const results = await step.run({ tokens, positions, lengths, ...noise(positions, 1) });
+          logits = results.logits as Float32Array<ArrayBuffer>;
         }
       }
       return output;
@@ -98,6 +103,24 @@ export async function generator(
       await prefill.dispose();
       await step.dispose();
     },
+  };
+}
+
+/**
+ * The noise by which routers draw for `time` tokens a row from its position on; nothing where they do not draw. It depends
+ * on a token's position alone, so that what is taken in at once, or beside what, changes nothing.
+ */
+function noiseOfPositions(config: ModelConfig): (positions: Int32Array, time: number) => { noise?: Float32Array } {
+  if (!drawsExperts(config)) return () => ({});
+  const drawn = new Map<number, Float32Array>();
+  const at = (position: number): Float32Array => {
+    const known = drawn.get(position) ?? gumbelNoise(config, 1, EVALUATION_NOISE_SEED, position);
+    drawn.set(position, known);
+    return known;
+  };
+  return (positions, time) => {
+    const tokens = [...positions].flatMap((first) => Array.from({ length: time }, (_, t) => at(first + t)));
+    return { noise: joinNoise(config, tokens) };
   };
 }
 

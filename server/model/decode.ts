@@ -20,8 +20,10 @@ import {
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { BatchSpecs } from "./loss.ts";
+import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
 import { rotaryTables } from "./rotary.ts";
+import { routingInputs } from "./routingInputs.ts";
 import { decoder, head, type Pass } from "./transformer.ts";
 
 export const keyCacheName = (layer: number): string => `cache.k.${layer}`;
@@ -39,12 +41,14 @@ export function cacheShapes(config: ModelConfig, batch: number, length: number):
 
 /**
  * What a decoding step reads: `tokens` [B, T] int32; `positions` [B] int32, the position of each row's first token;
- * `lengths` [B] int32, how many of a row's T tokens are real (1 to T), the rest being padding at its end.
+ * `lengths` [B] int32, how many of a row's T tokens are real (1 to T), the rest being padding at its end; and, for routers
+ * that draw, `noise` [Lmoe, B*T, E].
  */
-export const decodeBatch = (batch: number, time: number): BatchSpecs => ({
+export const decodeBatch = (config: ModelConfig, batch: number, time: number): BatchSpecs => ({
   tokens: { shape: [batch, time], dtype: "int32" },
   positions: { shape: [batch], dtype: "int32" },
   lengths: { shape: [batch], dtype: "int32" },
+  ...(drawsExperts(config) ? { noise: { shape: noiseShape(config, batch * time), dtype: "float32" as const } } : {}),
 });
 
 /** [n] numbers from 0, shaped for broadcasting. */
@@ -89,7 +93,7 @@ export function decode(config: ModelConfig): Program {
     const caches: Tensors = {};
     const pass: Pass = {
       tables: rotaryTables(config, minimum(positions, scalar(length - 1, "int32")), length),
-      weights: ones([rows * time, 1]),
+      routing: routingInputs(batch, ones([rows * time, 1]), "generation"),
       core: (layer) => (q, k, v) => {
         const keys = write(named(state, keyCacheName(layer)), k, places);
         const values = write(named(state, valueCacheName(layer)), v, places);

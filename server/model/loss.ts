@@ -1,24 +1,52 @@
 import { add, div, matMul, reshape, type Scalar, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import type { RoutingMode } from "../routers/router.ts";
+import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
+import { routingInputs } from "./routingInputs.ts";
 import { routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
 /** Names, shapes and types of a batch's tensors. */
 export type BatchSpecs = Record<string, { shape: number[]; dtype: "float32" | "int32" }>;
 
+export interface SequenceBatchOptions {
+  /** For training (as if left out) or evaluation. */
+  training?: boolean;
+  /** With the means over a whole batch of which this is one micro-batch; see `balanceMeans`. */
+  means?: boolean;
+}
+
 /**
  * What training and evaluation read: `tokens` and `targets` [B, T] int32, `weights` [B, T] (0 where a target does not
  * count, 1 where it does) and, for a Mixture-of-Experts, `domain` [B] int32, the domain of each sequence.
+ *
+ * For routers that draw also `noise` [Lmoe, B*T, E] (`gumbelNoise`) and, in training, `progress` [], the share of the
+ * phase's steps that are done. With `means` also `meanGates` and `meanProbabilities` [Lmoe, E].
  */
-export function sequenceBatch(config: ModelConfig, batch: number, time = config.context): BatchSpecs {
+export function sequenceBatch(
+  config: ModelConfig,
+  batch: number,
+  time = config.context,
+  { training = true, means = false }: SequenceBatchOptions = {},
+): BatchSpecs {
   const specs: BatchSpecs = {
     tokens: { shape: [batch, time], dtype: "int32" },
     targets: { shape: [batch, time], dtype: "int32" },
     weights: { shape: [batch, time], dtype: "float32" },
   };
-  if (config.moe) specs.domain = { shape: [batch], dtype: "int32" };
+  if (!config.moe) return specs;
+  specs.domain = { shape: [batch], dtype: "int32" };
+  if (drawsExperts(config)) {
+    specs.noise = { shape: noiseShape(config, batch * time), dtype: "float32" };
+    if (training) specs.progress = { shape: [], dtype: "float32" };
+  }
+  if (means) {
+    const shape = [config.moe.layers.length, config.moe.experts.length];
+    specs.meanGates = { shape, dtype: "float32" };
+    specs.meanProbabilities = { shape, dtype: "float32" };
+  }
   return specs;
 }
 
@@ -29,17 +57,23 @@ export interface Losses {
   loss: Scalar;
   /** Negative log-likelihood of every target, nats [N]. */
   nll: Tensor;
-  /** The routers' auxiliary losses, summed over layers, scaled; absent where there are none. */
+  /** The routers' auxiliary losses, load balancing and z-loss, summed over layers, scaled; absent where there are none. */
   loadBalance?: Scalar;
-  /** `routedTokens` and `gateMass` [Lmoe, Domains, E] of a Mixture-of-Experts. */
+  /** `routedTokens`, `gateMass` and perhaps `droppedTokens` [Lmoe, Domains, E] of a Mixture-of-Experts. */
   routing: Tensors;
 }
 
 /** Losses and routing statistics of a `sequenceBatch`; its weights must not all be 0. */
-export function losses(params: Tensors, batch: Tensors, config: ModelConfig, domains: number): Losses {
+export function losses(
+  params: Tensors,
+  batch: Tensors,
+  config: ModelConfig,
+  domains: number,
+  mode: RoutingMode = "training",
+): Losses {
   const tokens = named(batch, "tokens");
   const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-  const forward = logits(params, tokens, config, weights);
+  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode));
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
@@ -50,12 +84,12 @@ export function losses(params: Tensors, batch: Tensors, config: ModelConfig, dom
 }
 
 /**
- * Evaluation: state is the parameters, batch a `sequenceBatch`; results are `nll` [B, T], nats, and the routing
- * statistics of a Mixture-of-Experts.
+ * Evaluation: state is the parameters, batch a `sequenceBatch` that is not for training; results are `nll` [B, T], nats,
+ * and the routing statistics of a Mixture-of-Experts.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
   return (state, batch) => {
-    const { nll, routing } = losses(state, batch, config, domains);
+    const { nll, routing } = losses(state, batch, config, domains, "evaluation");
     return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing } };
   };
 }

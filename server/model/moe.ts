@@ -1,4 +1,4 @@
-import { add, concat, gather, matMul, reshape, type Tensor } from "@tensorflow/tfjs-core";
+import { add, concat, gather, matMul, mul, reshape, split, type Tensor } from "@tensorflow/tfjs-core";
 import { combine } from "../ops/combine.ts";
 import { dispatch } from "../ops/dispatch.ts";
 import { groupedMatMul } from "../ops/groupedMatMul.ts";
@@ -7,25 +7,39 @@ import { routeOrder } from "../ops/routeOrder.ts";
 import { swiGlu } from "../ops/swiGlu.ts";
 import type { MoeConfig } from "../protocol/model.ts";
 import { router } from "../routers/index.ts";
-import type { Routing } from "../routers/router.ts";
-import { expertNames, routerName } from "./parameters.ts";
+import type { RouterInput, Routing } from "../routers/router.ts";
+import { feedForward } from "./feedForward.ts";
+import { expertNames, type FeedForwardNames, routerBiasName, routerName } from "./parameters.ts";
 import { named, type Tensors } from "./program.ts";
 
 /**
  * The Mixture-of-Experts block of one layer: sum over the K chosen experts of gate * FF_expert(x). BTX §3.2.
- * Sparse and dropless: only chosen experts are computed, and every choice is honoured.
+ * Sparse: only chosen experts are computed; where all are chosen (K = E) nothing is sorted.
  *
- * x [N, D], weights [N, 1] (how much a token counts in the auxiliary loss); gives the output [N, D] and the routing.
+ * x [N, D] and what the layer's router reads beside it; gives the output [N, D] and the routing.
  */
 export function moe(
   params: Tensors,
   layer: number,
   x: Tensor,
-  weights: Tensor,
+  input: Omit<RouterInput, "logits" | "bias">,
   config: MoeConfig,
 ): { output: Tensor; routing: Routing } {
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
-  const routing = router(config.router)(matMul(x, named(params, routerName(layer)), false, true), weights);
+  const logits = matMul(x, named(params, routerName(layer)), false, true);
+  const bias = config.router.balance === "bias" ? { bias: named(params, routerBiasName(layer)) } : {};
+  const routing = router(config.router)({ ...input, logits, ...bias });
+  const all = routing.gates.shape[1] === experts.length;
+  const output = all ? everyExpert(params, x, routing, experts) : chosenExperts(params, x, routing, experts);
+  return { output, routing };
+}
+
+function everyExpert(params: Tensors, x: Tensor, { gateOfExpert }: Routing, experts: FeedForwardNames[]): Tensor {
+  const gates = split(gateOfExpert, experts.length, 1);
+  return experts.map((names, e) => mul(feedForward(params, names, x), gates[e]!)).reduce((sum, part) => add(sum, part));
+}
+
+function chosenExperts(params: Tensors, x: Tensor, routing: Routing, experts: FeedForwardNames[]): Tensor {
   const [tokens, k] = routing.gates.shape as [number, number];
   const chosen = reshape(routing.experts, [tokens * k]);
   const { order, inverse, sizes } = routeOrder(chosen, experts.length);
@@ -42,5 +56,5 @@ export function moe(
 
   const rows = dispatch(x, order, inverse, k);
   const hidden = swiGlu(linear("gate", rows), linear("up", rows));
-  return { output: combine(linear("down", hidden), routing.gates, order, inverse), routing };
+  return combine(linear("down", hidden), routing.gates, order, inverse);
 }

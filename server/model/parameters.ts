@@ -34,6 +34,12 @@ export function expertNames(layer: number, expert: number): FeedForwardNames {
 /** Name of a layer's router weight [E, D]. */
 export const routerName = (layer: number): string => `${moePrefix(layer)}.gate.weight`;
 
+/**
+ * Name of a layer's router bias [E], as in Hugging Face's DeepSeek-V3: added to the router's scores where experts are
+ * chosen, not where they are weighted (arXiv 2408.15664). There where `router.balance` is "bias".
+ */
+export const routerBiasName = (layer: number): string => `${moePrefix(layer)}.gate.e_score_correction_bias`;
+
 /** True where a layer's feed-forward block is a Mixture-of-Experts. */
 export const isMoeLayer = (config: ModelConfig, layer: number): boolean => config.moe?.layers.includes(layer) ?? false;
 
@@ -54,8 +60,15 @@ function addAttention(shapes: Shapes, config: ModelConfig, layer: number): void 
   addLinear(shapes, `${prefix}.o_proj`, hidden, heads * headSize, attentionBias);
 }
 
-function addFeedForward(shapes: Shapes, config: ModelConfig, names: FeedForwardNames): void {
-  const { hidden, ffn, ffnBias } = config;
+/** Width of the intermediate layer of one expert. */
+export const expertWidth = ({ ffn, moe }: Pick<ModelConfig, "ffn" | "moe">): number => moe?.ffn ?? ffn;
+
+/** One block of width `ffn`. */
+function addFeedForward(
+  shapes: Shapes,
+  { hidden, ffnBias }: ModelConfig,
+  { names, ffn }: { names: FeedForwardNames; ffn: number },
+): void {
   addLinear(shapes, names.gate, ffn, hidden, ffnBias);
   addLinear(shapes, names.up, ffn, hidden, ffnBias);
   addLinear(shapes, names.down, hidden, ffn, ffnBias);
@@ -74,11 +87,12 @@ export function parameterShapes(config: ModelConfig): Shapes {
     shapes.set(`${layerPrefix(layer)}.post_attention_layernorm.weight`, [hidden]);
     if (moe && isMoeLayer(config, layer)) {
       shapes.set(routerName(layer), [moe.experts.length, hidden]);
+      if (moe.router.balance === "bias") shapes.set(routerBiasName(layer), [moe.experts.length]);
       moe.experts.forEach((_, expert) => {
-        addFeedForward(shapes, config, expertNames(layer, expert));
+        addFeedForward(shapes, config, { names: expertNames(layer, expert), ffn: expertWidth(config) });
       });
     } else {
-      addFeedForward(shapes, config, feedForwardNames(layer));
+      addFeedForward(shapes, config, { names: feedForwardNames(layer), ffn: config.ffn });
     }
   }
   shapes.set(FINAL_NORM, [hidden]);
@@ -87,7 +101,7 @@ export function parameterShapes(config: ModelConfig): Shapes {
 }
 
 const isNorm = (name: string): boolean => name.endsWith("norm.weight");
-const isBias = (name: string): boolean => name.endsWith(".bias");
+const isBias = (name: string): boolean => name.endsWith("bias");
 
 /** Whether AdamW's weight decay applies to a parameter: to all but norms and biases. */
 export const decays = (name: string): boolean => !isNorm(name) && !isBias(name);

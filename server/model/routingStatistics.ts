@@ -20,13 +20,17 @@ const byLayer = (layers: Tensor[]): Tensor =>
 /**
  * Where the tokens of each domain went, each token counted by its weight:
  * `routedTokens` [Lmoe, Domains, E], tokens the expert was among the K chosen for; `gateMass` [Lmoe, Domains, E], sum of
- * the expert's gates. `domain` [B] int32 is the domain of each sequence. Nothing for a dense model.
+ * the expert's gates; and, where an expert can be full, `droppedTokens` [Lmoe, Domains, E], tokens that chose it in vain.
+ * `domain` [B] int32 is the domain of each sequence. Nothing for a dense model.
  */
 export function routingStatistics(routings: Routing[], domain: Tensor, weights: Tensor, domains: number): Tensors {
   if (routings.length === 0) return {};
   const tokens = tokensByDomain(domain, weights, domains);
+  const ofDomains = (x: Tensor) => matMul(tokens, x, true);
+  const dropped = routings.flatMap((routing) => (routing.dropped ? [ofDomains(routing.dropped)] : []));
   return {
-    routedTokens: byLayer(routings.map(({ chosen }) => matMul(tokens, chosen, true))),
-    gateMass: byLayer(routings.map(({ gateOfExpert }) => matMul(tokens, gateOfExpert, true))),
+    routedTokens: byLayer(routings.map(({ chosen }) => ofDomains(chosen))),
+    gateMass: byLayer(routings.map(({ gateOfExpert }) => ofDomains(gateOfExpert))),
+    ...(dropped.length > 0 ? { droppedTokens: byLayer(dropped) } : {}),
   };
 }

@@ -1,4 +1,6 @@
-import type { ModelConfig } from "../protocol/model.ts";
+import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
+import type { FrozenGroup } from "../protocol/stage.ts";
+import { expertWidth } from "./parameters.ts";
 
 const FLOAT_BYTES = 4;
 
@@ -23,33 +25,50 @@ function attentionBiases(config: ModelConfig): number {
   return query + 2 * keyValue + config.hidden;
 }
 
-/** Weights of one feed-forward block, without biases: gate and up [D, F], down [F, D]. */
-const ffnWeights = (config: ModelConfig): number => 3 * config.hidden * config.ffn;
+/** Weights of one feed-forward block of width F, without biases: gate and up [D, F], down [F, D]. */
+const ffnWeights = (config: ModelConfig, ffn: number): number => 3 * config.hidden * ffn;
 
-const ffnBiases = (config: ModelConfig): number => (config.ffnBias ? 2 * config.ffn + config.hidden : 0);
+const ffnBiases = (config: ModelConfig, ffn: number): number => (config.ffnBias ? 2 * ffn + config.hidden : 0);
 
-/** Feed-forward blocks, summed over layers, when `experts` of them work in each MoE layer. */
-const ffnBlocks = (config: ModelConfig, experts: number): number =>
-  config.layers - moeLayerCount(config) + moeLayerCount(config) * experts;
+const ffnParameters = (config: ModelConfig, ffn: number): number => ffnWeights(config, ffn) + ffnBiases(config, ffn);
+
+/** Experts a token goes to, for each Mixture-of-Experts layer: at most all. */
+const activeExperts = ({ moe }: ModelConfig): number[] =>
+  moe ? moe.layers.map((_, position) => Math.min(expertsPerToken(moe, position), moe.experts.length)) : [];
+
+const total = (numbers: number[]): number => numbers.reduce((sum, number) => sum + number, 0);
 
 /** Weights of all routers: one linear D to E a MoE layer, without bias. BTX §3.2. */
 const routerWeights = (config: ModelConfig): number =>
   moeLayerCount(config) * config.hidden * (config.moe?.experts.length ?? 0);
 
+/** Numbers by which load is balanced without a loss: one an expert and MoE layer. */
+const routerBiases = ({ moe }: ModelConfig): number =>
+  moe?.router.balance === "bias" ? moe.layers.length * moe.experts.length : 0;
+
 /**
  * Number of parameters: `total`, and `active`, those that one token meets when it goes to K of the E experts of each
- * MoE layer. Embeddings, norms, routers and the head count in both; tied embeddings count once. For a dense model the
- * two are equal. The convention of BTX, table 4 (6.7, 11.1 and 19.7 billion for Llama-2 7B shapes).
+ * MoE layer; K is that of `expertsPerToken`, 1 of Switch although a token may be dropped. Embeddings, norms, routers and
+ * the head count in both; tied embeddings count once. For a dense model the two are equal. The convention of BTX, table 4
+ * (6.7, 11.1 and 19.7 billion for Llama-2 7B shapes; sampled top-1 has 7.1 here, for its first layer is soft).
  */
 export function parameterCount(config: ModelConfig): { total: number; active: number } {
   const embeddings = config.vocab * config.hidden * (config.tiedEmbeddings ? 1 : 2);
   const norms = (2 * config.layers + 1) * config.hidden;
   const attention = config.layers * (attentionWeights(config) + attentionBiases(config));
-  const shared = embeddings + norms + attention + routerWeights(config);
-  const block = ffnWeights(config) + ffnBiases(config);
-  const experts = config.moe?.experts.length ?? 0;
-  const active = Math.min(config.moe?.router.k ?? 0, experts);
-  return { total: shared + block * ffnBlocks(config, experts), active: shared + block * ffnBlocks(config, active) };
+  const dense = (config.layers - moeLayerCount(config)) * ffnParameters(config, config.ffn);
+  const shared = embeddings + norms + attention + dense + routerWeights(config) + routerBiases(config);
+  const expert = ffnParameters(config, expertWidth(config));
+  return {
+    total: shared + expert * moeLayerCount(config) * (config.moe?.experts.length ?? 0),
+    active: shared + expert * total(activeExperts(config)),
+  };
+}
+
+export interface FlopsOptions {
+  training: boolean;
+  /** Groups of parameters that are not trained. */
+  freeze?: readonly FrozenGroup[];
 }
 
 /**
@@ -58,35 +77,50 @@ export function parameterCount(config: ModelConfig): { total: number; active: nu
  * Convention of the model FLOPs utilisation of PaLM (arXiv 2204.02311, appendix B): a multiply-add is two operations;
  * the backward pass costs twice the forward pass, and recomputation is not counted. Counted are
  * - 6 (forward alone: 2) times the active matmul weights: attention projections, the K experts' feed-forward blocks,
- *   routers, and the head, tied or not; the embedding lookup, norms and biases are not;
+ *   routers, and the head, tied or not; the embedding lookup, norms and biases are not. Frozen weights count 4 times: they
+ *   pass a gradient on and get none;
  * - 12 (forward alone: 4) * L * T * H * headSize for the scores and the weighted sum of values, over the whole T x T
  *   matrix although the causal mask leaves half of it empty.
  */
-export function flopsPerToken(config: ModelConfig, { training }: { training: boolean }): number {
-  const active = Math.min(config.moe?.router.k ?? 0, config.moe?.experts.length ?? 0);
-  const weights =
-    config.layers * attentionWeights(config) +
-    ffnBlocks(config, active) * ffnWeights(config) +
-    routerWeights(config) +
-    config.vocab * config.hidden;
+export function flopsPerToken(config: ModelConfig, { training, freeze = [] }: FlopsOptions): number {
+  const whole = training ? 6 : 2;
+  const weightsOf: Record<FrozenGroup, number> = {
+    experts: total(activeExperts(config)) * ffnWeights(config, expertWidth(config)),
+    attention: config.layers * attentionWeights(config),
+    router: routerWeights(config),
+    embeddings: config.vocab * config.hidden,
+  };
+  const grouped = Object.entries(weightsOf).map(
+    ([group, weights]) => weights * (training && freeze.includes(group as FrozenGroup) ? 4 : whole),
+  );
+  const dense = (config.layers - moeLayerCount(config)) * ffnWeights(config, config.ffn);
   const attention = 2 * config.layers * config.context * config.heads * config.headSize;
-  return (training ? 6 : 2) * (weights + attention);
+  return total(grouped) + whole * (dense + attention);
 }
 
 /**
- * Floats kept from one layer's forward pass for its backward pass, for B sequences of T tokens (N = B*T):
- * the layer's input, both norms' outputs, q, k, v, rotated q and k, k and v repeated to H heads, scores and
- * probabilities [B, H, T, T], the weighted values, two residual sums, and gate, up, silu(gate) and their product.
- * In a MoE layer the feed-forward part has S = N*K rows, gathered and scattered once, and the router's logits and gates.
+ * Floats kept from the attention of one layer's forward pass for its backward pass, for B sequences of T tokens
+ * (N = B*T): the layer's input, both norms' outputs, q, k, v, rotated q and k, k and v repeated to H heads, scores and
+ * probabilities [B, H, T, T], the weighted values, and two residual sums.
  */
-function layerActivations(config: ModelConfig, batch: number, moe: boolean): number {
+function attentionActivations(config: ModelConfig, batch: number): number {
   const tokens = batch * config.context;
   const { query, keyValue } = widths(config);
-  const attention =
-    tokens * (3 * config.hidden + 5 * query + 3 * keyValue) + 2 * batch * config.heads * config.context ** 2;
-  const rows = moe && config.moe ? tokens * config.moe.router.k : tokens;
-  const routing = moe && config.moe ? 2 * rows * config.hidden + 2 * tokens * config.moe.experts.length : 0;
-  return attention + tokens * 2 * config.hidden + rows * 4 * config.ffn + routing;
+  const perToken = 5 * config.hidden + 5 * query + 3 * keyValue;
+  return tokens * perToken + 2 * batch * config.heads * config.context ** 2;
+}
+
+/**
+ * Floats kept from the feed-forward parts of all layers: gate, up, silu(gate) and their product; in a MoE layer of
+ * S = N*K rows, gathered and scattered once, and the router's logits and gates.
+ */
+function ffnActivations(config: ModelConfig, tokens: number): number {
+  const dense = (config.layers - moeLayerCount(config)) * tokens * 4 * config.ffn;
+  const experts = config.moe?.experts.length ?? 0;
+  const layers = activeExperts(config).map(
+    (k) => tokens * k * (4 * expertWidth(config) + 2 * config.hidden) + 2 * tokens * experts,
+  );
+  return dense + total(layers);
 }
 
 /**
@@ -95,11 +129,10 @@ function layerActivations(config: ModelConfig, batch: number, moe: boolean): num
  * and the head's logits, their softmax and their gradient [N, V]. The runtime's own needs come on top.
  */
 export function trainingMemory(config: ModelConfig, microBatch: number): number {
-  const moeLayers = moeLayerCount(config);
   const tokens = microBatch * config.context;
   const activations =
-    (config.layers - moeLayers) * layerActivations(config, microBatch, false) +
-    moeLayers * layerActivations(config, microBatch, true) +
+    config.layers * attentionActivations(config, microBatch) +
+    ffnActivations(config, tokens) +
     3 * tokens * config.vocab;
   return FLOAT_BYTES * (4 * parameterCount(config).total + activations);
 }

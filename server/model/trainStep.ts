@@ -1,6 +1,7 @@
 import { add, keep, mul, type Scalar, type Tensor, valueAndGrads } from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { TrainingConfig } from "../protocol/stage.ts";
+import type { FrozenGroup, TrainingConfig } from "../protocol/stage.ts";
+import { trainedShapes } from "./groups.ts";
 import { type Losses, losses } from "./loss.ts";
 import { adamW, clipFactor, globalNorm } from "./optimizer.ts";
 import { decays, parameterShapes } from "./parameters.ts";
@@ -15,34 +16,46 @@ type Shapes = Map<string, number[]>;
 const renamed = (shapes: Shapes, rename: (name: string) => string): Shapes =>
   new Map([...shapes].map(([name, shape]) => [rename(name), shape]));
 
-/** AdamW's moments, zero before the first step: names and shapes. */
-export function momentShapes(config: ModelConfig): Shapes {
-  const shapes = parameterShapes(config);
+/** AdamW's moments of the trained parameters, zero before the first step: names and shapes. */
+export function momentShapes(config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes {
+  const shapes = trainedShapes(config, freeze);
   return new Map([...renamed(shapes, firstMomentName), ...renamed(shapes, secondMomentName)]);
 }
 
-/** Accumulated gradients: names and shapes. They live only from one update to the next. */
-export const gradientShapes = (config: ModelConfig): Shapes => renamed(parameterShapes(config), gradientName);
+/** Accumulated gradients of the trained parameters: names and shapes. They live only from one update to the next. */
+export const gradientShapes = (config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes =>
+  renamed(trainedShapes(config, freeze), gradientName);
 
-type OptimizerConfig = Pick<TrainingConfig, "beta1" | "beta2" | "clip">;
+type OptimizerConfig = Pick<TrainingConfig, "beta1" | "beta2" | "clip" | "freeze">;
 
 interface Gradients {
   gradients: Tensors;
-  /** `loss`, `loadBalance` where there is one, `routedTokens` and `gateMass` of a Mixture-of-Experts. */
+  /** `loss`, `loadBalance` where there is one, and the routing statistics of a Mixture-of-Experts. */
   results: Tensors;
 }
 
-/** Gradients of the total loss of one batch in every parameter, and what is reported of it. */
-function differentiate(state: Tensors, batch: Tensors, config: ModelConfig, domains: number): Gradients {
-  const names = [...parameterShapes(config).keys()];
+/**
+ * Gradients of the total loss of one batch in every trained parameter, and what is reported of it. The others are
+ * constants here, so nothing is computed for their gradients.
+ */
+function differentiate(
+  state: Tensors,
+  batch: Tensors,
+  config: ModelConfig,
+  domains: number,
+  freeze?: readonly FrozenGroup[],
+): Gradients {
+  const names = [...trainedShapes(config, freeze).keys()];
+  const constant = [...parameterShapes(config).keys()].filter((name) => !names.includes(name));
+  const constants = Object.fromEntries(constant.map((name) => [name, named(state, name)]));
   const results: Tensors = {};
   const report = ({ loss, loadBalance, routing }: Losses) => {
     const reported = { loss, ...(loadBalance ? { loadBalance } : {}), ...routing };
     for (const [name, tensor] of Object.entries(reported)) results[name] = keep(tensor);
   };
   const total = (...parameters: Tensor[]): Scalar => {
-    const params = Object.fromEntries(names.map((name, i) => [name, parameters[i]!]));
-    const all = losses(params, batch, config, domains);
+    const trained = Object.fromEntries(names.map((name, i) => [name, parameters[i]!]));
+    const all = losses({ ...constants, ...trained }, batch, config, domains);
     report(all);
     return all.total;
   };
@@ -50,7 +63,7 @@ function differentiate(state: Tensors, batch: Tensors, config: ModelConfig, doma
   return { gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])), results };
 }
 
-/** One AdamW step of every parameter; gradients count `share` times each, then their global norm is clipped. */
+/** One AdamW step of all that has a gradient; gradients count `share` times each, then their global norm is clipped. */
 function update(
   state: Tensors,
   batch: Tensors,
@@ -79,15 +92,16 @@ function update(
 }
 
 /**
- * A whole optimizer step on one batch: loss, gradients, clipping and update.
+ * A whole optimizer step on one batch: loss, gradients, clipping and update of the trained parameters.
  *
- * State: parameters and `momentShapes`. Batch: a `sequenceBatch` and the numbers of `adamWInputs`.
- * Results: `loss` (nats a token), `gradientNorm` before clipping and, for a Mixture-of-Experts, `loadBalance` (scaled;
- * absent with coefficient 0), `routedTokens` and `gateMass` [Lmoe, Domains, E].
+ * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the numbers of `adamWInputs`.
+ * Results: `loss` (nats a token), `gradientNorm` of the trained parameters before clipping and, for a
+ * Mixture-of-Experts, `loadBalance` (scaled; absent with coefficient 0) and the routing statistics, each
+ * [Lmoe, Domains, E].
  */
 export function trainStep(config: ModelConfig, training: OptimizerConfig, domains: number): Program {
   return (state, batch) => {
-    const { gradients, results } = differentiate(state, batch, config, domains);
+    const { gradients, results } = differentiate(state, batch, config, domains, training.freeze);
     const updated = update(state, batch, gradients, training);
     return { state: updated.state, results: { ...results, ...updated.results } };
   };
@@ -96,12 +110,17 @@ export function trainStep(config: ModelConfig, training: OptimizerConfig, domain
 /**
  * The gradients of one micro-batch, added to those before it in `gradientShapes`; the first of a step replaces them.
  *
- * State: parameters and `gradientShapes`. Batch: a `sequenceBatch`. Results: as `trainStep`, of this micro-batch, without
- * `gradientNorm`. The routers' load balancing is that of each micro-batch.
+ * State: parameters and `gradientShapes`. Batch: a `sequenceBatch` for training. Results: as `trainStep`, of this
+ * micro-batch, without `gradientNorm`. The routers' load balancing is that of each micro-batch, or of the whole batch
+ * where the batch brings its means.
  */
-export function accumulate(config: ModelConfig, domains: number, { first }: { first: boolean }): Program {
+export function accumulate(
+  config: ModelConfig,
+  domains: number,
+  { first, freeze }: { first: boolean; freeze?: readonly FrozenGroup[] },
+): Program {
   return (state, batch) => {
-    const { gradients, results } = differentiate(state, batch, config, domains);
+    const { gradients, results } = differentiate(state, batch, config, domains, freeze);
     const sums = Object.entries(gradients).map(([name, gradient]) => {
       const sum = gradientName(name);
       return [sum, first ? gradient : add(named(state, sum), gradient)];
@@ -115,7 +134,7 @@ export function accumulate(config: ModelConfig, domains: number, { first }: { fi
  * numbers of `adamWInputs` and `share` [], one over the number of micro-batches. Results: `gradientNorm`.
  */
 export function applyGradients(config: ModelConfig, training: OptimizerConfig): Program {
-  const names = [...parameterShapes(config).keys()];
+  const names = [...trainedShapes(config, training.freeze).keys()];
   return (state, batch) => {
     const gradients = Object.fromEntries(names.map((name) => [name, named(state, gradientName(name))]));
     return update(state, batch, gradients, training, named(batch, "share"));

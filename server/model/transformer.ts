@@ -7,30 +7,32 @@ import type { Routing } from "../routers/router.ts";
 import { type AttentionCore, attention } from "./attention.ts";
 import { feedForward } from "./feedForward.ts";
 import { moe } from "./moe.ts";
-import { EMBEDDING, FINAL_NORM, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
+import { EMBEDDING, FINAL_NORM, feedForwardNames, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
 import { named, type Tensors } from "./program.ts";
 import { type RotaryTables, rotaryTables } from "./rotary.ts";
+import { layerInputs, type RoutingInputs } from "./routingInputs.ts";
 
 /** How one forward pass differs from another: training sees the whole sequence, decoding a cache. */
 export interface Pass {
   tables: RotaryTables;
   /** What each layer's queries see. */
   core: (layer: number) => AttentionCore;
-  /** [N, 1]: how much each token counts in the routers' auxiliary loss. */
-  weights: Tensor;
+  routing: RoutingInputs;
 }
 
 /**
- * The decoder without its head: tokens [B, T] int32 give the normed hidden states [N, D], N = B*T, and the routing of
- * each Mixture-of-Experts layer. Pre-norm blocks as in Llama: x + attention(norm(x)), x + feedForward(norm(x)).
+ * The decoder without its head: tokens [B, T] int32 give the normed hidden states [N, D], N = B*T, the routing of
+ * each Mixture-of-Experts layer, and the input [N, D] of each layer's feed-forward block.
+ * Pre-norm blocks as in Llama: x + attention(norm(x)), x + feedForward(norm(x)).
  */
 export function decoder(
   params: Tensors,
   tokens: Tensor,
   pass: Pass,
   config: ModelConfig,
-): { hidden: Tensor; routings: Routing[] } {
+): { hidden: Tensor; routings: Routing[]; blockInputs: Tensor[] } {
   const routings: Routing[] = [];
+  const blockInputs: Tensor[] = [];
   const norm = (name: string, x: Tensor) => rmsNorm(x, named(params, name), config.normEps);
   let x: Tensor = embedding(named(params, EMBEDDING), reshape(tokens, [tokens.size]));
   for (let layer = 0; layer < config.layers; layer++) {
@@ -38,15 +40,16 @@ export function decoder(
     const attended = norm(`${prefix}.input_layernorm.weight`, x);
     x = add(x, attention(params, layer, attended, pass.tables, pass.core(layer), config));
     const normed = norm(`${prefix}.post_attention_layernorm.weight`, x);
+    blockInputs.push(normed);
     if (config.moe && isMoeLayer(config, layer)) {
-      const { output, routing } = moe(params, layer, normed, pass.weights, config.moe);
+      const { output, routing } = moe(params, layer, normed, layerInputs(pass.routing, routings.length), config.moe);
       routings.push(routing);
       x = add(x, output);
     } else {
-      x = add(x, feedForward(params, layer, normed));
+      x = add(x, feedForward(params, feedForwardNames(layer), normed));
     }
   }
-  return { hidden: norm(FINAL_NORM, x), routings };
+  return { hidden: norm(FINAL_NORM, x), routings, blockInputs };
 }
 
 /** Next-token scores of hidden states [R, D]: [R, V]. The head is the embedding where the two are tied. */
@@ -54,13 +57,13 @@ export const head = (params: Tensors, hidden: Tensor, config: ModelConfig): Tens
   matMul(hidden, named(params, config.tiedEmbeddings ? EMBEDDING : HEAD), false, true);
 
 /** The pass in which every token sees itself and the tokens before it: training and evaluation. */
-export function wholeSequences(time: number, weights: Tensor, config: ModelConfig): Pass {
+export function wholeSequences(time: number, routing: RoutingInputs, config: ModelConfig): Pass {
   const positions = expandDims(range(0, time, 1, "int32"), 0);
   const blocks = causalBlocks(time, config.heads / config.kvHeads);
   return {
     tables: rotaryTables(config, positions, time),
     core: () => (q, k, v) => causalAttention(q, k, v, blocks),
-    weights,
+    routing,
   };
 }
 
@@ -74,12 +77,16 @@ export interface ForwardPass {
 }
 
 /**
- * The whole model: tokens [B, T] int32 give next-token scores of all N = B*T positions. `weights` [N, 1] says how much
- * each token counts in the auxiliary loss; all alike where it is left out.
+ * The whole model: tokens [B, T] int32 give next-token scores of all N = B*T positions. `routing` is what routers read; it
+ * is that of an evaluation in which every token counts where it is left out.
  */
-export function logits(params: Tensors, tokens: Tensor, config: ModelConfig, weights?: Tensor): ForwardPass {
-  const [batch, time] = tokens.shape as [number, number];
-  const pass = wholeSequences(time, weights ?? ones([batch * time, 1]), config);
+export function logits(
+  params: Tensors,
+  tokens: Tensor,
+  config: ModelConfig,
+  routing: RoutingInputs = { mode: "evaluation", weights: ones([tokens.size, 1]) },
+): ForwardPass {
+  const pass = wholeSequences(tokens.shape[1]!, routing, config);
   const { hidden, routings } = decoder(params, tokens, pass, config);
   const scores = head(params, hidden, config);
   const losses = routings.flatMap(({ auxiliaryLoss }) => (auxiliaryLoss ? [auxiliaryLoss] : []));

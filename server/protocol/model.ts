@@ -1,14 +1,54 @@
 import { z } from "zod";
 
-/** A router decides, per layer and token, which experts a token goes to and with which gate. BTX §3.3. */
-export const routerConfigSchema = z.strictObject({
-  type: z.literal("top-k"),
-  /** Experts a token (K). */
-  k: z.int().min(1),
-  /** Coefficient alpha of the paper's load-balancing term; 0 switches it off. BTX §3.3. */
+/** How a router's load is balanced; for all types of router. */
+const balancing = {
+  /** Coefficient alpha of the load-balancing loss, per layer; 0 switches it off. BTX §3.3. */
   loadBalance: z.number().min(0),
-});
+  /**
+   * Absent: BTX's loss, mean gates times mean probabilities. "switch": Switch's, hard shares of tokens times mean
+   * probabilities (arXiv 2101.03961). "bias": no loss, a bias an expert that moves against its load (arXiv 2408.15664).
+   */
+  balance: z.enum(["switch", "bias"]).optional(),
+  /** For "bias": how far a bias moves a step. */
+  biasRate: z.number().positive().optional(),
+  /** "batch": means are those of the whole batch; absent: of each micro-batch. */
+  balanceOver: z.literal("batch").optional(),
+  /** Coefficient of the router z-loss (arXiv 2202.08906), per layer; absent: none. */
+  zLoss: z.number().positive().optional(),
+};
+
+/**
+ * A router decides, per layer and token, which experts a token goes to and with which gate. BTX §3.3. A new type has its
+ * configuration here, its keys in experiment/schema/router.ts and its work in routers/; the compiler asks for each.
+ */
+export const routerConfigSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("top-k"),
+    /** Experts a token (K). */
+    k: z.int().min(1),
+    /** "before": gates are those of the softmax over all experts; absent: of the softmax over the K kept logits. */
+    softmax: z.literal("before").optional(),
+    ...balancing,
+  }),
+  z.strictObject({
+    type: z.literal("switch"),
+    /** An expert takes this many times its even share of a batch's tokens, rounded up; more are dropped. In training. */
+    capacity: z.number().positive(),
+    /** The same outside training; absent: no token is dropped there. */
+    evaluationCapacity: z.number().positive().optional(),
+    ...balancing,
+  }),
+  z.strictObject({ type: z.literal("soft"), ...balancing }),
+  z.strictObject({
+    type: z.literal("sample-top-1"),
+    /** Rate r of the temperature max(minTemperature, exp(-r t)), t the share of a phase's steps that are done. */
+    temperatureRate: z.number().positive(),
+    minTemperature: z.number().positive(),
+    ...balancing,
+  }),
+]);
 export type RouterConfig = z.infer<typeof routerConfigSchema>;
+export type RouterType = RouterConfig["type"];
 
 export const moeConfigSchema = z.strictObject({
   /** Names of the experts, in the order of their weights (E of them). */
@@ -16,8 +56,24 @@ export const moeConfigSchema = z.strictObject({
   /** Layers whose feed-forward block is a Mixture-of-Experts, ascending. */
   layers: z.array(z.int().min(0)),
   router: routerConfigSchema,
+  /** Width of one expert; absent: `ffn`. */
+  ffn: z.int().min(1).optional(),
 });
 export type MoeConfig = z.infer<typeof moeConfigSchema>;
+
+/** Experts a token goes to (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+export function expertsPerToken({ router, experts }: MoeConfig, position: number): number {
+  switch (router.type) {
+    case "top-k":
+      return router.k;
+    case "switch":
+      return 1;
+    case "soft":
+      return experts.length;
+    case "sample-top-1":
+      return position === 0 ? experts.length : 1;
+  }
+}
 
 /** Everything that determines the names and shapes of a model's parameters. */
 export const modelConfigSchema = z.strictObject({

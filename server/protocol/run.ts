@@ -11,6 +11,8 @@ export const runRecordSchema = z.strictObject({
   /** Absolute path of the experiment file, and its text when the run was started. */
   file: z.string(),
   experiment: z.string(),
+  /** Seed of random numbers that was asked for in place of the file's. */
+  randomSeed: z.int().optional(),
   stages: z.array(plannedStageSchema),
   /** Names of stages that were done before the run began. */
   reused: z.array(z.string()),

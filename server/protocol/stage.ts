@@ -6,6 +6,13 @@ import { modelConfigSchema, routerConfigSchema } from "./model.ts";
  * A stage's key is a hash of its kind, its spec and its parents' keys, so equal work has an equal key.
  */
 
+/**
+ * Groups of parameters that can be left untrained. "experts": the experts of Mixture-of-Experts layers; "attention": the
+ * attention projections; "router": the routers; "embeddings": the embedding and the head.
+ */
+export const frozenGroupSchema = z.enum(["experts", "attention", "router", "embeddings"]);
+export type FrozenGroup = z.infer<typeof frozenGroupSchema>;
+
 /** How a model is trained in one phase. Rates and steps as in BTX §4.1.2. */
 export const trainingConfigSchema = z.strictObject({
   /** Sequences an optimizer step (B). */
@@ -23,6 +30,8 @@ export const trainingConfigSchema = z.strictObject({
   epsilon: z.number().positive(),
   /** Largest global gradient norm; 0 switches clipping off. */
   clip: z.number().min(0),
+  /** Parameters that are not trained; absent: none. */
+  freeze: z.array(frozenGroupSchema).optional(),
 });
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
 
@@ -88,13 +97,22 @@ export const finetuneSpecSchema = trainSpec("finetune");
 export const denseSpecSchema = trainSpec("dense");
 export const upcyclingSpecSchema = trainSpec("upcycling");
 
-/** Parents: one a name in `experts`, role "expert:<name>". */
+/** Parents: one a name in `experts`, role "expert:<name>"; data, where the routers' rows come from text. */
 export const mixSpecSchema = z.strictObject({
   kind: z.literal("mix"),
   experts: z.array(z.string()).min(1),
   /** Layers whose feed-forward block becomes a Mixture-of-Experts, ascending; absent: all. The others are averaged. */
   layers: z.array(z.int().min(0)).min(1).optional(),
   router: routerConfigSchema,
+  /** Each expert is cut in this many of equal width. BTX §3.3. */
+  split: z.int().min(2).optional(),
+  /** Expert n is made of the n-th parts of all models' feed-forward blocks. BTX §3.3. */
+  blend: z.literal(true).optional(),
+  /**
+   * Where the routers' rows come from; absent: random numbers. "domains": the mean embedding of `tokens` tokens of each
+   * expert's domain; "hidden": in each layer, their mean hidden state before the router.
+   */
+  routerInit: z.strictObject({ from: z.enum(["domains", "hidden"]), tokens: z.int().min(1) }).optional(),
   randomSeed: z.int(),
 });
 export type MixSpec = z.infer<typeof mixSpecSchema>;
@@ -184,6 +202,8 @@ export const routingSummarySchema = z.strictObject({
   routedTokens: z.array(z.array(z.array(z.number()))),
   /** Sum of the expert's gates over tokens. */
   gateMass: z.array(z.array(z.array(z.number()))),
+  /** Tokens that chose the expert and were dropped because it was full; absent where routers have no capacity. */
+  droppedTokens: z.array(z.array(z.array(z.number()))).optional(),
   /** Tokens seen, by domain. */
   tokens: z.array(z.number()),
 });
@@ -199,6 +219,8 @@ export const stageResultSchema = z.strictObject({
   trainingLoss: z.number().optional(),
   parameters: z.number().optional(),
   activeParameters: z.number().optional(),
+  /** Parameters that no phase trained, where groups were frozen. */
+  frozenParameters: z.number().optional(),
   /** Floating-point operations of training. */
   flops: z.number().optional(),
   losses: z.record(z.string(), domainLossSchema).optional(),
@@ -246,6 +268,9 @@ export const metricSchema = z.object({
   loss: z.number(),
   /** Load-balancing loss, already scaled by its coefficient; absent for dense models. */
   loadBalance: z.number().optional(),
+  /** Dropped tokens over tokens times Mixture-of-Experts layers of the step; absent where routers have no capacity. */
+  droppedShare: z.number().optional(),
+  /** Global norm over the trained parameters, before clipping. */
   gradientNorm: z.number(),
   learningRate: z.number(),
   tokensPerSecond: z.number(),

@@ -5,13 +5,10 @@ import { curvesFigure } from "./curves-figure.ts";
 import { routingSection } from "./heatmap.ts";
 import { type Html, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";
-import { STYLE } from "./style.ts";
+import { renderPage, scrolling } from "./page.ts";
 import { costTable, lossTable, stageTable } from "./tables.ts";
 
 export type { ReportInput } from "./input.ts";
-
-/** Nothing may be fetched and no script may run: the page is style, text and inline SVG. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /** The devices and threads that did the work, as "cpu, 2 threads"; each once. */
 function devices({ stages }: ReportInput): string {
@@ -66,19 +63,7 @@ ${
  */
 export function renderReport(input: ReportInput): string {
   const { run } = input;
-  const page = html`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${run.name} – BTX Studio</title>
-<link rel="icon" href="data:,">
-`;
-  const body = html`<body>
-${header(input)}
-<main>
-<section aria-labelledby="comparison"><h2 id="comparison">Held-out results</h2>
+  const main = html`<section aria-labelledby="comparison"><h2 id="comparison">Held-out results</h2>
 ${lossTable(input)}
 </section>
 <section aria-labelledby="cost"><h2 id="cost">What each model took</h2>
@@ -93,13 +78,8 @@ ${routing(input)}
 ${stageTable(input)}
 </details>
 <details><summary>Experiment file</summary>
-<div class="scroll" tabindex="0" role="group" aria-label="Experiment file"><pre><code>${run.experiment}</code></pre></div>
+${scrolling("Experiment file", html`<pre><code>${run.experiment}</code></pre>`)}
 </details>
-</section>
-</main>
-<footer>Written by BTX Studio. The method: Sukhbaatar et al., Branch-Train-MiX, arXiv 2403.07816.</footer>
-</body>
-</html>
-`;
-  return `<!doctype html>\n${page.text}<style>${STYLE}</style>\n</head>\n${body.text}`;
+</section>`;
+  return renderPage({ title: run.name, header: header(input), main });
 }

@@ -7,6 +7,8 @@ const DARK = `color-scheme:dark;--page:#12171e;--card:#171e27;--ink:#e4e9ef;--so
 
 const CURVES = Array.from({ length: 8 }, (_, index) => `.c${index}{stroke:var(--c${index})}`).join("");
 
+const POINTS = Array.from({ length: 8 }, (_, index) => `.p${index}{fill:var(--c${index})}`).join("");
+
 /** The whole style sheet of a report: light, dark where the reader's system asks for it, light on paper. */
 export const STYLE = `
 :root{${LIGHT}}
@@ -20,6 +22,7 @@ h3{font-size:1rem;font-weight:600;margin:30px 0 12px}
 p{margin:0 0 12px;max-width:75ch}
 .kicker{color:var(--soft);font-size:.8rem;letter-spacing:.06em;text-transform:uppercase;margin:0 0 6px}
 .lead{font-size:1.2rem;line-height:1.45;margin:18px 0 0}
+.lead+p{margin-top:14px}
 .facts{display:flex;flex-wrap:wrap;gap:6px 28px;margin:18px 0 0;padding:14px 0 0;border-top:1px solid var(--rule);font-size:.875rem}
 .facts div{min-width:0}
 .facts dt{color:var(--soft);font-size:.75rem}
@@ -50,6 +53,8 @@ tbody tr+tr>*{border-top:1px solid var(--faint)}
 table.compare th:first-child,table.compare td:first-child{position:sticky;left:0;background:var(--page);padding-left:0;z-index:1}
 .ours{font-weight:650}
 .best{font-weight:700;background:var(--tint);box-shadow:0 0 0 1px var(--accent);border-radius:3px;padding:1px 5px;margin:0 -5px}
+.level{box-shadow:0 0 0 1px var(--rule);border-radius:3px;padding:1px 5px;margin:0 -5px}
+.config{display:block;color:var(--soft);font-size:.78rem;font-weight:400;white-space:normal;max-width:26ch}
 table.small{font-size:.82rem}table.small th,table.small td{padding:4px 12px 4px 0;vertical-align:top}table.small thead th{font-size:.78rem}.layers tbody th[scope=row]{text-align:right}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.92em}
 pre{margin:0;width:max-content;min-width:100%;padding:16px 18px;background:var(--card);border:1px solid var(--rule);border-radius:6px;font-size:.82rem;line-height:1.5;tab-size:2;overflow-wrap:normal}
@@ -67,6 +72,9 @@ path.wide{stroke-width:2.75}path.raw{stroke-width:1;opacity:.17}path.grid{stroke
 ${CURVES}
 .legend{display:grid;grid-template-columns:repeat(auto-fill,minmax(210px,1fr));gap:4px 24px;list-style:none;margin:14px 0 0;padding:0;font-size:.86rem}
 .legend li{display:flex;align-items:center;gap:10px;min-width:0}.legend svg{flex:none}.legend .cut{flex:1;min-width:0;max-width:none}
+.scatter{display:block;max-width:none;height:auto;font-size:12px;font-variant-numeric:tabular-nums}
+.scatter text{fill:var(--soft)}.scatter .name{fill:var(--ink)}.scatter .mid{text-anchor:middle}.scatter .end{text-anchor:end}.scatter .lead{stroke:var(--soft);stroke-width:1;opacity:.6}.scatter .frame{stroke:var(--rule);stroke-width:1}.scatter circle{stroke:var(--page);stroke-width:1}
+${POINTS}
 .panels{display:flex;flex-wrap:wrap;gap:22px 32px}
 .panel{min-width:0;max-width:100%}.panel figcaption{margin:0 0 6px;color:var(--ink);font-size:.88rem}
 .heat{display:block;max-width:none;height:auto;font-size:11px;font-variant-numeric:tabular-nums}

@@ -2,17 +2,13 @@ import { type Column, type Comparison, comparison, type Measure } from "../termi
 import { count, duration, flops, loss, percent, rate } from "../terminal/format.ts";
 import { type Html, html } from "./html.ts";
 import { costOf, type ReportInput, recordsByName } from "./input.ts";
+import { scrolling } from "./page.ts";
 
 const HEADS: Record<Measure, { name: string; unit: string }> = {
   nats: { name: "Held-out loss", unit: "nats a token" },
   bitsPerByte: { name: "Held-out loss", unit: "bits a byte" },
   exactMatch: { name: "Exact match", unit: "% of answers" },
 };
-
-/** Tables scroll sideways in a box of their own where the page is narrower. */
-function scrolling(label: string, table: Html): Html {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="${label}">${table}</div>`;
-}
 
 function groupsOf(columns: readonly Column[]): { measure: Measure; columns: Column[] }[] {
   const measures = [...new Set(columns.map(({ measure }) => measure))];

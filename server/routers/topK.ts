@@ -1,24 +1,26 @@
-import { expandDims, mul, softmax, sum, topk } from "@tensorflow/tfjs-core";
+import { expandDims, mul, softmax, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
-import { untaped } from "../ops/untaped.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { loadBalance } from "./loadBalance.ts";
+import { auxiliaryLoss } from "./auxiliaryLoss.ts";
 import type { Router } from "./router.ts";
+import { bestExperts } from "./selection.ts";
 
 /**
  * BTX's default router: g(x) = softmax(top-k(W x)). The softmax comes after top-k, over the kept logits only, so the
- * gates of a token add up to 1. BTX §3.2; load balancing §3.3.
+ * gates of a token add up to 1. BTX §3.2. With `softmax: "before"` the gates are those of the softmax over all experts,
+ * as in Switch and OLMoE: they add up to less than 1, and a router learns with K = 1 too.
  */
-export function topKRouter({ k, loadBalance: alpha }: Extract<RouterConfig, { type: "top-k" }>): Router {
-  return (logits, weights) => {
-    const count = logits.shape[1]!;
-    const experts = untaped(() => topk(logits, k).indices);
-    const place = oneHot(experts, count);
-    const kept = sum(mul(place, expandDims(logits, 1)), -1);
-    const gates = softmax(kept);
+export function topKRouter(config: Extract<RouterConfig, { type: "top-k" }>): Router {
+  const { k } = config;
+  return (input) => {
+    const { logits } = input;
+    const experts = bestExperts(input, k);
+    const place = oneHot(experts, logits.shape[1]!);
+    const kept = (x: Tensor) => sum(mul(place, expandDims(x, 1)), -1);
+    const probabilities = config.softmax === "before" ? softmax(logits) : undefined;
+    const gates = probabilities ? kept(probabilities) : softmax(kept(logits));
     const gateOfExpert = sum(mul(place, expandDims(gates, 2)), 1);
-    const routing = { experts, gates, chosen: sum(place, 1), gateOfExpert };
-    if (alpha === 0) return routing;
-    return { ...routing, auxiliaryLoss: loadBalance(gateOfExpert, softmax(logits), weights, alpha) };
+    const choices = { chosen: sum(place, 1), gateOfExpert, ...(probabilities ? { probabilities } : {}) };
+    return { experts, gates, ...auxiliaryLoss(config, input, choices, k), chosen: choices.chosen, gateOfExpert };
   };
 }

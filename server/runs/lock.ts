@@ -52,6 +52,9 @@ export interface Lock {
   release(): void;
 }
 
+/** The lock is held by a living process. */
+export class LockedError extends UserError {}
+
 /** A holder on another machine that has not touched its file for so long counts as dead, ms. */
 const silenceMs = 60_000;
 const refreshMs = 15_000;
@@ -112,7 +115,7 @@ export function lockHolder(folder: string): LockHolder | undefined {
  *
  * @param what for the error, as `stage "expert:code"`.
  * @param runner process id of the runner that started this process.
- * @throws UserError when a living process holds it, naming that process, or when the folder cannot be written.
+ * @throws LockedError when a living process holds it, naming that process; UserError when the folder cannot be written.
  */
 export function acquireLock(folder: string, what: string, runner?: number): Lock {
   const start = processStart(process.pid);
@@ -145,7 +148,7 @@ function takeGeneration(folder: string, what: string, content: string, draft: st
       const found = readLock(lockPath(folder, highest));
       if (found === "gone") continue;
       // A file just written has the disk's own idea of now.
-      if (isAlive(found, statSync(draft).mtimeMs)) throw new UserError(refusal(what, found.holder));
+      if (isAlive(found, statSync(draft).mtimeMs)) throw new LockedError(refusal(what, found.holder));
     }
     const mine = highest + 1;
     if (!linkIfFree(draft, lockPath(folder, mine))) continue;

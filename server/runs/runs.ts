@@ -25,7 +25,7 @@ export interface Run {
  */
 export async function createRun(
   root: string,
-  fields: Pick<RunRecord, "name" | "file" | "experiment" | "stages" | "reused">,
+  fields: Pick<RunRecord, "name" | "file" | "experiment" | "randomSeed" | "stages" | "reused">,
 ): Promise<Run> {
   const created = new Date();
   const id = await createRunFolder(root, created);

@@ -13,8 +13,9 @@ type ByDomain = Record<string, number>;
  * What a run has come to, finished or not, from `run.json` and its stages' records.
  *
  * `losses` are nats a token on held-out text, of the models whose evaluation is done: "seed", "expert:<domain>",
- * "average", "mix" (not finetuned), "btx" (finetuned), "dense", "upcycling", "btm:tf-idf", "btm:bayes". A model's `mean`
- * is the plain mean over its domains, not weighted by their tokens; `exactMatch` is over the domains that declare answers.
+ * "average", "mix" (not finetuned), "btx" (finetuned), "dense", "upcycling", "upcycling-compute", and "btm:tf-idf:1" and
+ * so on, "btm:<weights>:<experts a token>". A model's `mean` is the plain mean over its domains, not weighted by their
+ * tokens; `exactMatch` is over the domains that declare answers.
  *
  * @throws UserError when there is no such run, or naming the file and key of a broken record.
  */
@@ -51,7 +52,7 @@ export async function summarizeRun(root: string, runId: string): Promise<RunSumm
 }
 
 /** The model that a stage measures, by the name it has in a summary; undefined for a stage that measures none. */
-function evaluatedModel({ name }: PlannedStage): string | undefined {
+export function evaluatedModel({ name }: PlannedStage): string | undefined {
   if (name.startsWith("btm:")) return name;
   if (!name.startsWith("evaluate:")) return undefined;
   const model = name.slice("evaluate:".length);
@@ -80,16 +81,22 @@ function measureByModel(
 ): Record<string, ByDomain> {
   const measured: [string, ByDomain][] = [];
   for (const [model, losses] of models) {
-    const values: [string, number][] = [];
-    for (const [domain, loss] of Object.entries(losses)) {
-      const value = loss[measure];
-      if (value !== undefined) values.push([domain, value]);
-    }
-    if (values.length === 0) continue;
-    const mean = values.reduce((sum, [, value]) => sum + value, 0) / values.length;
-    measured.push([model, Object.fromEntries([...values, ["mean", mean]])]);
+    const values = measureByDomain(losses, measure);
+    if (values) measured.push([model, values]);
   }
   return Object.fromEntries(measured);
+}
+
+/** One model's measure by domain, and its plain `mean` over the domains that have it; undefined where none has. */
+export function measureByDomain(losses: Record<string, DomainLoss>, measure: keyof DomainLoss): ByDomain | undefined {
+  const values: [string, number][] = [];
+  for (const [domain, loss] of Object.entries(losses)) {
+    const value = loss[measure];
+    if (value !== undefined) values.push([domain, value]);
+  }
+  if (values.length === 0) return undefined;
+  const mean = values.reduce((sum, [, value]) => sum + value, 0) / values.length;
+  return Object.fromEntries([...values, ["mean", mean]]);
 }
 
 /** Share of a domain's tokens that a layer sends to an expert, [layer][expert][domain]; sums to K over experts. */

@@ -1,11 +1,14 @@
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
+import type { Values } from "../engine/program.ts";
 import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { generator } from "../inspect/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
+import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
 import type { Problem } from "../protocol/data.ts";
+import type { ModelConfig, MoeConfig } from "../protocol/model.ts";
 import type { DomainLoss, EvaluateSpec, RoutingSummary } from "../protocol/stage.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
 import type { StageContext, StageWork } from "./context.ts";
@@ -47,30 +50,32 @@ async function heldOutLosses(
   const { spec } = context;
   const store = new Store();
   for (const [name, { shape, data: values }] of parameters) store.set(name, shape, values);
-  const program = await compile(evaluation(config, spec.domains.length), store, sequenceBatch(config, spec.batch), {
-    threads: context.threads,
-  });
+  const specs = sequenceBatch(config, spec.batch, config.context, { training: false });
+  const program = await compile(evaluation(config, spec.domains.length), store, specs, { threads: context.threads });
   const bytesOfToken = byteLengths(data.tokenizer);
   const routing = config.moe && emptyRouting(config.moe, spec.domains);
+  const draws = drawsExperts(config);
   const windows = { context: config.context, batch: spec.batch, maxTokens: spec.tokens };
   await writeWindows(context.paths.folder, windows);
   try {
     for (const [domainIndex, domain] of spec.domains.entries()) {
       const nll: Float32Array[] = [];
-      let [sum, tokens, bytes] = [0, 0, 0];
+      let [sum, tokens, bytes, windowsBefore] = [0, 0, 0, 0];
       for (const window of heldOutWindows(data.split(domain, "heldout"), windows)) {
         const batch = {
           ...inputsAndTargets(window.tokens, spec.batch, config.context),
           weights: window.weights,
           ...(config.moe ? { domain: new Int32Array(spec.batch).fill(domainIndex) } : {}),
+          ...(draws ? { noise: noiseOfWindows(config, windowsBefore, spec.batch) } : {}),
         };
+        windowsBefore += spec.batch;
         const results = await program.run(batch);
         const counted = (results.nll as Float32Array).filter((_, i) => window.weights[i]! > 0);
         nll.push(counted);
         for (const value of counted) sum += value;
         tokens += counted.length;
         bytes += targetBytes(window, bytesOfToken);
-        if (routing) addRouting(routing, results.routedTokens!, results.gateMass!);
+        if (routing) addRouting(routing, results);
         context.progress(domainIndex, spec.domains.length, domain);
         await context.breathe();
       }
@@ -85,23 +90,38 @@ async function heldOutLosses(
   return routing;
 }
 
-function emptyRouting({ layers, experts }: { layers: number[]; experts: string[] }, domains: string[]): RoutingSummary {
-  const zeros = () => layers.map(() => experts.map(() => domains.map(() => 0)));
-  return { layers, experts, domains, routedTokens: zeros(), gateMass: zeros(), tokens: domains.map(() => 0) };
+/** The noise of `count` windows from number `first` on: a window's does not depend on the batch it is in. */
+const noiseOfWindows = (config: ModelConfig, first: number, count: number): Float32Array =>
+  joinNoise(
+    config,
+    Array.from({ length: count }, (_, row) => gumbelNoise(config, config.context, EVALUATION_NOISE_SEED, first + row)),
+  );
+
+type Axes = Pick<RoutingSummary, "layers" | "experts" | "domains">;
+
+const zeros = ({ layers, experts, domains }: Axes): number[][][] =>
+  layers.map(() => experts.map(() => domains.map(() => 0)));
+
+function emptyRouting({ layers, experts }: MoeConfig, domains: string[]): RoutingSummary {
+  const axes = { layers, experts, domains };
+  return { ...axes, routedTokens: zeros(axes), gateMass: zeros(axes), tokens: domains.map(() => 0) };
 }
 
 /** Adds statistics [Lmoe, Domains, E]. */
-function addRouting(routing: RoutingSummary, routedTokens: ArrayLike<number>, gateMass: ArrayLike<number>): void {
+function addRouting(routing: RoutingSummary, results: Record<string, Values>): void {
   const { layers, experts, domains } = routing;
-  layers.forEach((_, layer) => {
-    domains.forEach((_, domain) => {
-      experts.forEach((_, expert) => {
-        const at = (layer * domains.length + domain) * experts.length + expert;
-        routing.routedTokens[layer]![expert]![domain]! += routedTokens[at]!;
-        routing.gateMass[layer]![expert]![domain]! += gateMass[at]!;
+  if (results.droppedTokens) routing.droppedTokens ??= zeros(routing);
+  for (const statistic of ["routedTokens", "gateMass", "droppedTokens"] as const) {
+    const [sums, values] = [routing[statistic], results[statistic]];
+    if (!sums || !values) continue;
+    layers.forEach((_, layer) => {
+      domains.forEach((_, domain) => {
+        experts.forEach((_, expert) => {
+          sums[layer]![expert]![domain]! += values[(layer * domains.length + domain) * experts.length + expert]!;
+        });
       });
     });
-  });
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.ts";
 import { removeLeftovers } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
-import { acquireLock } from "../runs/lock.ts";
+import { acquireLock, LockedError } from "../runs/lock.ts";
 import { readRun } from "../runs/runs.ts";
 import { readStage, writeStage } from "../runs/stages.ts";
 import { btm } from "./btm.ts";
@@ -79,7 +79,7 @@ async function main(): Promise<number> {
   const lock = acquireLock(paths.folder, `stage "${name}"`, runner);
   try {
     const before = await readStage(paths.folder);
-    if (before?.record.status === "done") return exitCodes.done;
+    if (before?.record.status === "done") return exitCodes.busy;
     await removeLeftovers(paths.folder);
     const started = Date.now();
     const progress = progressFile(paths.folder);
@@ -147,6 +147,11 @@ function versions(): Record<string, string> {
   return { node: process.versions.node, "onnxruntime-node": versionOf("onnxruntime-node") };
 }
 
+const exitCodeOf = (error: unknown): number => {
+  if (error instanceof LockedError) return exitCodes.busy;
+  return error instanceof UserError ? exitCodes.refused : exitCodes.failed;
+};
+
 process.setSourceMapsEnabled(true);
 main().then(
   (code) => process.exit(code),
@@ -157,8 +162,6 @@ main().then(
         : error instanceof Error
           ? (error.stack ?? error.message)
           : String(error);
-    process.stderr.write(`${text}\n`, () =>
-      process.exit(error instanceof UserError ? exitCodes.refused : exitCodes.failed),
-    );
+    process.stderr.write(`${text}\n`, () => process.exit(exitCodeOf(error)));
   },
 );

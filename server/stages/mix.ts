@@ -1,30 +1,15 @@
 import { type Difference, firstDifference, firstTokenizerDifference } from "../checkpoint/differences.ts";
-import { expertNames, feedForwardNames, initialValues, parameterShapes, routerName } from "../model/parameters.ts";
+import { groupOf } from "../model/groups.ts";
+import { initialValues, parameterShapes } from "../model/parameters.ts";
 import { parameterCount } from "../model/size.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { MixSpec, StageSpec } from "../protocol/stage.ts";
 import type { StageContext, StageWork } from "./context.ts";
+import { type Arrangement, arrangedWidth, arrangement, ExpertAssembly, withoutBlocks } from "./mixing/experts.ts";
+import { Mean } from "./mixing/mean.ts";
+import { routersFromText } from "./mixing/routersFromText.ts";
 import { type Model, type Parameters, parentModel, saveModel } from "./model.ts";
-
-/** Running sums in double precision, so that a mean over any number of models is rounded once. */
-class Mean {
-  readonly #sums = new Map<string, Float64Array>();
-  #count = 0;
-
-  add(parameters: Parameters): void {
-    this.#count++;
-    for (const [name, { data }] of parameters) {
-      const sum = this.#sums.get(name);
-      if (!sum) this.#sums.set(name, Float64Array.from(data));
-      else for (let i = 0; i < data.length; i++) sum[i]! += data[i]!;
-    }
-  }
-
-  of(name: string): Float32Array {
-    return Float32Array.from(this.#sums.get(name)!, (sum) => sum / this.#count);
-  }
-}
 
 type MergeSpec = Extract<StageSpec, { experts: string[]; kind: "mix" | "average" }>;
 
@@ -61,45 +46,55 @@ async function finish(context: StageContext<MergeSpec>, config: ModelConfig, par
 }
 
 /**
- * MiX, BTX §3.2: each model's whole feed-forward block becomes an expert of the layer; every other parameter is the
- * plain mean over the models; a linear router [E, D] a layer is new, drawn from the stage's seed of random numbers.
+ * MiX, BTX §3.2: each model's whole feed-forward block becomes an expert of the layer, or what `split` and `blend` make of
+ * the blocks (§3.3); every other parameter is the plain mean over the models; a linear router [E, D] a layer is new, drawn
+ * from the stage's seed of random numbers or, with `routerInit`, taken from the domains' text.
  * In layers that stay dense the feed-forward block is averaged too.
  */
 export const mix: StageWork<MixSpec> = async (context) => {
   const { spec } = context;
-  const mean = new Mean();
-  const experts: Parameters = new Map();
-  let config: ModelConfig | undefined;
-  let index = 0;
-  for await (const model of models(context)) {
-    const layers = spec.layers ?? [...Array(model.config.layers).keys()];
-    config ??= { ...model.config, moe: { experts: spec.experts, layers, router: spec.router } };
-    const rest: Parameters = new Map(model.parameters);
-    for (const layer of layers) {
-      const [from, to] = [feedForwardNames(layer), expertNames(layer, index)];
-      for (const part of ["gate", "up", "down"] as const) {
-        for (const kind of ["weight", "bias"]) {
-          const tensor = rest.get(`${from[part]}.${kind}`);
-          if (!tensor) continue;
-          experts.set(`${to[part]}.${kind}`, tensor);
-          rest.delete(`${from[part]}.${kind}`);
-        }
-      }
-    }
-    mean.add(rest);
-    index++;
+  const { routerInit: init } = spec;
+  if (init && spec.blend) {
+    throw new UserError(
+      `a blended expert stands for no domain, so its router cannot start from "${init.from}": choose random routers`,
+    );
   }
-  const routers = new Set(config!.moe!.layers.map(routerName));
+  const arranged = arrangement(spec);
+  const { dense, layers, assembly, mean } = await readModels(context, arranged);
+  const width = arrangedWidth(dense.ffn, arranged);
+  const moe = { experts: arranged.names, layers, router: spec.router, ...(width === dense.ffn ? {} : { ffn: width }) };
+  const config: ModelConfig = { ...dense, moe };
+  const modelOf = arranged.experts.map(([part]) => spec.experts[part!.model]!);
+  const routers =
+    init && (await routersFromText(context, { init, dense, layers, modelOf, mean: (name) => mean.of(name) }));
   const parameters: Parameters = new Map();
-  for (const [name, shape] of parameterShapes(config!)) {
-    const expert = experts.get(name);
-    const data = routers.has(name)
-      ? initialValues(name, shape, spec.randomSeed, config!.layers)
-      : (expert?.data ?? mean.of(name));
+  for (const [name, shape] of parameterShapes(config)) {
+    const data =
+      groupOf(name) === "router"
+        ? (routers?.get(name) ?? initialValues(name, shape, spec.randomSeed, config.layers))
+        : (assembly.take(name)?.data ?? mean.of(name));
     parameters.set(name, { shape, data });
   }
-  return finish(context, config!, parameters);
+  return finish(context, config, parameters);
 };
+
+/** What the mixture is made of, from one model after the other: experts, and the mean of what else is needed. */
+async function readModels(context: StageContext<MixSpec>, arranged: Arrangement) {
+  const { spec } = context;
+  const mean = new Mean();
+  let read: { dense: ModelConfig; layers: number[]; assembly: ExpertAssembly } | undefined;
+  let index = 0;
+  for await (const { config, parameters } of models(context)) {
+    if (!read) {
+      arrangedWidth(config.ffn, arranged);
+      const layers = spec.layers ?? [...Array(config.layers).keys()];
+      read = { dense: config, layers, assembly: new ExpertAssembly(arranged, layers) };
+    }
+    read.assembly.add(index++, parameters);
+    mean.add(spec.routerInit?.from === "hidden" ? parameters : withoutBlocks(parameters, read.layers));
+  }
+  return { ...read!, mean };
+}
 
 /** The baseline that averages all weights of the models, feed-forward blocks included. */
 export const average: StageWork<Extract<StageSpec, { kind: "average" }>> = async (context) => {

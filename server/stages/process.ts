@@ -5,7 +5,8 @@ import { diskError } from "../runs/atomic.ts";
 
 /** What the runner and a stage's process agree on, besides the run folder. */
 
-export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3 } as const;
+/** "busy": a process of another run works on the stage, or has done it meanwhile. */
+export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3, busy: 4 } as const;
 
 /** How far work without training steps has come. Overwritten in place: half a line is no harm, and is not read. */
 export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });

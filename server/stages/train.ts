@@ -35,7 +35,7 @@ export const seed: StageWork<SeedSpec> = async (context) => {
 };
 
 /**
- * Training that goes on from a parent model, all parameters free:
+ * Training that goes on from a parent model, all parameters free but those that a phase freezes:
  * - an expert: the seed on one domain, without traffic to the others (BTX §3.1);
  * - finetune: the mixed model on the mixture of domains (BTX §3.2, the MiX stage);
  * - dense and upcycling: the baselines, data-matched, first the experts' data, then the mixture (BTX §4.1.2).

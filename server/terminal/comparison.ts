@@ -35,7 +35,7 @@ export interface Comparison {
 const DECIMALS: Record<Measure, number> = { nats: 3, bitsPerByte: 3, exactMatch: 3 };
 const MEAN = "mean";
 
-const ORDER = ["seed", "expert", "average", "mix", "finetune", "dense", "btm", "upcycling"];
+const ORDER = ["seed", "expert", "average", "mix", "finetune", "dense", "btm", "upcycling", "upcycling-compute"];
 const FIRST_BASELINE = ORDER.indexOf("dense");
 const LABELS: Readonly<Record<string, string>> = {
   seed: "Seed",
@@ -43,15 +43,22 @@ const LABELS: Readonly<Record<string, string>> = {
   mix: "Mix, not finetuned",
   finetune: "BTX",
   dense: "Dense",
-  "btm:tf-idf": "BTM, tf-idf",
-  "btm:bayes": "BTM, Bayes",
   upcycling: "Sparse upcycling",
+  "upcycling-compute": "Sparse upcycling, equal compute",
 };
+/** What weights the experts of a Branch-Train-Merge ensemble. */
+const WEIGHTS = new Map([
+  ["tf-idf", "tf-idf"],
+  ["bayes", "Bayes"],
+]);
 
 function rank(name: string): number {
   const place = ORDER.indexOf(kindOf(name));
   return place < 0 ? ORDER.length : place;
 }
+
+/** True for models that BTX is compared with and not made of. */
+export const isBaseline = (name: string): boolean => rank(name) >= FIRST_BASELINE;
 
 /** "expert" of "expert:code". */
 export function kindOf(name: string): string {
@@ -59,11 +66,19 @@ export function kindOf(name: string): string {
   return kind === "btx" ? "finetune" : kind;
 }
 
+/** "BTM, Bayes, top-2" of "btm:bayes:2"; without k for runs that had one k only. Undefined for other names. */
+function ensembleLabel(name: string): string | undefined {
+  const [kind, weights = "", k, ...rest] = name.split(":");
+  const label = WEIGHTS.get(weights);
+  if (kind !== "btm" || label === undefined || rest.length > 0) return undefined;
+  return k === undefined ? `BTM, ${label}` : `BTM, ${label}, top-${k}`;
+}
+
 /** A model's name for people: "BTX" of "finetune", "Expert code" of "expert:code". A name it does not know comes back as it is. */
 export function modelLabel(name: string): string {
   if (name.startsWith("expert:")) return `Expert ${name.slice("expert:".length)}`;
   if (name === "btx") return "BTX";
-  return Object.hasOwn(LABELS, name) ? (LABELS[name] ?? name) : name;
+  return ensembleLabel(name) ?? (Object.hasOwn(LABELS, name) ? (LABELS[name] ?? name) : name);
 }
 
 /** `names` in the order in which models are listed: seed, experts, average, mix, BTX, then the baselines. */
@@ -105,7 +120,7 @@ export function comparison(summary: RunSummary): Comparison {
     const shown = measured.length === 2 ? measured.filter(({ domain }) => domain !== MEAN) : measured;
     return shown.map(({ domain, values }) => ({ measure, domain, values, best: bestOf(values, measure) }));
   });
-  const rows = names.map((name) => ({ name, label: modelLabel(name), baseline: rank(name) >= FIRST_BASELINE }));
+  const rows = names.map((name) => ({ name, label: modelLabel(name), baseline: isBaseline(name) }));
   return { rows, domains, columns };
 }
 

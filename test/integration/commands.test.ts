@@ -1,13 +1,13 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type RunSummary, runEventSchema, runSummarySchema } from "../../server/protocol/run.ts";
 import { runPaths } from "../../server/runs/layout.ts";
 import { summarizeRun } from "../../server/runs/summary.ts";
-import type { ExperimentFolder } from "../fixtures/experiment.ts";
-import { btx, said } from "./btx.ts";
-import { newestRun, readRunRecord } from "./results.ts";
-import { finishedExperiment, tinyExperiment } from "./scratch.ts";
+import { type ExperimentFolder, experimentText } from "../fixtures/experiment.ts";
+import { btx, btxSummary, said } from "./btx.ts";
+import { newestRun, readRunRecord, readStageRecord } from "./results.ts";
+import { copyOfFinished, finishedExperiment, tinyExperiment } from "./scratch.ts";
 
 describe("the command btx, on a finished run", () => {
   let experiment: ExperimentFolder;
@@ -37,8 +37,8 @@ describe("the command btx, on a finished run", () => {
         id,
         name: "tiny",
         status: "done",
-        stages: 20,
-        stagesDone: 20,
+        stages: 22,
+        stagesDone: 22,
         bestLoss: expect.any(Number),
       }),
     ]);
@@ -138,7 +138,10 @@ describe("the command btx, on a finished run", () => {
 
 describe("`btx run --json`", () => {
   it("prints one valid event a line, and last the result", async () => {
-    const { file, folder } = tinyExperiment({ compare: "[average]", evaluate: "{tokens: 320, answers: 4}" });
+    const { file, folder } = tinyExperiment({
+      compare: "[average, upcycling-compute]",
+      evaluate: "{tokens: 320, answers: 4}",
+    });
     const ended = await btx(["run", file, "--json", "--cores", "1"]);
     expect([ended.code, ended.stderr], said(ended)).toEqual([0, ""]);
     const lines = ended.stdout
@@ -164,15 +167,46 @@ describe("`btx run --json`", () => {
       expect(stage.seconds).toBeGreaterThan(0);
     }
     expect(summary.stages.find(({ name }) => name === "seed")).toMatchObject({ tokens: 3200 });
-    expect(Object.keys(summary.losses)).toEqual(["seed", "expert:words", "expert:sums", "mix", "btx", "average"]);
+    const models = ["seed", "expert:words", "expert:sums", "mix", "btx", "average", "upcycling-compute"];
+    expect(Object.keys(summary.losses)).toEqual(models);
     for (const { words, sums, mean } of Object.values(summary.losses))
       expect(mean).toBeCloseTo((words! + sums!) / 2, 12);
     // One layer, three experts, two domains; every token goes to two experts.
     expect(summary.routing.map((layer) => layer.map((shares) => shares.length))).toEqual([[2, 2, 2]]);
     for (const domain of [0, 1])
       expect(summary.routing[0]!.reduce((sum, shares) => sum + shares[domain]!, 0)).toBeCloseTo(2, 6);
+    // Upcycling of equal compute has the FLOPs of the experts and the finetuning, to the nearest optimizer step.
+    const result = (name: string) => {
+      const { key } = readRunRecord(join(folder, ".btx"), summary.run).stages.find((stage) => stage.name === name)!;
+      return readStageRecord(join(folder, ".btx"), key)!.result!;
+    };
+    const { flops, steps } = result("upcycling-compute");
+    const wanted = ["expert:words", "expert:sums", "finetune"].reduce((sum, name) => sum + result(name).flops!, 0);
+    expect(Math.abs(flops! - wanted)).toBeLessThanOrEqual(flops! / steps! / 2);
     // On one core the weights are those of two.
     const { root } = finishedExperiment();
     expect(summary.losses.btx).toEqual((await summarizeRun(root, newestRun(root))).losses.btx);
+  });
+});
+
+describe("`btx run --random-seed`", () => {
+  it("takes the place of the file's, and is kept with the run", async () => {
+    const { file, root } = copyOfFinished();
+    const summary = await btxSummary(["run", file, "--random-seed", "1"]);
+    expect(summary.stages.filter(({ reused }) => !reused)).toEqual([]);
+    expect(readRunRecord(root, summary.run).randomSeed).toBe(1);
+  });
+
+  it("draws other numbers for every stage that draws any, from the same data", async () => {
+    const { file, root } = copyOfFinished();
+    const before = newestRun(root);
+    writeFileSync(file, experimentText({ compare: "[average]" }));
+    const summary = await btxSummary(["run", file, "--random-seed", "7"]);
+    expect(summary.stages.filter(({ reused }) => reused).map(({ name }) => name)).toEqual(["data"]);
+    expect(summary.losses.seed!.mean).not.toBe((await summarizeRun(root, before)).losses.seed!.mean);
+    const other = readRunRecord(root, summary.run);
+    expect(other).toMatchObject({ randomSeed: 7, experiment: experimentText({ compare: "[average]" }) });
+    const seeds = other.stages.flatMap(({ spec }) => ("randomSeed" in spec ? [spec.randomSeed] : []));
+    expect(new Set(seeds).size).toBe(seeds.length);
   });
 });

@@ -41,7 +41,7 @@ const moments: [stage: string, moment: Moment][] = [
   ["upcycling", "step"],
   ["evaluate:finetune", "work"],
   ["evaluate:upcycling", "work"],
-  ["btm:bayes", "work"],
+  ["btm:bayes:2", "work"],
 ];
 
 /** Tries for one moment: some pass before the signal arrives. */

@@ -68,6 +68,25 @@ describe("a mistake in the experiment file is told with its line and column befo
       text.replace("{k: 2}", "{k: 4}"),
       ["tiny.btx.yaml:9:19: error: `mix.router.k` is 4, but only 3 models are mixed: it must be at most 3"],
     ],
+    [
+      "a key of another router",
+      text.replace("{k: 2}", "{k: 2, capacity: 1.5}"),
+      [
+        "tiny.btx.yaml:9:22: error: `mix.router.capacity` belongs to the router `switch`, but `mix.router.type` is `top-k`: remove the key, or make the type `switch`",
+      ],
+    ],
+    [
+      "a split that does not divide the width",
+      text.replace("{router: {k: 2}}", "{split: 3}"),
+      [
+        "tiny.btx.yaml:9:14: error: `mix.split` is 3, which does not divide `model.ffn`, 32: make it 2 or 4, or change `model.ffn`",
+      ],
+    ],
+    [
+      "an unknown baseline",
+      text.replace("upcycling]", "upcyling]"),
+      [/^tiny\.btx\.yaml:13:32: error: `compare\[3\]` must be one of .*, did you mean `upcycling`\?$/],
+    ],
   ])("%s", async (_, content, lines) => {
     const { file, root } = tinyExperiment();
     writeFileSync(file, content);
@@ -92,6 +111,9 @@ describe("a mistake on the command line is one sentence and exit code 2", () => 
     [["run", file, "--frob"], "btx: unknown option '--frob' (`btx help` lists commands and options)"],
     [["run", file, "--cores", "zero"], 'btx: --cores takes a whole number of at least 1, not "zero"'],
     [["run", file, "--cores", "0"], 'btx: --cores takes a whole number of at least 1, not "0"'],
+    [["run", file, "--random-seed", "1.5"], 'btx: --random-seed takes a whole number of at least 0, not "1.5"'],
+    [["run", file, "--random-seed", "1e300"], 'btx: --random-seed takes a whole number of at least 0, not "1e300"'],
+    [["resume", "--random-seed", "1"], "btx: unknown option '--random-seed' (`btx help` lists commands and options)"],
     [["status", "a", "b"], 'btx: what is "b" for? (`btx help` lists commands and options)'],
   ])("btx %j", async (args, sentence) => {
     await expectRefusal(args, 2, [sentence], { cwd: folder });

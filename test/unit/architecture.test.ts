@@ -65,6 +65,17 @@ const rules: Rule[] = [
     broken: ["server/experiment/a.ts", 'import { moe } from "../model/moe.ts";'],
   },
   {
+    says: "compare/ reads runs, and knows of experiments their keys and phases only",
+    of: server("compare"),
+    allows: ({ to }) =>
+      !tensorPackage(to) &&
+      (!ours(to) ||
+        ["server/experiment/keys.ts", "server/experiment/phases.ts"].includes(to) ||
+        server("compare", "runs", "protocol")(to)),
+    kept: ["server/compare/a.ts", 'import { canonicalJson } from "../experiment/keys.ts";'],
+    broken: ["server/compare/a.ts", 'import { planExperiment } from "../experiment/plan.ts";'],
+  },
+  {
     says: "report/ and terminal/ compute nothing",
     of: server("report", "terminal"),
     allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("report", "terminal", "runs", "protocol")(to)),
@@ -124,7 +135,7 @@ function tensorsLoaded(files: Sources): string[] {
     if (!typeOnly) loads.set(from, [...(loads.get(from) ?? []), to]);
   }
   const found: string[] = [];
-  const without = server("protocol", "data", "checkpoint", "runs", "experiment", "report", "terminal");
+  const without = server("protocol", "data", "checkpoint", "runs", "experiment", "compare", "report", "terminal");
   for (const start of [...files.keys()].filter(without)) {
     const seen = new Set([start]);
     for (const path of seen) {

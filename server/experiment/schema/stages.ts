@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { frozenGroupSchema } from "../../protocol/stage.ts";
 import { notes } from "./notes.ts";
+import { routerSchema } from "./router.ts";
 import { tokenCount } from "./tokens.ts";
 import { trainingKeys } from "./training.ts";
 
@@ -8,7 +10,6 @@ export const stageDefaults = {
   expertTokens: 500_000,
   finetuneTokens: 500_000,
   evaluateTokens: 16_384,
-  k: 2,
 } as const;
 
 const mixture = (description: string, paper?: string) =>
@@ -75,44 +76,6 @@ export const expertsSchema = z
     notes({ description: "Branch and train: a copy of the seed is trained on each domain, in parallel. BTX §3.1." }),
   );
 
-const routerSchema = z
-  .strictObject({
-    type: z
-      .enum(["top-k"])
-      .default("top-k")
-      .meta(
-        notes({
-          description: "`top-k`: each token goes to the k experts of largest logit, with a softmax over these k.",
-          paper: "top-k",
-          default: "top-k",
-        }),
-      ),
-    k: z
-      .int()
-      .min(1)
-      .optional()
-      .meta(
-        notes({
-          description: "Experts a token (K).",
-          paper: "2",
-          defaultText: "2, but at most the number of experts",
-        }),
-      ),
-    loadBalance: z
-      .number()
-      .min(0)
-      .default(0.01)
-      .meta(
-        notes({
-          description: "Coefficient of the load-balancing term, per layer; 0 switches it off. BTX §3.3.",
-          paper: "0.01",
-          default: 0.01,
-        }),
-      ),
-  })
-  .prefault({})
-  .meta(notes({ description: "The router of each MoE layer: which experts a token goes to." }));
-
 export const mixSchema = z
   .strictObject({
     experts: z
@@ -128,6 +91,30 @@ export const mixSchema = z
           expects: "a list of domains and `seed`, such as [code, prose, seed]",
         }),
       ),
+    split: z
+      .int()
+      .min(2)
+      .max(1024)
+      .optional()
+      .meta(
+        notes({
+          description:
+            "Each model's feed-forward block is cut in this many experts of equal width (C), so that N models make N x C experts; divides `model.ffn`. Not together with `blend`. BTX §3.3.",
+          paper: "2, an ablation of table 5",
+          defaultText: "none: a model's whole block is one expert",
+        }),
+      ),
+    blend: z
+      .boolean()
+      .optional()
+      .meta(
+        notes({
+          description:
+            "Each feed-forward block is cut in as many parts as models are mixed, and expert n is made of the n-th parts of all, so that no expert belongs to a domain; their number divides `model.ffn`. BTX §3.3.",
+          paper: "true, an ablation of table 5",
+          default: false,
+        }),
+      ),
     router: routerSchema,
   })
   .prefault({})
@@ -136,7 +123,7 @@ export const mixSchema = z
 export const finetuneSchema = z
   .strictObject({
     tokens: tokenCount({
-      description: "Tokens the mixed model is finetuned on; all its parameters are trained.",
+      description: "Tokens the mixed model is finetuned on.",
       paper: "80B",
       default: stageDefaults.finetuneTokens,
     }),
@@ -144,6 +131,18 @@ export const finetuneSchema = z
       "Weight of each domain in the finetuning text. A domain that is not named is left out.",
       "math 30.16, code 40.31, wiki 10.30, Llama-2 data 19.23",
     ),
+    freeze: z
+      .array(frozenGroupSchema)
+      .default([])
+      .meta(
+        notes({
+          description:
+            "Parameters of the mixed model that finetuning leaves as they are. `experts`: the experts' feed-forward blocks; `attention`: the attention projections; `router`: the routers; `embeddings`: the embedding and the head. Norms are always trained, and baselines are trained in full.",
+          paper: "[]; [experts] in an ablation of table 5",
+          default: [],
+          expects: `a list of ${frozenGroupSchema.options.map((group) => `\`${group}\``).join(", ")}`,
+        }),
+      ),
     ...trainingKeys("that of `training`"),
   })
   .prefault({})
@@ -177,7 +176,7 @@ export const evaluateSchema = z
   .prefault({})
   .meta(notes({ description: "Evaluation on held-out text." }));
 
-export const baselines = ["average", "dense", "btm", "upcycling"] as const;
+export const baselines = ["average", "dense", "upcycling", "upcycling-compute", "btm"] as const;
 export type Baseline = (typeof baselines)[number];
 
 export const compareSchema = z
@@ -186,9 +185,9 @@ export const compareSchema = z
   .meta(
     notes({
       description:
-        "Baselines, with the data matched as in BTX §4.1.2. `average`: all weights of the mixed models averaged. `dense`: the seed trained on the same tokens in the same phases. `btm`: Branch-Train-Merge, the ensemble of the experts, weighted by tf-idf and by the Bayes posterior. `upcycling`: a mixture of copies of the seed, trained like `dense`. `average` and `btm` need no training.",
-      paper: "dense, btm, upcycling",
+        "Baselines of BTX §4.1.2. `average`: all weights of the mixed models averaged. `dense`: the seed trained on the same tokens in the same phases (equal data). `upcycling`: a mixture of copies of the seed with the same router, trained like `dense` (equal data). `upcycling-compute`: the same mixture trained like the mixed model in finetuning throughout, for as many tokens as cost the FLOPs of the experts and the finetuning (equal compute). `btm`: Branch-Train-Merge, the ensemble of the experts, weighted by tf-idf and by the Bayes posterior, of the best 1 and of the best 2 of them. `average` and `btm` need no training.",
+      paper: "dense, upcycling, upcycling-compute, btm",
       default: [],
-      expects: "a list of `average`, `dense`, `btm` and `upcycling`",
+      expects: "a list of `average`, `dense`, `upcycling`, `upcycling-compute` and `btm`",
     }),
   );

@@ -1,8 +1,11 @@
 import { rmSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
+import { sizeOf } from "../../engine/program.ts";
 import { Store } from "../../engine/runtime/store.ts";
 import { phaseSteps } from "../../experiment/phases.ts";
+import { isFrozen } from "../../model/groups.ts";
+import { parameterShapes } from "../../model/parameters.ts";
 import { learningRateAt } from "../../model/schedule.ts";
 import { flopsPerToken, parameterCount } from "../../model/size.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
@@ -10,7 +13,8 @@ import { type Metric, metricSchema, type Phase, type StageResult } from "../../p
 import { type LineAppender, openLines } from "../../runs/append.ts";
 import { assertFinite, type StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
-import { freshMoments, optimizer, type StepResult, trainedNames } from "./programs.ts";
+import { freshMoments, stateNames } from "./moments.ts";
+import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingRecorder } from "./routingRecorder.ts";
 import { loadState, saveState } from "./savedState.ts";
 
@@ -27,20 +31,36 @@ export interface TrainingJob {
   randomSeed: number;
 }
 
-const stepsOf = ({ tokens, training }: Phase, context: number): number => phaseSteps(tokens, training.batch, context);
+/** A phase's place in the stage. */
+interface Stretch {
+  phase: Phase;
+  /** Steps of the phases before it. */
+  before: number;
+  steps: number;
+}
+
+function stretchesOf(phases: Phase[], context: number): Stretch[] {
+  let before = 0;
+  return phases.map((phase) => {
+    const steps = phaseSteps(phase.tokens, phase.training.batch, context);
+    before += steps;
+    return { phase, before: before - steps, steps };
+  });
+}
 
 /**
- * Trains a model through its phases, each with its own data, schedule and fresh optimizer moments, and writes the
- * checkpoint. Killed at any moment and started again it goes on from the last saved state and ends with the same bits.
+ * Trains a model through its phases, each with its own data, schedule, frozen groups and fresh optimizer moments, and
+ * writes the checkpoint. Killed at any moment and started again it goes on from the last saved state and ends with the same bits.
  */
 export async function train(context: StageContext, job: TrainingJob): Promise<StageResult> {
   const { config, phases } = job;
-  const steps = phases.reduce((sum, phase) => sum + stepsOf(phase, config.context), 0);
+  const stretches = stretchesOf(phases, config.context);
+  const steps = stretches.reduce((sum, stretch) => sum + stretch.steps, 0);
   const data = await openData(context.parent("data").folder);
   try {
     const domains = Object.keys(data.index.domains);
     const recorder = await RoutingRecorder.open(context.paths, config, domains, steps);
-    const training = new Training(context, job, data, steps, recorder);
+    const training = new Training(context, job, data, stretches, recorder);
     try {
       return await training.run();
     } finally {
@@ -56,9 +76,9 @@ class Training {
   readonly #job: TrainingJob;
   readonly #data: Data;
   readonly #domains: string[];
+  readonly #stretches: Stretch[];
   readonly #steps: number;
   readonly #store = new Store();
-  readonly #names: string[];
   readonly #metrics: LineAppender<Metric>;
   readonly #recorder: RoutingRecorder | undefined;
   /** Losses of the last tenth of the steps. */
@@ -73,28 +93,24 @@ class Training {
     context: StageContext,
     job: TrainingJob,
     data: Data,
-    steps: number,
+    stretches: Stretch[],
     recorder: RoutingRecorder | undefined,
   ) {
     this.#context = context;
     this.#job = job;
     this.#data = data;
     this.#domains = Object.keys(data.index.domains);
-    this.#steps = steps;
-    this.#names = trainedNames(job.config);
+    this.#stretches = stretches;
+    this.#steps = stretches.reduce((sum, { steps }) => sum + steps, 0);
     this.#recorder = recorder;
     this.#metrics = openLines(context.paths.metrics, metricSchema);
   }
 
   async run(): Promise<StageResult> {
-    const { config, phases } = this.#job;
     await this.#begin();
-    let before = 0;
-    for (const phase of phases) {
-      const steps = stepsOf(phase, config.context);
-      if (this.#step < before + steps) await this.#phase(phase, before, steps);
-      else this.#tokens += steps * phase.training.batch * config.context;
-      before += steps;
+    for (const stretch of this.#stretches) {
+      if (this.#step < stretch.before + stretch.steps) await this.#phase(stretch);
+      else this.#tokens += this.#tokensOf(stretch);
     }
     return this.#finish();
   }
@@ -104,14 +120,21 @@ class Training {
     this.#recorder?.close();
   }
 
+  #tokensOf({ phase, steps }: Stretch): number {
+    return steps * phase.training.batch * this.#job.config.context;
+  }
+
+  /** Names of the tensors of a state after `step` steps, which has the moments of the phase of that step. */
+  #stateNames(step: number): string[] {
+    const reached = this.#stretches.find(({ before, steps }) => step <= before + steps);
+    return stateNames(this.#job.config, reached?.phase.training.freeze);
+  }
+
   /** Goes to where the saved state stands, or to the start. */
   async #begin(): Promise<void> {
-    const saved = await loadState(this.#context.paths.state, this.#store, this.#names);
+    const saved = await loadState(this.#context.paths.state, this.#store, (step) => this.#stateNames(step));
     if (saved) this.#context.log(`resumes after step ${saved.step} of ${this.#steps}`);
-    else {
-      for (const [name, { shape, data }] of await this.#job.initial()) this.#store.set(name, shape, data);
-      freshMoments(this.#store, this.#job.config);
-    }
+    else for (const [name, { shape, data }] of await this.#job.initial()) this.#store.set(name, shape, data);
     this.#step = saved?.step ?? 0;
     this.#seconds = saved?.seconds ?? 0;
     this.#recorder?.restore(this.#step, saved?.routing ?? []);
@@ -122,19 +145,20 @@ class Training {
     });
   }
 
-  /** Trains `steps` steps that follow the first `before` of the stage. */
-  async #phase(phase: Phase, before: number, steps: number): Promise<void> {
-    const { config, randomSeed } = this.#job;
+  async #phase({ phase, before, steps }: Stretch): Promise<void> {
+    const { config } = this.#job;
     const { training, mixture } = phase;
+    const randomSeed = this.#job.randomSeed + before;
     const { batch } = training;
     const { context } = config;
-    if (before > 0 && this.#step === before) freshMoments(this.#store, config);
-    const sampler = new Sampler(this.#data, { mixture, batch, context, randomSeed: randomSeed + before });
+    if (this.#step === before) freshMoments(this.#store, config, training.freeze);
+    const sampler = new Sampler(this.#data, { mixture, batch, context, randomSeed });
     sampler.seek((this.#step - before) * batch);
     this.#tokens += (this.#step - before) * batch * context;
     const { threads } = this.#context;
     const started = performance.now();
-    const program = await optimizer(this.#store, config, training, this.#domains.length, threads);
+    const domains = this.#domains.length;
+    const program = await optimizer(this.#store, { config, training, domains, threads, steps, randomSeed });
     this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms, ${threads} threads`);
     try {
       while (this.#step < before + steps) {
@@ -155,6 +179,8 @@ class Training {
   /** Writes down a step that was taken. */
   #record(result: StepResult, learningRate: number, tokens: number, seconds: number): void {
     const { loss, loadBalance, gradientNorm } = result;
+    const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
+    const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
     assertFinite(loss, "the loss", this.#step + 1, learningRate);
     assertFinite(gradientNorm, "the gradient norm", this.#step + 1, learningRate);
     this.#step++;
@@ -167,6 +193,7 @@ class Training {
       seconds: this.#seconds,
       loss,
       ...(loadBalance === undefined ? {} : { loadBalance }),
+      ...(dropped === undefined ? {} : { droppedShare: dropped / choices }),
       gradientNorm,
       learningRate,
       tokensPerSecond: tokens / seconds,
@@ -196,7 +223,7 @@ class Training {
     this.#metrics.sync();
     this.#recorder?.sync();
     const progress = { step: this.#step, seconds: this.#seconds, routing: this.#recorder?.pending() ?? [] };
-    await saveState(this.#context.paths.state, this.#store, this.#names, progress);
+    await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress);
     this.#savedAt = performance.now();
     this.#savingMs = this.#savedAt - start;
   }
@@ -216,7 +243,24 @@ class Training {
       ...(recent.length > 0 ? { trainingLoss: recent.reduce((sum, loss) => sum + loss, 0) / recent.length } : {}),
       parameters: total,
       activeParameters: active,
-      flops: flopsPerToken(config, { training: true }) * this.#tokens,
+      ...this.#frozen(),
+      flops: this.#stretches.reduce((sum, stretch) => sum + this.#flopsOf(stretch), 0),
     };
+  }
+
+  #flopsOf(stretch: Stretch): number {
+    const { freeze } = stretch.phase.training;
+    const options = { training: true, ...(freeze ? { freeze } : {}) };
+    return flopsPerToken(this.#job.config, options) * this.#tokensOf(stretch);
+  }
+
+  /** How many parameters are as they were because every phase froze them; nothing where no phase froze any. */
+  #frozen(): Pick<StageResult, "frozenParameters"> {
+    const freezes = this.#job.phases.map(({ training }) => training.freeze ?? []);
+    if (freezes.every((freeze) => freeze.length === 0)) return {};
+    const frozen = [...parameterShapes(this.#job.config)].filter(([name]) =>
+      freezes.every((freeze) => isFrozen(name, freeze)),
+    );
+    return { frozenParameters: frozen.reduce((sum, [, shape]) => sum + sizeOf(shape), 0) };
   }
 }

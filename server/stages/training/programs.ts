@@ -1,13 +1,20 @@
-import { sizeOf, type TensorSpecs, type Values } from "../../engine/program.ts";
+import { type Runnable, sizeOf, type TensorSpecs, type Values } from "../../engine/program.ts";
 import { compile } from "../../engine/runtime/compile.ts";
 import type { Store } from "../../engine/runtime/store.ts";
+import { balanceMeans, balancesOverBatch } from "../../model/balanceMeans.ts";
 import { sequenceBatch } from "../../model/loss.ts";
+import { gumbelNoise } from "../../model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../model/optimizer.ts";
 import { parameterShapes } from "../../model/parameters.ts";
-import { accumulate, applyGradients, gradientShapes, momentShapes, trainStep } from "../../model/trainStep.ts";
+import { accumulate, applyGradients, gradientShapes, trainStep } from "../../model/trainStep.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
-import { inputsAndTargets } from "../sequences.ts";
+import { partOf, type StepBatch, sequences } from "./batch.ts";
+import { stateNames } from "./moments.ts";
+import { moveRouterBiases } from "./routerBias.ts";
+
+/** The routing statistics that programs report, where they have them. */
+export const statistics = ["routedTokens", "gateMass", "droppedTokens"] as const;
 
 /** What one optimizer step reports; sums over layers and micro-batches are done. */
 export interface StepResult {
@@ -18,152 +25,166 @@ export interface StepResult {
   /** [Lmoe, Domains, E]; absent for dense models. */
   routedTokens?: Float64Array;
   gateMass?: Float64Array;
+  /** The same; absent where routers have no capacity. */
+  droppedTokens?: Float64Array;
 }
 
-/** Sequences of one optimizer step. */
-export interface StepBatch {
-  /** [B, T + 1] */
-  tokens: Int32Array;
-  /** [B]: the index of each sequence's domain. */
-  domain: Int32Array;
+/** One phase of training, as its optimizer steps see it. */
+export interface PhaseJob {
+  config: ModelConfig;
+  training: TrainingConfig;
+  /** Number of domains. */
+  domains: number;
+  /** CPU threads of one operator. */
+  threads: number;
+  /** Steps of the phase. */
+  steps: number;
+  /** Seed of the phase's random numbers. */
+  randomSeed: number;
 }
 
 export interface Optimizer {
-  /** Takes optimizer step `step`, counted from 1. */
-  step(batch: StepBatch, step: number, learningRate: number): Promise<StepResult>;
+  /** Takes optimizer step `step` of the phase, counted from 1. */
+  step(batch: Omit<StepBatch, "noise">, step: number, learningRate: number): Promise<StepResult>;
   dispose(): Promise<void>;
 }
 
-const scalars: TensorSpecs = Object.fromEntries(optimizerInputs.map((name) => [name, { shape: [], dtype: "float32" }]));
-
-/** Names of the store's tensors a checkpoint of unfinished training must hold: parameters and moments. */
-export const trainedNames = (config: ModelConfig): string[] => [
-  ...parameterShapes(config).keys(),
-  ...momentShapes(config).keys(),
-];
-
-/** Adds AdamW's moments, zero, to a store of parameters; replaces those of a phase before. */
-export function freshMoments(store: Store, config: ModelConfig): void {
-  for (const [name, shape] of momentShapes(config)) store.set(name, shape, new Float32Array(sizeOf(shape)));
+/** Runs a step's programs on its sequences; `inputs` are the step's numbers, for all micro-batches. */
+interface StepPrograms {
+  run(batch: StepBatch, inputs: Record<string, Values>): Promise<StepResult>;
+  dispose(): Promise<void>;
 }
+
+const scalarSpecs = (...names: string[]): TensorSpecs =>
+  Object.fromEntries(names.map((name) => [name, { shape: [], dtype: "float32" }]));
+
+const scalar = (value: number): Float32Array => Float32Array.of(value);
 
 /**
  * Optimizer steps on the parameters and moments of `store`. A batch of one micro-batch is one program, gradients and
  * update together; more are accumulated, so that memory is bounded by the micro-batch.
+ *
+ * A step depends on its batch, its number and the phase only: routers that draw get noise of the phase's seed of random
+ * numbers and the step, the same however the batch is cut.
  */
-export async function optimizer(
-  store: Store,
-  config: ModelConfig,
-  training: TrainingConfig,
-  domains: number,
-  threads: number,
-): Promise<Optimizer> {
-  return training.batch === training.microBatch
-    ? whole(store, config, training, domains, threads)
-    : inParts(store, config, training, domains, threads);
+export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer> {
+  const { config, training, steps, randomSeed } = job;
+  const { batch, microBatch, freeze } = training;
+  const needed = sequenceBatch(config, batch, config.context, { training: true });
+  const programs = await (batch === microBatch ? whole(store, job) : inParts(store, job));
+  return {
+    async step(sequencesOfStep, step, learningRate) {
+      const noise = needed.noise ? { noise: gumbelNoise(config, batch * config.context, randomSeed, step) } : {};
+      const inputs: Record<string, Values> = Object.fromEntries(
+        Object.entries(adamWInputs(step, learningRate, training)).map(([name, value]) => [name, scalar(value)]),
+      );
+      if (needed.progress) inputs.progress = scalar((step - 1) / steps);
+      const result = await programs.run({ ...sequencesOfStep, ...noise }, inputs);
+      moveRouterBiases(store, config, result, freeze);
+      return result;
+    },
+    dispose: () => programs.dispose(),
+  };
 }
 
-async function whole(
-  store: Store,
-  config: ModelConfig,
-  training: TrainingConfig,
-  domains: number,
-  threads: number,
-): Promise<Optimizer> {
-  const specs = { ...sequenceBatch(config, training.batch), ...scalars };
-  const program = await compile(trainStep(config, training, domains), store, specs, {
+async function whole(store: Store, { config, training, domains, threads }: PhaseJob): Promise<StepPrograms> {
+  const sequenceSpecs = sequenceBatch(config, training.batch, config.context, { training: true });
+  const program = await compile(
+    trainStep(config, training, domains),
+    store,
+    { ...sequenceSpecs, ...scalarSpecs(...optimizerInputs) },
+    { threads, state: stateNames(config, training.freeze) },
+  );
+  return {
+    run: async (batch, inputs) => summed([await program.run({ ...sequences(batch, config), ...inputs })]),
+    dispose: () => program.dispose(),
+  };
+}
+
+async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
+  const { config, training, domains, threads } = job;
+  const { freeze } = training;
+  const shapes = gradientShapes(config, freeze);
+  for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
+  const parts = training.batch / training.microBatch;
+
+  const means = balancesOverBatch(config) ? await meansOverBatch(store, job) : undefined;
+  const specs = sequenceBatch(config, training.microBatch, config.context, { training: true, means: !!means });
+  const gradients = (first: boolean): Promise<Runnable> =>
+    compile(accumulate(config, domains, { first, ...(freeze ? { freeze } : {}) }), store, specs, {
+      threads,
+      state: [...parameterShapes(config).keys(), ...shapes.keys()],
+    });
+  const [first, next] = [await gradients(true), await gradients(false)];
+  const apply = await compile(applyGradients(config, training), store, scalarSpecs(...optimizerInputs, "share"), {
     threads,
-    state: trainedNames(config),
+    state: [...stateNames(config, freeze), ...shapes.keys()],
   });
   return {
-    async step(batch, step, learningRate) {
-      const inputs = { ...sequences(batch, config), ...numbers(step, learningRate, training) };
-      return summed([await program.run(inputs)]);
+    async run(batch, inputs) {
+      const batches = Array.from({ length: parts }, (_, part) => ({
+        ...sequences(partOf(batch, part, parts, config), config),
+        ...inputs,
+      }));
+      const balanced = means ? await means.of(batches) : {};
+      const results: Record<string, Values>[] = [];
+      for (const [part, micro] of batches.entries())
+        results.push(copied(await (part === 0 ? first : next).run({ ...micro, ...balanced })));
+      const { gradientNorm } = await apply.run({ ...inputs, share: scalar(1 / parts) });
+      return { ...summed(results), gradientNorm: gradientNorm![0]! };
+    },
+    async dispose() {
+      for (const program of [first, next, apply, ...(means ? [means] : [])]) await program.dispose();
+      for (const name of shapes.keys()) store.delete(name);
+    },
+  };
+}
+
+/** A forward pass over all micro-batches, for the means over the batch that the gradients of each of them need. */
+async function meansOverBatch(store: Store, { config, training, threads }: PhaseJob) {
+  const specs = sequenceBatch(config, training.microBatch, config.context, { training: true });
+  const program = await compile(balanceMeans(config), store, specs, {
+    threads,
+    state: [...parameterShapes(config).keys()],
+  });
+  return {
+    /** `meanGates` and `meanProbabilities` [Lmoe, E] of micro-batches of equal size. */
+    async of(batches: Record<string, Values>[]): Promise<Record<string, Values>> {
+      const results: Record<string, Values>[] = [];
+      for (const batch of batches) results.push(copied(await program.run(batch)));
+      return Object.fromEntries(
+        Object.keys(results[0]!).map((name) => [
+          name,
+          Float32Array.from(total(results, name), (sum) => sum / batches.length),
+        ]),
+      );
     },
     dispose: () => program.dispose(),
   };
 }
 
-async function inParts(
-  store: Store,
-  config: ModelConfig,
-  training: TrainingConfig,
-  domains: number,
-  threads: number,
-): Promise<Optimizer> {
-  for (const [name, shape] of gradientShapes(config)) store.set(name, shape, new Float32Array(sizeOf(shape)));
-  const names = { parameters: [...parameterShapes(config).keys()], gradients: [...gradientShapes(config).keys()] };
-  const state = [...names.parameters, ...names.gradients];
-  const specs = sequenceBatch(config, training.microBatch);
-  const first = await compile(accumulate(config, domains, { first: true }), store, specs, { threads, state });
-  const next = await compile(accumulate(config, domains, { first: false }), store, specs, { threads, state });
-  const share: TensorSpecs = { share: { shape: [], dtype: "float32" } };
-  const apply = await compile(
-    applyGradients(config, training),
-    store,
-    { ...scalars, ...share },
-    {
-      threads,
-      state: [...trainedNames(config), ...names.gradients],
-    },
-  );
-  const parts = training.batch / training.microBatch;
-  return {
-    async step(batch, step, learningRate) {
-      const results: Record<string, Values>[] = [];
-      for (let part = 0; part < parts; part++) {
-        const inputs = sequences(rowsOf(batch, part, training.microBatch, config.context + 1), config);
-        const result = await (part === 0 ? first : next).run(inputs);
-        // Results hold until the program's next run.
-        results.push(Object.fromEntries(Object.entries(result).map(([name, values]) => [name, values.slice()])));
-      }
-      const { gradientNorm } = await apply.run({
-        ...numbers(step, learningRate, training),
-        share: Float32Array.of(1 / parts),
-      });
-      return { ...summed(results), gradientNorm: gradientNorm![0]! };
-    },
-    async dispose() {
-      for (const program of [first, next, apply]) await program.dispose();
-      for (const name of names.gradients) store.delete(name);
-    },
-  };
+/** Results hold until the program's next run; copies stay. */
+const copied = (result: Record<string, Values>): Record<string, Values> =>
+  Object.fromEntries(Object.entries(result).map(([name, values]) => [name, values.slice()]));
+
+function total(results: Record<string, Values>[], name: string): Float64Array {
+  const sums = new Float64Array(results[0]![name]!.length);
+  for (const result of results)
+    result[name]!.forEach((value, i) => {
+      sums[i]! += value;
+    });
+  return sums;
 }
-
-/** Rows `part * rows` to `(part + 1) * rows` of a batch. */
-const rowsOf = ({ tokens, domain }: StepBatch, part: number, rows: number, width: number): StepBatch => ({
-  tokens: tokens.subarray(part * rows * width, (part + 1) * rows * width),
-  domain: domain.subarray(part * rows, (part + 1) * rows),
-});
-
-/** A step's sequences as the program's batch; every target counts. */
-function sequences({ tokens, domain }: StepBatch, config: ModelConfig): Record<string, Values> {
-  const rows = domain.length;
-  const weights = new Float32Array(rows * config.context).fill(1);
-  return { ...inputsAndTargets(tokens, rows, config.context), weights, ...(config.moe ? { domain } : {}) };
-}
-
-const numbers = (step: number, learningRate: number, training: TrainingConfig): Record<string, Values> =>
-  Object.fromEntries(
-    Object.entries(adamWInputs(step, learningRate, training)).map(([name, value]) => [name, Float32Array.of(value)]),
-  );
 
 /** Losses averaged over micro-batches, statistics added up. */
 function summed(results: Record<string, Values>[]): StepResult {
+  const first = results[0]!;
   const mean = (name: string) => results.reduce((sum, result) => sum + result[name]![0]!, 0) / results.length;
-  const total = (name: string) => {
-    const sums = new Float64Array(results[0]![name]!.length);
-    for (const result of results)
-      result[name]!.forEach((value, i) => {
-        sums[i]! += value;
-      });
-    return sums;
-  };
-  const [first] = results;
+  const reported = statistics.filter((name) => first[name]);
   return {
     loss: mean("loss"),
-    gradientNorm: first!.gradientNorm ? first!.gradientNorm[0]! : 0,
-    ...(first!.loadBalance ? { loadBalance: mean("loadBalance") } : {}),
-    ...(first!.routedTokens ? { routedTokens: total("routedTokens"), gateMass: total("gateMass") } : {}),
+    gradientNorm: first.gradientNorm ? first.gradientNorm[0]! : 0,
+    ...(first.loadBalance ? { loadBalance: mean("loadBalance") } : {}),
+    ...Object.fromEntries(reported.map((name) => [name, total(results, name)])),
   };
 }

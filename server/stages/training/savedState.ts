@@ -25,13 +25,20 @@ export async function saveState(path: string, store: Store, names: string[], pro
   await writeSafetensors(path, tensors, { progress: JSON.stringify(progress) });
 }
 
-/** Reads what `saveState` wrote into `store`; undefined if there is nothing yet. */
-export async function loadState(path: string, store: Store, names: string[]): Promise<Progress | undefined> {
+/**
+ * Reads what `saveState` wrote into `store`: the tensors that `namesAt` says a state after so many steps has. Undefined if
+ * there is nothing yet.
+ */
+export async function loadState(
+  path: string,
+  store: Store,
+  namesAt: (step: number) => string[],
+): Promise<Progress | undefined> {
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
   try {
     const progress = progressSchema.parse(JSON.parse(file.metadata.get("progress") ?? "null"));
-    for (const name of names) store.set(name, file.tensor(name).shape, await file.readFloat32(name));
+    for (const name of namesAt(progress.step)) store.set(name, file.tensor(name).shape, await file.readFloat32(name));
     return progress;
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { CheckpointType } from "../../../server/checkpoint/checkpointType.ts";
 import { checkpointType, configFromHuggingFace, configToHuggingFace } from "../../../server/checkpoint/huggingFace.ts";
 import { readConfig } from "../../../server/checkpoint/readConfig.ts";
-import type { ModelConfig } from "../../../server/protocol/model.ts";
+import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { temporaryFolder } from "../runs/folder.ts";
 import { denseConfig, moeConfig } from "./files.ts";
 
@@ -71,6 +72,40 @@ describe("configToHuggingFace", () => {
     ];
     for (const config of configs) expect(through(config)).toEqual(config);
     expect(configs.map(checkpointType)).toEqual(["llama", "llama", "mixtral", "btx", "btx", "btx"]);
+  });
+
+  const routers: [type: CheckpointType, router: RouterConfig, keys: object][] = [
+    [
+      "mixtral",
+      { type: "top-k", k: 2, loadBalance: 0.02, balance: "switch", balanceOver: "batch", zLoss: 1e-3 },
+      { num_experts_per_tok: 2, router_aux_loss_coef: 0.02 },
+    ],
+    ["mixtral", { type: "top-k", k: 1, loadBalance: 0 }, { num_experts_per_tok: 1, router_aux_loss_coef: 0 }],
+    ["btx", { type: "top-k", k: 2, softmax: "before", loadBalance: 0 }, { num_experts_per_tok: 2 }],
+    ["btx", { type: "top-k", k: 2, loadBalance: 0, balance: "bias", biasRate: 0.001 }, { num_experts_per_tok: 2 }],
+    ["btx", { type: "switch", capacity: 1.5, evaluationCapacity: 2, loadBalance: 0.01 }, { num_experts_per_tok: 1 }],
+    ["btx", { type: "soft", loadBalance: 0.01 }, { num_experts_per_tok: 3 }],
+    [
+      "btx",
+      { type: "sample-top-1", temperatureRate: 4, minTemperature: 0.5, loadBalance: 0.01 },
+      { num_experts_per_tok: 1 },
+    ],
+  ];
+  it.each(routers)("gives back every router, as a %s: %o", (type, router, keys) => {
+    const config: ModelConfig = { ...moeConfig, moe: { ...moeConfig.moe!, router } };
+    expect(through(config)).toEqual(config);
+    expect(configToHuggingFace(config)).toMatchObject({ model_type: type, ...keys });
+  });
+
+  it("writes the width of split experts where Transformers looks for it, and keeps that of the whole", () => {
+    const split: ModelConfig = { ...moeConfig, moe: { ...moeConfig.moe!, ffn: 6 } };
+    expect(through(split)).toEqual(split);
+    expect(configToHuggingFace(split)).toMatchObject({ model_type: "mixtral", intermediate_size: 6, btx: { ffn: 12 } });
+    const partly: ModelConfig = { ...moeConfig, moe: { ...moeConfig.moe!, layers: [1], ffn: 6 } };
+    expect(through(partly)).toEqual(partly);
+    expect(configToHuggingFace(partly)).toMatchObject({ model_type: "btx", intermediate_size: 12 });
+    const soft: ModelConfig = { ...split, moe: { ...split.moe!, router: { type: "soft", loadBalance: 0 } } };
+    expect(through(soft)).toEqual(soft);
   });
 
   it("writes the keys that Transformers reads", () => {
@@ -200,7 +235,25 @@ describe("configFromHuggingFace", () => {
       { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, layers: [0] } } },
       "`btx.moe.layers` leaves layers out",
     ],
-    ["two different ks", { ...ours, num_experts_per_tok: 1 }, "`num_experts_per_tok` is 1 and btx.moe.router.k 2"],
+    [
+      "two different ks",
+      { ...ours, num_experts_per_tok: 1 },
+      "`num_experts_per_tok` is 1 and btx.moe.router asks for 2",
+    ],
+    [
+      "a mixtral that is not routed like one",
+      {
+        ...ours,
+        num_experts_per_tok: 3,
+        btx: { version: 1, moe: { ...moeConfig.moe, router: { type: "soft", loadBalance: 0 } } },
+      },
+      "`btx.moe.router` routes in a way that a mixtral does not",
+    ],
+    [
+      "experts of two widths",
+      { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, ffn: 5 } } },
+      "`btx.moe.ffn` is 5 and intermediate_size 12",
+    ],
     [
       "a router we do not know",
       { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, router: { type: "hash" } } } },

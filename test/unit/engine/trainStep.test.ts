@@ -3,19 +3,22 @@ import { eager } from "../../../server/engine/eager/eager.ts";
 import type { TensorSpecs } from "../../../server/engine/program.ts";
 import { compile } from "../../../server/engine/runtime/compile.ts";
 import { sequenceBatch } from "../../../server/model/loss.ts";
+import { gumbelNoise } from "../../../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../../server/model/optimizer.ts";
 import { trainStep } from "../../../server/model/trainStep.ts";
+import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { expectClose, ints } from "../../fixtures/engine.ts";
-import { dense, mixture, storeOf } from "../../fixtures/models.ts";
+import { dense, mixture, routed, storeOf } from "../../fixtures/models.ts";
 
 const training = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clip: 1, weightDecay: 0.1 };
 const sequences = 3;
 const domains = 2;
 
-test.each([
+test.each<[string, ModelConfig]>([
   ["dense", dense],
   ["mixture-of-experts", mixture],
   ["tied, biased mixture", { ...mixture, tiedEmbeddings: true, attentionBias: true, ffnBias: true }],
+  ...Object.entries(routed),
 ])("20 training steps of a %s model give the losses of the same program run eagerly", async (_, config) => {
   const batch: TensorSpecs = sequenceBatch(config, sequences);
   for (const name of optimizerInputs) batch[name] = { shape: [], dtype: "float32" };
@@ -31,14 +34,17 @@ test.each([
       targets: ints(shape, step + 100, config.vocab).data,
       weights: new Float32Array(sequences * config.context).fill(1),
       domain: Int32Array.of(0, 1, 0),
+      ...(batch.noise ? { noise: gumbelNoise(config, shape[0]! * shape[1]!, 7, step) } : {}),
+      ...(batch.progress ? { progress: Float32Array.of((step - 1) / 20) } : {}),
       ...Object.fromEntries(optimizerInputs.map((name) => [name, Float32Array.of(scalars[name])])),
     };
     const [got, want] = [await fast.run(inputs), await slow.run(inputs)];
     expect(Math.abs(got.loss![0]! - want.loss![0]!) / want.loss![0]!).toBeLessThan(1e-4);
     expectClose(got.gradientNorm!, want.gradientNorm!, 1e-3);
+    expect(Object.keys(got).sort()).toEqual(Object.keys(want).sort());
     if (config.moe) {
       expectClose(got.loadBalance!, want.loadBalance!, 1e-4);
-      expect([...got.routedTokens!]).toEqual([...want.routedTokens!]);
+      for (const name of ["routedTokens", "droppedTokens"]) expect(got[name]).toEqual(want[name]);
       expectClose(got.gateMass!, want.gateMass!, 1e-3);
     }
   }

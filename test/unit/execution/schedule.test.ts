@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import type { RouterConfig } from "../../../server/protocol/model.ts";
 import type { Plan, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { training } from "../stages/support.ts";
@@ -10,12 +11,15 @@ const trained = (kind: "expert" | "finetune" | "dense" | "upcycling", tokens: nu
   phases: [{ tokens, mixture: { code: 1 }, training }],
 });
 const evaluation: StageSpec = { kind: "evaluate", domains: ["code"], tokens: 100, batch: 1, answers: 0 };
-const mixing: StageSpec = {
+const mixed = (router: RouterConfig, split?: number): StageSpec => ({
   kind: "mix",
-  experts: ["code"],
-  router: { type: "top-k", k: 1, loadBalance: 0 },
+  experts: ["code", "prose", "seed"],
+  router,
+  ...(split ? { split } : {}),
   randomSeed: 1,
-};
+});
+const topK = (k: number): RouterConfig => ({ type: "top-k", k, loadBalance: 0 });
+const mixing = mixed(topK(2));
 
 let keys = 0;
 function stage(name: string, spec: StageSpec, ...parents: string[]): PlannedStage {
@@ -111,6 +115,31 @@ describe("startable", () => {
     ]);
     const one = standingOf(done, ["dense"]);
     expect(started(startable(plan, one, new Map([["dense", 3]]), 5))).toEqual([["upcycling", 2]]);
+  });
+});
+
+describe("of two trainings, startable starts the one of more work", () => {
+  const rate = { temperatureRate: 4, minTemperature: 0.5, loadBalance: 0 };
+  /** Whether 1,000 tokens of a mixture come before so many of a dense model. */
+  function first(mix: StageSpec, denseTokens: number): boolean {
+    const both = [
+      stage("dense", trained("dense", denseTokens)),
+      stage("mix of copies", mix),
+      stage("upcycling", trained("upcycling", 1000), "mix of copies"),
+    ];
+    const [start] = startable(both, standingOf(["mix of copies"], [], both), none, 1);
+    return start!.stage.name === "upcycling";
+  }
+
+  test.each<[string, StageSpec, number]>([
+    ["top-1", mixed(topK(1)), 1],
+    ["top-2", mixed(topK(2)), 2],
+    ["top-4 of experts split in two", mixed(topK(4), 2), 2],
+    ["Switch", mixed({ type: "switch", capacity: 1.5, loadBalance: 0 }), 1],
+    ["soft routing to three experts", mixed({ type: "soft", loadBalance: 0 }), 3],
+    ["sampled top-1", mixed({ type: "sample-top-1", ...rate }), 1],
+  ])("%s", (_, mix, blocks) => {
+    expect([first(mix, blocks * 1000 - 1), first(mix, blocks * 1000 + 1)]).toEqual([true, false]);
   });
 });
 

@@ -1,24 +1,8 @@
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkExperiment } from "../../../server/experiment/check.ts";
 import type { Machine } from "../../../server/experiment/checkMemory.ts";
 import { trainingMemory } from "../../../server/model/size.ts";
-import { folderWith, llamaConfig, parsed } from "./folder.ts";
-
-const roomy: Machine = { memory: 64e9, free: 64e9, processes: 2 };
-const long = "a line of text\n".repeat(20);
-
-/** Problems as "line:column message", with the folder's path as `DIR`; warnings are marked. */
-async function check(text: string, files: Record<string, string> = { "a.txt": long }, machine = roomy) {
-  const folder = await folderWith(files);
-  const problems = await checkExperiment(parsed(text), join(folder, "demo.btx.yaml"), machine);
-  return problems.map(({ line, column, severity, message }) => {
-    const mark = severity === "warning" ? "warning " : "";
-    return `${line}:${column} ${mark}${message.replaceAll(folder, "DIR")}`;
-  });
-}
-
-const domain = "domains: {code: {files: a.txt}}\n";
+import type { RouterConfig } from "../../../server/protocol/model.ts";
+import { check, domain, llamaConfig, long, parsed } from "./folder.ts";
 
 describe("checkExperiment, on names", () => {
   it("finds nothing wrong with an experiment that can be run", async () => {
@@ -35,12 +19,6 @@ describe("checkExperiment, on names", () => {
   it("refuses an expert that is mixed twice", async () => {
     expect(await check(`${domain}mix:\n  experts:\n    - code\n    - seed\n    - code\n`)).toEqual([
       "6:7 `mix.experts` names `code` twice",
-    ]);
-  });
-
-  it("refuses a k larger than the number of experts", async () => {
-    expect(await check(`${domain}mix:\n  router: {k: 3}\n`)).toEqual([
-      "3:15 `mix.router.k` is 3, but only 2 models are mixed: it must be at most 2",
     ]);
   });
 
@@ -169,6 +147,18 @@ describe("checkExperiment, on a seed that is loaded", () => {
     ]);
   });
 
+  it("takes the width that is split or blended from the checkpoint", async () => {
+    const width = "which does not divide the width of the seed's feed-forward blocks, 96";
+    expect(await check(`${from}mix: {split: 5}\n`, files)).toEqual([
+      `3:14 \`mix.split\` is 5, ${width}: make it 4 or 6, or remove it`,
+    ]);
+    const five = "domains: {a: {files: a.txt}, b: {files: a.txt}, c: {files: a.txt}, d: {files: a.txt}}\n";
+    expect(await check(`${five}seed: {from: llama}\nmix: {blend: true}\n`, files)).toEqual([
+      `3:14 \`mix.blend\` cuts each feed-forward block in 5 parts, one a model, ${width}: mix another number of models`,
+    ]);
+    expect(await check(`${from}mix: {split: 3}\n`, files)).toEqual([]);
+  });
+
   it("refuses a folder that is missing, or has no config.json, weights or tokenizer", async () => {
     expect(await check(from)).toEqual(["2:14 `seed.from`: the folder DIR/llama does not exist"]);
     expect(await check(from, { "a.txt": long, "llama/x": "" })).toEqual([
@@ -221,7 +211,7 @@ describe("checkExperiment, on memory", () => {
   });
 
   it("says what else to lower when no micro-batch fits, even for sizes beyond all machines", async () => {
-    const text = `${domain}model: {hidden: 1000000, layers: 1024, ffn: 4000000}\nmix: {experts: [code]}\n`;
+    const text = `${domain}model: {hidden: 1000000, layers: 1024, ffn: 4000000}\n`;
     const [problem] = about(await check(text, undefined, gigabyte), "the seed");
     expect(problem).toMatch(/^2:8 training the seed needs about \d+\.\d GB of memory, but this machine has 1\.0 GB: /);
     expect(problem).toContain("not even a micro-batch of 1 fits, so lower `model.hidden`");
@@ -236,6 +226,35 @@ describe("checkExperiment, on memory", () => {
     expect(await experts(2, 2 * one)).toEqual([]);
     expect((await experts(2, 2 * one - 1))[0]).toContain("training the experts, 2 at once, need about");
     expect((await experts(8, 3 * one - 1))[0]).toContain("training the experts, 3 at once, need about");
+  });
+
+  it("counts the experts that a token goes to, and the width of split ones", async () => {
+    const { model } = parsed(domain);
+    const need = (experts: number, router: RouterConfig, ffn?: number) => {
+      const names = Array.from({ length: experts }, (_, i) => `e${i}`);
+      const moe = { experts: names, layers: [0, 1, 2, 3], router, ...(ffn ? { ffn } : {}) };
+      return trainingMemory({ vocab: 1024, ...model, moe }, 16);
+    };
+    const fits = async (mix: string, memory: number) => {
+      const machine = { memory, free: memory, processes: 1 };
+      return about(await check(`${domain}mix: {${mix}}\n`, undefined, machine), "the mixed model").length === 0;
+    };
+    const soft = need(2, { type: "soft", loadBalance: 0.01 });
+    expect([await fits("router: {type: soft}", soft), await fits("router: {type: soft}", soft - 1)]).toEqual([
+      true,
+      false,
+    ]);
+    const one = need(2, { type: "switch", capacity: 1.5, loadBalance: 0.01 });
+    expect(one).toBeLessThan(soft);
+    expect([await fits("router: {type: switch}", one), await fits("router: {type: switch}", one - 1)]).toEqual([
+      true,
+      false,
+    ]);
+    const split = need(4, { type: "top-k", k: 2, loadBalance: 0.01 }, 176);
+    expect([await fits("split: 2, router: {k: 2}", split), await fits("split: 2, router: {k: 2}", split - 1)]).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it("only warns of what is larger than the memory that is free just now", async () => {

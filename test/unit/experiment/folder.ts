@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
+import { checkExperiment } from "../../../server/experiment/check.ts";
+import type { Machine } from "../../../server/experiment/checkMemory.ts";
 import { parseExperiment } from "../../../server/experiment/parse.ts";
 import type { Experiment } from "../../../server/experiment/resolve.ts";
 
@@ -37,3 +39,21 @@ export const llamaConfig = {
   rms_norm_eps: 1e-5,
   tie_word_embeddings: false,
 };
+
+/** A machine that every small model fits on. */
+const roomy: Machine = { memory: 64e9, free: 64e9, processes: 2 };
+/** Text enough for a context. */
+export const long = "a line of text\n".repeat(20);
+
+/** Problems as "line:column message", with the folder's path as `DIR`; warnings are marked. */
+export async function check(text: string, files: Record<string, string> = { "a.txt": long }, machine = roomy) {
+  const folder = await folderWith(files);
+  const problems = await checkExperiment(parsed(text), join(folder, "demo.btx.yaml"), machine);
+  return problems.map(({ line, column, severity, message }) => {
+    const mark = severity === "warning" ? "warning " : "";
+    return `${line}:${column} ${mark}${message.replaceAll(folder, "DIR")}`;
+  });
+}
+
+/** An experiment of one domain. */
+export const domain = "domains: {code: {files: a.txt}}\n";

@@ -47,10 +47,33 @@ describe("parseExperiment, on mistakes", () => {
   });
 
   it("names the nearest value of a list of choices", () => {
-    expect(problems(`${valid}compare: [dens, xyz]\ntokenizer: {type: byte}\n`)).toEqual([
-      "2:11 `compare[0]` must be one of `average`, `dense`, `btm`, `upcycling`, not the text `dens`, did you mean `dense`?",
-      "2:17 `compare[1]` must be one of `average`, `dense`, `btm`, `upcycling`, not the text `xyz`",
+    const one = "must be one of `average`, `dense`, `upcycling`, `upcycling-compute`, `btm`, not the text";
+    const text = `${valid}compare: [dens, xyz, upcyclingCompute]\ntokenizer: {type: byte}\nfinetune: {freeze: [expert]}\nmix: {router: {type: swich, balance: loss}}\n`;
+    expect(problems(text)).toEqual([
+      `2:11 \`compare[0]\` ${one} \`dens\`, did you mean \`dense\`?`,
+      `2:17 \`compare[1]\` ${one} \`xyz\``,
+      `2:22 \`compare[2]\` ${one} \`upcyclingCompute\`, did you mean \`upcycling-compute\`?`,
       "3:19 `tokenizer.type` must be one of `bytes`, `bpe`, `file`, not the text `byte`, did you mean `bytes`?",
+      "4:21 `finetune.freeze[0]` must be one of `experts`, `attention`, `router`, `embeddings`, not the text `expert`, did you mean `experts`?",
+      "5:22 `mix.router.type` must be one of `top-k`, `switch`, `soft`, `sample-top-1`, not the text `swich`, did you mean `switch`?",
+      "5:38 `mix.router.balance` must be one of `btx`, `switch`, `bias`, `none`, not the text `loss`",
+    ]);
+  });
+
+  it("refuses numbers of a router that are 0, negative or not whole", () => {
+    const text = `${valid}mix:\n  split: 1\n  blend: 2\n  router:\n    k: 0\n    capacity: 0\n    evaluationCapacity: -1.5\n    temperatureRate: .inf\n    minTemperature: 0\n    loadBalance: -0.01\n    biasRate: 0\n    zLoss: -1\n    initTokens: 0.5\n`;
+    expect(problems(text)).toEqual([
+      "3:10 `mix.split` must be a whole number from 2 to 1024, not 1",
+      "4:10 `mix.blend` must be true or false, not 2",
+      "6:8 `mix.router.k` must be a whole number of at least 1, not 0",
+      "7:15 `mix.router.capacity` must be a number above 0, not 0",
+      "8:25 `mix.router.evaluationCapacity` must be a number above 0, not -1.5",
+      "9:22 `mix.router.temperatureRate` must be a number above 0, not Infinity",
+      "10:21 `mix.router.minTemperature` must be a number above 0, not 0",
+      "11:18 `mix.router.loadBalance` must be a number of at least 0, not -0.01",
+      "12:15 `mix.router.biasRate` must be a number above 0, not 0",
+      "13:12 `mix.router.zLoss` must be a number of at least 0, not -1",
+      "14:17 `mix.router.initTokens` must be a whole number of at least 1, not 0.5",
     ]);
   });
 

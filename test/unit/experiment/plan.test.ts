@@ -15,7 +15,7 @@ domains:
 seed: {tokens: 100k}
 finetune: {tokens: 20k}
 mix: {experts: [code, prose, seed]}
-compare: [average, dense, btm, upcycling]
+compare: [average, dense, btm, upcycling, upcycling-compute]
 `;
 
 const planIn = (folder: string, yaml = text, name = "demo.btx.yaml") =>
@@ -42,6 +42,7 @@ describe("planExperiment", () => {
       "dense",
       "upcycling:mix",
       "upcycling",
+      "upcycling-compute",
       "evaluate:seed",
       "evaluate:expert:code",
       "evaluate:expert:prose",
@@ -51,8 +52,11 @@ describe("planExperiment", () => {
       "evaluate:average",
       "evaluate:dense",
       "evaluate:upcycling",
-      "btm:tf-idf",
-      "btm:bayes",
+      "evaluate:upcycling-compute",
+      "btm:tf-idf:1",
+      "btm:tf-idf:2",
+      "btm:bayes:1",
+      "btm:bayes:2",
     ]);
     const done = new Set<string>();
     for (const one of stages) {
@@ -80,7 +84,8 @@ describe("planExperiment", () => {
     });
     expect(parents("upcycling")).toEqual({ data: "data", model: "upcycling:mix" });
     expect(parents("evaluate:expert:code")).toEqual({ data: "data", model: "expert:code" });
-    expect(parents("btm:bayes")).toEqual({
+    expect(parents("upcycling-compute")).toEqual(parents("upcycling"));
+    expect(parents("btm:bayes:1")).toEqual({
       data: "data",
       "expert:code": "evaluate:expert:code",
       "expert:prose": "evaluate:expert:prose",
@@ -104,7 +109,46 @@ describe("planExperiment", () => {
   it("has only the baselines that are compared", async () => {
     const stages = await plan(text.replace(/compare: .*/, "compare: [btm]"));
     const names = stages.map(({ name }) => name).filter((name) => !name.startsWith("evaluate:"));
-    expect(names.slice(6)).toEqual(["finetune", "btm:tf-idf", "btm:bayes"]);
+    expect(names.slice(6)).toEqual(["finetune", "btm:tf-idf:1", "btm:tf-idf:2", "btm:bayes:1", "btm:bayes:2"]);
+  });
+
+  it("makes ensembles of one and of two experts a token, whatever the router's k", async () => {
+    const stages = await plan(text.replace("seed]}", "seed], router: {type: soft}}"));
+    const ensembles = stages.flatMap(({ spec }) => (spec.kind === "btm" ? [[spec.weights, spec.k]] : []));
+    expect(ensembles).toEqual([
+      ["tf-idf", 1],
+      ["tf-idf", 2],
+      ["bayes", 1],
+      ["bayes", 2],
+    ]);
+    const single = await plan(text.replace("[code, prose, seed]", "[code]"));
+    expect(single.flatMap(({ spec }) => (spec.kind === "btm" ? [spec.k] : []))).toEqual([1, 1]);
+  });
+
+  it("tells both mixes the router and the parts, and the mix of experts alone what is not for copies", async () => {
+    const router = { type: "switch", capacity: 2, loadBalance: 0.01 };
+    const split = await plan(text.replace("seed]}", "seed], split: 2, router: {type: switch, capacity: 2}}"));
+    for (const name of ["mix", "upcycling:mix"]) expect(stage(split, name).spec).toMatchObject({ router, split: 2 });
+    const blended = await plan(text.replace("seed]}", "seed], blend: true}"));
+    expect(stage(blended, "mix").spec).toMatchObject({ blend: true });
+    expect(stage(blended, "upcycling:mix").key).toBe(stage(await plan(), "upcycling:mix").key);
+  });
+
+  it("gives the data to a mix whose routers begin with rows from text", async () => {
+    const stages = await plan(text.replace("seed]}", "seed], router: {init: hidden}}"));
+    expect(stage(stages, "mix").spec).toMatchObject({ routerInit: { from: "hidden", tokens: 4096 } });
+    expect(stage(stages, "mix").parents).toEqual({ data: "data", ...stage(await plan(), "mix").parents });
+    expect(stage(stages, "upcycling:mix").key).toBe(stage(await plan(), "upcycling:mix").key);
+  });
+
+  it("freezes parameters in finetuning alone", async () => {
+    const before = await plan(text.replace(", upcycling-compute]", "]"));
+    const frozen = text.replace(", upcycling-compute]", "]").replace("20k}", "20k, freeze: [router, experts]}");
+    const after = await plan(frozen);
+    expect(changed(before, after)).toEqual(["finetune", "evaluate:finetune"]);
+    expect(stage(after, "finetune").spec).toMatchObject({
+      phases: [{ training: { freeze: ["experts", "router"], batch: 16 } }],
+    });
   });
 
   it("tells the mix which layers become a Mixture-of-Experts, if not all do", async () => {
@@ -117,7 +161,7 @@ describe("planExperiment", () => {
   it("gives each stage its own seed of random numbers", async () => {
     const stages = await plan();
     const seeds = stages.flatMap(({ spec }) => ("randomSeed" in spec ? [spec.randomSeed] : []));
-    expect(new Set(seeds).size).toBe(9);
+    expect(new Set(seeds).size).toBe(10);
     expect(stage(stages, "expert:code").spec).toMatchObject({ randomSeed: 1_807_359_085 });
   });
 
@@ -185,11 +229,11 @@ describe("a stage's key", () => {
       "finetune",
       "upcycling:mix",
       "upcycling",
+      "upcycling-compute",
       "evaluate:mix",
       "evaluate:finetune",
       "evaluate:upcycling",
-      "btm:tf-idf",
-      "btm:bayes",
+      "evaluate:upcycling-compute",
     ]);
   });
 
@@ -205,7 +249,7 @@ describe("a stage's key", () => {
     expect(names.filter((name) => name.startsWith("expert:"))).toEqual(["expert:code"]);
     expect(names).not.toContain("seed");
     expect(names).not.toContain("dense");
-    expect(names).toEqual(expect.arrayContaining(["mix", "finetune", "average", "evaluate:finetune", "btm:bayes"]));
+    expect(names).toEqual(expect.arrayContaining(["mix", "finetune", "average", "evaluate:finetune", "btm:bayes:2"]));
   });
 
   it("changes for the finetuned models alone when finetuning changes", async () => {
@@ -214,15 +258,17 @@ describe("a stage's key", () => {
       "finetune",
       "dense",
       "upcycling",
+      "upcycling-compute",
       "evaluate:finetune",
       "evaluate:dense",
       "evaluate:upcycling",
+      "evaluate:upcycling-compute",
     ]);
   });
 
   it("changes for evaluations alone when they change", async () => {
     const names = changed(await plan(), await plan(`${text}evaluate: {answers: 3}\n`));
     expect(names.every((name) => /^(evaluate|btm):/.test(name))).toBe(true);
-    expect(names).toHaveLength(11);
+    expect(names).toHaveLength(14);
   });
 });

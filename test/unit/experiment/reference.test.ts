@@ -2,8 +2,14 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type SchemaNode, schemaAt, schemaRoot } from "../../../server/experiment/describe.ts";
 import { parseExperiment } from "../../../server/experiment/parse.ts";
-import { exampleExperiment, experimentJsonSchema, experimentReference } from "../../../server/experiment/reference.ts";
+import {
+  ablations,
+  exampleExperiment,
+  experimentJsonSchema,
+  experimentReference,
+} from "../../../server/experiment/reference.ts";
 import { modelDefaults } from "../../../server/experiment/schema/model.ts";
+import { routerDefaults, routers } from "../../../server/experiment/schema/router.ts";
 import { trainingDefaults, trainingKeyNames } from "../../../server/experiment/schema/training.ts";
 
 const onDisk = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), "utf8");
@@ -44,7 +50,25 @@ describe("the generated pages", () => {
     expect(
       ["learningRate", "warmup", "finalLearningRate", "weightDecay"].map((key) => paper(`training.${key}`)),
     ).toEqual(["1e-4", "100", "0.1", "0.1"]);
-    expect([paper("mix.router.k"), paper("mix.router.loadBalance")]).toEqual(["2", "0.01"]);
+    const router = ["k", "capacity", "minTemperature", "loadBalance"].map((key) => paper(`mix.router.${key}`));
+    expect(router).toEqual(["2", "1.5", "0.5", "0.01"]);
+  });
+
+  it("say of every router what it does, and which of its keys are its own", () => {
+    const { type, ...keys } = schemaAt(["mix", "router"])!.properties!;
+    for (const [name, { does, keys: own }] of Object.entries(routers)) {
+      expect(type!.description).toContain(`\`${name}\`: ${does}.`);
+      for (const key of Object.keys(own)) expect(keys[key]!.description, key).toContain(`For \`${name}\`: `);
+    }
+  });
+
+  it("give keys for the paper's ablations that an experiment may have", () => {
+    for (const [row, section] of ablations) {
+      const flow = section.startsWith("{") ? section.slice(1, -1).replace("}}, ", "}}\n") : section;
+      const { problems } = parseExperiment(`domains: {a: {files: x}}\n${flow}\n`, "f.btx.yaml");
+      expect(problems, row).toEqual([]);
+      expect(experimentReference()).toContain(`| ${row} | \`${section}\` |`);
+    }
   });
 
   it("give defaults that are those of an experiment that says nothing", () => {
@@ -55,6 +79,9 @@ describe("the generated pages", () => {
     }
     for (const key of trainingKeyNames)
       expect(schemaAt(["training", key])?.default, key).toBe((trainingDefaults as Record<string, number>)[key]);
+    const { k: _, ...router } = routerDefaults;
+    for (const [key, value] of Object.entries(router))
+      expect(schemaAt(["mix", "router", key])?.default, key).toBe(value);
     for (const key of ["heldOut", "randomSeed"] as const) expect(schemaAt([key])?.default).toBe(experiment![key]);
     for (const key of ["batch", "answers"] as const)
       expect(schemaAt(["evaluate", key])?.default).toBe(experiment!.evaluate[key]);

@@ -30,8 +30,8 @@ describe("an experiment's defaults", () => {
     expect(short.mix).toEqual({
       experts: ["code", "prose", "seed"],
       router: { type: "top-k", k: 2, loadBalance: 0.01 },
+      givenRouter: {},
     });
-    expect(experiment("domains: {a: {files: x}}\nmix: {experts: [a]}\n").mix.router.k).toBe(1);
   });
 
   it("weigh all domains alike in the seed's and the finetuning mixture", () => {
@@ -53,7 +53,93 @@ describe("an experiment's defaults", () => {
     expect(example.model).toMatchObject({ kvHeads: 2, ffn: 352 });
     expect(example.domains.get("math")).toMatchObject({ text: "{question}\n{answer}", tokens: 500_000 });
     expect(example.mix.experts).toEqual(["code", "prose", "math", "seed"]);
-    expect(example.compare).toEqual(["average", "dense", "btm", "upcycling"]);
+    expect(example.compare).toEqual(["average", "dense", "upcycling", "upcycling-compute", "btm"]);
+  });
+});
+
+describe("a mix", () => {
+  const mix = (section: string) => experiment(`domains: {a: {files: x}, b: {files: x}}\nmix: ${section}\n`).mix;
+  const router = (keys: string) => mix(`{router: ${keys}}`).router;
+
+  it("sends a token to as much of the model when it is split, but at most to all experts", () => {
+    expect(mix("{split: 4}")).toMatchObject({ split: 4, router: { type: "top-k", k: 8 } });
+    expect(mix("{split: 4, router: {k: 3}}").router).toEqual({ type: "top-k", k: 3, loadBalance: 0.01 });
+    expect(mix("{experts: [a]}").router).toMatchObject({ k: 1 });
+    expect(mix("{experts: [a], split: 2}").router).toMatchObject({ k: 2 });
+  });
+
+  it("gives every router its own keys with the paper's values, and the balancing that all have", () => {
+    expect(router("{type: top-k, k: 1, softmax: before}")).toEqual({
+      type: "top-k",
+      k: 1,
+      softmax: "before",
+      loadBalance: 0.01,
+    });
+    expect(router("{type: switch}")).toEqual({ type: "switch", capacity: 1.5, loadBalance: 0.01 });
+    expect(router("{type: switch, capacity: 2, evaluationCapacity: 3}")).toEqual({
+      type: "switch",
+      capacity: 2,
+      evaluationCapacity: 3,
+      loadBalance: 0.01,
+    });
+    expect(router("{type: soft, zLoss: 1e-3}")).toEqual({ type: "soft", loadBalance: 0.01, zLoss: 1e-3 });
+    expect(router("{type: sample-top-1}")).toEqual({
+      type: "sample-top-1",
+      temperatureRate: 4,
+      minTemperature: 0.5,
+      loadBalance: 0.01,
+    });
+  });
+
+  it("balances by BTX's loss, Switch's, biases or not at all", () => {
+    const top = { type: "top-k", k: 2 };
+    expect(router("{balance: switch, loadBalance: 0.1, balanceOver: batch}")).toEqual({
+      ...top,
+      loadBalance: 0.1,
+      balance: "switch",
+      balanceOver: "batch",
+    });
+    expect(router("{balance: bias}")).toEqual({ ...top, loadBalance: 0, balance: "bias", biasRate: 1e-3 });
+    expect(router("{balance: bias, biasRate: 0.1, zLoss: 0.2}")).toEqual({
+      ...top,
+      loadBalance: 0,
+      balance: "bias",
+      biasRate: 0.1,
+      zLoss: 0.2,
+    });
+  });
+
+  it("is the same router whichever way balancing is switched off, or a default is written out", () => {
+    const off = { type: "top-k", k: 2, loadBalance: 0 };
+    for (const keys of ["balance: none", "loadBalance: 0", "loadBalance: 0, balance: switch, balanceOver: batch"])
+      expect(router(`{${keys}}`)).toEqual(off);
+    const written =
+      "type: top-k, k: 2, softmax: after, loadBalance: 0.01, balance: btx, balanceOver: micro-batch, zLoss: 0";
+    expect(router(`{${written}}`)).toEqual(router("{}"));
+    const { givenRouter: _, ...long } = mix("{blend: false, router: {init: random}}");
+    const { givenRouter: __, ...short } = mix("{}");
+    expect(long).toEqual(short);
+  });
+
+  it("begins with rows from text where it is asked to", () => {
+    expect(mix("{router: {init: domains}}").routerInit).toEqual({ from: "domains", tokens: 4096 });
+    expect(mix("{blend: true, router: {init: hidden, initTokens: 5}}")).toMatchObject({
+      blend: true,
+      routerInit: { from: "hidden", tokens: 5 },
+    });
+  });
+
+  it("freezes each group once, in an order of its own", () => {
+    const freeze = (groups: string) =>
+      experiment(`domains: {a: {files: x}}\nfinetune: {freeze: ${groups}}\n`).finetune.freeze;
+    expect(freeze("[router, experts, router]")).toEqual(["experts", "router"]);
+    expect(freeze("[embeddings, router, attention, experts]")).toEqual([
+      "experts",
+      "attention",
+      "router",
+      "embeddings",
+    ]);
+    expect(freeze("[]")).toBeUndefined();
   });
 });
 

@@ -1,10 +1,20 @@
+import { ones } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { TensorSpecs, Values } from "../../../server/engine/program.ts";
 import { compile } from "../../../server/engine/runtime/compile.ts";
 import { Store } from "../../../server/engine/runtime/store.ts";
 import { type GenerateOptions, type Generator, generator } from "../../../server/inspect/generate.ts";
+import {
+  drawsExperts,
+  EVALUATION_NOISE_SEED,
+  gumbelNoise,
+  joinNoise,
+  noiseShape,
+} from "../../../server/model/noise.ts";
 import { named, type Program } from "../../../server/model/program.ts";
+import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
-import type { ModelConfig } from "../../../server/protocol/model.ts";
+import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { softmax } from "../model/reference.ts";
 import { randomModel, tiny } from "../stages/support.ts";
 
@@ -114,6 +124,55 @@ describe("greedy generation", () => {
 
   test("refuses more prompts than it was made for", async () => {
     await expect(three.generate(Array(4).fill([1]), greedy)).rejects.toThrow("4 prompts for 3 rows");
+  });
+});
+
+describe.each<RouterConfig>([
+  { type: "top-k", k: 2, softmax: "before", loadBalance: 0, balance: "bias", biasRate: 0.1 },
+  { type: "switch", capacity: 0.1, evaluationCapacity: 0.1, loadBalance: 0 },
+  { type: "soft", loadBalance: 0 },
+  { type: "sample-top-1", temperatureRate: 1, minTemperature: 0.5, loadBalance: 0 },
+])("with a $type router", (router) => {
+  const model: ModelConfig = { ...config, moe: { experts: ["a", "b", "c"], layers: [0, 1], router } };
+  const weights = randomModel(model, 3);
+  const time = model.context;
+
+  /** As `repeatedForward`, by one forward pass over the whole context; token t's noise is drawn for position t. */
+  async function slowly(text: number[], count: number): Promise<number[]> {
+    const store = new Store();
+    for (const [name, { shape, data }] of weights) store.set(name, shape, data);
+    const batch: TensorSpecs = { tokens: { shape: [1, time], dtype: "int32" } };
+    if (drawsExperts(model)) batch.noise = { shape: noiseShape(model, time), dtype: "float32" };
+    const program = await compile(
+      (state, inputs) => {
+        const routing = routingInputs(inputs, ones([time, 1]), "generation");
+        return { state: {}, results: { logits: logits(state, named(inputs, "tokens"), model, routing).logits } };
+      },
+      store,
+      batch,
+      { threads: 1 },
+    );
+    const drawn = Array.from({ length: time }, (_, position) => gumbelNoise(model, 1, EVALUATION_NOISE_SEED, position));
+    const noise: Record<string, Values> = batch.noise ? { noise: joinNoise(model, drawn) } : {};
+    const all = [...text];
+    while (all.length < text.length + count) {
+      const tokens = Int32Array.from({ length: time }, (_, t) => all[t] ?? 0);
+      const scores = (await program.run({ tokens, ...noise })).logits!;
+      all.push(argmax([...scores.slice((all.length - 1) * model.vocab, all.length * model.vocab)]));
+    }
+    await program.dispose();
+    return all.slice(text.length);
+  }
+
+  test("generation with a cache is that of whole forward passes, whatever is in the batch", async () => {
+    const two = await generator(model, weights, { rows: 2, threads: 1 });
+    const prompts = [prompt(3, 2), prompt(33, 5)];
+    const together = await two.generate(prompts, { ...greedy, tokens: 6 });
+    for (const [row, text] of prompts.entries()) {
+      expect(together[row]).toEqual(await slowly(text, 6));
+      expect(await two.generate([text], { ...greedy, tokens: 6 })).toEqual([together[row]]);
+    }
+    await two.dispose();
   });
 });
 

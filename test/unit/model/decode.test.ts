@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cacheShapes, decode, decodeBatch } from "../../../server/model/decode.ts";
+import { drawsExperts, gumbelNoise, joinNoise, noiseShape } from "../../../server/model/noise.ts";
 import type { Tensors } from "../../../server/model/program.ts";
+import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
 import { expectClose, randomInputs, useCpu } from "../ops/support.ts";
 import { models, randomParameters } from "./support.ts";
@@ -16,8 +18,18 @@ describe("decode", () => {
     test(`gives the scores of the whole forward pass, prompts of different lengths and then token by token: ${name}`, () => {
       const params = randomParameters(config);
       const rows = randomInputs(51).below(config.vocab, [2, 8]).arraySync() as number[][];
+      /** The noise of a token depends on its position. */
+      const noiseOf = (positions: number[], time: number): Tensors => {
+        if (!drawsExperts(config)) return {};
+        const parts = positions.flatMap((first) =>
+          Array.from({ length: time }, (_, t) => gumbelNoise(config, 1, 5, first + t)),
+        );
+        return { noise: tf.tensor(joinNoise(config, parts), noiseShape(config, positions.length * time)) };
+      };
       const whole = (row: number, upTo: number) => {
-        const { logits: all } = logits(params, tf.tensor2d([rows[row]!.slice(0, upTo)], [1, upTo], "int32"), config);
+        const tokens = tf.tensor2d([rows[row]!.slice(0, upTo)], [1, upTo], "int32");
+        const routing = routingInputs(noiseOf([0], upTo), tf.ones([upTo, 1]), "generation");
+        const { logits: all } = logits(params, tokens, config, routing);
         return tf.slice(all, [upTo - 1, 0], [1, config.vocab]);
       };
       const cache: Tensors = Object.fromEntries(
@@ -28,6 +40,7 @@ describe("decode", () => {
           tokens: tf.tensor2d(tokens, undefined, "int32"),
           positions: ints(positions),
           lengths: ints(lengths),
+          ...noiseOf(positions, tokens[0]!.length),
         };
         const { state, results } = decode(config)({ ...params, ...cache }, batch);
         Object.assign(cache, state);
@@ -81,6 +94,9 @@ describe("decode", () => {
       ["cache.k.1", [3, 2, 20, 4]],
       ["cache.v.1", [3, 2, 20, 4]],
     ]);
-    expect(decodeBatch(3, 4).tokens).toEqual({ shape: [3, 4], dtype: "int32" });
+    expect(decodeBatch(config, 3, 4).tokens).toEqual({ shape: [3, 4], dtype: "int32" });
+    expect(decodeBatch(config, 3, 4)).not.toHaveProperty("noise");
+    const { noise } = decodeBatch(models["sampled top-1 routing"]!, 3, 4);
+    expect(noise).toEqual({ shape: [2, 12, 3], dtype: "float32" });
   });
 });

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { trainedShapes } from "../../../server/model/groups.ts";
 import { evaluation, losses, sequenceBatch } from "../../../server/model/loss.ts";
-import { parameterShapes } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/model/program.ts";
+import { expertsPerToken } from "../../../server/protocol/model.ts";
 import { derivative, expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
 import { referenceLogits, softmax } from "./reference.ts";
 import { models, randomBatch, randomParameters, toWeights } from "./support.ts";
@@ -10,16 +11,19 @@ import { models, randomBatch, randomParameters, toWeights } from "./support.ts";
 /** A parameter's name without its layer and expert: what is moved together. */
 const kindOf = (name: string): string => name.replaceAll(/\.\d+\./g, ".*.");
 
+/** Seeds with which no token changes its expert, which would be a step in the loss, as the parameters are moved a little. */
+const seeds: Record<string, number> = { "Switch routing": 4 };
+
 describe("losses", () => {
   beforeAll(useCpu);
 
   for (const [name, config] of Object.entries(models)) {
     test(`have the gradient of their value in every parameter: ${name}`, () => {
-      const params = randomParameters(config);
+      const params = randomParameters(config, seeds[name]);
       const batch = randomBatch(config, 2);
-      const names = [...parameterShapes(config).keys()];
+      const names = [...trainedShapes(config).keys()];
       const total = (...tensors: tf.Tensor[]) =>
-        losses(Object.fromEntries(names.map((key, i) => [key, tensors[i]!])), batch, config, 2).total;
+        losses({ ...params, ...Object.fromEntries(names.map((key, i) => [key, tensors[i]!])) }, batch, config, 2).total;
       const inputs = names.map((key) => params[key]!);
       const gradients = tf.grads(total)(inputs);
       const random = randomInputs(5);
@@ -67,6 +71,33 @@ describe("losses", () => {
   });
 });
 
+describe("padding", () => {
+  beforeAll(useCpu);
+
+  test.each(
+    Object.entries(models),
+  )("counts neither in losses nor in statistics, and takes no expert's place: %s", (_, config) => {
+    const params = randomParameters(config);
+    const batch = randomBatch(config, 3);
+    // Nobody sees the last token of a sequence but itself.
+    const atLast = (x: tf.Tensor, change: (value: number) => number) =>
+      tf.tensor2d(
+        (x.arraySync() as number[][]).map((row) => row.with(-1, change(row.at(-1)!))),
+        undefined,
+        x.dtype as "float32" | "int32",
+      );
+    const weights = atLast(batch.weights!, () => 0);
+    const other = atLast(batch.tokens!, (token) => (token + 4) % config.vocab);
+    for (const mode of ["training", "evaluation"] as const) {
+      const of = (tokens: tf.Tensor) => losses(params, { ...batch, weights, tokens }, config, 2, mode);
+      const [one, two] = [of(batch.tokens!), of(other)];
+      expectClose(two.total, one.total, 1e-6);
+      expect(Object.keys(two.routing)).toEqual(Object.keys(one.routing));
+      for (const [name, statistic] of Object.entries(one.routing)) expectClose(two.routing[name]!, statistic, 1e-6);
+    }
+  });
+});
+
 describe("routing statistics", () => {
   beforeAll(useCpu);
   const config = models["Mixture-of-Experts"]!;
@@ -79,7 +110,7 @@ describe("routing statistics", () => {
       row.reduce((sum, weight) => sum + weight, 0),
     );
     const tokens = [counts[1]!, counts[0]! + counts[2]!, 0];
-    const k = config.moe!.router.k;
+    const k = expertsPerToken(config.moe!, 0);
     expectClose(
       tf.sum(routedTokens!, -1),
       [...tokens, ...tokens].map((count) => count * k),
@@ -87,6 +118,29 @@ describe("routing statistics", () => {
     expectClose(tf.sum(gateMass!, -1), [...tokens, ...tokens]);
     const [routed, mass] = [values(routedTokens!), values(gateMass!)];
     expect(routed.every((count, i) => Number.isInteger(count) && mass[i]! <= count)).toBe(true);
+  });
+
+  test("count the tokens an expert was too full for, and those it took without them", () => {
+    const full = models["Switch routing"]!;
+    const params = randomParameters(full);
+    const batch = {
+      ...randomBatch(full, 3),
+      weights: tf.ones([3, full.context]),
+      domain: tf.tensor1d([1, 0, 1], "int32"),
+    };
+    const { routing } = losses(params, batch, full, 2);
+    const [routed, dropped] = [routing.routedTokens!, routing.droppedTokens!];
+    expect(dropped.shape).toEqual([2, 2, 3]);
+    // Domain 0 has one sequence, domain 1 two; an expert takes ceil(0.75 * 18 / 3) = 5 tokens.
+    expectClose(tf.sum(tf.add(routed, dropped), -1), [6, 12, 6, 12]);
+    const [taken, lost] = [tf.sum(routed, 1), tf.sum(dropped, 1)].map(values) as [number[], number[]];
+    expect(Math.max(...lost)).toBeGreaterThan(0);
+    taken.forEach((count, i) => {
+      if (lost[i]! > 0) expect(count).toBe(5);
+      else expect(count).toBeLessThanOrEqual(5);
+    });
+    expect(values(routing.gateMass!).every((mass, i) => mass <= values(routed)[i]!)).toBe(true);
+    expect(losses(params, batch, full, 2, "evaluation").routing).not.toHaveProperty("droppedTokens");
   });
 
   test("follow the router's choices one sequence at a time", () => {
@@ -117,5 +171,21 @@ test("a batch has domains where there are experts", () => {
     tokens: { shape: [4, 6], dtype: "int32" },
     weights: { shape: [4, 6], dtype: "float32" },
     domain: { shape: [4], dtype: "int32" },
+  });
+});
+
+test("a batch has noise where routers draw, progress where they learn, and means where it is asked for them", () => {
+  const [plain, drawing] = [models["Mixture-of-Experts"]!, models["sampled top-1 routing"]!];
+  expect(sequenceBatch(drawing, 4)).toMatchObject({
+    noise: { shape: [2, 24, 3], dtype: "float32" },
+    progress: { shape: [], dtype: "float32" },
+  });
+  const evaluated = sequenceBatch(drawing, 4, 5, { training: false });
+  expect(evaluated.noise!.shape).toEqual([2, 20, 3]);
+  expect(evaluated).not.toHaveProperty("progress");
+  expect(Object.keys(sequenceBatch(plain, 4))).toEqual(["tokens", "targets", "weights", "domain"]);
+  expect(sequenceBatch(plain, 4, 6, { means: true })).toMatchObject({
+    meanGates: { shape: [2, 3], dtype: "float32" },
+    meanProbabilities: { shape: [2, 3], dtype: "float32" },
   });
 });

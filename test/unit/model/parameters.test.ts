@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decays, initialParameters, parameterShapes } from "../../../server/model/parameters.ts";
+import { decays, initialParameters, parameterShapes, routerBiasName } from "../../../server/model/parameters.ts";
 import { parameterCount } from "../../../server/model/size.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { models } from "./support.ts";
@@ -41,6 +41,38 @@ describe("parameterShapes", () => {
       ["model.layers.1.block_sparse_moe.experts.0.w2.weight", [8, 10]],
       ["model.layers.1.block_sparse_moe.experts.0.w2.bias", [8]],
     ]);
+  });
+
+  test("gives experts a width of their own where they have one, and dense layers the model's", () => {
+    const shapes = parameterShapes({ ...mixed, moe: { ...mixed.moe!, ffn: 5 } });
+    const shapesOf = (prefix: string, names: string[]) => names.map((name) => shapes.get(`${prefix}.${name}`));
+    expect(shapesOf("model.layers.0.mlp", ["gate_proj.weight", "up_proj.bias", "down_proj.weight"])).toEqual([
+      [10, 8],
+      [10],
+      [8, 10],
+    ]);
+    for (const expert of [0, 1, 2]) {
+      const names = ["w1.weight", "w1.bias", "w3.weight", "w3.bias", "w2.weight", "w2.bias"];
+      expect(shapesOf(`model.layers.1.block_sparse_moe.experts.${expert}`, names)).toEqual([
+        [5, 8],
+        [5],
+        [5, 8],
+        [5],
+        [8, 5],
+        [8],
+      ]);
+    }
+  });
+
+  test("has a router's balancing bias, one number an expert, only where load is balanced by it", () => {
+    const name = "model.layers.1.block_sparse_moe.gate.e_score_correction_bias";
+    const { router } = mixed.moe!;
+    const balanced: ModelConfig = { ...mixed, moe: { ...mixed.moe!, router: { ...router, balance: "bias" } } };
+    expect(parameterShapes(balanced).get(name)).toEqual([3]);
+    expect(parameterShapes(balanced).size).toBe(parameterShapes(mixed).size + 1);
+    expect(routerBiasName(1)).toBe(name);
+    expect([...initialParameters(balanced, 1).get(name)!.data]).toEqual([0, 0, 0]);
+    expect(decays(name)).toBe(false);
   });
 
   for (const [name, config] of Object.entries(models)) {

@@ -3,9 +3,10 @@ import {
   feedForwardNames,
   isMoeLayer,
   layerPrefix,
+  routerBiasName,
   routerName,
 } from "../../../server/model/parameters.ts";
-import type { ModelConfig } from "../../../server/protocol/model.ts";
+import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 
 /** A parameter by name: rows of [out, in] weights, or one row of norms and biases. */
 export type Weights = Map<string, number[][]>;
@@ -73,16 +74,49 @@ function feedForward(weights: Weights, { gate, up, down }: Block, x: number[]): 
   return linear(weights, down, hidden);
 }
 
-function mixture(weights: Weights, layer: number, x: number[], config: ModelConfig): number[] {
-  const scores = weights.get(routerName(layer))!.map((row) => dot(row, x));
-  const kept = scores.map((_, expert) => expert).sort((a, b) => scores[b]! - scores[a]!);
-  const chosen = kept.slice(0, config.moe!.router.k);
-  const gates = softmax(chosen.map((expert) => scores[expert]!));
-  return chosen.map((expert, i) => scaled(feedForward(weights, expertNames(layer, expert), x), gates[i]!)).reduce(plus);
+const best = (scores: number[], k: number): number[] =>
+  scores
+    .map((_, expert) => expert)
+    .sort((a, b) => scores[b]! - scores[a]!)
+    .slice(0, k);
+
+/** Gate of each expert [E] of one token outside training, 0 where it does not go; `noise` [E] for routers that draw. */
+function gatesOf(router: RouterConfig, first: boolean, logits: number[], bias: number[], noise: number[]): number[] {
+  const probabilities = softmax(logits);
+  const only = (chosen: number[], gates: (expert: number) => number) =>
+    logits.map((_, expert) => (chosen.includes(expert) ? gates(expert) : 0));
+  switch (router.type) {
+    case "top-k": {
+      const chosen = best(router.balance === "bias" ? plus(probabilities, bias) : logits, router.k);
+      const total = chosen.reduce((sum, expert) => sum + probabilities[expert]!, 0);
+      return only(chosen, (expert) => probabilities[expert]! / (router.softmax === "before" ? 1 : total));
+    }
+    case "switch":
+      return only(best(logits, 1), (expert) => probabilities[expert]!);
+    case "soft":
+      return probabilities;
+    case "sample-top-1":
+      return first ? probabilities : only(best(plus(logits, noise), 1), () => 1);
+  }
 }
 
-/** The model by plain loops in double precision: next-token scores [T][V] of one sequence. */
-export function referenceLogits(weights: Weights, tokens: number[], config: ModelConfig): number[][] {
+function mixture(weights: Weights, layer: number, x: number[], config: ModelConfig, noise: number[]): number[] {
+  const logits = weights.get(routerName(layer))!.map((row) => dot(row, x));
+  const bias = weights.get(routerBiasName(layer))?.[0] ?? [];
+  const gates = gatesOf(config.moe!.router, layer === config.moe!.layers[0], logits, bias, noise);
+  return gates.map((gate, e) => scaled(feedForward(weights, expertNames(layer, e), x), gate)).reduce(plus);
+}
+
+/**
+ * The model by plain loops in double precision, outside training: next-token scores [T][V] of one sequence. `noise`
+ * [Lmoe][T][E] for routers that draw.
+ */
+export function referenceLogits(
+  weights: Weights,
+  tokens: number[],
+  config: ModelConfig,
+  noise?: number[][][],
+): number[][] {
   const one = (name: string) => weights.get(name)![0]!;
   let xs = tokens.map((token) => weights.get("model.embed_tokens.weight")![token]!);
   for (let layer = 0; layer < config.layers; layer++) {
@@ -90,8 +124,11 @@ export function referenceLogits(weights: Weights, tokens: number[], config: Mode
       xs.map((x) => norm(x, one(`${layerPrefix(layer)}.${name}.weight`), config.normEps));
     const attended = attention(weights, layer, normed("input_layernorm"), config);
     xs = xs.map((x, t) => plus(x, attended[t]!));
-    const block = (x: number[]) =>
-      isMoeLayer(config, layer) ? mixture(weights, layer, x, config) : feedForward(weights, feedForwardNames(layer), x);
+    const noiseAt = (t: number) => noise?.[config.moe!.layers.indexOf(layer)]?.[t] ?? [];
+    const block = (x: number[], t: number) =>
+      isMoeLayer(config, layer)
+        ? mixture(weights, layer, x, config, noiseAt(t))
+        : feedForward(weights, feedForwardNames(layer), x);
     const fed = normed("post_attention_layernorm").map(block);
     xs = xs.map((x, t) => plus(x, fed[t]!));
   }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { parameterShapes } from "../../../server/model/parameters.ts";
 import { flopsPerToken, parameterCount, trainingMemory } from "../../../server/model/size.ts";
-import type { ModelConfig } from "../../../server/protocol/model.ts";
+import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
+import type { FrozenGroup } from "../../../server/protocol/stage.ts";
 
 const llama7b: ModelConfig = {
   vocab: 32000,
@@ -18,14 +20,21 @@ const llama7b: ModelConfig = {
   ffnBias: false,
 };
 
-const mixture = (config: ModelConfig, experts: number, k: number, layers?: number[]): ModelConfig => ({
+const routed = (config: ModelConfig, experts: number, router: RouterConfig, layers?: number[]): ModelConfig => ({
   ...config,
   moe: {
     experts: Array.from({ length: experts }, (_, i) => `e${i}`),
     layers: layers ?? Array.from({ length: config.layers }, (_, i) => i),
-    router: { type: "top-k", k, loadBalance: 0.01 },
+    router,
   },
 });
+
+const mixture = (config: ModelConfig, experts: number, k: number, layers?: number[]): ModelConfig =>
+  routed(config, experts, { type: "top-k", k, loadBalance: 0.01 }, layers);
+
+const switched: RouterConfig = { type: "switch", capacity: 1.5, loadBalance: 0.01 };
+const soft: RouterConfig = { type: "soft", loadBalance: 0.01 };
+const sampled: RouterConfig = { type: "sample-top-1", temperatureRate: 4, minTemperature: 0.5, loadBalance: 0.01 };
 
 /** Small enough to count by hand: D 8, H 2 of 4, kvHeads 1, F 6, V 10, L 2. */
 const tiny: ModelConfig = {
@@ -52,6 +61,37 @@ describe("parameterCount", () => {
     expect([billions(total), billions(active)]).toEqual(["19.72", "11.07"]);
     expect(billions(parameterCount(mixture(llama7b, 4, 4)).active)).toBe("19.72");
     expect(billions(parameterCount(mixture(llama7b, 4, 1)).active)).toBe("6.74");
+  });
+
+  it("gives the paper's active sizes for the other routers: 6.7 B for top-1, 19.7 B for soft", () => {
+    const active = (router: RouterConfig) => parameterCount(routed(llama7b, 4, router)).active;
+    expect([switched, soft].map((router) => billions(active(router)))).toEqual(["6.74", "19.72"]);
+    // Sampled top-1 has three experts more in the first layer, which is soft.
+    expect(active(sampled) - active(switched)).toBe(3 * 3 * 4096 * 11008);
+  });
+
+  it("counts experts of another width, and the biases that balance routers", () => {
+    const whole = mixture(tiny, 4, 2);
+    const halves: ModelConfig = { ...whole, moe: { ...mixture(tiny, 8, 4).moe!, ffn: 3 } };
+    const routers = 2 * 8 * 4;
+    expect(parameterCount(halves).total).toBe(parameterCount(whole).total + routers);
+    expect(parameterCount(halves).active).toBe(parameterCount(whole).active + routers);
+    const bias = routed(tiny, 4, { type: "top-k", k: 2, loadBalance: 0, balance: "bias", biasRate: 1e-3 });
+    expect(parameterCount(bias).total).toBe(parameterCount(whole).total + 2 * 4);
+  });
+
+  it("is that of the parameters themselves", () => {
+    const split = mixture({ ...tiny, ffnBias: true, attentionBias: true }, 6, 3, [1]);
+    const configs = [
+      tiny,
+      mixture(tiny, 3, 2, [1]),
+      { ...split, moe: { ...split.moe!, ffn: 2 } },
+      routed(tiny, 4, { ...switched, balance: "bias", biasRate: 1 }),
+    ];
+    for (const config of configs) {
+      const sizes = [...parameterShapes(config).values()].map((shape) => shape.reduce((size, n) => size * n, 1));
+      expect(parameterCount(config).total).toBe(sizes.reduce((sum, size) => sum + size, 0));
+    }
   });
 
   it("counts grouped-query attention, norms, embeddings and head as they are", () => {
@@ -98,6 +138,31 @@ describe("flopsPerToken", () => {
     expect(of4 - flopsPerToken(tiny, { training: true })).toBe(6 * 2 * (144 + 8 * 4));
     expect(of8 - of4).toBe(6 * 2 * 8 * 4);
   });
+
+  it("counts the experts that a router's tokens go to, in each layer, and experts of another width", () => {
+    const flops = (config: ModelConfig) => flopsPerToken(config, { training: true });
+    const expert = 3 * 8 * 6;
+    expect(flops(routed(tiny, 4, soft)) - flops(routed(tiny, 4, switched))).toBe(6 * 2 * 3 * expert);
+    expect(flops(routed(tiny, 4, sampled)) - flops(routed(tiny, 4, switched))).toBe(6 * 3 * expert);
+    const narrow: ModelConfig = { ...mixture(tiny, 4, 2), moe: { ...mixture(tiny, 4, 2).moe!, ffn: 3 } };
+    expect(flops(mixture(tiny, 4, 2)) - flops(narrow)).toBe(6 * 2 * 2 * (expert / 2));
+  });
+
+  it("is 4 a weight of a frozen group in place of 6, which have no gradient of their own", () => {
+    const config = mixture(tiny, 4, 2, [1]);
+    const all = flopsPerToken(config, { training: true });
+    const saved = (freeze: FrozenGroup[]) => all - flopsPerToken(config, { training: true, freeze });
+    expect(saved(["experts"])).toBe(2 * 2 * 144);
+    expect(saved(["attention"])).toBe(2 * 2 * 192);
+    expect(saved(["router"])).toBe(2 * 8 * 4);
+    expect(saved(["embeddings"])).toBe(2 * 10 * 8);
+    expect(saved(["attention", "experts"])).toBe(2 * (2 * 144 + 2 * 192));
+    const forward = flopsPerToken(config, { training: false, freeze: ["experts"] });
+    expect(forward).toBe(all / 3);
+    expect(flopsPerToken(tiny, { training: true, freeze: ["experts", "router"] })).toBe(
+      flopsPerToken(tiny, { training: true }),
+    );
+  });
 });
 
 describe("trainingMemory", () => {
@@ -116,5 +181,7 @@ describe("trainingMemory", () => {
     const top1 = trainingMemory(mixture(tiny, 4, 1), 1);
     expect(top1).toBeGreaterThan(trainingMemory(mixture(tiny, 3, 1), 1));
     expect(trainingMemory(mixture(tiny, 4, 2), 1)).toBeGreaterThan(top1);
+    expect(trainingMemory(routed(tiny, 4, switched), 1)).toBe(top1);
+    expect(trainingMemory(routed(tiny, 4, soft), 1)).toBe(trainingMemory(mixture(tiny, 4, 4), 1));
   });
 });

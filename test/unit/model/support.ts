@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { drawsExperts, gumbelNoise, noiseShape } from "../../../server/model/noise.ts";
 import { parameterShapes } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/model/program.ts";
 import { randomStream } from "../../../server/model/random.ts";
@@ -24,15 +25,47 @@ const base: ModelConfig = {
 
 const router = { type: "top-k" as const, k: 2, loadBalance: 0.5 };
 
+const experts = ["a", "b", "c"];
+
 /** Tiny models that together meet every choice of a configuration. */
 export const models: Record<string, ModelConfig> = {
   "grouped queries, biases, untied": { ...base, attentionBias: true, ffnBias: true },
   "tied embeddings, a head of its own for each query": { ...base, tiedEmbeddings: true, kvHeads: 4 },
-  "Mixture-of-Experts": { ...base, moe: { experts: ["a", "b", "c"], layers: [0, 1], router } },
+  "Mixture-of-Experts": { ...base, moe: { experts, layers: [0, 1], router } },
   "Mixture-of-Experts in one layer, with biases": {
     ...base,
     ffnBias: true,
-    moe: { experts: ["a", "b", "c"], layers: [1], router },
+    moe: { experts, layers: [1], router },
+  },
+  "narrow experts, softmax before top-k, balanced by a bias": {
+    ...base,
+    moe: {
+      experts,
+      layers: [0, 1],
+      router: { ...router, softmax: "before", balance: "bias", biasRate: 0.01, zLoss: 0.1 },
+      ffn: 7,
+    },
+  },
+  "Switch routing": {
+    ...base,
+    moe: {
+      experts,
+      layers: [0, 1],
+      router: { type: "switch", capacity: 0.75, loadBalance: 0.5, balance: "switch", zLoss: 0.1 },
+    },
+  },
+  "soft routing, with biases": {
+    ...base,
+    ffnBias: true,
+    moe: { experts, layers: [0, 1], router: { type: "soft", loadBalance: 0.5 } },
+  },
+  "sampled top-1 routing": {
+    ...base,
+    moe: {
+      experts,
+      layers: [0, 1],
+      router: { type: "sample-top-1", temperatureRate: 1, minTemperature: 0.1, loadBalance: 0.5 },
+    },
   },
 };
 
@@ -51,7 +84,7 @@ export function randomParameters(config: ModelConfig, seed = 1): Tensors {
   return Object.fromEntries([...parameterShapes(config)].map(([name, shape]) => [name, draw(name, shape)]));
 }
 
-/** A random batch of `size` sequences from two domains; some targets do not count. */
+/** A random batch of `size` sequences from two domains; some targets do not count. Routers that draw find their noise. */
 export function randomBatch(config: ModelConfig, size: number, seed = 2): Tensors {
   const random = randomInputs(seed);
   const shape = [size, config.context];
@@ -61,7 +94,15 @@ export function randomBatch(config: ModelConfig, size: number, seed = 2): Tensor
     targets: random.below(config.vocab, shape),
     weights,
     domain: random.below(2, [size]),
+    ...randomNoise(config, size * config.context, seed),
   };
+}
+
+/** What routers that draw read for `tokens` tokens, half through their training; nothing for others. */
+export function randomNoise(config: ModelConfig, tokens: number, seed: number): Tensors {
+  if (!drawsExperts(config)) return {};
+  const noise = tf.tensor(gumbelNoise(config, tokens, seed, 1), noiseShape(config, tokens));
+  return { noise, progress: tf.scalar(0.5) };
 }
 
 /** Parameters as the reference model reads them. */

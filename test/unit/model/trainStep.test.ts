@@ -1,18 +1,24 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { capture } from "../../../server/engine/capture/capture.ts";
+import { fold } from "../../../server/engine/onnx/fold.ts";
+import type { TensorSpecs } from "../../../server/engine/program.ts";
+import { groupOf, trainedShapes } from "../../../server/model/groups.ts";
 import { losses } from "../../../server/model/loss.ts";
 import { adamWInputs } from "../../../server/model/optimizer.ts";
-import { decays, parameterShapes } from "../../../server/model/parameters.ts";
+import { decays, parameterShapes, routerBiasName } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/model/program.ts";
 import {
   accumulate,
   applyGradients,
+  firstMomentName,
   gradientName,
   gradientShapes,
   momentShapes,
   trainStep,
 } from "../../../server/model/trainStep.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
+import { type FrozenGroup, frozenGroupSchema } from "../../../server/protocol/stage.ts";
 import { expectClose, useCpu, values } from "../ops/support.ts";
 import { models, randomBatch, randomParameters, scalars } from "./support.ts";
 
@@ -92,6 +98,103 @@ describe("trainStep", () => {
   });
 });
 
+const groups = frozenGroupSchema.options;
+
+/** The first step of a model, without clipping: the state before and after, and what of it is new. */
+function firstStep(config: ModelConfig, freeze: FrozenGroup[]) {
+  const state: Tensors = { ...randomParameters(config), ...zeros(momentShapes(config, freeze)) };
+  const step = trainStep(config, { ...training, clip: 0, freeze }, 2);
+  const { state: changed, results } = step(state, { ...randomBatch(config, 2), ...numbers(1, 0.01) });
+  return { before: state, state: { ...state, ...changed }, changed, results };
+}
+
+describe("frozen groups", () => {
+  beforeAll(useCpu);
+
+  test.each(groups)("%s: neither they nor moments of them are in the new state", (group) => {
+    const { before, changed } = firstStep(mixed, [group]);
+    const trained = [...parameterShapes(mixed).keys()].filter((name) => groupOf(name) !== group);
+    const moments = trained.flatMap((name) => [`adam.m.${name}`, `adam.v.${name}`]);
+    expect(Object.keys(changed).sort()).toEqual([...trained, ...moments].sort());
+    expect([...momentShapes(mixed, [group]).keys()].sort()).toEqual(moments.sort());
+    for (const name of trained) expect(values(changed[name]!)).not.toEqual(values(before[name]!));
+  });
+
+  test.each(groups)("%s: the gradients of the others stay the same, and the norm is over those", (group) => {
+    const [all, some] = [firstStep(mixed, []), firstStep(mixed, [group])];
+    let squares = 0;
+    for (const name of trainedShapes(mixed, [group]).keys()) {
+      // After the first step and without clipping the first moment is the gradient.
+      const gradient = some.state[firstMomentName(name)]!;
+      expectClose(gradient, all.state[firstMomentName(name)]!, 1e-5);
+      for (const x of values(gradient)) squares += x * x;
+    }
+    expectClose(some.results.gradientNorm!, [Math.sqrt(squares)], 1e-4);
+    expect(values(some.results.gradientNorm!)[0]).toBeLessThan(values(all.results.gradientNorm!)[0]!);
+    expectClose(some.results.loss!, all.results.loss!);
+  });
+
+  test("embeddings: a tied matrix is frozen as embedding and as head", () => {
+    const tied: ModelConfig = { ...mixed, tiedEmbeddings: true };
+    const of = (names: string[]) => names.filter((name) => /embed_tokens|lm_head/.test(name));
+    expect(of(Object.keys(firstStep(tied, []).changed))).toHaveLength(3);
+    expect(of(Object.keys(firstStep(tied, ["embeddings"]).changed))).toEqual([]);
+  });
+
+  test("all of them: norms alone are trained", () => {
+    const { before, changed } = firstStep(mixed, groups);
+    const trained = Object.keys(changed).filter((name) => !name.startsWith("adam."));
+    expect(trained).toHaveLength(5);
+    for (const name of trained) {
+      expect(name).toMatch(/norm\.weight$/);
+      expect(values(changed[name]!)).not.toEqual(values(before[name]!));
+    }
+  });
+
+  test("a router's balancing bias takes part in the step and is not changed by it", () => {
+    const router = { type: "top-k" as const, k: 1, loadBalance: 0, balance: "bias" as const };
+    const config: ModelConfig = { ...mixed, moe: { ...mixed.moe!, router } };
+    const state = untrained(config);
+    for (const layer of [0, 1]) state[routerBiasName(layer)] = tf.tensor1d([0, 9, 0]);
+    const step = trainStep(config, training, 2);
+    const { state: changed, results } = step(state, { ...randomBatch(config, 2), ...numbers(1, 0.01) });
+    expect(Object.keys(changed)).not.toContain(routerBiasName(0));
+    // All tokens choose the expert that the bias lifts.
+    const byExpert = values(tf.sum(results.routedTokens!, [0, 1]));
+    expect(byExpert[1]).toBeGreaterThan(0);
+    expect([byExpert[0], byExpert[2]]).toEqual([0, 0]);
+  });
+
+  /** Kernels of the step's graph as it is compiled, by name. */
+  function kernels(freeze: FrozenGroup[]): Map<string, number> {
+    const specs = (tensors: Tensors): TensorSpecs =>
+      Object.fromEntries(
+        Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype: dtype as "float32" }]),
+      );
+    const state: Tensors = { ...randomParameters(mixed), ...zeros(momentShapes(mixed, freeze)) };
+    const batch: Tensors = { ...randomBatch(mixed, 2), ...numbers(1, 0.01) };
+    const program = trainStep(mixed, { ...training, freeze }, 2);
+    const counts = new Map<string, number>();
+    for (const { kernel } of fold(capture(program, specs(state), specs(batch))).nodes)
+      counts.set(kernel, (counts.get(kernel) ?? 0) + 1);
+    return counts;
+  }
+
+  test("cost no gradient: the graph lacks the products that would compute them", () => {
+    const [layers, all] = [2, kernels([])];
+    expect(all.get("GroupedWeightGrad")).toBe(3 * layers);
+    expect(kernels(["experts"]).get("GroupedWeightGrad")).toBeUndefined();
+    expect(kernels(["router"]).get("GroupedWeightGrad")).toBe(3 * layers);
+    expect(all.get("EmbeddingGrad")).toBe(1);
+    expect(kernels(["embeddings"]).get("EmbeddingGrad")).toBeUndefined();
+    const products = (freeze: FrozenGroup[]) => kernels(freeze).get("BatchMatMul")!;
+    expect(products([]) - products(["attention"])).toBe(4 * layers);
+    expect(products([]) - products(["router"])).toBe(layers);
+    // That of the head.
+    expect(products([]) - products(["embeddings"])).toBe(1);
+  });
+});
+
 describe("gradient accumulation", () => {
   beforeAll(useCpu);
 
@@ -118,6 +221,26 @@ describe("gradient accumulation", () => {
     expect(Object.keys(changed).sort()).toEqual(Object.keys(expected.state).sort());
     for (const name of momentShapes(dense).keys()) expectClose(changed[name]!, expected.state[name]!, 1e-4);
     for (const name of parameterShapes(dense).keys()) expectClose(changed[name]!, expected.state[name]!, 2e-3);
+  });
+
+  test("of frozen groups is none", () => {
+    const freeze: FrozenGroup[] = ["attention", "embeddings"];
+    const shapes = gradientShapes(dense, freeze);
+    expect([...shapes.keys()]).toEqual([...trainedShapes(dense, freeze).keys()].map(gradientName));
+    const state: Tensors = {
+      ...randomParameters(dense),
+      ...zeros(momentShapes(dense, freeze)),
+      ...zeros(shapes),
+    };
+    const { state: sums } = accumulate(dense, 2, { first: true, freeze })(state, even(1, 9));
+    expect(Object.keys(sums).sort()).toEqual([...shapes.keys()].sort());
+    Object.assign(state, sums);
+    const applied = applyGradients(dense, { ...training, freeze })(state, {
+      ...numbers(1, 0.01),
+      share: tf.scalar(1),
+    });
+    const changed = [...trainedShapes(dense, freeze).keys(), ...momentShapes(dense, freeze).keys()];
+    expect(Object.keys(applied.state).sort()).toEqual(changed.sort());
   });
 
   test("starts afresh with the first micro-batch of a step", () => {

@@ -1,18 +1,19 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expertNames, feedForwardNames, parameterShapes } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/model/program.ts";
+import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
-import type { ModelConfig } from "../../../server/protocol/model.ts";
+import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
 import { referenceLogits } from "./reference.ts";
 import { models, randomBatch, randomParameters, toWeights } from "./support.ts";
 
 /** The model whose every feed-forward block is copied into `count` experts, under routers drawn from `seed`. */
-function mixOfCopies(dense: Tensors, config: ModelConfig, count: number, k: number, seed: number) {
+function mixOfCopies(dense: Tensors, config: ModelConfig, count: number, router: RouterConfig, seed: number) {
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   const experts = Array.from({ length: count }, (_, expert) => `copy ${expert}`);
-  const mixed: ModelConfig = { ...config, moe: { experts, layers, router: { type: "top-k", k, loadBalance: 0.01 } } };
+  const mixed: ModelConfig = { ...config, moe: { experts, layers, router } };
   const source = new Map<string, string>();
   for (const layer of layers) {
     const from = feedForwardNames(layer);
@@ -37,25 +38,34 @@ describe("logits", () => {
   for (const [name, config] of Object.entries(models)) {
     test(`are those of the model by plain loops in double precision: ${name}`, () => {
       const params = randomParameters(config);
-      const { tokens } = randomBatch(config, 3);
+      const batch = randomBatch(config, 3);
       const weights = toWeights(params);
-      const expected = (tokens!.arraySync() as number[][]).flatMap((row) => referenceLogits(weights, row, config));
-      expectClose(logits(params, tokens!, config).logits, expected.flat(), 2e-5);
+      const noise = batch.noise?.arraySync() as number[][][] | undefined;
+      const expected = (batch.tokens!.arraySync() as number[][]).flatMap((row, b) => {
+        const ofRow = noise?.map((layer) => layer.slice(b * config.context, (b + 1) * config.context));
+        return referenceLogits(weights, row, config, ofRow);
+      });
+      const routing = routingInputs(batch, tf.ones([3 * config.context, 1]), "evaluation");
+      expectClose(logits(params, batch.tokens!, config, routing).logits, expected.flat(), 2e-5);
     });
   }
 
-  for (const [name, copies, k] of [
-    ["grouped queries, biases, untied", 4, 2],
-    ["tied embeddings, a head of its own for each query", 3, 1],
-    ["grouped queries, biases, untied", 3, 3],
-  ] as const) {
-    test(`of ${copies} copies of one model, mixed, top-${k}, are that model's under any router: ${name}`, () => {
+  const top = (k: number): RouterConfig => ({ type: "top-k", k, loadBalance: 0.01 });
+  const routers: [name: string, copies: number, router: RouterConfig][] = [
+    ["grouped queries, biases, untied", 4, top(2)],
+    ["tied embeddings, a head of its own for each query", 3, top(1)],
+    ["grouped queries, biases, untied", 3, top(3)],
+    ["grouped queries, biases, untied", 3, { type: "soft", loadBalance: 0.01 }],
+  ];
+  for (const [name, copies, router] of routers) {
+    const how = router.type === "top-k" ? `top-${router.k}` : router.type;
+    test(`of ${copies} copies of one model, mixed, ${how}, are that model's under any router: ${name}`, () => {
       const dense = models[name]!;
       const params = randomParameters(dense);
       const { tokens } = randomBatch(dense, 2);
       const expected = values(logits(params, tokens!, dense).logits);
       for (const seed of [1, 2, 3]) {
-        const mixed = mixOfCopies(params, dense, copies, k, seed);
+        const mixed = mixOfCopies(params, dense, copies, router, seed);
         const actual = values(logits(mixed.params, tokens!, mixed.config).logits);
         const largest = Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)));
         expect(largest).toBeLessThanOrEqual(1e-5);

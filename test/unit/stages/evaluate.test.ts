@@ -4,15 +4,13 @@ import { openData } from "../../../server/data/dataset.ts";
 import { parameterShapes } from "../../../server/model/parameters.ts";
 import { StopRequested } from "../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
-import type { EvaluateSpec } from "../../../server/protocol/stage.ts";
 import { evaluate } from "../../../server/stages/evaluate.ts";
 import { nllPath, readWindows } from "../../../server/stages/heldOutNll.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
-import { referenceLogits, softmax, type Weights } from "../model/reference.ts";
+import { heldOut, mixture, slowNll, spec, sum, twoDomains } from "./evaluationSupport.ts";
 import {
   contextOf,
   type DomainText,
-  documentsOf,
   randomModel,
   stageWithData,
   stageWithModel,
@@ -21,57 +19,6 @@ import {
 } from "./support.ts";
 
 const endOfText = 256;
-const mixture: ModelConfig = {
-  ...tiny,
-  moe: { experts: ["x", "y", "z"], layers: [0, 1], router: { type: "top-k", k: 2, loadBalance: 0.01 } },
-};
-const spec = (more: Partial<EvaluateSpec> = {}): EvaluateSpec => ({
-  kind: "evaluate",
-  domains: ["letters", "digits"],
-  tokens: 10_000,
-  batch: 3,
-  answers: 0,
-  ...more,
-});
-
-const twoDomains = () =>
-  stageWithData({
-    letters: { documents: documentsOf("abcdeé", 8, 21) },
-    digits: { documents: documentsOf("0123", 6, 15) },
-  });
-
-/** Parameters as the reference model of plain loops reads them. */
-const toWeights = (parameters: Parameters): Weights =>
-  new Map(
-    [...parameters].map(([name, { shape, data }]) => {
-      const width = shape.at(-1)!;
-      return [name, Array.from({ length: data.length / width }, (_, i) => [...data.slice(i * width, (i + 1) * width)])];
-    }),
-  );
-
-async function heldOut(folder: string, domain: string): Promise<number[]> {
-  const data = await openData(folder);
-  const file = data.split(domain, "heldout");
-  const ids = [...file.read(0, file.length)];
-  data.close();
-  return ids;
-}
-
-/** Negative log-likelihood of all tokens but the first, context by context, by plain loops. */
-function slowNll(config: ModelConfig, parameters: Parameters, ids: number[]): number[] {
-  const weights = toWeights(parameters);
-  const nll: number[] = [];
-  for (let start = 0; start < ids.length - 1; start += config.context) {
-    const piece = ids.slice(start, start + config.context + 1);
-    const scores = referenceLogits(weights, piece.slice(0, -1), config);
-    scores.forEach((row, t) => {
-      nll.push(-Math.log(softmax(row)[piece[t + 1]!]!));
-    });
-  }
-  return nll;
-}
-
-const sum = (numbers: number[]): number => numbers.reduce((total, x) => total + x, 0);
 
 test.each([
   ["a dense model", tiny],
@@ -112,39 +59,6 @@ test("no more held-out tokens are taken than asked for", async () => {
   const [data, model] = [await twoDomains(), await stageWithModel(tiny, randomModel(tiny, 1))];
   const { losses } = await evaluate(contextOf(spec({ tokens: 33 }), { parents: { data, model } }));
   expect(losses!.letters!.tokens).toBe(32);
-});
-
-test("every token is routed to K experts with gates that sum to 1, padding to none", async () => {
-  const [data, model] = [await twoDomains(), await stageWithModel(mixture, randomModel(mixture, 1))];
-  const { routing, losses } = await evaluate(contextOf(spec(), { parents: { data, model } }));
-  const { layers, experts, domains, tokens, routedTokens, gateMass } = routing!;
-  expect({ layers, experts, domains }).toEqual({
-    layers: [0, 1],
-    experts: ["x", "y", "z"],
-    domains: ["letters", "digits"],
-  });
-  domains.forEach((domain, d) => {
-    expect(tokens[d]).toBe(losses![domain]!.tokens);
-    for (const layer of [0, 1]) {
-      const ofExperts = experts.map((_, e) => routedTokens[layer]![e]![d]!);
-      expect(sum(ofExperts)).toBe(2 * tokens[d]!);
-      for (const count of ofExperts) expect(Number.isInteger(count) && count <= tokens[d]!).toBe(true);
-      expect(sum(experts.map((_, e) => gateMass[layer]![e]![d]!))).toBeCloseTo(tokens[d]!, 3);
-    }
-  });
-});
-
-test("the routing of a domain does not depend on the domains it is evaluated with, nor on the batch", async () => {
-  const [data, model] = [await twoDomains(), await stageWithModel(mixture, randomModel(mixture, 1))];
-  const both = await evaluate(contextOf(spec(), { parents: { data, model } }));
-  const alone = await evaluate(contextOf(spec({ domains: ["digits"], batch: 2 }), { parents: { data, model } }));
-  for (const layer of [0, 1]) {
-    const ofDigits = (table: number[][][], at: number) => table[layer]!.map((expert) => expert[at]!);
-    expect(ofDigits(both.routing!.routedTokens, 1)).toEqual(ofDigits(alone.routing!.routedTokens, 0));
-    ofDigits(both.routing!.gateMass, 1).forEach((mass, e) => {
-      expect(mass).toBeCloseTo(ofDigits(alone.routing!.gateMass, 0)[e]!, 3);
-    });
-  }
 });
 
 /** A model that says after each token what `after` says: a table, in a transformer's clothes. */

@@ -15,6 +15,7 @@ import type { DataSpec, StageSpec, TokenizerSpec, TrainingConfig } from "../../.
 import { type StagePaths, stagePathsIn } from "../../../server/runs/layout.ts";
 import type { StageContext } from "../../../server/stages/context.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
+import type { Weights } from "../model/reference.ts";
 
 const folders: string[] = [];
 afterAll(() => {
@@ -90,6 +91,15 @@ export function randomModel(config: ModelConfig, seed: number): Parameters {
     }),
   );
 }
+
+/** Parameters as the reference model of plain loops reads them. */
+export const toWeights = (parameters: Parameters): Weights =>
+  new Map(
+    [...parameters].map(([name, { shape, data }]) => {
+      const width = shape.at(-1)!;
+      return [name, Array.from({ length: data.length / width }, (_, i) => [...data.slice(i * width, (i + 1) * width)])];
+    }),
+  );
 
 /** A tokenizer's folder: bytes, or bytes and the given merges. */
 export function tokenizerFolder(merges: [string, string][] = []): string {

@@ -1,30 +1,22 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { StopRequested } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
-import {
-  type Metric,
-  metricSchema,
-  type Phase,
-  type SeedSpec,
-  type TrainSpec,
-} from "../../../../server/protocol/stage.ts";
+import type { Phase, SeedSpec, TrainSpec } from "../../../../server/protocol/stage.ts";
 import { stagePathsIn } from "../../../../server/runs/layout.ts";
 import { continued, seed } from "../../../../server/stages/train.ts";
 import { train } from "../../../../server/stages/training/loop.ts";
 import {
   contextOf,
-  documentsOf,
   randomModel,
   savedModel,
-  stageWithData,
   stageWithModel,
   temporaryFolder,
   tiny,
   training,
   untrained,
 } from "../support.ts";
+import { bytesOf, metrics, metricsCount, timeless, twoDomains } from "./support.ts";
 
 const dense: ModelConfig = { ...tiny, layers: 1 };
 const { vocab: _, ...shape } = dense;
@@ -44,23 +36,6 @@ const phases: Phase[] = [
 const totalSteps = 10;
 type Continued = Exclude<TrainSpec, SeedSpec>;
 const finetune: Continued = { kind: "finetune", randomSeed: 3, phases };
-
-const twoDomains = () =>
-  stageWithData({
-    letters: { documents: documentsOf("abcde", 14, 60) },
-    digits: { documents: documentsOf("0123", 10, 50) },
-  });
-
-const metrics = (folder: string): Metric[] =>
-  readFileSync(stagePathsIn(folder).metrics, "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => metricSchema.parse(JSON.parse(line)));
-
-/** What of a metric does not depend on the clock. */
-const timeless = ({ seconds: _seconds, tokensPerSecond: _rate, ...rest }: Metric) => rest;
-
-const bytesOf = (folder: string, ...names: string[]): Buffer[] => names.map((name) => readFileSync(join(folder, name)));
 
 /** The finetuning above without a stop; made once. */
 const undisturbed = once(async () => {
@@ -169,10 +144,6 @@ describe("training", () => {
     expect(metricsCount(folder)).toBe(6);
   });
 });
-
-function metricsCount(folder: string): number {
-  return existsSync(stagePathsIn(folder).metrics) ? metrics(folder).length : 0;
-}
 
 describe("the seed", () => {
   const spec: SeedSpec = { kind: "seed", model: shape, randomSeed: 5, phases: phases.slice(0, 1) };

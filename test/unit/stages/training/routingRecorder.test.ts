@@ -65,6 +65,23 @@ describe("RoutingRecorder", () => {
     expect(pending).toEqual([...sums(10, 10)]);
   });
 
+  test("records dropped tokens too where routers have a capacity", async () => {
+    const limited = {
+      ...config,
+      moe: { ...config.moe, router: { type: "switch" as const, capacity: 1, loadBalance: 0 } },
+    };
+    const paths = stagePathsIn(temporaryFolder());
+    const recorder = (await RoutingRecorder.open(paths, limited, domains, 1))!;
+    const droppedTokens = Float64Array.of(6, 5, 4, 3, 2, 1);
+    const result = { ...resultOf(1), droppedTokens };
+    recorder.add(1, result);
+    recorder.close();
+    const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
+    expect(index.statistics).toEqual(["routedTokens", "gateMass", "droppedTokens"]);
+    const expected = Float32Array.of(...result.routedTokens!, ...result.gateMass!, ...droppedTokens);
+    expect(floats(paths.routing)).toEqual(expected);
+  });
+
   test.each([3, 4, 5, 6, 7])("goes on after step %i as if it had not been killed later", async (saved) => {
     const [whole, resumed] = [stagePathsIn(temporaryFolder()), stagePathsIn(temporaryFolder())];
     await record(whole, 1, 12);

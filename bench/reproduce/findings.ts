@@ -1,0 +1,110 @@
+import type { Mean, ModelOf, Results } from "./results.ts";
+
+/** What the paper leads one to expect, and whether it came out. */
+export interface Finding {
+  expectation: string;
+  /** What was measured, in words with numbers. */
+  measured: string;
+  verdict: "as expected" | "within noise" | "otherwise";
+}
+
+const main = (model: string): ModelOf => ({ variant: "main", model });
+const ablation = (variant: string): ModelOf => ({ variant, model: "btx" });
+
+const nats = (value: number): string => value.toFixed(3);
+const signed = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(3)}`;
+const withError = ({ value, error }: Mean): string =>
+  error === undefined ? signed(value) : `${signed(value)} ± ${error.toFixed(3)}`;
+
+/** Whether a difference is more than twice its standard error; one random seed says nothing of noise. */
+const clear = ({ value, error }: Mean): boolean => error !== undefined && Math.abs(value) > 2 * error;
+
+/** Two losses this close, nats, are about equal. */
+const about = 0.02;
+
+/** `lower` has the lower loss of the two. */
+function below(results: Results, expectation: string, lower: ModelOf, higher: ModelOf): Finding {
+  const difference = results.difference(lower, higher);
+  const verdict =
+    !clear(difference) && difference.error !== undefined
+      ? "within noise"
+      : difference.value < 0
+        ? "as expected"
+        : "otherwise";
+  return { expectation, measured: withError(difference), verdict };
+}
+
+function aboutEqual(results: Results, expectation: string, a: ModelOf, b: ModelOf): Finding {
+  const difference = results.difference(a, b);
+  return {
+    expectation,
+    measured: withError(difference),
+    verdict: Math.abs(difference.value) <= about ? "as expected" : "otherwise",
+  };
+}
+
+/** The smallest share of routed tokens an expert has in a layer, over the largest that is fair: 1 over the experts. */
+function smallestShare(results: Results, expectation: string, of: ModelOf, used: boolean): Finding {
+  const { smallest, experts } = results.row(of).routing!;
+  const fair = smallest.share * experts.length;
+  const verdict = fair >= 0.1 === used ? "as expected" : "otherwise";
+  const percent = (100 * smallest.share).toFixed(1);
+  return { expectation, measured: `${percent} % (${smallest.expert}, layer ${smallest.layer})`, verdict };
+}
+
+/** Every expert is best on its own domain, and worse than the seed on another. */
+function forgetting(results: Results): Finding {
+  const ofDomain = results.domains;
+  const lossOf = (model: string, domain: string) => results.loss(main(model), domain).value;
+  const best = ofDomain.every((domain) =>
+    ofDomain.every((other) => lossOf(`expert:${domain}`, domain) <= lossOf(`expert:${other}`, domain)),
+  );
+  const worse = ofDomain.every((domain) =>
+    ofDomain.some((other) => lossOf(`expert:${domain}`, other) > lossOf("seed", other)),
+  );
+  const own = ofDomain.map(
+    (domain) => `${domain} ${signed(lossOf(`expert:${domain}`, domain) - lossOf("seed", domain))}`,
+  );
+  const others = ofDomain.flatMap((domain) =>
+    ofDomain
+      .filter((other) => other !== domain)
+      .map((other) => lossOf(`expert:${domain}`, other) - lossOf("seed", other)),
+  );
+  const measured = `against the seed: ${own.join(", ")}; elsewhere ${signed(Math.min(...others))} to ${signed(Math.max(...others))}`;
+  return {
+    expectation: "each expert is the best on its own domain and worse than the seed on another",
+    measured,
+    verdict: best && worse ? "as expected" : "otherwise",
+  };
+}
+
+export function findings(results: Results): Finding[] {
+  const btx = main("btx");
+  return [
+    forgetting(results),
+    below(results, "BTX below dense, data-matched", btx, main("dense")),
+    below(results, "BTX below Branch-Train-Merge, tf-idf, top-1", btx, main("btm:tf-idf:1")),
+    below(results, "BTX below Branch-Train-Merge, tf-idf, top-2", btx, main("btm:tf-idf:2")),
+    below(results, "BTX below Branch-Train-Merge, Bayes, top-1", btx, main("btm:bayes:1")),
+    below(results, "BTX below Branch-Train-Merge, Bayes, top-2", btx, main("btm:bayes:2")),
+    below(results, "BTX below the average of weights", btx, main("average")),
+    below(results, "BTX below sparse upcycling, data-matched", btx, main("upcycling")),
+    below(results, "BTX below sparse upcycling, compute-matched", btx, main("upcycling-compute")),
+    below(results, "BTX clearly below blending", ablation("balanced"), ablation("blend")),
+    aboutEqual(results, "frozen experts about equal to trained ones", ablation("frozen"), ablation("unbalanced")),
+    below(results, "top-2 below split, top-2 of 8", ablation("balanced"), ablation("split, top-2 of 8")),
+    aboutEqual(results, "split, top-4 of 8 about equal to top-2", ablation("split, top-4 of 8"), ablation("balanced")),
+    below(results, "soft at least as good as top-2", ablation("soft"), ablation("unbalanced")),
+    below(results, "top-2 at least as good as sample top-1", ablation("unbalanced"), ablation("sample-top-1")),
+    below(results, "sample top-1 better than Switch", ablation("sample-top-1"), ablation("switch")),
+    smallestShare(
+      results,
+      "without load balancing an expert is nearly unused in a layer",
+      ablation("unbalanced"),
+      false,
+    ),
+    smallestShare(results, "with load balancing none is", ablation("balanced"), true),
+  ];
+}
+
+export { about, nats };

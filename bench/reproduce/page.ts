@@ -1,0 +1,209 @@
+import { existsSync, readFileSync } from "node:fs";
+import { count, duration, flops } from "../../server/terminal/format.ts";
+import type { Scale } from "./experiments.ts";
+import { findings } from "./findings.ts";
+import { table2, table3, table4, table5 } from "./paper.ts";
+import type { Mean, ModelOf, Results } from "./results.ts";
+
+/** docs/reproduction.md: our tables beside the paper's, and what agrees. */
+
+const labels: Record<string, string> = {
+  seed: "seed",
+  "expert:math": "expert math",
+  "expert:code": "expert code",
+  "expert:knowledge": "expert knowledge",
+  average: "average of weights",
+  mix: "mix, not finetuned",
+  btx: "**BTX**, top-2",
+  dense: "dense, data-matched",
+  upcycling: "sparse upcycling, data-matched",
+  "upcycling-compute": "sparse upcycling, compute-matched",
+  "btm:tf-idf:1": "BTM, tf-idf, top-1",
+  "btm:tf-idf:2": "BTM, tf-idf, top-2",
+  "btm:bayes:1": "BTM, Bayes, top-1",
+  "btm:bayes:2": "BTM, Bayes, top-2",
+  balanced: "BTX, top-2, load balancing",
+  unbalanced: "BTX, top-2, no load balancing",
+  frozen: "no load balancing, experts frozen",
+  blend: "blending",
+  "split, top-2 of 8": "split, top-2 of 8",
+  "split, top-4 of 8": "split, top-4 of 8",
+  soft: "soft (all experts)",
+  "sample-top-1": "sample top-1",
+  switch: "Switch, top-1",
+};
+const labelOf = (name: string): string => labels[name] ?? name;
+
+const main = (model: string): ModelOf => ({ variant: "main", model });
+const ablation = (variant: string): ModelOf => ({ variant, model: "btx" });
+
+const loss = ({ value, error }: Mean): string =>
+  error === undefined ? value.toFixed(3) : `${value.toFixed(3)} ± ${error.toFixed(3)}`;
+const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+
+/** Names by value, best first: "a < b < c". */
+const order = (values: ReadonlyMap<string, number>, best: "lowest" | "highest"): string =>
+  [...values]
+    .sort(([, a], [, b]) => (best === "lowest" ? a - b : b - a))
+    .map(([name]) => labelOf(name).replaceAll("*", ""))
+    .join(", ");
+
+function comparisonTable(results: Results, names: readonly string[]): string {
+  const { domains } = results;
+  const rows = names.map((name) => {
+    const of = main(name);
+    const paper = table2[name];
+    return [
+      labelOf(name),
+      ...domains.map((domain) => loss(results.loss(of, domain))),
+      loss(results.loss(of)),
+      paper ? `${paper.code} / ${paper.knowledge} / ${paper.math}` : "–",
+      paper ? String(paper.average) : "–",
+    ];
+  });
+  return table(["model", ...domains, "mean loss", "paper: code / knowledge / math", "paper: average"], rows);
+}
+
+function orders(results: Results, of: (name: string) => ModelOf, paper: Record<string, number>): string {
+  const ours = new Map(Object.keys(paper).map((name) => [name, results.loss(of(name)).value]));
+  return [
+    `Ours, best first: ${order(ours, "lowest")}.`,
+    `The paper, best first: ${order(new Map(Object.entries(paper)), "highest")}.`,
+  ].join("\n\n");
+}
+
+function computeTable(results: Results): string {
+  const names = ["btx", "upcycling-compute", "dense", "upcycling"];
+  const rows = names.map((name) => {
+    const row = results.row(main(name));
+    const paper = name === "btx" || name === "upcycling-compute" ? table3[name] : undefined;
+    return [
+      labelOf(name),
+      count(row.parameters!),
+      count(row.activeParameters!),
+      count(row.tokens!.beyondSeed),
+      flops(row.flops!.beyondSeed),
+      row.flops!.ratio === undefined ? "–" : `×${row.flops!.ratio.toFixed(2)}`,
+      duration(row.seconds!),
+      loss(results.loss(main(name))),
+      paper ? `${paper.gpuDays} GPU-days, ${paper.tokens}B tokens, ${paper.average}` : "–",
+    ];
+  });
+  return table(
+    [
+      "model",
+      "parameters",
+      "active",
+      "tokens beyond the seed",
+      "training compute",
+      "over BTX",
+      "time, one core after the other",
+      "mean loss",
+      "paper",
+    ],
+    rows,
+  );
+}
+
+function ablationTable(results: Results, paper: Record<string, number>): string {
+  const rows = Object.entries(paper).map(([name, score]) => {
+    const of = ablation(name);
+    const { activeParameters } = results.row(of);
+    return [
+      labelOf(name),
+      count(activeParameters!),
+      ...results.domains.map((domain) => loss(results.loss(of, domain))),
+      loss(results.loss(of)),
+      String(score),
+    ];
+  });
+  return table(["BTX with", "active parameters", ...results.domains, "mean loss", "paper's score"], rows);
+}
+
+/** What we think of the findings; written by hand after reading them. */
+const discussion = (): string => {
+  const file = "bench/reproduce/discussion.md";
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : "";
+};
+
+export function reproductionPage(results: Results, scale: Scale, machine: string): string {
+  const seeds = scale.randomSeeds.length;
+  const table2Names = [
+    "seed",
+    "expert:code",
+    "expert:knowledge",
+    "expert:math",
+    "average",
+    "mix",
+    "btx",
+    "dense",
+    "btm:tf-idf:1",
+    "btm:tf-idf:2",
+    "btm:bayes:1",
+    "btm:bayes:2",
+    "upcycling",
+    "upcycling-compute",
+  ];
+  const found = findings(results);
+  const averages = Object.fromEntries(Object.entries(table2).map(([name, { average }]) => [name, average]));
+  const seconds = results.comparison.rows.reduce((sum, row) => Math.max(sum, row.seconds ?? 0), 0);
+  return `# The paper's comparisons at small scale
+
+Written by \`npm run reproduce${scale.name === "quick" ? " -- --quick" : ""}\`: Branch-Train-MiX (arXiv 2403.07816), its tables 1 to 5 in kind, on real text. A seed of 0.3 M parameters
+(4 layers, width 64, vocabulary 1,024, context 128) is trained on ${count(scale.seedTokens)} tokens of three domains, then branched: code (TypeScript sources of installed packages),
+knowledge (WikiText-2), math (GSM8K). Each expert sees ${count(scale.expertTokens)} tokens of its domain at a third of the seed's learning rate; the mix of three experts and the seed is finetuned on
+${count(scale.finetuneTokens)} tokens of all domains (tables 2 and 3) or ${count(scale.ablationTokens)} (tables 4 and 5, as the paper's are shorter too).
+
+Ours is the **held-out loss in nats a token, lower is better**; the paper's are scores, higher is better: the order of methods can be compared, the numbers cannot.
+${seeds > 1 ? `Mean and standard error over ${seeds} random seeds, which change the order of data and the routers; the seed model is the same, as the paper's is. A difference is called clear where it is more than twice its standard error, paired by random seed.` : "One random seed: how much of a difference is noise is not known."}
+Machine: ${machine}; the longest chain of stages took ${duration(seconds)} of work.
+
+## What agrees
+
+${table(
+  ["what the paper leads one to expect", "ours: difference in mean loss", ""],
+  found.map(({ expectation, measured, verdict }) => [
+    expectation,
+    measured,
+    verdict === "otherwise" ? "**otherwise**" : verdict,
+  ]),
+)}
+
+${discussion()}
+
+## Methods (tables 1 and 2)
+
+${comparisonTable(results, table2Names)}
+
+${orders(results, main, averages)}
+
+## Compute (table 3)
+
+${computeTable(results)}
+
+FLOPs by PaLM's convention, beyond those of the seed. Data-matched rows see the same tokens as BTX; the compute-matched one the same FLOPs.
+
+## Routers (table 4)
+
+No load balancing in any row, as in the paper. Capacity 1.5 for Switch, in training.
+
+${ablationTable(results, table4)}
+
+${orders(results, ablation, table4)}
+
+## Ablations (table 5)
+
+${ablationTable(results, table5)}
+
+${orders(results, ablation, table5)}
+
+## Run it again
+
+    npm run reproduce                # resumable; \`-- --quick\` takes a quarter of the time, with one random seed
+    npm run reproduce -- --math FILE --knowledge FILE --code GLOB
+
+The experiments are written to \`.btx/reproduction/\`, where \`btx compare --in .btx/reproduction/${scale.name}\` and the reports show more.
+`;
+}

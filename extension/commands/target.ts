@@ -1,0 +1,88 @@
+import { basename } from "node:path";
+import { type QuickPickItem, Uri, window, workspace } from "vscode";
+import type { ListedRun } from "../../server/protocol/editor.ts";
+import type { Studio } from "../studio.ts";
+import { stateIcon, when } from "../tree/states.ts";
+
+/**
+ * What a command is for. It is called with `{file, run?}` by a lens, with a Uri by a menu of files, with `{file}` or
+ * `{listed}` by a row of the tree, and with nothing by the palette: then the active editor says, or the person is asked.
+ */
+
+interface Named {
+  file?: Uri;
+  /** Run id. */
+  run?: string;
+}
+
+function named(argument: unknown): Named {
+  if (argument instanceof Uri) return { file: argument };
+  if (typeof argument !== "object" || argument === null) return {};
+  const { file, run, listed } = argument as Record<string, unknown>;
+  if (isListed(listed)) return { run: listed.run };
+  return {
+    ...(file instanceof Uri ? { file } : typeof file === "string" ? { file: fileUri(file) } : {}),
+    ...(typeof run === "string" ? { run } : {}),
+  };
+}
+
+/** A lens names a file by its path or its URI. */
+const fileUri = (text: string): Uri => (text.startsWith("file:") ? Uri.parse(text) : Uri.file(text));
+
+const isListed = (value: unknown): value is ListedRun =>
+  typeof value === "object" && value !== null && "root" in value && "run" in value;
+
+/** The experiment file of the active editor. */
+function activeFile(): Uri | undefined {
+  const document = window.activeTextEditor?.document;
+  return document?.languageId === "btx" ? document.uri : undefined;
+}
+
+/** The experiment file a command is for; undefined when the person chose none. @throws Error when there is none. */
+export async function experimentFile(studio: Studio, argument: unknown): Promise<Uri | undefined> {
+  const known = named(argument).file ?? activeFile();
+  if (known) return onDisk(known);
+  await studio.experiments.refresh();
+  const { files } = studio.experiments;
+  if (files.length === 0) throw new Error("There is no experiment file (*.btx.yaml) in this workspace.");
+  if (files.length === 1) return onDisk(files[0]!);
+  const items = files.map((uri) => ({ label: basename(uri.path), description: workspace.asRelativePath(uri), uri }));
+  const picked = await window.showQuickPick(items, { placeHolder: "Experiment file" });
+  return picked && onDisk(picked.uri);
+}
+
+function onDisk(uri: Uri): Uri {
+  if (uri.scheme === "file") return uri;
+  throw new Error(`${basename(uri.path)} is not on a disk: save it into a folder first.`);
+}
+
+/**
+ * The run a command is for, among those that `fits` takes: the one named, or the only one, or the one a person picks;
+ * of the runs of a file that a lens names, the newest.
+ *
+ * @param none says that there is none. @throws Error with it.
+ */
+export async function chosenRun(
+  studio: Studio,
+  argument: unknown,
+  fits: (run: ListedRun) => boolean,
+  none: string,
+): Promise<ListedRun | undefined> {
+  const listed = (argument as { listed?: unknown } | undefined)?.listed;
+  if (isListed(listed)) return listed;
+  await studio.experiments.refresh();
+  const { file, run } = named(argument);
+  const ofFile = file && studio.experiments.runsOf(file);
+  const fitting = (ofFile ?? studio.experiments.runs).filter(
+    (one) => fits(one) && (run === undefined || one.run === run),
+  );
+  if (fitting.length === 0) throw new Error(none);
+  if (fitting.length === 1 || run !== undefined || ofFile) return fitting[0];
+  const items = fitting.map((one): QuickPickItem & { one: ListedRun } => ({
+    label: `$(${stateIcon[one.state]}) ${one.name}`,
+    description: `${one.state}, ${when(one.created)}`,
+    detail: workspace.asRelativePath(one.file),
+    one,
+  }));
+  return (await window.showQuickPick(items, { placeHolder: "Run", matchOnDetail: true }))?.one;
+}

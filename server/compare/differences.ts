@@ -1,0 +1,136 @@
+import { canonicalJson } from "../experiment/keys.ts";
+import { trainingConfig } from "../experiment/phases.ts";
+import type { Difference } from "../protocol/comparison.ts";
+import type { Setting } from "./settings.ts";
+
+type Row = readonly Setting[];
+type Place = Pick<Setting, "stage" | "phase" | "phases" | "key">;
+/** What a row has at a place: undefined where it has no such stage or phase, no value where the key is not given. */
+type Cell = { value?: Setting["value"] } | undefined;
+
+/** One place in all rows. */
+interface Column {
+  place: Place;
+  cells: Cell[];
+}
+
+/** Stage and phase, where a key may stand. */
+const slotOf = ({ stage, phase }: Pick<Place, "stage" | "phase">): string => JSON.stringify([stage, phase ?? null]);
+const textOf = (cell: Cell): string => canonicalJson(cell ?? null);
+
+function cellAt(row: Row, slot: string, key: string): Cell {
+  const inSlot = row.filter((setting) => slotOf(setting) === slot);
+  const found = inSlot.find((setting) => setting.key === key);
+  return inSlot.length === 0 ? undefined : found ? { value: found.value } : {};
+}
+
+/** True unless all rows that have the place have one value there. */
+const differs = ({ cells }: Column): boolean =>
+  new Set(cells.filter((cell) => cell !== undefined).map(textOf)).size > 1;
+
+/** The columns in which rows differ, in the order of the rows' lineages. */
+function differingColumns(rows: readonly Row[]): Column[] {
+  const places = new Map(rows.flat().map((setting) => [`${slotOf(setting)} ${setting.key}`, setting]));
+  return [...places.values()]
+    .map(({ stage, phase, phases, key }): Column => {
+      const cells = rows.map((row) => cellAt(row, slotOf({ stage, phase }), key));
+      return { place: { stage, phase, phases, key }, cells };
+    })
+    .filter(differs);
+}
+
+/**
+ * Joins the columns of one training key into one where every row has a single value for all training stages ("all"), or
+ * for all experts ("experts").
+ */
+function joinStages(columns: readonly Column[], rows: readonly Row[]): Column[] {
+  const joined: Column[] = [];
+  const done = new Set<Column>();
+  for (const column of columns) {
+    if (done.has(column)) continue;
+    const { key, stage, phase } = column.place;
+    const wider = phase === undefined ? [] : [joinedColumn("all", key, rows), joinedColumn("experts", key, rows)];
+    const found = wider.find((one) => one?.stages.has(stage));
+    joined.push(found?.column ?? column);
+    for (const other of columns)
+      if (found && other.place.key === key && found.stages.has(other.place.stage)) done.add(other);
+  }
+  return joined;
+}
+
+/** A training key of several stages as one column; undefined unless each row has one value for all of them. */
+function joinedColumn(
+  stage: "all" | "experts",
+  key: string,
+  rows: readonly Row[],
+): { column: Column; stages: Set<string> } | undefined {
+  const within = (row: Row) =>
+    row.filter(({ phase, kind }) => phase !== undefined && (stage === "all" || kind === "expert"));
+  const slots = rows.map((row) => [...new Set(within(row).map(slotOf))]);
+  const cells = rows.map((row, at) => slots[at]!.map((slot) => cellAt(row, slot, key)));
+  const uniform = cells.every((ofRow) => new Set(ofRow.map(textOf)).size <= 1);
+  if (!uniform || Math.max(...slots.map((ofRow) => ofRow.length)) < 2) return undefined;
+  const stages = new Set(rows.flatMap(within).map((setting) => setting.stage));
+  return { column: { place: { stage, key }, cells: cells.map(([first]) => first) }, stages };
+}
+
+/** True if rows that agree on `causes`, of which there is at least one, agree on the column. */
+function follows(column: Column, causes: readonly (Column | undefined)[]): boolean {
+  const present = causes.filter((cause) => cause !== undefined);
+  const groups = new Map<string, Set<string>>();
+  column.cells.forEach((cell, row) => {
+    const group = JSON.stringify(present.map((cause) => textOf(cause.cells[row])));
+    groups.set(group, (groups.get(group) ?? new Set()).add(textOf(cell)));
+  });
+  return present.length > 0 && [...groups.values()].every((texts) => texts.size === 1);
+}
+
+/** True if a row has the warm-up or micro-batch that is taken where the experiment file gives none, or has no such phase. */
+function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolean {
+  const [batch, tokens, own] = ["batch", "tokens", key].map((name) => cellAt(row, slot, name));
+  const context = row.find((setting) => setting.kind === "seed" && setting.key === "model.context")?.value;
+  if (own === undefined) return true;
+  if (typeof batch?.value !== "number" || typeof tokens?.value !== "number" || typeof context !== "number")
+    return false;
+  return own.value === trainingConfig({ batch: batch.value }, tokens.value, context)[key];
+}
+
+/** True where the column says nothing that other columns do not say. */
+function isImplied(column: Column, columns: readonly Column[], rows: readonly Row[]): boolean {
+  const { key, phase, stage } = column.place;
+  const sibling = (name: string) => columns.find(({ place }) => place.stage === stage && place.key === name);
+  if (phase !== undefined && (key === "warmup" || key === "microBatch"))
+    return rows.every((row) => isDefault(key, slotOf(column.place), row));
+  if (!key.startsWith("router.") || key === "router.type") return false;
+  // A key of some types of router only, on which all routers of a type agree.
+  const ofSomeTypes = column.cells.some((cell) => cell !== undefined && !("value" in cell));
+  if (ofSomeTypes && follows(column, [sibling("router.type")])) return true;
+  // K grows with the parts that experts are split in.
+  const split = sibling("split");
+  return key === "router.k" && split !== undefined && follows(column, [split, sibling("router.type")]);
+}
+
+function differenceOf({ place, cells }: Column, row: number): Difference[] {
+  const { stage, phase, phases = 1, key } = place;
+  const value = cells[row]?.value;
+  if (value === undefined) return [];
+  return [{ stage, ...(phase !== undefined && phases > 1 ? { phase } : {}), key, value }];
+}
+
+/**
+ * In what each of several models of one name differs from the others: the settings whose values are not the same in all of
+ * them, as each has it. One that only some have is listed in these. What follows from another difference comes last and
+ * says so. Models without a difference get none.
+ */
+export function differences(rows: readonly Row[]): Difference[][] {
+  const columns = differingColumns(rows);
+  const implied = columns.filter((column) => isImplied(column, columns, rows));
+  const shown = joinStages(
+    columns.filter((column) => !implied.includes(column)),
+    rows,
+  );
+  return rows.map((_, row) => [
+    ...shown.flatMap((column) => differenceOf(column, row)),
+    ...implied.flatMap((column) => differenceOf(column, row).map((one) => ({ ...one, implied: true as const }))),
+  ]);
+}

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { dataIndexSchema } from "../protocol/data.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { RunRecord } from "../protocol/run.ts";
+import type { StageRecord } from "../protocol/stage.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { readJson } from "../runs/read.ts";
+import { readRun } from "../runs/runs.ts";
+import { readStage } from "../runs/stages.ts";
+
+/** A run by the run folder it lies in (`.btx`) and its id. */
+export interface RunReference {
+  root: string;
+  id: string;
+}
+
+/** What a run has come to, as far as it is compared. */
+export interface RunResults {
+  folder: string;
+  record: RunRecord;
+  /** The run's status, or "interrupted". */
+  status: string;
+  /** Records of the stages that have begun, by their names in the plan. */
+  records: ReadonlyMap<string, StageRecord>;
+  /** Held-out tokens of each domain; empty where the data's index is gone. */
+  heldOutTokens: ReadonlyMap<string, number>;
+}
+
+/** Reads a run's results. @throws UserError when there is no such run, or naming the file and key of a broken record. */
+export async function readResults({ root, id }: RunReference): Promise<RunResults> {
+  const { folder } = runPaths(root, id);
+  const run = await readRun(folder);
+  if (!run) throw new UserError(`there is no run ${id} in ${root}: \`btx list\` prints those there are`);
+  const records = new Map<string, StageRecord>();
+  for (const { name, key } of run.record.stages) {
+    const stage = await readStage(stagePaths(root, key).folder);
+    if (stage) records.set(name, stage.record);
+  }
+  const data = run.record.stages.find(({ spec }) => spec.kind === "data");
+  const index = data && (await readJson(join(stagePaths(root, data.key).folder, "index.json"), dataIndexSchema));
+  const heldOutTokens = new Map(
+    Object.entries(index?.domains ?? {}).map(([name, { heldout }]) => [name, heldout.tokens]),
+  );
+  return { folder, record: run.record, status: run.state, records, heldOutTokens };
+}

@@ -1,0 +1,43 @@
+import type { ComparedRouting } from "../protocol/comparison.ts";
+import type { RoutingSummary } from "../protocol/stage.ts";
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const sum = (table: readonly (readonly (readonly number[])[])[]) => table.flat(2).reduce((a, b) => a + b, 0);
+
+/** An expert's share of the tokens that a layer routes from a domain, [layer][expert][domain]; sums to 1 over experts. */
+function sharesOf({ routedTokens, domains }: RoutingSummary): number[][][] {
+  return routedTokens.map((experts) => {
+    const totals = domains.map((_, domain) => experts.reduce((total, expert) => total + expert[domain]!, 0));
+    return experts.map((expert) => expert.map((routed, domain) => (totals[domain] ? routed / totals[domain] : 0)));
+  });
+}
+
+/**
+ * Where held-out tokens went, as means over random seeds. A share is of the tokens that were routed, so it does not grow
+ * with the number of experts a token (K): without preference it is 1/E. Every domain counts alike in a layer's shares.
+ * @param seeds of equal layers, experts and domains, at least one.
+ */
+export function comparedRouting(seeds: readonly RoutingSummary[]): ComparedRouting {
+  const { layers, experts, domains } = seeds[0]!;
+  const each = seeds.map(sharesOf);
+  const share = experts.map((_, expert) =>
+    domains.map((_, domain) => mean(each.map((seed) => mean(seed.map((layer) => layer[expert]![domain]!))))),
+  );
+  const loads = layers.flatMap((layer, at) =>
+    experts.map((expert, index) => ({ layer, expert, share: mean(each.map((seed) => mean(seed[at]![index]!))) })),
+  );
+  const dropped = seeds.flatMap(({ routedTokens, droppedTokens }) => {
+    if (!droppedTokens) return [];
+    const lost = sum(droppedTokens);
+    return [lost / Math.max(1, lost + sum(routedTokens))];
+  });
+  return {
+    layers,
+    experts,
+    domains,
+    share,
+    largest: loads.reduce((a, b) => (b.share > a.share ? b : a)),
+    smallest: loads.reduce((a, b) => (b.share < a.share ? b : a)),
+    ...(dropped.length > 0 ? { dropped: mean(dropped) } : {}),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Measured, Standing, Statistic } from "../protocol/comparison.ts";
+
+/** Mean and sample standard deviation (n - 1) of one value a random seed. */
+export function statistic(values: readonly number[]): Statistic {
+  const count = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  if (count < 2) return { mean, count };
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / (count - 1)), count };
+}
+
+/** Values nearer than this are level: they are printed alike. */
+const RESOLUTION = 1e-3;
+
+/** Whether two means lie within two standard errors of their difference; undefined where a noise is unknown. */
+function withinNoise(a: Statistic, b: Statistic): boolean | undefined {
+  if (a.deviation === undefined || b.deviation === undefined) return undefined;
+  return Math.abs(a.mean - b.mean) < 2 * Math.sqrt(a.deviation ** 2 / a.count + b.deviation ** 2 / b.count);
+}
+
+/**
+ * How each row stands against the best of its column: |difference| < 2 sqrt(sd1^2/n1 + sd2^2/n2) is no difference.
+ * Undefined where a row was not measured, and for all where none differs in the third decimal.
+ */
+export function standings(
+  column: readonly (Statistic | undefined)[],
+  better: "lower" | "higher",
+): (Standing | undefined)[] {
+  const printed = (value: Statistic) => Math.round(value.mean / RESOLUTION);
+  const measured = column.filter((value) => value !== undefined);
+  if (new Set(measured.map(printed)).size < 2) return column.map(() => undefined);
+  const sign = better === "lower" ? 1 : -1;
+  const best = measured.reduce((a, b) => (sign * b.mean < sign * a.mean ? b : a));
+  return column.map((value) => {
+    if (value === undefined) return undefined;
+    if (printed(value) === printed(best)) return "best";
+    const within = withinNoise(value, best);
+    return within === undefined ? "unknown" : within ? "not-different" : "worse";
+  });
+}
+
+/** Values by domain and `mean` of each random seed, as statistics over seeds; undefined where no seed has any. */
+export function measured(samples: readonly (Record<string, number> | undefined)[]): Measured | undefined {
+  const present = samples.filter((sample) => sample !== undefined);
+  const names = [...new Set(present.flatMap((sample) => Object.keys(sample)))];
+  const of = (name: string) => statistic(present.map((sample) => sample[name]).filter((value) => value !== undefined));
+  if (names.length === 0) return undefined;
+  const domains = names.filter((name) => name !== "mean").map((name) => [name, of(name)] as const);
+  return { domains: Object.fromEntries(domains), mean: of("mean") };
+}
+
+/** Writes into every statistic how it stands in its column. */
+export function setStandings(rows: readonly (Measured | undefined)[], better: "lower" | "higher"): void {
+  const domains = new Set(rows.flatMap((row) => Object.keys(row?.domains ?? {})));
+  const columns = [rows.map((row) => row?.mean), ...[...domains].map((name) => rows.map((row) => row?.domains[name]))];
+  for (const column of columns) {
+    standings(column, better).forEach((standing, row) => {
+      if (standing !== undefined) column[row]!.standing = standing;
+    });
+  }
+}

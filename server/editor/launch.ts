@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../protocol/errors.ts";
+import { createRoot, runPaths } from "../runs/layout.ts";
+
+/**
+ * Starting the command `btx` so that it outlives whoever starts it: in a session of its own, with a file for what it
+ * says, and nothing between the two but the run folder.
+ */
+
+/** The command beside this program, in the same build. */
+const program = fileURLToPath(new URL("./btx.js", import.meta.url));
+
+/** How often the log of a new process is looked at until its run is known, ms. */
+const tick = 50;
+
+/** The line with which `btx run` and `btx resume` begin their work on a run. */
+const beginning = /^Run (\S+), \d+ stages?, .*\n/m;
+
+/** What the runner of a run says, for people. */
+export const runnerLog = (root: string, run: string): string => join(runPaths(root, run).folder, "log.txt");
+
+/**
+ * Starts `btx run FILE` and returns the id of its run.
+ *
+ * @throws UserError with what the command said, when it ends without making a run.
+ */
+export async function launchRun(root: string, file: string, options: string[]): Promise<string> {
+  await createRoot(root);
+  const log = join(root, `starting-${process.pid}-${Math.floor(Math.random() * 1e9)}.log`);
+  try {
+    const run = await began(startDetached(["run", file, ...options], dirname(file), log), log, 0);
+    await rename(log, runnerLog(root, run));
+    return run;
+  } catch (error) {
+    await rm(log, { force: true });
+    throw error;
+  }
+}
+
+/** Starts `btx resume` and returns when it works on the run. @throws UserError with what the command said. */
+export async function launchResume(root: string, run: string, options: string[]): Promise<void> {
+  const log = runnerLog(root, run);
+  const from = await stat(log).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  await began(startDetached(["resume", runPaths(root, run).folder, ...options], dirname(root), log), log, from);
+}
+
+/** Starts `btx` with the Node, or the VS Code as a Node, that runs this process. No shell sees the arguments. */
+function startDetached(args: string[], cwd: string, log: string): ChildProcess {
+  const output = openSync(log, "a");
+  try {
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd,
+      env: environment(process.env),
+      stdio: ["ignore", output, output],
+      detached: true,
+      windowsHide: true,
+    });
+    child.unref();
+    return child;
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** The environment without what an editor or a debugger put into it for their own children. */
+export function environment(inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const theirs = /^(VSCODE_.*|NODE_OPTIONS|NODE_CHANNEL_.*|FORCE_COLOR)$/;
+  const kept = Object.entries(inherited).filter(([name]) => !theirs.test(name));
+  const asNode = process.versions.electron ? { ELECTRON_RUN_AS_NODE: "1" } : {};
+  return { ...Object.fromEntries(kept), ...asNode, NO_COLOR: "1" };
+}
+
+/** Waits until the process says which run it works on. @param from where in the log its words begin, bytes. */
+async function began(child: ChildProcess, log: string, from: number): Promise<string> {
+  let end: string | undefined;
+  child.once("error", (error) => {
+    end = `its process could not be started, ${error.message}`;
+  });
+  child.once("exit", (code, signal) => {
+    end = `its process ended with ${signal ?? `code ${code}`}`;
+  });
+  for (;;) {
+    // What is read after the end was noticed is all there is.
+    const ended = end;
+    const said = (await readFile(log)).subarray(from).toString("utf8");
+    const run = beginning.exec(said)?.[1];
+    if (run !== undefined) return run;
+    if (ended !== undefined) throw new UserError(shortened(said) || `the run did not begin: ${ended}`);
+    await setTimeout(tick);
+  }
+}
+
+/** The first lines of what the command said, without its name. */
+function shortened(said: string): string {
+  const lines = said.trim().split("\n");
+  const more = lines.length > 4 ? [`and ${lines.length - 4} more`] : [];
+  return [...lines.slice(0, 4).map((line) => line.replace(/^btx: /, "")), ...more].join("\n");
+}

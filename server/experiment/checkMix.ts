@@ -1,0 +1,107 @@
+import { noEffect, type Path, type Problem, pathText } from "./problem.ts";
+import { type Experiment, expertCount } from "./resolve.ts";
+import { routerDefaults, typesWith } from "./schema/router.ts";
+
+const router = (key: string): Path => ["mix", "router", key];
+
+const oneOf = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(" or ");
+
+/** Keys of `mix` that contradict each other, or that the router asked for does not have. Widths are in `checkShape`. */
+export function checkMix(experiment: Experiment): Problem[] {
+  return [
+    ...checkModels(experiment),
+    ...checkParts(experiment),
+    ...checkRouterKeys(experiment),
+    ...checkK(experiment),
+    ...checkBalance(experiment),
+    ...checkInit(experiment),
+  ];
+}
+
+function checkModels({ mix, positions }: Experiment): Problem[] {
+  const path: Path = ["mix", "experts"];
+  if (mix.experts.length > 1) return [];
+  const message = `\`mix.experts\` names only \`${mix.experts[0]}\`, but mixing takes two models or more: add a domain or \`seed\``;
+  return [{ ...positions.value(path), message, path, severity: "error" }];
+}
+
+function checkParts({ mix, positions }: Experiment): Problem[] {
+  if (mix.split === undefined || !mix.blend) return [];
+  const path: Path = ["mix", "blend"];
+  const message = "`mix` has both `split` and `blend`: blocks are split or blended, remove one of them";
+  return [{ ...positions.key(path), message, path, severity: "error" }];
+}
+
+/** Keys that another type of router has. */
+function checkRouterKeys({ mix, positions }: Experiment): Problem[] {
+  const { type } = mix.router;
+  return Object.keys(mix.givenRouter).flatMap((key): Problem[] => {
+    const types = typesWith(key);
+    if (!types || types.includes(type)) return [];
+    const path = router(key);
+    const message = `\`${pathText(path)}\` belongs to the router ${oneOf(types)}, but \`mix.router.type\` is \`${type}\`: remove the key, or make the type ${oneOf(types)}`;
+    return [{ ...positions.key(path), message, path, severity: "error" }];
+  });
+}
+
+function checkK({ mix, positions }: Experiment): Problem[] {
+  if (mix.router.type !== "top-k") return [];
+  const { k, softmax } = mix.router;
+  const path = router("k");
+  const models = mix.experts.length;
+  const experts = expertCount(mix);
+  if (k > experts) {
+    const only = mix.split
+      ? `${models} models split in ${mix.split} make only ${experts} experts`
+      : `only ${models} ${models === 1 ? "model is" : "models are"} mixed`;
+    const message = `\`mix.router.k\` is ${k}, but ${only}: it must be at most ${experts}`;
+    return [{ ...positions.value(path), message, path, expected: `at most ${experts}`, severity: "error" }];
+  }
+  if (k > 1 || softmax === "before" || !positions.has(path)) return [];
+  const message =
+    "`mix.router.k` is 1, and a softmax over one kept logit is always 1, so the router learns nothing from the text: use `type: switch`, or `softmax: before`";
+  return [{ ...positions.value(path), message, path, severity: "warning" }];
+}
+
+function checkBalance({ mix, positions }: Experiment): Problem[] {
+  const { type } = mix.router;
+  const { balance, loadBalance, biasRate } = { ...routerDefaults, ...mix.givenRouter };
+  const problems: Problem[] = [];
+  if (balance === "bias" && (type === "soft" || type === "sample-top-1")) {
+    const path = router("balance");
+    const why = type === "soft" ? "takes all experts" : "draws its expert";
+    const message = `\`mix.router.balance\` is \`bias\`, which counts for the choice of the best experts, but the router \`${type}\` ${why}: make it \`btx\`, \`switch\` or \`none\``;
+    problems.push({
+      ...positions.value(path),
+      message,
+      path,
+      expected: "`btx`, `switch` or `none`",
+      severity: "error",
+    });
+  }
+  if (balance !== "bias" && mix.givenRouter.biasRate !== undefined) {
+    const path = router("biasRate");
+    const message = `\`mix.router.biasRate\` is ${biasRate}, but \`mix.router.balance\` is \`${balance}\`: remove the key, or make the balance \`bias\``;
+    problems.push({ ...positions.key(path), message, path, severity: "error" });
+  }
+  const byLoss = balance === "btx" || balance === "switch";
+  if (!byLoss && loadBalance > 0)
+    problems.push(...noEffect(positions, router("loadBalance"), `with \`balance: ${balance}\``));
+  if (!byLoss || loadBalance === 0)
+    problems.push(...noEffect(positions, router("balanceOver"), "without a load-balancing loss"));
+  return problems;
+}
+
+function checkInit({ mix, positions }: Experiment): Problem[] {
+  const { init } = mix.givenRouter;
+  if (mix.routerInit && mix.blend) {
+    const path = router("init");
+    const message = `\`mix.router.init\` is \`${init}\`, but blended experts belong to no domain: make it \`random\`, or remove \`mix.blend\``;
+    return [{ ...positions.value(path), message, path, expected: "`random`", severity: "error" }];
+  }
+  if (mix.routerInit || mix.givenRouter.initTokens === undefined) return [];
+  const path = router("initTokens");
+  const message =
+    "`mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or make `init` `domains` or `hidden`";
+  return [{ ...positions.key(path), message, path, severity: "error" }];
+}

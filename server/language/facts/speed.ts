@@ -1,0 +1,84 @@
+import { readdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type StageRecord, stageRecordSchema } from "../../protocol/stage.ts";
+import { runRoot, stagePathsIn, stagesFolder } from "../../runs/layout.ts";
+import { readJson } from "../../runs/read.ts";
+import type { ModelCost } from "./costs.ts";
+
+/** How fast this experiment's earlier stages were, to tell how long the next ones will take. */
+export interface Speed {
+  /** Seconds that models take that are trained at the same time; undefined where nothing was measured. */
+  seconds(kind: "seed" | "expert" | "finetune", models: readonly ModelCost[]): number | undefined;
+}
+
+interface Measured {
+  kind: string;
+  /** FLOP/s of one thread. */
+  perThread: number;
+}
+
+/** Records that count, the newest. */
+const latest = 5;
+
+/**
+ * The speed of finished stages on the engine and device that the newest of them ran on.
+ * @param cores threads that a run shares out among its stages.
+ */
+export function speedOf(records: readonly StageRecord[], cores: number = availableParallelism()): Speed {
+  const finished = records
+    .filter(({ status, result, seconds }) => status === "done" && (result?.flops ?? 0) > 0 && seconds > 0)
+    .sort((a, b) => (b.finished ?? b.created).localeCompare(a.finished ?? a.created));
+  const newest = finished[0];
+  const measured = finished
+    .filter(({ engine, device }) => engine === newest?.engine && device === newest.device)
+    .map(({ kind, result, seconds, threads }): Measured => {
+      return { kind, perThread: result!.flops! / seconds / Math.max(1, threads) };
+    });
+  return {
+    seconds(kind, models) {
+      const same = measured.filter((stage) => stage.kind === kind);
+      const perThread = median((same.length > 0 ? same : measured).slice(0, latest).map((stage) => stage.perThread));
+      if (perThread === undefined || models.length === 0) return undefined;
+      // Experts share the cores, at least one thread each; with more experts than cores they take turns.
+      const atOnce = Math.min(models.length, cores);
+      const rate = perThread * Math.max(1, Math.floor(cores / models.length));
+      const flops = models.map((model) => model.flops);
+      const all = flops.reduce((sum, value) => sum + value, 0);
+      return Math.max(Math.max(...flops) / rate, all / (rate * atOnce));
+    },
+  };
+}
+
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+/** How long records are good for, ms: they change when a stage ends. */
+const goodFor = 10_000;
+
+/** Reads the stages' records of run folders, each at most once in ten seconds. */
+export class Speeds {
+  readonly #known = new Map<string, { at: number; speed: Promise<Speed> }>();
+
+  /** @param file the experiment file; the stages beside it were run on this machine. */
+  of(file: string): Promise<Speed> {
+    const folder = stagesFolder(runRoot(file));
+    const known = this.#known.get(folder);
+    if (known && Date.now() - known.at < goodFor) return known.speed;
+    const speed = readRecords(folder).then((records) => speedOf(records));
+    this.#known.set(folder, { at: Date.now(), speed });
+    return speed;
+  }
+}
+
+async function readRecords(folder: string): Promise<StageRecord[]> {
+  const names = await readdir(folder).catch(() => []);
+  const records: StageRecord[] = [];
+  for (const name of names) {
+    // A record that cannot be read tells nothing of speed.
+    const record = await readJson(stagePathsIn(join(folder, name)).record, stageRecordSchema).catch(() => undefined);
+    if (record) records.push(record);
+  }
+  return records;
+}

@@ -1,0 +1,74 @@
+import { type CompletionItem, CompletionItemKind } from "vscode-languageserver";
+import { type SchemaNode, schemaAt } from "../../experiment/describe.ts";
+import type { Path } from "../../experiment/problem.ts";
+import { definedDomains } from "../domains.ts";
+import { valueHelp } from "../help.ts";
+import type { Place } from "../place.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type Entry, entryAt } from "../syntax.ts";
+
+interface Choice {
+  text: string;
+  kind: CompletionItemKind;
+  detail?: string;
+  help?: string;
+}
+
+/** The values that may stand at a place, where they can be counted. */
+export function valueItems(snapshot: Snapshot, place: Place, node: SchemaNode): CompletionItem[] {
+  const root = snapshot.syntax;
+  const isItem = typeof place.path.at(-1) === "number";
+  const listPath = isItem ? place.path.slice(0, -1) : node.items ? place.path : undefined;
+  const given = listPath ? givenItems(root, listPath, place) : new Set<string>();
+  // Where the list is still to be begun, an item brings the brackets or the dash.
+  const wrapped = (text: string): string => {
+    if (isItem || !node.items) return text;
+    return place.kind === "key" ? `- ${text}` : `[${text}]`;
+  };
+  return choices(root, listPath ?? place.path, node)
+    .filter(({ text }) => !given.has(text))
+    .map(({ text, kind, detail, help }, order) => ({
+      label: text,
+      kind,
+      ...(detail ? { detail } : {}),
+      ...(help ? { documentation: { kind: "markdown", value: help } } : {}),
+      sortText: String(order).padStart(4, "0"),
+      textEdit: { range: snapshot.range(place.span), newText: place.quote ? text : wrapped(text) },
+    }));
+}
+
+function choices(root: Entry, path: Path, node: SchemaNode): Choice[] {
+  if (path.join(".") === "mix.experts")
+    return [...definedDomains(root), "seed"].map((text) => ({
+      text,
+      kind: CompletionItemKind.Class,
+      detail: text === "seed" ? "the seed itself" : "domain",
+    }));
+  const item = node.items ?? node;
+  // What the values mean stands in the description of the key that holds the list.
+  const described = item.description ? item : (schemaAt(path) ?? item);
+  if (item.enum)
+    return item.enum.map((text) => {
+      const help = valueHelp(described, text);
+      const detail = text === item.default ? "default" : undefined;
+      return { text, kind: CompletionItemKind.EnumMember, ...(help ? { help } : {}), ...(detail ? { detail } : {}) };
+    });
+  if (item.type === "boolean")
+    return ["true", "false"].map((text) => ({
+      text,
+      kind: CompletionItemKind.Keyword,
+      ...(text === String(item.default) ? { detail: "default" } : {}),
+    }));
+  const isNumber = item.type === "integer" || item.type === "number";
+  if (isNumber && typeof item.default === "number")
+    return [{ text: String(item.default), kind: CompletionItemKind.Value, detail: "default" }];
+  return [];
+}
+
+/** What a list holds besides the item at the place. */
+function givenItems(root: Entry, path: Path, { span }: Place): Set<string> {
+  const items = entryAt(root, path)?.children ?? [];
+  return new Set(
+    items.flatMap(({ value }) => (value?.kind === "scalar" && value.inner.start !== span.start ? [value.text] : [])),
+  );
+}

@@ -1,0 +1,25 @@
+import type { CompletionItem, Position } from "vscode-languageserver";
+import { schemaAt } from "../../experiment/describe.ts";
+import { placeAt } from "../place.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { keyItems } from "./completeKeys.ts";
+import { pathItems, pathKind } from "./completePaths.ts";
+import { valueItems } from "./completeValues.ts";
+
+/** Characters after which completions are asked for without a letter. */
+export const triggerCharacters = ["/", " ", "[", "{", '"', "'"];
+
+/**
+ * What may be typed at a position: keys that are not there yet, values, names of domains, paths that exist.
+ * @param snippets the editor understands `$0` as where the cursor goes.
+ */
+export async function complete(snapshot: Snapshot, position: Position, snippets: boolean): Promise<CompletionItem[]> {
+  const place = placeAt(snapshot.text, snapshot.offset(position));
+  const node = place && schemaAt(place.path);
+  if (!node) return [];
+  const isMapping = node.properties !== undefined || node.additionalProperties !== undefined;
+  if (place.kind === "key" && isMapping) return keyItems(snapshot, place, node, snippets);
+  const kind = pathKind(place.path);
+  if (kind) return pathItems(snapshot, place, kind);
+  return valueItems(snapshot, place, node);
+}

@@ -1,0 +1,28 @@
+import { type Diagnostic, DiagnosticSeverity } from "vscode-languageserver";
+import { z } from "zod";
+import type { Problem } from "../../experiment/problem.ts";
+import type { Snapshot } from "../snapshot.ts";
+
+/** What a diagnostic carries for its quick fixes. */
+export const problemDataSchema = z.object({
+  path: z.array(z.union([z.string(), z.number()])),
+  suggestion: z.string().optional(),
+});
+export type ProblemData = z.infer<typeof problemDataSchema>;
+
+export const diagnosticSource = "btx";
+
+/** Problems as the editor shows them. */
+export function diagnosticsOf(snapshot: Snapshot, problems: readonly Problem[]): Diagnostic[] {
+  return problems.map((problem) => {
+    const { message, path, suggestion, severity } = problem;
+    const data: ProblemData = { path: [...path], ...(suggestion === undefined ? {} : { suggestion }) };
+    return {
+      range: snapshot.range(snapshot.spanOf(problem)),
+      severity: severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
+      source: diagnosticSource,
+      message,
+      data,
+    };
+  });
+}

@@ -1,0 +1,85 @@
+import type { TextEdit } from "vscode-languageserver";
+import { readSource } from "../../experiment/source.ts";
+import { indentation } from "../format/indentation.ts";
+import { type Line, lineAt, linesOf } from "../format/lines.ts";
+import { spacing, tokensOf } from "../format/spacing.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type Edit, type Entry, entriesOf } from "../syntax.ts";
+
+/**
+ * Edits that make indentation and spacing even and end the text with one newline. They change white space alone; a text
+ * that does not parse, or would mean something else afterwards, is left as it is.
+ * @param width columns that each level is indented by.
+ */
+export function formatting(snapshot: Snapshot, width: number): TextEdit[] {
+  const { text } = snapshot;
+  const before = readSource(text);
+  if (before.value === undefined || text.includes("\t")) return [];
+  const lines = linesOf(text);
+  const formatted = formattedLines(snapshot, lines, Math.min(8, Math.max(2, width)));
+  const result = lines.map(({ ending }, i) => formatted[i]! + ending).join("");
+  const trimmed = `${result.trimEnd()}${lines.length > 1 ? lines[0]!.ending : "\n"}`;
+  if (!sameMeaning(text, trimmed, before.value)) return [];
+  return lineEdits(snapshot, lines, linesOf(trimmed));
+}
+
+function formattedLines({ text, syntax }: Snapshot, lines: Line[], width: number): string[] {
+  const indents = indentation(text, syntax, lines, width);
+  const edits = spacing(tokensOf(text), syntax);
+  const verbatim = verbatimLines(syntax, lines);
+  let next = 0;
+  return lines.map((line, i) => {
+    const own: Edit[] = [];
+    while (next < edits.length && edits[next]!.start <= line.start + line.text.length) own.push(edits[next++]!);
+    const content = applied(line, own);
+    if (content.trim() === "") return verbatim.has(i) ? content : "";
+    return " ".repeat(indents[i]!) + content.trimStart();
+  });
+}
+
+/** A line with its edits, which do not overlap and are in order. */
+function applied({ text, start }: Line, edits: readonly Edit[]): string {
+  let [result, at] = ["", 0];
+  for (const edit of edits) {
+    result += text.slice(at, edit.start - start) + edit.text;
+    at = edit.end - start;
+  }
+  return result + text.slice(at);
+}
+
+/** Lines inside texts of several lines. */
+function verbatimLines(root: Entry, lines: readonly Line[]): Set<number> {
+  const found = new Set<number>();
+  for (const { value } of entriesOf(root)) {
+    if (value?.kind !== "scalar") continue;
+    const last = lineAt(lines, value.end);
+    for (let line = lineAt(lines, value.start) + 1; line <= last; line++) found.add(line);
+  }
+  return found;
+}
+
+function sameMeaning(text: string, formatted: string, value: unknown): boolean {
+  const after = readSource(formatted).value;
+  if (JSON.stringify(after) !== JSON.stringify(value)) return false;
+  const comments = (source: string): string[] =>
+    tokensOf(source).flatMap(({ type, source: comment }) => (type === "comment" ? [comment.trimEnd()] : []));
+  return comments(text).join("\n") === comments(formatted).join("\n");
+}
+
+/** The lines that change, each an edit of its own; the last lines together, since their number may change. */
+function lineEdits(snapshot: Snapshot, before: readonly Line[], after: readonly Line[]): TextEdit[] {
+  const { text } = snapshot;
+  const common = Math.min(before.length, after.length) - 1;
+  const edits: TextEdit[] = [];
+  for (const [i, { start, text: line }] of before.slice(0, common).entries()) {
+    const newText = after[i]!.text;
+    if (newText !== line) edits.push({ range: snapshot.range({ start, end: start + line.length }), newText });
+  }
+  const { start } = before[common]!;
+  const newText = after
+    .slice(common)
+    .map(({ text: line, ending }) => line + ending)
+    .join("");
+  if (newText !== text.slice(start)) edits.push({ range: snapshot.range({ start, end: text.length }), newText });
+  return edits;
+}

@@ -1,0 +1,54 @@
+import type { Hover, Position } from "vscode-languageserver";
+import { schemaAt } from "../../experiment/describe.ts";
+import { parseTokens } from "../../experiment/schema/tokens.ts";
+import { bytes } from "../../terminal/format.ts";
+import { domainNameAt } from "../domains.ts";
+import type { DomainFiles } from "../facts/domainFiles.ts";
+import { keyHelp, valueHelp } from "../help.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type Entry, entryAround, entryAt, type Span, touches } from "../syntax.ts";
+
+/** What the key, value or domain at a position means. `files` looks at a domain's files on the disk. */
+export async function hover(snapshot: Snapshot, position: Position, files: DomainFiles): Promise<Hover | null> {
+  const root = snapshot.syntax;
+  const offset = snapshot.offset(position);
+  const domain = domainNameAt(root, offset);
+  if (domain) return shown(snapshot, domain.token, await domainHelp(snapshot, domain.name, files));
+  const entry = entryAround(root, offset);
+  const node = schemaAt(entry.path);
+  if (!node) return null;
+  if (entry.key && touches(entry.key, offset)) return shown(snapshot, entry.key, keyHelp(entry.path, node));
+  const { value } = entry;
+  if (value?.kind !== "scalar" || !touches(value, offset)) return null;
+  const tokens = entry.path.at(-1) === "tokens" ? parseTokens(value.text) : undefined;
+  if (tokens !== undefined) return shown(snapshot, value, `${tokens.toLocaleString("en-US")} tokens`);
+  // A list's values are described with the list.
+  const described = node.description ? node : schemaAt(entry.path.slice(0, -1));
+  const help = node.enum?.includes(value.text) && described ? valueHelp(described, value.text) : undefined;
+  return help ? shown(snapshot, value, help) : null;
+}
+
+const shown = (snapshot: Snapshot, span: Span, value: string): Hover => ({
+  contents: { kind: "markdown", value },
+  range: snapshot.range(span),
+});
+
+async function domainHelp(snapshot: Snapshot, name: string, files: DomainFiles): Promise<string> {
+  const entry = entryAt(snapshot.syntax, ["domains", name]);
+  const title = `**Domain \`${name}\`**`;
+  if (!entry) return `${title}\n\nThe file defines no such domain.`;
+  const patterns = patternsOf(entry);
+  if (patterns.length === 0) return `${title}\n\nNo \`files\` are given.`;
+  const found = snapshot.file === undefined ? undefined : await files.look(snapshot.file, patterns);
+  const list = patterns.map((pattern) => `\`${pattern}\``).join(", ");
+  if (!found) return `${title}\n\nFiles: ${list}`;
+  if ("problem" in found) return `${title}\n\nFiles: ${list}\n\n${found.problem}`;
+  return `${title}\n\n${found.count} ${found.count === 1 ? "file" : "files"}, ${bytes(found.bytes)}: ${list}`;
+}
+
+/** The patterns under a domain's `files`. */
+function patternsOf(domain: Entry): string[] {
+  const files = domain.children.find(({ key }) => key?.text === "files");
+  const entries = files?.value?.kind === "list" ? files.children : files ? [files] : [];
+  return entries.flatMap(({ value }) => (value?.kind === "scalar" && value.text !== "" ? [String(value.data)] : []));
+}

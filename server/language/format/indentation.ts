@@ -1,0 +1,57 @@
+import type { Entry } from "../syntax.ts";
+import { type Line, lineAt } from "./lines.ts";
+
+const indentOf = (line: string): number => /^ */.exec(line)![0].length;
+
+/**
+ * How far each line is to be indented, so that every level of keys and list items is `width` deeper than the one above.
+ * What goes on over several lines moves with its first line, a comment with the line it is level with.
+ */
+export function indentation(text: string, root: Entry, lines: readonly Line[], width: number): number[] {
+  const wanted = new Map<number, number>();
+  const place = (offset: number, column: number): void => {
+    const line = lineAt(lines, offset);
+    const isFirst = lines[line]!.text.slice(0, offset - lines[line]!.start).trim() === "";
+    if (isFirst && !wanted.has(line)) wanted.set(line, column);
+  };
+  const visit = (entry: Entry, column: number): void => {
+    const { value } = entry;
+    if (!value || value.kind === "alias" || value.kind === "scalar" || value.flow) return;
+    for (const child of entry.children) {
+      if (child.key) {
+        place(child.key.start, column);
+        visit(child, column + width);
+      } else {
+        const dash = text.lastIndexOf("-", child.span.start - 1);
+        if (dash >= 0) place(dash, column);
+        visit(child, column + 2);
+      }
+    }
+  };
+  visit(root, 0);
+  return spread(lines, wanted);
+}
+
+/** Indents the lines between those that are known. */
+function spread(lines: readonly Line[], wanted: ReadonlyMap<number, number>): number[] {
+  const result: number[] = [];
+  let shift = 0;
+  for (const [i, { text }] of lines.entries()) {
+    const own = wanted.get(i);
+    if (own !== undefined) shift = own - indentOf(text);
+    const comment = own === undefined && /^\s*#/.test(text) ? nextKnown(lines, wanted, i) : undefined;
+    const isLevel = comment !== undefined && indentOf(lines[comment]!.text) === indentOf(text);
+    const moved = isLevel ? wanted.get(comment)! : indentOf(text) + shift;
+    result.push(Math.max(0, moved));
+  }
+  return result;
+}
+
+/** The line that a comment stands above: the next known one, with only comments and empty lines between. */
+function nextKnown(lines: readonly Line[], wanted: ReadonlyMap<number, number>, from: number): number | undefined {
+  for (let i = from + 1; i < lines.length; i++) {
+    if (wanted.has(i)) return i;
+    if (!/^\s*(#|$)/.test(lines[i]!.text)) return undefined;
+  }
+  return undefined;
+}

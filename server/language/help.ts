@@ -1,0 +1,28 @@
+import { expectedText, type SchemaNode } from "../experiment/describe.ts";
+import { type Path, pathText } from "../experiment/problem.ts";
+
+/** What a key does, as Markdown: its values, unit, default and the paper's value. */
+export function keyHelp(path: Path, node: SchemaNode): string {
+  const facts = [
+    ["Value", capital(expectedText(node))],
+    ["Unit", node.unit],
+    ["Default", defaultText(node)],
+    ["BTX paper", node.paper],
+  ].filter(([, text]) => text);
+  const isSection = node.properties !== undefined;
+  const lines = isSection ? [] : facts.map(([name, text]) => `- ${name}: ${text}`);
+  return [`**\`${pathText(path)}\`**`, node.description ?? "", lines.join("\n")].filter(Boolean).join("\n\n");
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+export function defaultText({ defaultText: text, default: value }: SchemaNode): string | undefined {
+  if (text !== undefined || value === undefined) return text;
+  return `\`${JSON.stringify(value).replaceAll('"', "")}\``;
+}
+
+/** What a description says of one of a key's values, which it lists as "`name`: what it is."; undefined if it does not. */
+export function valueHelp({ description }: SchemaNode, value: string): string | undefined {
+  const parts = description?.split(/(?=`[\w-]+`: )/) ?? [];
+  return parts.find((part) => part.startsWith(`\`${value}\`: `))?.trim();
+}

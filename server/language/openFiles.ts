@@ -1,0 +1,34 @@
+import { TextDocuments } from "vscode-languageserver";
+import { TextDocument } from "vscode-languageserver-textdocument";
+import { Snapshot } from "./snapshot.ts";
+
+/** The experiment files that are open in the editor, as they are there, saved or not. */
+export class OpenFiles {
+  readonly documents = new TextDocuments(TextDocument);
+  readonly #snapshots = new Map<string, Snapshot>();
+
+  /** The version of a file that is open now; undefined for one that is not open. */
+  current(uri: string): Snapshot | undefined {
+    const document = this.documents.get(uri);
+    if (!document) return undefined;
+    const known = this.#snapshots.get(uri);
+    const text = document.getText();
+    if (known?.version === document.version && known.text === text) return known;
+    const snapshot = new Snapshot(uri, document.version, text);
+    this.#snapshots.set(uri, snapshot);
+    return snapshot;
+  }
+
+  all(): Snapshot[] {
+    return this.documents.keys().flatMap((uri) => this.current(uri) ?? []);
+  }
+
+  /** Paths of those that lie on a disk. */
+  paths(): string[] {
+    return this.all().flatMap(({ file }) => file ?? []);
+  }
+
+  forget(uri: string): void {
+    this.#snapshots.delete(uri);
+  }
+}

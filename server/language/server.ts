@@ -1,0 +1,156 @@
+import { mkdir } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { CodeLensRefreshRequest, type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver";
+import { z } from "zod";
+import { UserError } from "../protocol/errors.ts";
+import { serverCapabilities } from "./capabilities.ts";
+import { Checker } from "./checker.ts";
+import { DomainFiles } from "./facts/domainFiles.ts";
+import { ExperimentFacts } from "./facts/experimentFacts.ts";
+import { RunStandings } from "./facts/runStandings.ts";
+import { Speeds } from "./facts/speed.ts";
+import { codeLenses } from "./features/codeLenses.ts";
+import { complete } from "./features/completion.ts";
+import { diagnosticsOf } from "./features/diagnostics.ts";
+import { foldingRanges } from "./features/folding.ts";
+import { formatting } from "./features/formatting.ts";
+import { hover } from "./features/hover.ts";
+import { inlayHints } from "./features/inlayHints.ts";
+import { documentLinks } from "./features/links.ts";
+import { definition, prepareRename, references, rename } from "./features/names.ts";
+import { createFolderCommand, quickFixes } from "./features/quickFixes.ts";
+import { semanticTokens } from "./features/semanticTokens.ts";
+import { documentSymbols } from "./features/symbols.ts";
+import { OpenFiles } from "./openFiles.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** What an editor may say of itself when it starts the server. */
+const optionsSchema = z.object({
+  /** The commands that it has; lenses for others are left out. Absent: all. */
+  commands: z.array(z.string()).optional(),
+});
+
+interface Editor extends z.infer<typeof optionsSchema> {
+  snippets: boolean;
+  refreshesLenses: boolean;
+  refreshesHints: boolean;
+}
+
+/** Registers all that an editor can ask about an experiment file, on a connection that does not listen yet. */
+export function serve(connection: Connection): void {
+  const files = new OpenFiles();
+  const checker = checkWhileTyping(connection, files);
+  const domainFiles = new DomainFiles();
+  const facts = new ExperimentFacts();
+  const speeds = new Speeds();
+  let editor: Editor = { snippets: false, refreshesLenses: false, refreshesHints: false };
+  const runs = new RunStandings(
+    () => files.paths(),
+    () => {
+      const failed = (error: unknown): void => console.error("refreshing:", error);
+      if (editor.refreshesLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(failed);
+      if (editor.refreshesHints) connection.languages.inlayHint.refresh().catch(failed);
+    },
+  );
+
+  connection.onInitialize(({ capabilities: { textDocument, workspace }, initializationOptions }) => {
+    editor = {
+      ...optionsSchema.catch({}).parse(initializationOptions),
+      snippets: textDocument?.completion?.completionItem?.snippetSupport === true,
+      refreshesLenses: workspace?.codeLens?.refreshSupport === true,
+      refreshesHints: workspace?.inlayHint?.refreshSupport === true,
+    };
+    return serverCapabilities;
+  });
+  connection.onInitialized(() => runs.start());
+  connection.onShutdown(() => runs.stop());
+  files.documents.onDidClose(({ document }) => facts.forget(document.uri));
+
+  const about = answering(files);
+  connection.onCodeAction(about((snapshot, { context }) => quickFixes(snapshot, context.diagnostics)));
+  connection.onCodeLens(
+    about(async (snapshot) => {
+      const run = snapshot.file === undefined ? undefined : await runs.of(snapshot.file);
+      return codeLenses(snapshot, run, editor.commands);
+    }),
+  );
+  connection.onCompletion(about((snapshot, { position }) => complete(snapshot, position, editor.snippets)));
+  connection.onDefinition(about((snapshot, { position }) => definition(snapshot, position)));
+  connection.onDocumentFormatting(about((snapshot, { options }) => formatting(snapshot, options.tabSize)));
+  connection.onDocumentLinks(about((snapshot) => documentLinks(snapshot)));
+  connection.onDocumentSymbol(about((snapshot) => documentSymbols(snapshot)));
+  connection.onFoldingRanges(about((snapshot) => foldingRanges(snapshot)));
+  connection.onHover(about((snapshot, { position }) => hover(snapshot, position, domainFiles)));
+  connection.onPrepareRename(about((snapshot, { position }) => prepareRename(snapshot, position)));
+  connection.onReferences(
+    about((snapshot, { position, context }) => references(snapshot, position, context.includeDeclaration)),
+  );
+  connection.onRenameRequest(about((snapshot, { position, newName }) => rename(snapshot, position, newName)));
+  connection.languages.inlayHint.on(
+    about(async (snapshot, { range }) => {
+      const costs = await facts.costs(snapshot);
+      const speed = snapshot.file === undefined ? undefined : await speeds.of(snapshot.file);
+      return costs ? inlayHints(snapshot, range, costs, speed) : [];
+    }),
+  );
+  connection.languages.semanticTokens.on(about((snapshot) => semanticTokens(snapshot), { data: [] }));
+  connection.onExecuteCommand(async ({ command, arguments: given }) => {
+    if (command !== createFolderCommand) return null;
+    const folder = folderSchema.safeParse(given?.[0]);
+    if (!folder.success) return new ResponseError(LSPErrorCodes.RequestFailed, `${command} needs an absolute path`);
+    await mkdir(folder.data.path, { recursive: true });
+    for (const snapshot of files.all()) checker.update(snapshot, 0);
+    return null;
+  });
+  files.documents.listen(connection);
+}
+
+const folderSchema = z.object({ path: z.string().refine((path) => isAbsolute(path)) });
+
+/** Sends the problems of open files, some time after each change, and whenever something was saved. */
+function checkWhileTyping(connection: Connection, files: OpenFiles): Checker {
+  const send = (uri: string, version: number | undefined, diagnostics: ReturnType<typeof diagnosticsOf>): void => {
+    const sent = connection.sendDiagnostics({ uri, ...(version === undefined ? {} : { version }), diagnostics });
+    sent.catch((error: unknown) => console.error(`diagnostics of ${uri}:`, error));
+  };
+  const checker = new Checker((snapshot, problems) =>
+    send(snapshot.uri, snapshot.version, diagnosticsOf(snapshot, problems)),
+  );
+  const update = (uri: string, delay?: number): void => {
+    const snapshot = files.current(uri);
+    if (snapshot) checker.update(snapshot, delay);
+  };
+  files.documents.onDidChangeContent(({ document }) => update(document.uri));
+  files.documents.onDidSave(({ document }) => update(document.uri, 0));
+  connection.onDidChangeWatchedFiles(() => {
+    for (const { uri } of files.all()) update(uri, 0);
+  });
+  files.documents.onDidClose(({ document: { uri } }) => {
+    checker.forget(uri);
+    files.forget(uri);
+    send(uri, undefined, []);
+  });
+  return checker;
+}
+
+/**
+ * Answers requests about files that are open; about any other, and where an answer fails, with nothing. A mistake of the
+ * person who asks is told in its sentence.
+ */
+const answering =
+  (files: OpenFiles) =>
+  <P extends { textDocument: { uri: string } }, R, N = null>(
+    answer: (snapshot: Snapshot, params: P) => R | Promise<R>,
+    nothing: N = null as N,
+  ) =>
+  async (params: P): Promise<R | N | ResponseError> => {
+    const snapshot = files.current(params.textDocument.uri);
+    if (!snapshot) return nothing;
+    try {
+      return await answer(snapshot, params);
+    } catch (error) {
+      if (error instanceof UserError) return new ResponseError(LSPErrorCodes.RequestFailed, error.message);
+      console.error(`a request about ${snapshot.uri} failed:`, error);
+      return nothing;
+    }
+  };

@@ -1,0 +1,9 @@
+import { createConnection, ProposedFeatures } from "vscode-languageserver/node";
+import { serveEditor } from "./editor/serve.ts";
+import { serve } from "./language/server.ts";
+
+/** The backend of the editor: `server.js --node-ipc`, or `--stdio`. It computes nothing. */
+const connection = createConnection(ProposedFeatures.all);
+serve(connection);
+serveEditor(connection);
+connection.listen();

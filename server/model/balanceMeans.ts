@@ -1,0 +1,40 @@
+import { concat, reshape, type Tensor } from "@tensorflow/tfjs-core";
+import type { ModelConfig } from "../protocol/model.ts";
+import { balancesByLoss } from "../routers/auxiliaryLoss.ts";
+import type { BalanceMeans } from "../routers/router.ts";
+import { named, type Program } from "./program.ts";
+import { routingInputs } from "./routingInputs.ts";
+import { decoder, wholeSequences } from "./transformer.ts";
+
+/** Whether a model's load balancing multiplies means over the whole batch, which its micro-batches must then be given. */
+export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
+  moe?.router.balanceOver === "batch" && balancesByLoss(moe.router);
+
+/**
+ * The means that load balancing multiplies, of one micro-batch: a forward pass alone. State: parameters. Batch: a
+ * training `sequenceBatch`. Results: `meanGates` and `meanProbabilities` [Lmoe, E]; their averages over micro-batches of
+ * equal weight are what a `sequenceBatch` with `means` takes. For models of `balancesOverBatch`.
+ */
+export function balanceMeans(config: ModelConfig): Program {
+  return (state, batch) => {
+    const tokens = named(batch, "tokens");
+    const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
+    const pass = wholeSequences(tokens.shape[1]!, routingInputs(batch, weights, "training"), config);
+    const { routings } = decoder(state, tokens, pass, config);
+    const byLayer = (of: (means: BalanceMeans) => Tensor) =>
+      concat(
+        routings.map(({ means }) => {
+          if (!means) throw new Error("the routers balance nothing by means");
+          return of(means);
+        }),
+        0,
+      );
+    return {
+      state: {},
+      results: {
+        meanGates: byLayer(({ gates }) => gates),
+        meanProbabilities: byLayer(({ probabilities }) => probabilities),
+      },
+    };
+  };
+}

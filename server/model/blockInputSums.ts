@@ -1,0 +1,35 @@
+import { concat, matMul, ones, reshape } from "@tensorflow/tfjs-core";
+import type { ModelConfig } from "../protocol/model.ts";
+import type { BatchSpecs } from "./loss.ts";
+import { named, type Program } from "./program.ts";
+import { decoder, wholeSequences } from "./transformer.ts";
+
+/** What `blockInputSums` reads: `tokens` [B, T] int32 and `weights` [B, T], 0 where a token does not count. */
+export const blockInputBatch = ({ context }: ModelConfig, batch: number): BatchSpecs => ({
+  tokens: { shape: [batch, context], dtype: "int32" },
+  weights: { shape: [batch, context], dtype: "float32" },
+});
+
+/**
+ * What the feed-forward blocks of these layers are given, which a router in their place would read: the normed hidden
+ * states after attention, summed over a batch's tokens, each as often as its weight says. A forward pass alone.
+ * State: parameters. Result: `sums` [layers, D].
+ */
+export function blockInputSums(config: ModelConfig, layers: readonly number[]): Program {
+  return (state, batch) => {
+    const tokens = named(batch, "tokens");
+    const weights = reshape(named(batch, "weights"), [1, tokens.size]);
+    const routing = { mode: "evaluation" as const, weights: ones([tokens.size, 1]) };
+    const pass = wholeSequences(tokens.shape[1]!, routing, config);
+    const { blockInputs } = decoder(state, tokens, pass, config);
+    return {
+      state: {},
+      results: {
+        sums: concat(
+          layers.map((layer) => matMul(weights, blockInputs[layer]!)),
+          0,
+        ),
+      },
+    };
+  };
+}

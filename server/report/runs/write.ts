@@ -1,0 +1,24 @@
+import { join } from "node:path";
+import type { ComparisonOfRuns } from "../../protocol/comparison.ts";
+import { makeFolder, writeFileAtomic, writeJson } from "../../runs/atomic.ts";
+import { comparisonCsv } from "./csv.ts";
+import { renderComparison } from "./page.ts";
+
+/**
+ * Writes `comparison.csv`, `comparison.json` and `comparison.html` into `folder`, which is made if need be.
+ *
+ * @returns the paths written.
+ * @throws UserError when the folder may not be written or the disk is full.
+ */
+export async function writeComparison(comparison: ComparisonOfRuns, folder: string): Promise<string[]> {
+  makeFolder(folder);
+  const [csv, json, page] = ["csv", "json", "html"].map((kind) => join(folder, `comparison.${kind}`)) as [
+    string,
+    string,
+    string,
+  ];
+  await writeFileAtomic(csv, comparisonCsv(comparison));
+  await writeJson(json, comparison);
+  await writeFileAtomic(page, renderComparison(comparison));
+  return [csv, json, page];
+}

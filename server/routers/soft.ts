@@ -1,0 +1,25 @@
+import { broadcastTo, ones, range, softmax } from "@tensorflow/tfjs-core";
+import type { RouterConfig } from "../protocol/model.ts";
+import { auxiliaryLoss } from "./auxiliaryLoss.ts";
+import type { Router, RouterInput, Routing } from "./router.ts";
+import { refuseBias } from "./selection.ts";
+
+/** Every expert, gated by the softmax of the logits. */
+export function softRouting(config: RouterConfig, input: RouterInput): Routing {
+  const [tokens, count] = input.logits.shape as [number, number];
+  const gates = softmax(input.logits);
+  const chosen = ones([tokens, count]);
+  return {
+    experts: broadcastTo(range(0, count, 1, "int32"), [tokens, count]),
+    gates,
+    chosen,
+    gateOfExpert: gates,
+    ...auxiliaryLoss(config, input, { chosen, gateOfExpert: gates, probabilities: gates }, count),
+  };
+}
+
+/** Soft routing: g(x) = softmax(W x), all experts are computed. BTX §3.3: an upper bound on quality and cost. */
+export function softRouter(config: Extract<RouterConfig, { type: "soft" }>): Router {
+  refuseBias(config);
+  return (input) => softRouting(config, input);
+}

@@ -1,0 +1,54 @@
+import { cast, cumsum, greater, less, mul, reshape, softmax, sub, sum, type Tensor } from "@tensorflow/tfjs-core";
+import { oneHot } from "../ops/oneHot.ts";
+import { untaped } from "../ops/untaped.ts";
+import type { RouterConfig } from "../protocol/model.ts";
+import { auxiliaryLoss } from "./auxiliaryLoss.ts";
+import type { Router } from "./router.ts";
+import { bestExperts } from "./selection.ts";
+
+/**
+ * 1 for each token [N, 1] that finds a place with its expert, else 0: an expert takes ceil(capacity * N / E) of the N
+ * tokens that count, those that come first in the batch, or micro-batch. Padding takes no place. chosen [N, E], weights
+ * [N, 1].
+ */
+function placed(chosen: Tensor, weights: Tensor, capacity: number): Tensor {
+  const counts = cast(greater(weights, 0), "float32");
+  const before = cumsum(mul(chosen, counts), 0, true);
+  const rank = sum(mul(before, chosen), 1, true);
+  // rank < ceil(c) is rank < c for whole ranks. A little less, so that rounding c up gives no place more.
+  const places = mul(sum(counts), (capacity / chosen.shape[1]!) * (1 - 2.5e-7));
+  return cast(less(rank, places), "float32");
+}
+
+/**
+ * Switch routing: each token goes to the expert of its largest logit, with that expert's probability under the softmax
+ * over all experts as its gate. BTX §3.3; Fedus et al., arXiv 2101.03961. An expert's capacity is limited: a token that
+ * comes too late is dropped, which is a gate of 0, so that only the residual stream carries it on. The balancing means are
+ * those before tokens are dropped.
+ */
+export function switchRouter(config: Extract<RouterConfig, { type: "switch" }>): Router {
+  const capacities = { training: config.capacity, evaluation: config.evaluationCapacity, generation: undefined };
+  return (input) => {
+    const { logits, weights } = input;
+    const [tokens, count] = logits.shape as [number, number];
+    const experts = bestExperts(input, 1);
+    const chosen = oneHot(reshape(experts, [tokens]), count);
+    const probabilities = softmax(logits);
+    const gateOfExpert = mul(chosen, probabilities);
+    const auxiliary = auxiliaryLoss(config, input, { chosen, gateOfExpert, probabilities }, 1);
+    const gates = sum(gateOfExpert, 1, true);
+    const capacity = capacities[input.mode];
+    if (capacity === undefined) return { experts, gates, chosen, gateOfExpert, ...auxiliary };
+
+    const kept = untaped(() => placed(chosen, weights, capacity));
+    const taken = mul(chosen, kept);
+    return {
+      experts,
+      gates: mul(gates, kept),
+      chosen: taken,
+      gateOfExpert: mul(gateOfExpert, kept),
+      dropped: sub(chosen, taken),
+      ...auxiliary,
+    };
+  };
+}

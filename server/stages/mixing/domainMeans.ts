@@ -1,0 +1,53 @@
+import type { Data } from "../../data/dataset.ts";
+import { Sampler } from "../../data/sampler.ts";
+import type { MixSpec } from "../../protocol/stage.ts";
+import type { StageContext } from "../context.ts";
+import { inputsAndTargets } from "../sequences.ts";
+import type { TextBatch, TokenVectors } from "./tokenVectors.ts";
+
+export interface TextSample {
+  /** Tokens a domain. */
+  tokens: number;
+  /** Sequences a batch (B), and tokens a sequence (T). */
+  batch: number;
+  context: number;
+  randomSeed: number;
+}
+
+/** The first `tokens` tokens of a domain's training sequences, in the sampler's order of that seed. */
+export function* textBatches(
+  data: Pick<Data, "split">,
+  domain: string,
+  { tokens, batch, context, randomSeed }: TextSample,
+): Generator<TextBatch> {
+  const sampler = new Sampler(data, { mixture: { [domain]: 1 }, batch, context, randomSeed });
+  for (let seen = 0; seen < tokens; seen += batch * context) {
+    const inputs = inputsAndTargets(sampler.next(), batch, context).tokens;
+    yield { tokens: inputs, weights: Float32Array.from(inputs, (_, n) => (seen + n < tokens ? 1 : 0)) };
+  }
+}
+
+/** The mean vectors [D] of each domain's sample, as `vectors` gives them: one for each of the layers that differ. */
+export async function domainMeans(
+  context: StageContext<MixSpec>,
+  data: Data,
+  domains: readonly string[],
+  sample: TextSample,
+  vectors: TokenVectors,
+): Promise<Map<string, Float64Array[]>> {
+  const means = new Map<string, Float64Array[]>();
+  for (const [index, domain] of domains.entries()) {
+    let totals: Float64Array[] = [];
+    for (const batch of textBatches(data, domain, sample)) {
+      const sums = await vectors.sums(batch);
+      totals = sums.map((sum, i) => Float64Array.from(sum, (x, j) => x + (totals[i]?.[j] ?? 0)));
+      context.progress(index, domains.length, domain);
+      await context.breathe();
+    }
+    means.set(
+      domain,
+      totals.map((total) => total.map((x) => x / sample.tokens)),
+    );
+  }
+  return means;
+}

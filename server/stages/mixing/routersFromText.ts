@@ -1,0 +1,77 @@
+import { openData } from "../../data/dataset.ts";
+import { EMBEDDING, routerName } from "../../model/parameters.ts";
+import type { ModelConfig } from "../../protocol/model.ts";
+import type { MixSpec } from "../../protocol/stage.ts";
+import type { StageContext } from "../context.ts";
+import { domainMeans } from "./domainMeans.ts";
+import { meanOf, routerRows } from "./routerRows.ts";
+import { blockInputs, embeddings } from "./tokenVectors.ts";
+
+/** Tokens a batch, at most, unless one sequence is longer. */
+const BATCH_TOKENS = 4096;
+
+export interface TextRouters {
+  init: NonNullable<MixSpec["routerInit"]>;
+  /** Of the models that are mixed. */
+  dense: ModelConfig;
+  /** Layers that have a router. */
+  layers: readonly number[];
+  /** Name of the model that each expert is, or is a part of. */
+  modelOf: readonly string[];
+  /** Mean over the models of a parameter: for "domains" of the embedding, for "hidden" of any. */
+  mean: (name: string) => Float32Array;
+}
+
+/** The domains that each expert stands for: its own, or all where its model is no domain's (the seed, copies of it). */
+export function textsOf(
+  modelOf: readonly string[],
+  domains: readonly string[],
+): { texts: (readonly string[])[]; textOf: number[] } {
+  const asked = modelOf.map((model) => (domains.includes(model) ? [model] : domains));
+  const keys = asked.map((text) => JSON.stringify(text));
+  const different = [...new Set(keys)];
+  return {
+    texts: different.map((key) => asked[keys.indexOf(key)]!),
+    textOf: keys.map((key) => different.indexOf(key)),
+  };
+}
+
+/**
+ * Router weights [E, D] by name, from `tokens` tokens of training text a domain, drawn with the stage's random seed:
+ * - "domains": from the mean embedding of a domain's tokens, in the mixed model; the same in every layer;
+ * - "hidden": in each layer, from the mean input of its feed-forward block, in the model whose weights are all averaged.
+ * An expert that stands for several domains has the mean of their means. How rows come from means: `routerRows`.
+ *
+ * @throws UserError if a domain has less training text than one sequence
+ */
+export async function routersFromText(
+  context: StageContext<MixSpec>,
+  { init, dense, layers, modelOf, mean }: TextRouters,
+): Promise<Map<string, Float32Array>> {
+  const { randomSeed } = context.spec;
+  const data = await openData(context.parent("data").folder);
+  try {
+    const { texts, textOf } = textsOf(modelOf, Object.keys(data.index.domains));
+    const sequences = Math.ceil(init.tokens / dense.context);
+    const batch = Math.min(sequences, Math.max(1, Math.floor(BATCH_TOKENS / dense.context)));
+    const perLayer = init.from === "hidden";
+    const vectors = perLayer
+      ? await blockInputs(dense, layers, mean, { batch, threads: context.threads })
+      : embeddings(mean(EMBEDDING), dense.hidden);
+    try {
+      const sample = { tokens: init.tokens, batch, context: dense.context, randomSeed };
+      const means = await domainMeans(context, data, [...new Set(texts.flat())], sample, vectors);
+      return new Map(
+        layers.map((layer, i) => {
+          const meansOfTexts = texts.map((text) => meanOf(text.map((domain) => means.get(domain)![perLayer ? i : 0]!)));
+          const stream = perLayer ? routerName(layer) : "routers";
+          return [routerName(layer), routerRows({ means: meansOfTexts, textOf, randomSeed, stream })];
+        }),
+      );
+    } finally {
+      await vectors.dispose();
+    }
+  } finally {
+    data.close();
+  }
+}

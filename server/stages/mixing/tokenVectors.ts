@@ -1,0 +1,53 @@
+import { compile } from "../../engine/runtime/compile.ts";
+import { Store } from "../../engine/runtime/store.ts";
+import { blockInputBatch, blockInputSums } from "../../model/blockInputSums.ts";
+import { HEAD, parameterShapes } from "../../model/parameters.ts";
+import type { ModelConfig } from "../../protocol/model.ts";
+
+/** Sequences of one domain. */
+export interface TextBatch {
+  /** [B, T] */
+  tokens: Int32Array;
+  /** [B, T]: 1 where a token counts, 0 where it does not. */
+  weights: Float32Array;
+}
+
+/** What a token is to a router: a vector [D] a layer, or the same one for all layers. */
+export interface TokenVectors {
+  /** The vectors of a batch's tokens that count, summed: one sum for each of the layers that differ. */
+  sums(batch: TextBatch): Promise<ArrayLike<number>[]>;
+  dispose(): Promise<void>;
+}
+
+/** A token's row of the embedding [V, D], for all layers. */
+export function embeddings(embedding: Float32Array, width: number): TokenVectors {
+  return {
+    async sums({ tokens, weights }) {
+      const sum = new Float64Array(width);
+      for (const [n, token] of tokens.entries()) {
+        for (let i = 0; i < width; i++) sum[i]! += weights[n]! * embedding[token * width + i]!;
+      }
+      return [sum];
+    },
+    dispose: async () => {},
+  };
+}
+
+/** What the feed-forward blocks of these layers of a dense model are given at a token. */
+export async function blockInputs(
+  config: ModelConfig,
+  layers: readonly number[],
+  parameter: (name: string) => Float32Array,
+  { batch, threads }: { batch: number; threads: number },
+): Promise<TokenVectors> {
+  const store = new Store();
+  for (const [name, shape] of parameterShapes(config)) if (name !== HEAD) store.set(name, shape, parameter(name));
+  const program = await compile(blockInputSums(config, layers), store, blockInputBatch(config, batch), { threads });
+  return {
+    async sums({ tokens, weights }) {
+      const sums = (await program.run({ tokens, weights })).sums as Float32Array;
+      return layers.map((_, i) => sums.subarray(i * config.hidden, (i + 1) * config.hidden));
+    },
+    dispose: () => program.dispose(),
+  };
+}

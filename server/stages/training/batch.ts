@@ -1,0 +1,52 @@
+import type { Values } from "../../engine/program.ts";
+import type { ModelConfig } from "../../protocol/model.ts";
+import { inputsAndTargets } from "../sequences.ts";
+
+/** Sequences of one optimizer step. */
+export interface StepBatch {
+  /** [B, T + 1] */
+  tokens: Int32Array;
+  /** [B]: the index of each sequence's domain. */
+  domain: Int32Array;
+  /** [Lmoe, B*T, E]: the numbers that routers draw by; absent where they do not draw. */
+  noise?: Float32Array;
+}
+
+/** Of x [layers, parts * n, ...], the rows of one part in every layer: [layers, n, ...]. */
+function partOfLayers(x: Float32Array, layers: number, part: number, parts: number): Float32Array {
+  const size = x.length / layers / parts;
+  const rows = new Float32Array(layers * size);
+  for (let layer = 0; layer < layers; layer++) {
+    const start = (layer * parts + part) * size;
+    rows.set(x.subarray(start, start + size), layer * size);
+  }
+  return rows;
+}
+
+/** Micro-batch `part` of the `parts` of equal size that a batch is cut in. */
+export function partOf(
+  { tokens, domain, noise }: StepBatch,
+  part: number,
+  parts: number,
+  config: ModelConfig,
+): StepBatch {
+  const cut = (x: Int32Array) => x.subarray((part * x.length) / parts, ((part + 1) * x.length) / parts);
+  const layers = config.moe?.layers.length ?? 0;
+  return {
+    tokens: cut(tokens),
+    domain: cut(domain),
+    ...(noise ? { noise: partOfLayers(noise, layers, part, parts) } : {}),
+  };
+}
+
+/** A step's sequences as a program's batch; every target counts. */
+export function sequences({ tokens, domain, noise }: StepBatch, config: ModelConfig): Record<string, Values> {
+  const rows = domain.length;
+  const weights = new Float32Array(rows * config.context).fill(1);
+  return {
+    ...inputsAndTargets(tokens, rows, config.context),
+    weights,
+    ...(config.moe ? { domain } : {}),
+    ...(noise ? { noise } : {}),
+  };
+}

@@ -1,0 +1,48 @@
+import type { Store } from "../../engine/runtime/store.ts";
+import { isFrozen } from "../../model/groups.ts";
+import { routerBiasName } from "../../model/parameters.ts";
+import type { ModelConfig } from "../../protocol/model.ts";
+import type { FrozenGroup } from "../../protocol/stage.ts";
+
+/** How far a bias moves a step where `biasRate` is absent: u of arXiv 2408.15664. */
+const BIAS_RATE = 1e-3;
+
+/** Routing statistics of a step, each [Lmoe, Domains, E]. */
+interface Load {
+  routedTokens?: ArrayLike<number>;
+  droppedTokens?: ArrayLike<number>;
+}
+
+/** Tokens that chose each expert of a layer, over all domains: [E]. Dropped ones chose it too. */
+function chosenOf(load: Load, layer: number, layers: number, experts: number): number[] {
+  const chosen = new Array<number>(experts).fill(0);
+  for (const counts of [load.routedTokens, load.droppedTokens]) {
+    if (!counts) continue;
+    const size = counts.length / layers;
+    for (let i = 0; i < size; i++) chosen[i % experts]! += counts[layer * size + i]!;
+  }
+  return chosen;
+}
+
+/**
+ * Balancing without a loss: after a step the bias of each expert moves against its load, b_e += rate * sign(mean(c) - c_e)
+ * with c_e the tokens of the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Nothing moves where
+ * balancing is another or the routers are frozen.
+ */
+export function moveRouterBiases(store: Store, config: ModelConfig, load: Load, freeze?: readonly FrozenGroup[]): void {
+  const { moe } = config;
+  if (moe?.router.balance !== "bias") return;
+  const rate = moe.router.biasRate ?? BIAS_RATE;
+  moe.layers.forEach((layer, position) => {
+    const name = routerBiasName(layer);
+    if (isFrozen(name, freeze)) return;
+    const chosen = chosenOf(load, position, moe.layers.length, moe.experts.length);
+    const mean = chosen.reduce((sum, count) => sum + count, 0) / chosen.length;
+    const { shape, data } = store.get(name);
+    store.set(
+      name,
+      shape,
+      Float32Array.from(data, (bias, expert) => bias + rate * Math.sign(mean - chosen[expert]!)),
+    );
+  });
+}

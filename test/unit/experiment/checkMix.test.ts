@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { check, domain } from "./folder.ts";
+
+describe("checkExperiment, on the mix", () => {
+  const mix = (keys: string) => check(`${domain}mix: {${keys}}\n`);
+
+  it("refuses to mix a single model", async () => {
+    expect(await mix("experts: [seed]")).toEqual([
+      "2:16 `mix.experts` names only `seed`, but mixing takes two models or more: add a domain or `seed`",
+    ]);
+  });
+
+  it("refuses parts that do not divide the width, and names those nearest that do", async () => {
+    expect(await mix("split: 3")).toEqual([
+      "2:14 `mix.split` is 3, which does not divide `model.ffn`, 352: make it 2 or 4, or change `model.ffn`",
+    ]);
+    expect(await mix("split: 400")).toEqual([
+      "2:14 `mix.split` is 400, which does not divide `model.ffn`, 352: make it 176, or change `model.ffn`",
+    ]);
+    const prime = await check(`${domain}model: {ffn: 9007199254740881}\nmix: {split: 2}\n`);
+    expect(prime).toEqual([
+      "3:14 `mix.split` is 2, which does not divide `model.ffn`, 9007199254740881: change `model.ffn`",
+    ]);
+    const three = "domains: {a: {files: a.txt}, b: {files: a.txt}}\n";
+    expect(await check(`${three}mix: {blend: true}\n`)).toEqual([
+      "2:14 `mix.blend` cuts each feed-forward block in 3 parts, one a model, which does not divide `model.ffn`, 352: make `model.ffn` a multiple of 3",
+    ]);
+    expect(await check(`${three}mix: {blend: true}\nmodel: {ffn: 351}\n`)).toEqual([]);
+    expect(await mix("blend: true")).toEqual([]);
+    expect(await mix("split: 11")).toEqual([]);
+  });
+
+  it("refuses to split and to blend at once", async () => {
+    expect(await mix("split: 3, blend: true")).toEqual([
+      "2:17 `mix` has both `split` and `blend`: blocks are split or blended, remove one of them",
+    ]);
+  });
+});
+
+describe("checkExperiment, on the router", () => {
+  const router = (keys: string, rest = "") => check(`${domain}mix: {router: {${keys}}${rest}}\n`);
+
+  it("refuses a k larger than the number of experts, split ones counted", async () => {
+    expect(await check(`${domain}mix:\n  router: {k: 3}\n`)).toEqual([
+      "3:15 `mix.router.k` is 3, but only 2 models are mixed: it must be at most 2",
+    ]);
+    expect(await router("k: 9", ", split: 4")).toEqual([
+      "2:19 `mix.router.k` is 9, but 2 models split in 4 make only 8 experts: it must be at most 8",
+    ]);
+    expect(await router("k: 8", ", split: 4")).toEqual([]);
+  });
+
+  it("names the router that a key belongs to", async () => {
+    expect(await router("capacity: 1.5, softmax: after, k: 2")).toEqual([
+      "2:16 `mix.router.capacity` belongs to the router `switch`, but `mix.router.type` is `top-k`: remove the key, or make the type `switch`",
+    ]);
+    expect(await router("type: switch, minTemperature: 1, k: 1")).toEqual([
+      "2:30 `mix.router.minTemperature` belongs to the router `sample-top-1`, but `mix.router.type` is `switch`: remove the key, or make the type `sample-top-1`",
+      "2:49 `mix.router.k` belongs to the router `top-k`, but `mix.router.type` is `switch`: remove the key, or make the type `top-k`",
+    ]);
+  });
+
+  it("finds nothing wrong with any router that has its own keys", async () => {
+    for (const keys of [
+      "type: top-k, k: 1, softmax: before, balance: bias, biasRate: 0.1",
+      "type: switch, capacity: 1, evaluationCapacity: 2, balance: switch, balanceOver: batch, zLoss: 0.1",
+      "type: soft, init: domains, initTokens: 100",
+      "type: sample-top-1, temperatureRate: 1, minTemperature: 1, balance: none, init: hidden",
+    ])
+      expect(await router(keys), keys).toEqual([]);
+  });
+
+  it("warns of top-1 whose gate is always 1", async () => {
+    expect(await router("k: 1")).toEqual([
+      "2:19 warning `mix.router.k` is 1, and a softmax over one kept logit is always 1, so the router learns nothing from the text: use `type: switch`, or `softmax: before`",
+    ]);
+  });
+
+  it("refuses biases where no best experts are chosen, and their rate without them", async () => {
+    const rest = "make it `btx`, `switch` or `none`";
+    const bias = "`mix.router.balance` is `bias`, which counts for the choice of the best experts, but the router";
+    expect(await router("type: soft, balance: bias")).toEqual([`2:37 ${bias} \`soft\` takes all experts: ${rest}`]);
+    expect(await router("type: sample-top-1, balance: bias")).toEqual([
+      `2:45 ${bias} \`sample-top-1\` draws its expert: ${rest}`,
+    ]);
+    expect(await router("biasRate: 0.1")).toEqual([
+      "2:16 `mix.router.biasRate` is 0.1, but `mix.router.balance` is `btx`: remove the key, or make the balance `bias`",
+    ]);
+  });
+
+  it("warns of keys of a loss that is switched off", async () => {
+    expect(await router("balance: bias, loadBalance: 0.01, balanceOver: batch")).toEqual([
+      "2:31 warning `mix.router.loadBalance` has no effect with `balance: bias`",
+      "2:50 warning `mix.router.balanceOver` has no effect without a load-balancing loss",
+    ]);
+    expect(await router("balance: none, loadBalance: 0")).toEqual([]);
+    expect(await router("loadBalance: 0, balanceOver: batch")).toEqual([
+      "2:32 warning `mix.router.balanceOver` has no effect without a load-balancing loss",
+    ]);
+  });
+
+  it("refuses rows from the domains of blended experts, and a number of tokens for random rows", async () => {
+    expect(await router("init: domains", ", blend: true")).toEqual([
+      "2:22 `mix.router.init` is `domains`, but blended experts belong to no domain: make it `random`, or remove `mix.blend`",
+    ]);
+    expect(await router("initTokens: 10")).toEqual([
+      "2:16 `mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or make `init` `domains` or `hidden`",
+    ]);
+  });
+});
