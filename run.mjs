@@ -95,6 +95,11 @@ const tasks = {
     console.log(`${numPassedTests} passed, ${failed} failed${numPendingTests ? `, ${numPendingTests} skipped` : ""}`);
     process.exit(passed ? 0 : 1);
   },
+  reproduce() {
+    tasks.build();
+    node("esbuild.mjs", "bench/reproduce/reproduce.ts");
+    node("dist/bench/reproduce.js", ...args);
+  },
   bench() {
     node("esbuild.mjs", "bench/main.ts", "bench/worker.ts");
     node("dist/bench/main.js", ...args);

@@ -1,8 +1,9 @@
 import { matMul } from "@tensorflow/tfjs-core";
-import { sizeOf, type TensorSpecs, type Values } from "../server/engine/program.ts";
+import { type Program, sizeOf, type TensorSpecs, type Values } from "../server/engine/program.ts";
 import { compile } from "../server/engine/runtime/compile.ts";
 import { Store } from "../server/engine/runtime/store.ts";
 import { sequenceBatch } from "../server/model/loss.ts";
+import { drawsExperts, gumbelNoise } from "../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../server/model/optimizer.ts";
 import { initialParameters } from "../server/model/parameters.ts";
 import { flopsPerToken } from "../server/model/size.ts";
@@ -42,31 +43,49 @@ export const mixture: ModelConfig = {
   moe: { experts: ["a", "b", "c", "d"], layers: [0, 1, 2, 3], router: { type: "top-k", k: 2, loadBalance: 0.01 } },
 };
 
-const sequences = 8;
 const training = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clip: 1, weightDecay: 0.1 };
 
-/** A whole training step, forward, backward and update, as the stages take it: B 8, T 256. */
-export async function trainingStep(config: ModelConfig, threads: number): Promise<Measured> {
+export interface StepOptions {
+  /** B */
+  sequences?: number;
+  /** What the program does without: its results of these names are left out, and what only they need. */
+  without?: readonly string[];
+}
+
+/** A whole training step, forward, backward and update, as the stages take it: B 8 unless told, T 256. */
+export async function trainingStep(
+  config: ModelConfig,
+  threads: number,
+  { sequences = 8, without = [] }: StepOptions = {},
+): Promise<Measured> {
   const store = new Store();
   for (const [name, { shape, data }] of initialParameters(config, 1)) store.set(name, shape, data);
   for (const [name, shape] of momentShapes(config)) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const specs: TensorSpecs = sequenceBatch(config, sequences);
   for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
   const started = performance.now();
-  const program = await compile(trainStep(config, training, 3), store, specs, { threads });
+  const whole = trainStep(config, training, 3);
+  const step: Program = (state, batch) => {
+    const { state: changed, results } = whole(state, batch);
+    const kept = Object.entries(results).filter(([name]) => !without.includes(name));
+    return { state: changed, results: Object.fromEntries(kept) };
+  };
+  const program = await compile(step, store, specs, { threads });
   const compileMs = performance.now() - started;
   const tokens = sequences * config.context;
   // Text-like ids: skewed, repeating, the same on every machine.
   const ids = Int32Array.from({ length: tokens }, (_, i) => (i * 7919 + ((i * i) >> 3)) % config.vocab);
-  let step = 0;
+  const noise = drawsExperts(config) ? gumbelNoise(config, tokens, 1, 1) : undefined;
+  let steps = 0;
   return {
     async run() {
-      const scalars = adamWInputs(++step, 1e-3, training);
+      const scalars = adamWInputs(++steps, 1e-3, training);
       const batch: Record<string, Values> = { tokens: ids, targets: ids, weights: new Float32Array(tokens).fill(1) };
       if (config.moe) batch.domain = Int32Array.from({ length: sequences }, (_, i) => i % 3);
+      if (noise) Object.assign(batch, { noise, progress: Float32Array.of(0.5) });
       for (const name of optimizerInputs) batch[name] = Float32Array.of(scalars[name]);
       const { loss } = await program.run(batch);
-      if (!Number.isFinite(loss![0])) throw new Error(`the loss is ${loss![0]} at step ${step}`);
+      if (!Number.isFinite(loss![0])) throw new Error(`the loss is ${loss![0]} at step ${steps}`);
     },
     flops: flopsPerToken(config, { training: true }) * tokens,
     tokens,

@@ -13,8 +13,9 @@ export class CommandError extends UserError {}
 
 export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixture-of-Experts
 
-  btx run FILE [--json] [--cores N] [--random-seed N]
-                                         run an experiment file (*.btx.yaml); N replaces its randomSeed
+  btx run FILE [--json] [--cores N] [--random-seed N] [--stage NAME]
+                                         run an experiment file (*.btx.yaml); N replaces its randomSeed, and
+                                         --stage runs only that stage and what it needs
   btx resume [RUN] [--json] [--cores N]  go on with a run that was stopped, killed or failed
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand

@@ -1,10 +1,14 @@
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { nearestName } from "../data/corpus/nearest.ts";
 import { runStages } from "../execution/runner.ts";
+import { didYouMean } from "../experiment/nearest.ts";
 import { planExperiment } from "../experiment/plan.ts";
 import { problemText } from "../experiment/problem.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
+import type { Plan } from "../protocol/stage.ts";
+import { lineage } from "../runs/cost.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { createRun } from "../runs/runs.ts";
@@ -19,9 +23,16 @@ import { CommandError, exitStatus, experimentFile, namedRun, parse, printJson, w
 
 const runOptions = { json: { type: "boolean" }, cores: { type: "string" } } as const;
 
-/** `btx run FILE`; `--random-seed` replaces the file's `randomSeed` and is kept in `run.json`. */
+/**
+ * `btx run FILE`; `--random-seed` replaces the file's `randomSeed` and is kept in `run.json`, `--stage` leaves out what
+ * that stage does not need.
+ */
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, { ...runOptions, "random-seed": { type: "string" } });
+  const { values, positionals } = parse(args, {
+    ...runOptions,
+    "random-seed": { type: "string" },
+    stage: { type: "string" },
+  });
   const options = attendance(values);
   const asked = values["random-seed"];
   const replaced = asked === undefined ? {} : { randomSeed: wholeNumber(asked, "random-seed", 0) };
@@ -29,13 +40,23 @@ export async function run(args: string[]): Promise<number> {
   const { text, experiment, problems } = await readExperiment(file);
   for (const problem of problems) process.stderr.write(`${problemText(problem, basename(file))}\n`);
   if (!experiment) throw new CommandError(`${basename(file)} has mistakes, see above; nothing was run`);
-  const stages = await planExperiment({ ...experiment, ...replaced }, file);
+  const plan = await planExperiment({ ...experiment, ...replaced }, file);
+  const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
   const reused: string[] = [];
   for (const { name, key } of stages) {
     if ((await readStage(stagePaths(root, key).folder))?.state === "done") reused.push(name);
   }
   const made = await createRun(root, { name: experiment.name, file, experiment: text, ...replaced, stages, reused });
   return attend(root, made.record.id, options);
+}
+
+/** The stages of a plan that `name` needs, and itself. @throws CommandError when there is no such stage. */
+function upTo(plan: Plan, name: string): Plan {
+  const needed = lineage(name, plan);
+  if (needed.length > 0) return needed;
+  const names = plan.map((stage) => stage.name);
+  const hint = didYouMean(nearestName(name, names)) || `: it has ${names.join(", ")}`;
+  throw new CommandError(`the experiment has no stage "${name}"${hint}`);
 }
 
 /** `btx resume [RUN]` */

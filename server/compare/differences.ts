@@ -95,16 +95,19 @@ function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolea
   return own.value === trainingConfig({ batch: batch.value }, tokens.value, context)[key];
 }
 
+/** Keys that every router of some types has: where all routers of a type agree on one, the type says it. */
+const BY_TYPE = new Set(["k", "capacity", "temperatureRate", "minTemperature"].map((key) => `router.${key}`));
+
 /** True where the column says nothing that other columns do not say. */
 function isImplied(column: Column, columns: readonly Column[], rows: readonly Row[]): boolean {
   const { key, phase, stage } = column.place;
   const sibling = (name: string) => columns.find(({ place }) => place.stage === stage && place.key === name);
   if (phase !== undefined && (key === "warmup" || key === "microBatch"))
     return rows.every((row) => isDefault(key, slotOf(column.place), row));
-  if (!key.startsWith("router.") || key === "router.type") return false;
-  // A key of some types of router only, on which all routers of a type agree.
-  const ofSomeTypes = column.cells.some((cell) => cell !== undefined && !("value" in cell));
-  if (ofSomeTypes && follows(column, [sibling("router.type")])) return true;
+  const values = new Set(column.cells.filter((cell) => cell !== undefined && "value" in cell).map(textOf));
+  // Tokens of which all that have the key have as many: where the routers' rows come from says the rest.
+  if (key === "routerInit.tokens") return values.size === 1 && sibling("routerInit.from") !== undefined;
+  if (BY_TYPE.has(key) && follows(column, [sibling("router.type")])) return true;
   // K grows with the parts that experts are split in.
   const split = sibling("split");
   return key === "router.k" && split !== undefined && follows(column, [split, sibling("router.type")]);

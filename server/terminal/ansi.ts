@@ -66,10 +66,10 @@ export function cutMiddle(text: string, columns: number): string {
   return `${take(segments, columns - 1 - width(tail))}…${end}`;
 }
 
-/** Plain `text` in lines of at most `columns`, broken between words; a word that is longer is cut in its middle. */
+/** Plain `text` in lines of at most `columns`, broken between words but not before "%"; a word that is longer is cut in its middle. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/ +/).filter((part) => part !== "")) {
+  for (const word of text.split(/ +(?!%)/).filter((part) => part !== "")) {
     const last = lines.at(-1);
     if (last !== undefined && width(last) + 1 + width(word) <= columns) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(cutMiddle(word, columns));

@@ -59,6 +59,32 @@ describe("differences", () => {
     ]);
   });
 
+  it("name what a router has besides its type, though no other type has it", () => {
+    const both = router({ ...switched, zLoss: 0.001, balance: "switch" });
+    expect(said("finetune", none, both)).toEqual(["router top-k", "router switch, z-loss 0.001, balance switch"]);
+    const before = router({ ...topK(2), softmax: "before" } as RouterConfig);
+    expect(said("finetune", before, router(switched))).toEqual(["router top-k, softmax before", "router switch"]);
+  });
+
+  it("name where routers' rows come from, and from how many tokens only where that differs", () => {
+    const init = (from: "domains" | "hidden", tokens: number) =>
+      changing("mix", (spec) => ({ ...spec, routerInit: { from, tokens } }));
+    expect(said("mix", none, init("domains", 4096), init("hidden", 4096))).toEqual([
+      "",
+      "router init domains",
+      "router init hidden",
+    ]);
+    expect(said("mix", init("domains", 1000), init("hidden", 2000))).toEqual([
+      "router init domains, router init 1k tokens",
+      "router init hidden, router init 2k tokens",
+    ]);
+    expect(said("mix", none, init("domains", 1000))).toEqual(["", "router init domains"]);
+    expect(said("mix", init("hidden", 1000), init("hidden", 4096))).toEqual([
+      "router init 1k tokens",
+      "router init 4,096 tokens",
+    ]);
+  });
+
   it("keep in the list what follows from another difference, and say so", () => {
     const rows = [none, router(switched)].map((change) =>
       settings("finetune", resultsFixture({ change }).record.stages),

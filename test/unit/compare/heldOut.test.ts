@@ -4,18 +4,13 @@ import { UserError } from "../../../server/protocol/errors.ts";
 import type { DomainSpec } from "../../../server/protocol/stage.ts";
 import { changing, type ResultsFixture, resultsFixture } from "../../fixtures/runs.ts";
 
-const [first, second] = [
-  "three-domains (20260304-123001)".replaceAll("-", "\\-"),
-  "three-domains (20260304-123002)".replaceAll("-", "\\-"),
-].map((name) => name.replace("(", "\\(").replace(")", "\\)"));
+const [first, second] = ["three-domains (20260304-123001)", "three-domains (20260304-123002)"];
 const check = (other: ResultsFixture, measure: "nats" | "bitsPerByte" = "nats", one: ResultsFixture = {}) =>
   checkHeldOut([resultsFixture(one), resultsFixture({ randomSeed: 2, ...other })], measure);
 const ofCode = (edit: Partial<DomainSpec>) =>
   changing("data", (spec) => ({ ...spec, domains: { ...spec.domains, code: { ...spec.domains.code!, ...edit } } }));
 const refusal = (reason: string) =>
-  new RegExp(
-    `^the runs ${first} and ${second} cannot be compared: their held-out text differs in domain code \\(${reason}\\)$`,
-  );
+  `the runs ${first} and ${second} cannot be compared: their held-out text differs in domain code (${reason})`;
 
 describe("runs can be compared", () => {
   it("when they held out the same text, wherever it lies, whatever else they do", () => {
@@ -39,9 +34,9 @@ describe("runs can be compared", () => {
 describe("runs are refused, with both runs, the domain and the reason,", () => {
   it.each([
     ["contents of its files", ofCode({ sha256: "f".repeat(64) })],
-    ["text template: none and \\{q\\}", ofCode({ text: "{q}" })],
+    ["text template: none and {q}", ofCode({ text: "{q}" })],
     ["answer marker: none and = ", ofCode({ answerAfter: "= " })],
-    ["held-out share: 0\\.05 and 0\\.1", changing("data", (spec) => ({ ...spec, heldOut: 0.1 }))],
+    ["held-out share: 0.05 and 0.1", changing("data", (spec) => ({ ...spec, heldOut: 0.1 }))],
     [
       "evaluated tokens: at most 20000 in windows of 128 and at most 300 in windows of 128",
       changing("evaluate", (spec) => ({ ...spec, tokens: 300 })),
@@ -57,10 +52,8 @@ describe("runs are refused, with both runs, the domain and the reason,", () => {
 
   it("when one held out a domain that the other has not", () => {
     const change = changing("evaluate", (spec) => ({ ...spec, domains: ["code", "prose"] }));
-    expect(() => check({ change })).toThrow(
-      new RegExp(`cannot be compared: the domain math is held out in ${first} only`),
-    );
-    expect(() => check({}, "nats", { change })).toThrow(new RegExp(`the domain math is held out in ${second} only`));
+    expect(() => check({ change })).toThrow(`cannot be compared: the domain math is held out in ${first} only`);
+    expect(() => check({}, "nats", { change })).toThrow(`the domain math is held out in ${second} only`);
   });
 
   it("when their tokenizers differ, unless bits a byte are compared", () => {

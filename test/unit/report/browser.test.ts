@@ -1,66 +1,33 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
+import { compareResults } from "../../../server/compare/compare.ts";
 import { renderReport } from "../../../server/report/report.ts";
+import { renderComparison } from "../../../server/report/runs/page.ts";
 import { runFixture } from "../../fixtures/run.ts";
+import { changing, resultsFixture } from "../../fixtures/runs.ts";
+import { expectSoundPage, noBrowser, why } from "./browser.ts";
 
-const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path),
-);
-const why = browserPath ? "" : " (skipped: no Chromium here; Debian: apt-get install chromium)";
+const domains = ["typescript-source-files-of-packages", "prose", "math", "<script>document.title='broken'</script>"];
 
-describe(`a report in a real browser${why}`, () => {
-  it.skipIf(!browserPath)(
-    "loads in light and dark at 420 and 1200 px without an error, a request or sideways scrolling",
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), "btx-report-"));
-      const file = join(folder, "report.html");
-      const domains = [
-        "typescript-source-files-of-packages",
-        "prose",
-        "math",
-        "<script>document.title='broken'</script>",
-      ];
-      writeFileSync(
-        file,
-        renderReport(runFixture({ domains, layers: 6, steps: 200, experiment: `a: ${"long ".repeat(200)}` })),
+describe.skipIf(noBrowser)(
+  `loads in a real browser, light and dark, at 420 and 1200 px, without an error, a request or sideways scrolling${why}:`,
+  () => {
+    it("a report", async () => {
+      const page = renderReport(
+        runFixture({ domains, layers: 6, steps: 200, experiment: `a: ${"long ".repeat(200)}` }),
       );
-      const browser = await chromium.launch({
-        executablePath: browserPath ?? "",
-        args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-      });
-      try {
-        for (const colorScheme of ["light", "dark"] as const) {
-          const page = await browser.newPage({ colorScheme });
-          const problems: string[] = [];
-          const requests: string[] = [];
-          page.on("console", (message) => problems.push(message.text()));
-          page.on("pageerror", (error) => problems.push(error.message));
-          page.on("request", (request) => requests.push(request.url()));
-          await page.goto(pathToFileURL(file).href);
-          await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
-          for (const width of [420, 1200]) {
-            await page.setViewportSize({ width, height: 900 });
-            expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
-            expect(
-              await page.evaluate(
-                "[...document.querySelectorAll('main > section')].every((s) => s.scrollWidth <= s.clientWidth)",
-              ),
-            ).toBe(true);
-          }
-          expect(await page.title()).toBe("three-domains – BTX Studio");
-          expect(await page.evaluate("getComputedStyle(document.documentElement).colorScheme")).toBe(colorScheme);
-          expect(problems).toEqual([]);
-          expect(requests.filter((url) => url !== pathToFileURL(file).href && !url.startsWith("data:"))).toEqual([]);
-          await page.close();
-        }
-      } finally {
-        await browser.close();
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-  );
-});
+      await expectSoundPage(page, "three-domains – BTX Studio");
+    });
+
+    it("a comparison of runs", async () => {
+      const change = changing("mix", (spec) => ({
+        ...spec,
+        router: { type: "switch", capacity: 1.5, loadBalance: 0.01 },
+      }));
+      const runs = [
+        ...[1, 2, 3].map((randomSeed) => resultsFixture({ domains, randomSeed, shift: randomSeed / 100 })),
+        resultsFixture({ domains, id: "20260305-000000", place: "a-folder-with-a-long-name/".repeat(6), change }),
+      ];
+      await expectSoundPage(renderComparison(compareResults(runs)), "Comparison of three-domains – BTX Studio");
+    });
+  },
+);

@@ -8,6 +8,7 @@ import {
   styles,
   wantsColor,
   width,
+  wrap,
 } from "../../../server/terminal/ansi.ts";
 
 describe("clean", () => {
@@ -59,6 +60,15 @@ describe("cutting and padding", () => {
     expect(padEnd("日", 4)).toBe("日  ");
     expect(padStart("日", 4)).toBe("  日");
     expect(padStart("long", 2)).toBe("long");
+  });
+});
+
+describe("wrap", () => {
+  it("breaks between words, but not before a percent sign, and cuts a word that is too long", () => {
+    expect(wrap("one two three", 8)).toEqual(["one two", "three"]);
+    expect(wrap("even 16.7 %", 9)).toEqual(["even", "16.7 %"]);
+    expect(wrap("a averyverylongword b", 8)).toEqual(["a", "aver…ord", "b"]);
+    expect(wrap("  ", 8)).toEqual([]);
   });
 });
 

@@ -1,0 +1,79 @@
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { parseArgs } from "node:util";
+import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
+import { type Rates, rounds } from "./measure.ts";
+import { type Measured, mixture, trainingStep } from "./program.ts";
+
+/**
+ * `npm run bench -- routers [--json FILE]`: what a router costs. Seconds of a training step relative to another, measured
+ * in turn in the same run.
+ */
+
+const { values } = parseArgs({ options: { json: { type: "string" } } });
+const cores = availableParallelism();
+const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `expert${i}`);
+const withMoe = (moe: Partial<MoeConfig>) => ({ ...mixture, moe: { ...mixture.moe!, ...moe } });
+const topK = { type: "top-k", k: 2, loadBalance: 0.01 } as const;
+
+/** Seconds of a step of each, over those of `reference`. */
+async function relative(steps: Record<string, Measured>, reference: string): Promise<Record<string, number>> {
+  const rates: Rates = await rounds(steps, [reference], 5, 3);
+  for (const step of Object.values(steps)) await step.dispose();
+  return Object.fromEntries(
+    Object.keys(steps).map((name) => [
+      name,
+      steps[name]!.flops / steps[reference]!.flops / (rates.share[name]! / rates.share[reference]!),
+    ]),
+  );
+}
+
+const routers: Record<string, RouterConfig> = {
+  "top-2": topK,
+  "top-2, softmax before selection": { ...topK, softmax: "before" },
+  "top-2, Switch's balancing": { ...topK, balance: "switch" },
+  "top-2, bias": { ...topK, balance: "bias", biasRate: 1e-3 },
+  "top-2, z-loss": { ...topK, zLoss: 1e-3 },
+  "switch (one expert a token)": { type: "switch", capacity: 1.5, loadBalance: 0.01 },
+  "sample top-1 (first layer soft)": { type: "sample-top-1", temperatureRate: 4, minTemperature: 0.5, loadBalance: 0 },
+  "soft (all 4 experts)": { type: "soft", loadBalance: 0 },
+};
+
+async function costOfRouters(): Promise<Record<string, number>> {
+  const steps: Record<string, Measured> = {};
+  for (const [name, router] of Object.entries(routers)) steps[name] = await trainingStep(withMoe({ router }), cores);
+  return relative(steps, "top-2");
+}
+
+/** Experts of the same size, top-2 of 4, 16 and 64, 8,192 tokens a step. */
+async function costOfExperts(): Promise<Record<string, number>> {
+  const steps: Record<string, Measured> = {};
+  for (const count of [4, 16, 64])
+    steps[`${count} experts`] = await trainingStep(withMoe({ experts: names(count) }), cores, { sequences: 32 });
+  return relative(steps, "4 experts");
+}
+
+async function costOfStatistics(): Promise<number> {
+  const steps = {
+    without: await trainingStep(mixture, cores, { without: ["routedTokens", "gateMass"] }),
+    with: await trainingStep(mixture, cores),
+  };
+  return (await relative(steps, "without")).with!;
+}
+
+const figures = {
+  machine: { cpu: cpus()[0]?.model.trim(), cores },
+  date: new Date().toISOString().slice(0, 10),
+  /** Seconds of a step over top-2's. */
+  routers: await costOfRouters(),
+  /** Over 4 experts. */
+  experts: await costOfExperts(),
+  /** With routing statistics over without. */
+  statistics: await costOfStatistics(),
+};
+console.log("seconds of a training step (4 experts, 2,048 tokens) over those with top-2:");
+for (const [name, ratio] of Object.entries(figures.routers)) console.log(`  ${name.padEnd(34)} ${ratio.toFixed(2)}`);
+console.log("more experts of the same size, top-2, 8,192 tokens a step, over 4 experts (goal: below 1.3):");
+for (const [name, ratio] of Object.entries(figures.experts)) console.log(`  ${name.padEnd(34)} ${ratio.toFixed(2)}`);
+console.log(`with routing statistics over without: ${figures.statistics.toFixed(3)} (goal: below 1.03)`);
+if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
