@@ -1,9 +1,23 @@
-// Bundles the product into dist/; files that are named instead go to dist/bench/.
+// Bundles the product into dist/, or the folder BTX_DIST; files that are named instead go to dist/bench/.
 import { existsSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 
-const programs = { btx: "server/cli.ts", stage: "server/stages/main.ts", server: "server/main.ts" };
+/** zod brings its messages in fifty languages; these programs speak one. */
+const english = {
+  name: "english",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    })),
+};
+const programs = {
+  btx: "server/cli.ts",
+  stage: "server/stages/main.ts",
+  server: "server/main.ts",
+  metrics: "server/stream/reader/main.ts",
+};
+const dist = process.env.BTX_DIST ?? "dist";
 const asked = process.argv.slice(2);
 const entryPoints = asked.length
   ? Object.fromEntries(asked.map((file) => [basename(file, ".ts"), file]))
@@ -11,13 +25,14 @@ const entryPoints = asked.length
 
 await build({
   entryPoints,
-  outdir: asked.length ? "dist/bench" : "dist",
+  outdir: asked.length ? "dist/bench" : dist,
   bundle: true,
   format: "esm",
   platform: "node",
   target: "node22",
   mainFields: ["module", "main"],
   external: ["onnxruntime-node"],
+  plugins: [english],
   sourcemap: true,
   // Some dependencies are CommonJS and ask for Node's modules with require.
   banner: {
@@ -28,11 +43,17 @@ await build({
   logLevel: "warning",
 });
 
+/** Loaded when it is wanted, from a file of its own. */
+const later = {
+  name: "later",
+  setup: ({ onResolve }) => onResolve({ filter: /^\.\/heavy\.ts$/ }, () => ({ path: "./heavy.cjs", external: true })),
+};
+
 // What VS Code loads into its extension host is CommonJS.
 if (asked.length === 0)
   await build({
-    entryPoints: { extension: "extension/main.ts" },
-    outdir: "dist",
+    entryPoints: { extension: "extension/main.ts", heavy: "extension/heavy.ts" },
+    outdir: dist,
     outExtension: { ".js": ".cjs" },
     bundle: true,
     format: "cjs",
@@ -40,8 +61,27 @@ if (asked.length === 0)
     target: "node22",
     mainFields: ["module", "main"],
     external: ["vscode"],
+    plugins: [english, later],
     sourcemap: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
+    logLevel: "warning",
+  });
+
+// Pages, and the colours of a browser that is no editor.
+if (asked.length === 0)
+  await build({
+    entryPoints: {
+      metrics: "webview/metrics/main.ts",
+      "metrics-style": "webview/metrics/metrics.css",
+      theme: "webview/theme.css",
+    },
+    outdir: join(dist, "webview"),
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2023",
+    plugins: [english],
+    sourcemap: true,
+    minify: true,
     logLevel: "warning",
   });

@@ -1,7 +1,7 @@
 // Every script of package.json: installs what is missing, then does the task with the Node of node_modules.
 // Runs on any Node from 20 on, without anything installed: `node run.mjs demo`.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,6 +24,13 @@ function install() {
   const installed = join(folder, "node_modules/.package-lock.json");
   const lock = join(folder, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  // npm ci empties what is there, through a link too: the packages of another folder would be gone.
+  if (lstatSync(join(folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    console.error(
+      "node_modules is a link and its packages are older than package-lock.json: install them where it leads",
+    );
+    process.exit(1);
+  }
   console.log("installing packages: npm ci");
   run("npm", ["ci"]);
 }
@@ -58,6 +65,30 @@ function browser() {
 const node = (...nodeArgs) => run(nodeProgram(), nodeArgs);
 const tool = (name) => join(folder, "node_modules", name);
 
+/** Runs vitest's projects of these names. Gives how many tests passed, failed and were skipped. */
+function vitest(scratch, projects) {
+  const report = join(scratch, `${projects[0]}.json`);
+  const names = projects.flatMap((name) => ["--project", name]);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  const program = [tool("vitest/vitest.mjs"), "run", "--passWithNoTests", ...names, ...reporters, ...args];
+  const good = run(nodeProgram(), program, { optional: true });
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  // A file that could not be loaded fails as a suite without a failed test.
+  const failed = numFailedTests || (good ? 0 : Math.max(1, numFailedTestSuites));
+  return { passed: numPassedTests, failed, skipped: numPendingTests };
+}
+
+/** Runs the suites inside VS Code's extension host. */
+function insideVsCode(scratch) {
+  const report = join(scratch, "vscode.json");
+  const good = run(nodeProgram(), ["test/vscode/run.ts", "--results", report], { optional: true });
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
+  return good ? counts : { ...counts, failed: Math.max(1, counts.failed) };
+}
+
 const tasks = {
   build() {
     node("esbuild.mjs");
@@ -70,30 +101,41 @@ const tasks = {
   },
   check() {
     node(tool("typescript/bin/tsc"), "-p", ".");
+    node(tool("typescript/bin/tsc"), "-p", "webview");
     node(tool("@biomejs/biome/bin/biome"), "check", "--error-on-warnings", ".");
     node(tool("vitest/vitest.mjs"), "run", "test/unit/architecture.test.ts");
   },
   test() {
     browser();
     tasks.build();
-    const results = mkdtempSync(join(tmpdir(), "btx-test-"));
-    const report = join(results, "report.json");
-    const passed = run(
-      nodeProgram(),
-      [tool("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`, ...args],
-      {
-        optional: true,
-      },
+    const scratch = mkdtempSync(join(tmpdir(), "btx-test-"));
+    const sets = [vitest(scratch, ["unit", "integration"])];
+    node("test/vscode/install.ts");
+    // A filter is one for vitest; `node run.mjs vscode PART` has the suites inside VS Code.
+    if (args.length === 0) sets.push(insideVsCode(scratch));
+    sets.push(vitest(scratch, ["e2e"]));
+    rmSync(scratch, { recursive: true });
+    const sum = (key) => sets.reduce((total, counts) => total + counts[key], 0);
+    console.log(
+      `${sum("passed")} passed, ${sum("failed")} failed${sum("skipped") ? `, ${sum("skipped")} skipped` : ""}`,
     );
-    if (!existsSync(report)) process.exit(1);
-    const { numPassedTests, numFailedTests, numPendingTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(
-      readFileSync(report, "utf8"),
-    );
-    rmSync(results, { recursive: true });
-    // A file that could not be loaded fails as a suite without a failed test.
-    const failed = numFailedTests || (passed || numTotalTestSuites === 0 ? 0 : Math.max(1, numFailedTestSuites));
-    console.log(`${numPassedTests} passed, ${failed} failed${numPendingTests ? `, ${numPendingTests} skipped` : ""}`);
-    process.exit(passed ? 0 : 1);
+    process.exit(sum("failed") === 0 ? 0 : 1);
+  },
+  vscode() {
+    browser();
+    tasks.build();
+    node("test/vscode/install.ts");
+    node("test/vscode/run.ts", ...args);
+  },
+  e2e() {
+    browser();
+    tasks.build();
+    node("test/vscode/install.ts");
+    node(tool("vitest/vitest.mjs"), "run", "--project", "e2e", ...args);
+  },
+  package() {
+    tasks.build();
+    node("vsix.mjs", ...args);
   },
   reproduce() {
     tasks.build();

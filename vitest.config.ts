@@ -38,6 +38,19 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Each file has a VS Code and a browser of its own: one at a time.
+          fileParallelism: false,
+          // A browser window on a busy machine may miss a click; what is broken fails three times.
+          retry: 2,
+        },
+      },
     ],
   },
 });

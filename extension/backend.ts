@@ -1,4 +1,5 @@
 import {
+  type CancellationToken,
   type Disposable,
   EventEmitter,
   type ExtensionContext,
@@ -8,34 +9,38 @@ import {
   workspace,
 } from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { type NotificationKind, type RequestKind, runsChanged, trustChanged } from "../server/protocol/editor.ts";
+import type { Answer, Asked, Heard, News, Notice, Request, Told } from "../server/protocol/editor.ts";
 
 /** A crash later than this after the last does not count as the same trouble, ms. */
 const calm = 180_000;
 /** The backend is not started again after so many crashes in trouble. */
 const most = 5;
 
+/** Not loaded with the extension, which would take longer to activate. */
+const heavy = () => import("./heavy.ts");
+
 /** The backend: a language server that also starts runs, in a process of its own beside the extension host. */
 export class Backend implements Disposable {
   readonly log: LogOutputChannel = window.createOutputChannel("BTX Studio", { log: true });
   readonly #context: ExtensionContext;
-  readonly #onRuns = new EventEmitter<string[]>();
+  readonly #commands: string[];
+  readonly #news = new Map<News, EventEmitter<unknown>>();
   readonly #onStart = new EventEmitter<void>();
   #client: Promise<LanguageClient> | undefined;
   #stopped = false;
   #crashes: number[] = [];
   #told = false;
 
-  /** The run folders in which a run began or ended. */
-  readonly onDidChangeRuns = this.#onRuns.event;
   /** The backend has started, for the first time or again: what it was told before it has forgotten. */
   readonly onDidStart = this.#onStart.event;
 
-  constructor(context: ExtensionContext) {
+  /** @param commands that the backend may offer in lenses. */
+  constructor(context: ExtensionContext, commands: string[]) {
     this.#context = context;
-    context.subscriptions.push(this, this.log, this.#onRuns, this.#onStart);
+    this.#commands = commands;
+    context.subscriptions.push(this, this.log, this.#onStart);
     context.subscriptions.push(
-      workspace.onDidGrantWorkspaceTrust(() => void this.notify(trustChanged, { trusted: true })),
+      workspace.onDidGrantWorkspaceTrust(() => void this.tell("btx/trustChanged", { trusted: true })),
     );
   }
 
@@ -44,16 +49,31 @@ export class Backend implements Disposable {
     setTimeout(() => void this.#start().catch(() => {}));
   }
 
-  /** Sends a request, once the backend runs. @throws Error with a sentence for people. */
-  async request<P, R>(kind: RequestKind<P, R>, params: P): Promise<R> {
+  /** Asks, once the backend runs. A cancelled request ends its work. @throws Error with a sentence for people. */
+  async request<R extends Request>(name: R, params: Asked<R>, token?: CancellationToken): Promise<Answer<R>> {
     const client = await this.#start();
-    return kind.result.parse(await client.sendRequest<unknown>(kind.method, params));
+    const { requests } = await heavy();
+    const answer = await (token
+      ? client.sendRequest<unknown>(name, params, token)
+      : client.sendRequest<unknown>(name, params));
+    return requests[name].result.parse(answer) as Answer<R>;
   }
 
-  /** Sends a notification, if the backend runs. */
-  async notify<P>(kind: NotificationKind<P>, params: P): Promise<void> {
+  /** Tells, if the backend runs. */
+  async tell<N extends Notice>(name: N, params: Told<N>): Promise<void> {
     const client = await this.#client?.catch(() => undefined);
-    if (client?.isRunning()) await client.sendNotification(kind.method, params);
+    if (client?.isRunning()) await client.sendNotification(name, params);
+  }
+
+  /** Calls `listener` with what the backend tells, from now on and after every start. */
+  hear<N extends News>(name: N, listener: (told: Heard<N>) => void): Disposable {
+    let emitter = this.#news.get(name);
+    if (!emitter) {
+      emitter = new EventEmitter<unknown>();
+      this.#news.set(name, emitter);
+      this.#context.subscriptions.push(emitter);
+    }
+    return emitter.event((told) => listener(told as Heard<N>));
   }
 
   async stop(): Promise<void> {
@@ -76,10 +96,7 @@ export class Backend implements Disposable {
   }
 
   async #launch(): Promise<LanguageClient> {
-    // Loaded here and not with the extension, which would take longer to activate.
-    const { CloseAction, ErrorAction, LanguageClient, State, TransportKind } = await import(
-      "vscode-languageclient/node"
-    );
+    const { CloseAction, ErrorAction, LanguageClient, news, State, TransportKind } = await heavy();
     const module = Uri.joinPath(this.#context.extensionUri, "dist/server.js").fsPath;
     const client = new LanguageClient(
       "btx",
@@ -88,6 +105,8 @@ export class Backend implements Disposable {
       {
         documentSelector: [{ language: "btx" }],
         outputChannel: this.log,
+        // Lenses for other commands are left out.
+        initializationOptions: { commands: this.#commands },
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue }),
           closed: () => ({
@@ -101,14 +120,17 @@ export class Backend implements Disposable {
         },
       },
     );
-    client.onNotification(runsChanged.method, (given: unknown) => {
-      const { success, data } = runsChanged.params.safeParse(given);
-      if (success) this.#onRuns.fire(data.roots);
-    });
+    for (const name of Object.keys(news) as News[]) {
+      client.onNotification(name, (given: unknown) => {
+        const { success, data, error } = news[name].safeParse(given);
+        if (success) this.#news.get(name)?.fire(data);
+        else this.log.error(`${name}: ${error.issues[0]?.message}`);
+      });
+    }
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Running) return;
       this.log.info("the backend runs");
-      void client.sendNotification(trustChanged.method, { trusted: workspace.isTrusted });
+      void client.sendNotification("btx/trustChanged", { trusted: workspace.isTrusted });
       this.#onStart.fire();
     });
     await client.start();

@@ -1,28 +1,40 @@
 import { basename, dirname, join } from "node:path";
-import { commands, type Disposable, EventEmitter, type ExtensionContext, type Uri, workspace } from "vscode";
-import { type ListedRun, listRuns, watchRuns } from "../server/protocol/editor.ts";
+import { commands, type Disposable, EventEmitter, type ExtensionContext, Uri, workspace } from "vscode";
+import type { Heard, ListedRun, ListedStage, RunReference } from "../server/protocol/editor.ts";
 import type { Backend } from "./backend.ts";
 
 const pattern = "**/*.btx.yaml";
 /** More files than a person has; a search that finds more is of a folder that was not meant. */
 const mostFiles = 500;
 
-/** The experiment files of the workspace and their runs, kept up to date. */
+/** One text a run; no path holds the character between. */
+const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
+
+/** Name of an experiment file, from the path that a run has of it: it may have been written on another system. */
+const nameIn = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
+
+/** The experiment files of the workspace, their runs and the runs' stages, as the backend tells of them. */
 export class Experiments {
   readonly #backend: Backend;
   readonly #onChange = new EventEmitter<void>();
+  readonly #onStages = new EventEmitter<ListedRun>();
   #files: Uri[] = [];
-  #runs: ListedRun[] = [];
+  #runs = new Map<string, ListedRun>();
+  readonly #stages = new Map<string, readonly ListedStage[]>();
   #loading: Promise<void> | undefined;
   #again = false;
 
+  /** Files or runs are otherwise than before. */
   readonly onDidChange = this.#onChange.event;
+  /** Stages of this run are otherwise than before. */
+  readonly onDidChangeStages = this.#onStages.event;
 
   constructor(context: ExtensionContext, backend: Backend) {
     this.#backend = backend;
     const watcher = workspace.createFileSystemWatcher(pattern, false, true, false);
     const subscriptions: Disposable[] = [
       this.#onChange,
+      this.#onStages,
       watcher,
       watcher.onDidCreate(() => this.refresh()),
       watcher.onDidDelete(() => this.refresh()),
@@ -30,8 +42,13 @@ export class Experiments {
       workspace.onDidOpenTextDocument(({ languageId, uri }) => {
         if (languageId === "btx" && !this.#files.some(({ path }) => path === uri.path)) void this.refresh();
       }),
-      backend.onDidChangeRuns(() => this.refresh()),
-      backend.onDidStart(() => this.refresh()),
+      backend.hear("btx/runsChanged", (changed) => this.#changeRuns(changed)),
+      backend.hear("btx/stagesChanged", (changed) => this.#changeStages(changed)),
+      backend.onDidStart(() => {
+        // The new backend does not know which stages the old one told of.
+        this.#stages.clear();
+        void this.refresh();
+      }),
     ];
     context.subscriptions.push(...subscriptions);
   }
@@ -43,14 +60,35 @@ export class Experiments {
 
   /** Runs of these files, newest first. */
   get runs(): readonly ListedRun[] {
-    return this.#runs;
+    return [...this.#runs.values()];
   }
 
   /** Runs of one experiment file, newest first; also those from before its folder was moved. */
   runsOf(file: Uri): ListedRun[] {
     const root = join(dirname(file.fsPath), ".btx");
     const name = basename(file.fsPath);
-    return this.#runs.filter((run) => run.root === root && run.file.split(/[/\\]/).at(-1) === name);
+    return this.runs.filter((run) => run.root === root && nameIn(run.file) === name);
+  }
+
+  /** Files that runs are of, but that are no longer there. */
+  get missingFiles(): Uri[] {
+    const known = new Set(this.#files.map(({ fsPath }) => fsPath));
+    const paths = this.runs.map((run) => join(dirname(run.root), nameIn(run.file)));
+    return [...new Set(paths)].filter((path) => !known.has(path)).map((path) => Uri.file(path));
+  }
+
+  /** The stages of a run as far as they are known. */
+  knownStages(run: RunReference): readonly ListedStage[] | undefined {
+    return this.#stages.get(idOf(run));
+  }
+
+  /** The stages of a run; their changes are told from now on. @throws Error when the run cannot be read. */
+  async stagesOf({ root, run }: RunReference): Promise<readonly ListedStage[]> {
+    const known = this.#stages.get(idOf({ root, run }));
+    if (known) return known;
+    const { stages } = await this.#backend.request("btx/listStages", { root, run });
+    this.#stages.set(idOf({ root, run }), stages);
+    return stages;
   }
 
   /** Reads files and runs again; what is asked for while that goes on is done once after it. */
@@ -72,19 +110,47 @@ export class Experiments {
       this.#files = [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
       const files = this.#files.filter(({ scheme }) => scheme === "file").map(({ fsPath }) => fsPath);
       try {
-        await this.#backend.notify(watchRuns, { files });
-        const { runs, problems } = await this.#backend.request(listRuns, { files });
-        this.#runs = runs;
+        const { runs, problems } = await this.#backend.request("btx/watchRuns", { files });
+        this.#runs = new Map(runs.map((run) => [idOf(run), run]));
         for (const problem of problems) this.#backend.log.warn(problem);
       } catch (error) {
         this.#backend.log.error(`runs could not be listed: ${error instanceof Error ? error.message : error}`);
       }
-      await commands.executeCommand(
-        "setContext",
-        "btx.running",
-        this.#runs.some(({ state }) => state === "running"),
-      );
-      this.#onChange.fire();
+      this.#changed();
     } while (this.#again);
+  }
+
+  #changeRuns({ runs, removed, problems }: Heard<"btx/runsChanged">): void {
+    for (const problem of problems) this.#backend.log.warn(problem);
+    for (const gone of removed) {
+      this.#runs.delete(idOf(gone));
+      this.#stages.delete(idOf(gone));
+    }
+    for (const run of runs) this.#runs.set(idOf(run), run);
+    const newestFirst = [...this.#runs].sort(([, a], [, b]) => (a.created < b.created ? 1 : -1));
+    this.#runs = new Map(newestFirst);
+    this.#changed();
+  }
+
+  #changeStages({ root, run, all, stages }: Heard<"btx/stagesChanged">): void {
+    const id = idOf({ root, run });
+    const before = this.#stages.get(id);
+    const changed = new Map(stages.map((stage) => [stage.name, stage]));
+    // Where what was before is not known, the changes are of no use: the stages are asked for when they are shown.
+    if (!all && !before) return;
+    this.#stages.set(id, all ? stages : before!.map((stage) => changed.get(stage.name) ?? stage));
+    const listed = this.#runs.get(id);
+    if (listed) this.#onStages.fire(listed);
+  }
+
+  #changed(): void {
+    const set = (key: string, value: boolean) => void commands.executeCommand("setContext", key, value);
+    set(
+      "btx.running",
+      this.runs.some(({ state }) => state === "running"),
+    );
+    set("btx.hasRuns", this.#runs.size > 0);
+    set("btx.hasFiles", this.#files.length > 0);
+    this.#onChange.fire();
   }
 }

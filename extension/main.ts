@@ -1,11 +1,13 @@
 import type { ExtensionContext } from "vscode";
 import { Backend } from "./backend.ts";
-import { registerCommands } from "./commands/index.ts";
-import { registerRunCount } from "./editor/runCount.ts";
+import { commandNames, registerCommands } from "./commands/index.ts";
+import { registerStatusBar } from "./editor/statusBar.ts";
 import { Experiments } from "./experiments.ts";
+import { Samples } from "./samples.ts";
 import type { Studio } from "./studio.ts";
-import { registerDevices } from "./tree/devices.ts";
-import { registerExperiments } from "./tree/experiments.ts";
+import { registerTasks } from "./tasks.ts";
+import { DevicesTree } from "./tree/devices.ts";
+import { ExperimentsTree } from "./tree/experiments.ts";
 
 /** What the tests inside the extension host look at. */
 export type Api = Studio;
@@ -14,13 +16,14 @@ let studio: Studio | undefined;
 
 /** Wires the parts and returns: the backend starts when the extension host has time. */
 export function activate(context: ExtensionContext): Api {
-  const backend = new Backend(context);
+  const backend = new Backend(context, commandNames);
   const experiments = new Experiments(context, backend);
-  studio = { context, backend, experiments };
+  const tree = new ExperimentsTree(context, experiments);
+  const devices = new DevicesTree(context, backend);
+  studio = { context, backend, experiments, tree, devices, samples: new Samples(context) };
   registerCommands(studio);
-  registerExperiments(studio);
-  registerDevices(studio);
-  registerRunCount(studio);
+  registerStatusBar(studio);
+  registerTasks(studio);
   backend.startSoon();
   return studio;
 }

@@ -1,10 +1,16 @@
 import type { ExtensionContext } from "vscode";
 import type { Backend } from "./backend.ts";
 import type { Experiments } from "./experiments.ts";
+import type { Samples } from "./samples.ts";
+import type { DevicesTree } from "./tree/devices.ts";
+import type { ExperimentsTree } from "./tree/experiments.ts";
 
 /** What every part of the extension may use. */
 export interface Studio {
   context: ExtensionContext;
   backend: Backend;
   experiments: Experiments;
+  tree: ExperimentsTree;
+  devices: DevicesTree;
+  samples: Samples;
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { check } from "./cli/check.ts";
+import { clean } from "./cli/clean.ts";
 import { CommandError, exitStatus, usage } from "./cli/command.ts";
 import { compare } from "./cli/compare.ts";
 import { devices } from "./cli/devices.ts";
 import { list, show, status } from "./cli/look.ts";
 import { resume, run, stop } from "./cli/run.ts";
 import { sample } from "./cli/sample.ts";
+import { serve } from "./cli/serve.ts";
 import { UserError } from "./protocol/errors.ts";
 
 /** The command `btx`. */
@@ -18,7 +20,9 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   show,
   compare,
   sample,
+  serve,
   check,
+  clean,
   devices,
 };
 

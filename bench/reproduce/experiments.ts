@@ -66,7 +66,12 @@ export const variants: readonly Variant[] = [
   { name: "split, top-4 of 8", length: "ablation", mix: { split: 2, router: { k: 4 } } },
   { name: "soft", length: "ablation", mix: { router: { type: "soft", ...unbalanced } } },
   { name: "sample-top-1", length: "ablation", mix: { router: { type: "sample-top-1", ...unbalanced } } },
-  { name: "switch", length: "ablation", mix: { router: { type: "switch", ...unbalanced } } },
+  // Experts are as full in evaluation as in training: the paper's Switch is the same in both.
+  {
+    name: "switch",
+    length: "ablation",
+    mix: { router: { type: "switch", capacity: 1.5, evaluationCapacity: 1.5, ...unbalanced } },
+  },
 ];
 
 const common = (corpora: Corpora) => ({

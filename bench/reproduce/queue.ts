@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../server/protocol/errors.ts";
-import { type RunSummary, runSummarySchema } from "../../server/protocol/run.ts";
+import { type RunSummary, runEventSchema, runSummarySchema } from "../../server/protocol/run.ts";
 
 /** One experiment with one random seed. */
 export interface Job {
@@ -65,11 +65,13 @@ export async function runJobs(
 function lastLine(child: ChildProcess): Promise<RunSummary> {
   let rest = "";
   let last = "";
+  let failure: string | undefined;
   let said = "";
   child.stdout!.setEncoding("utf8").on("data", (text: string) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
     last = lines.at(-1) ?? last;
+    for (const line of lines) failure = failureIn(line) ?? failure;
   });
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-4000);
@@ -78,7 +80,13 @@ function lastLine(child: ChildProcess): Promise<RunSummary> {
     child.on("error", reject);
     child.on("close", (code) => {
       if (code === 0) resolve(runSummarySchema.parse(JSON.parse(last)));
-      else reject(new UserError(said.trim().replace(/^btx: /, "") || `btx run ended with code ${code}: ${last}`));
+      else reject(new UserError(failure ?? (said.trim().replace(/^btx: /, "") || `btx run ended with code ${code}`)));
     });
   });
+}
+
+/** What a line of `btx run --json` says of a stage that failed. */
+function failureIn(line: string): string | undefined {
+  const event = runEventSchema.safeParse(JSON.parse(line)).data;
+  return event?.event === "stage" && event.status === "failed" ? `stage "${event.stage}": ${event.error}` : undefined;
 }

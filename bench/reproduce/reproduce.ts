@@ -70,7 +70,8 @@ async function main(): Promise<void> {
   });
   const summaries = await runJobs(jobs, cores, (job, _, seconds) => say(job, seconds));
   const runs = jobs.map((job) => ({ root, id: summaries.get(job)!.run }));
-  const results = new Results(await compareRuns(runs), jobs);
+  const single = await Promise.all(runs.map((run) => compareRuns([run])));
+  const results = new Results(await compareRuns(runs), jobs, single);
   const machine = `${cpus()[0]?.model.trim()}, ${cores} cores`;
   const page = reproductionPage(results, scale, machine);
   const file = values.quick ? join(folder, "reproduction.md") : resolve("docs/reproduction.md");

@@ -6,10 +6,11 @@ export interface ModelOf {
   model: string;
 }
 
-/** A mean over random seeds, with the standard error of the mean where there are several. */
+/** A mean over random seeds; where there are several, the standard error of the mean and the seeds' degrees of freedom. */
 export interface Mean {
   value: number;
   error?: number;
+  degrees?: number;
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -18,18 +19,24 @@ function mean(values: readonly number[]): Mean {
   const value = meanOf(values);
   if (values.length < 2) return { value };
   const variance = values.reduce((sum, each) => sum + (each - value) ** 2, 0) / (values.length - 1);
-  return { value, error: Math.sqrt(variance / values.length) };
+  return { value, error: Math.sqrt(variance / values.length), degrees: values.length - 1 };
 }
 
 /** Held-out losses of the reproduction's models, by experiment, model and random seed. */
 export class Results {
   readonly comparison: ComparisonOfRuns;
   readonly #jobs: readonly { name: string; randomSeed: number }[];
+  readonly #single: readonly ComparisonOfRuns[];
 
-  /** @param jobs those whose runs were compared, in the same order. */
-  constructor(comparison: ComparisonOfRuns, jobs: readonly { name: string; randomSeed: number }[]) {
+  /** @param jobs those whose runs were compared, in the same order; `single`: each run alone. */
+  constructor(
+    comparison: ComparisonOfRuns,
+    jobs: readonly { name: string; randomSeed: number }[],
+    single: readonly ComparisonOfRuns[],
+  ) {
     this.comparison = comparison;
     this.#jobs = jobs;
+    this.#single = single;
   }
 
   get domains(): string[] {
@@ -57,7 +64,16 @@ export class Results {
     return mean(this.row(of).samples.map(({ nats }) => nats[domain]!));
   }
 
-  /** `a` minus `b` in mean held-out loss, paired by random seed: both grew from the same experts. */
+  /** In each run of an experiment, the smallest share of routed tokens that an expert has in a layer, over an even share. */
+  smallestShares(variant: string): number[] {
+    return this.#single.flatMap(({ rows }, run) => {
+      const routing = rows.find(({ model }) => model === "btx")?.routing;
+      if (this.#jobs[run]!.name !== variant || !routing) return [];
+      return [routing.smallest.share * routing.experts.length];
+    });
+  }
+
+  /** `a` minus `b` in mean held-out loss, paired by random seed. */
   difference(a: ModelOf, b: ModelOf): Mean {
     const [first, second] = [this.losses(a), this.losses(b)];
     return mean([...first].flatMap(([seed, loss]) => (second.has(seed) ? [loss - second.get(seed)!] : [])));

@@ -1,25 +1,56 @@
 import { commands, window } from "vscode";
 import type { Studio } from "../studio.ts";
+import { cleanStages } from "./cleanStages.ts";
+import { compare, compareWith } from "./compare.ts";
+import { createDemo } from "./createDemo.ts";
+import { deleteRun } from "./deleteRun.ts";
+import { exportModel, exportReport } from "./export.ts";
+import { fork } from "./fork.ts";
+import { newExperiment } from "./newExperiment.ts";
 import { openReport } from "./openReport.ts";
+import { rerun } from "./rerun.ts";
 import { resume } from "./resume.ts";
+import { revealFolder } from "./revealFolder.ts";
 import { run } from "./run.ts";
+import { runStage } from "./runStage.ts";
+import { sample } from "./sample.ts";
 import { showLog } from "./showLog.ts";
+import { showRunning } from "./showRunning.ts";
 import { stop } from "./stop.ts";
 
-/** A palette command: what it is given depends on where it is called from, see target.ts. */
-export type Command = (studio: Studio, argument: unknown) => Promise<unknown>;
+/**
+ * A command: what it is given depends on where it is called from, see target.ts. `selection` holds all selected rows, of
+ * which `argument` is the one it was called on.
+ */
+export type Command = (studio: Studio, argument: unknown, selection?: unknown) => Promise<unknown>;
 
 const all: Record<string, Command> = {
+  "btx.newExperiment": newExperiment,
+  "btx.createDemo": createDemo,
   "btx.run": run,
+  "btx.runStage": runStage,
   "btx.stop": stop,
   "btx.resume": resume,
+  "btx.rerun": rerun,
+  "btx.fork": fork,
+  "btx.compare": compare,
+  "btx.compareWith": compareWith,
   "btx.openReport": openReport,
   "btx.showLog": showLog,
+  "btx.showRunning": showRunning,
+  "btx.sample": sample,
+  "btx.exportModel": exportModel,
+  "btx.exportReport": exportReport,
+  "btx.revealFolder": revealFolder,
+  "btx.deleteRun": deleteRun,
+  "btx.cleanStages": cleanStages,
 };
+
+export const commandNames = Object.keys(all);
 
 export function registerCommands(studio: Studio): void {
   for (const [name, command] of Object.entries(all)) {
-    const execute = (argument: unknown) => said(studio, () => command(studio, argument));
+    const execute = (argument: unknown, selection: unknown) => said(studio, () => command(studio, argument, selection));
     studio.context.subscriptions.push(commands.registerCommand(name, execute));
   }
 }

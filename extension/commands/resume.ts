@@ -1,4 +1,3 @@
-import { resumeRun } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
 import { cores } from "./run.ts";
 import { chosenRun } from "./target.ts";
@@ -13,7 +12,7 @@ export async function resume(studio: Studio, argument: unknown): Promise<unknown
     "There is no run to resume: none was stopped, failed or interrupted.",
   );
   if (!chosen) return undefined;
-  const resumed = await studio.backend.request(resumeRun, { root: chosen.root, run: chosen.run, ...cores() });
+  const resumed = await studio.backend.request("btx/resumeRun", { root: chosen.root, run: chosen.run, ...cores() });
   await studio.experiments.refresh();
   return resumed;
 }

@@ -1,19 +1,30 @@
-import { workspace } from "vscode";
-import { startRun } from "../../server/protocol/editor.ts";
+import { type Uri, workspace } from "vscode";
+import type { RunReference } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
 import { experimentFile } from "./target.ts";
 
 /** Runs an experiment file. Gives the run. */
 export async function run(studio: Studio, argument: unknown): Promise<unknown> {
   const file = await experimentFile(studio, argument);
-  if (!file) return undefined;
+  return file && startRun(studio, file);
+}
+
+/** Runs a file, after it was saved. @param stage a stage, or a section's stages: only these and what they need. */
+export async function startRun(studio: Studio, file: Uri, stage?: string): Promise<RunReference> {
+  await saved(file);
+  return studio.backend.request("btx/startRun", {
+    file: file.fsPath,
+    ...cores(),
+    ...(stage === undefined ? {} : { stage }),
+  });
+}
+
+/** Saves a file if it is open and the settings want that. @throws Error when it cannot be saved. */
+export async function saved(file: Uri): Promise<void> {
   const document = workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString());
   const save = workspace.getConfiguration("btx.run", file).get("saveBeforeRun", true);
   if (save && document?.isDirty && !(await document.save()))
     throw new Error(`${workspace.asRelativePath(file)} could not be saved, so it was not run.`);
-  const started = await studio.backend.request(startRun, { file: file.fsPath, ...cores() });
-  await studio.experiments.refresh();
-  return started;
 }
 
 /** The cores that the settings give to a run. */

@@ -3,15 +3,30 @@ import { Uri, window, workspace } from "vscode";
 import type { Studio } from "../studio.ts";
 import { chosenRun } from "./target.ts";
 
-/** Shows what the runner of a run said, or, called for no run, the log of the extension and its backend. */
+/** Shows what the runner of a run, or a stage's process, said; called for neither, the log of extension and backend. */
 export async function showLog(studio: Studio, argument: unknown): Promise<unknown> {
   if (argument === undefined) {
     studio.backend.log.show();
     return undefined;
   }
+  const { stage } = argument as { stage?: { folder?: string } };
+  if (typeof stage?.folder === "string") return show(join(stage.folder, "log.txt"), "The stage has not begun.");
   const chosen = await chosenRun(studio, argument, () => true, "There is no run yet.");
-  if (!chosen) return undefined;
-  const log = Uri.file(join(chosen.root, "runs", chosen.run, "log.txt"));
+  return (
+    chosen &&
+    show(
+      join(chosen.root, "runs", chosen.run, "log.txt"),
+      "The run was not started from an editor: it said all in its terminal.",
+    )
+  );
+}
+
+async function show(path: string, none: string): Promise<void> {
+  const log = Uri.file(path);
+  const exists = await workspace.fs.stat(log).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) throw new Error(`There is no log. ${none}`);
   await window.showTextDocument(await workspace.openTextDocument(log), { preview: true });
-  return undefined;
 }

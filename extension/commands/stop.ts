@@ -1,4 +1,3 @@
-import { stopRun } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
 import { chosenRun } from "./target.ts";
 
@@ -7,7 +6,7 @@ export async function stop(studio: Studio, argument: unknown): Promise<unknown> 
   const chosen = await chosenRun(studio, argument, ({ state }) => state === "running", "No run is running.");
   if (!chosen) return undefined;
   const { root, run } = chosen;
-  const answer = await studio.backend.request(stopRun, { root, run });
+  const answer = await studio.backend.request("btx/stopRun", { root, run });
   await studio.experiments.refresh();
   return answer;
 }

@@ -1,8 +1,9 @@
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type QuickPickItem, Uri, window, workspace } from "vscode";
-import type { ListedRun } from "../../server/protocol/editor.ts";
+import type { ListedRun, ListedStage } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
 import { stateIcon, when } from "../tree/states.ts";
+import { stageText } from "../tree/texts.ts";
 
 /**
  * What a command is for. It is called with `{file, run?}` by a lens, with a Uri by a menu of files, with `{file}` or
@@ -78,11 +79,62 @@ export async function chosenRun(
   );
   if (fitting.length === 0) throw new Error(none);
   if (fitting.length === 1 || run !== undefined || ofFile) return fitting[0];
-  const items = fitting.map((one): QuickPickItem & { one: ListedRun } => ({
+  return (await window.showQuickPick(runItems(fitting), { placeHolder: "Run", matchOnDetail: true }))?.one;
+}
+
+export type RunItem = QuickPickItem & { one: ListedRun };
+
+/** Runs as a person picks them. */
+export const runItems = (runs: readonly ListedRun[]): RunItem[] =>
+  runs.map((one) => ({
     label: `$(${stateIcon[one.state]}) ${one.name}`,
     description: `${one.state}, ${when(one.created)}`,
     detail: workspace.asRelativePath(one.file),
     one,
   }));
-  return (await window.showQuickPick(items, { placeHolder: "Run", matchOnDetail: true }))?.one;
+
+/** A stage of a run. */
+export interface ChosenStage {
+  run: ListedRun;
+  stage: ListedStage;
 }
+
+/**
+ * The stage a command is for: that of a row of the tree; else one of those of a run that `fits` takes, which the person
+ * picks.
+ *
+ * @param none says that the run has none. @throws Error with it.
+ */
+export async function chosenStage(
+  studio: Studio,
+  argument: unknown,
+  fits: (stage: ListedStage) => boolean,
+  none: string,
+): Promise<ChosenStage | undefined> {
+  const { stage } = (argument ?? {}) as { stage?: unknown };
+  const run = await chosenRun(studio, argument, () => true, "There is no run yet.");
+  if (!run) return undefined;
+  const stages = (await studio.experiments.stagesOf(run)).filter(fits);
+  if (stages.length === 0) throw new Error(none);
+  const name = typeof stage === "string" ? stage : (stage as ListedStage | undefined)?.name;
+  const named = stages.find((one) => one.name === name);
+  if (named) return { run, stage: named };
+  if (name !== undefined) throw new Error(`${none.replace(/\.$/, "")}: ${name} is none.`);
+  const items = stages.map((one) => ({
+    label: `$(${stateIcon[one.state]}) ${one.name}`,
+    description: stageText(one),
+    one,
+  }));
+  const picked = await window.showQuickPick(items, { placeHolder: "Stage" });
+  return picked && { run, stage: picked.one };
+}
+
+/** Whether a stage has made a model; data, evaluations and ensembles make none. */
+export const hasModel = ({ kind, checkpoints }: ListedStage): boolean =>
+  kind !== "data" && checkpoints.some(({ holds }) => holds === "model");
+
+/** The run folders beside the experiment files of the workspace. */
+export const runFolders = ({ experiments }: Studio): string[] => {
+  const files = experiments.files.filter(({ scheme }) => scheme === "file");
+  return [...new Set(files.map(({ fsPath }) => join(dirname(fsPath), ".btx")))];
+};

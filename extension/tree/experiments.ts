@@ -1,80 +1,116 @@
-import { basename } from "node:path";
 import {
   EventEmitter,
-  MarkdownString,
-  ThemeColor,
-  ThemeIcon,
+  type ExtensionContext,
   type TreeDataProvider,
-  TreeItem,
-  TreeItemCollapsibleState,
-  Uri,
+  type TreeItem,
+  type TreeView,
   window,
-  workspace,
 } from "vscode";
 import type { ListedRun } from "../../server/protocol/editor.ts";
-import type { Studio } from "../studio.ts";
-import { stateIcon, when } from "./states.ts";
+import type { Experiments } from "../experiments.ts";
+import { RunDragging } from "./dragging.ts";
+import { Expansion } from "./expansion.ts";
+import { tooltip, treeItem } from "./items.ts";
+import { type Row, Rows, type RunRow, type StageRow } from "./rows.ts";
 
-/** A row: an experiment file, or a run of it. Commands get it as their argument. */
-type Row = { file: Uri } | { listed: ListedRun };
+/** The view "Experiments": files, under each its runs, under each its stages, under each its checkpoints and experts. */
+export class ExperimentsTree implements TreeDataProvider<Row> {
+  readonly view: TreeView<Row>;
+  readonly #experiments: Experiments;
+  readonly #rows = new Rows();
+  readonly #expansion: Expansion;
+  readonly #onChange = new EventEmitter<Row | undefined>();
+  readonly onDidChangeTreeData = this.#onChange.event;
 
-/** Experiment files, and under each its runs, newest first. */
-export function registerExperiments({ context, experiments }: Studio): void {
-  const onChange = new EventEmitter<void>();
-  const provider: TreeDataProvider<Row> = {
-    onDidChangeTreeData: onChange.event,
-    getChildren(row) {
-      if (!row) return experiments.files.map((file) => ({ file }));
-      return "file" in row ? experiments.runsOf(row.file).map((listed) => ({ listed })) : [];
-    },
-    getTreeItem: (row) => ("file" in row ? fileItem(row.file, experiments.runsOf(row.file)) : runItem(row.listed)),
-  };
-  context.subscriptions.push(
-    onChange,
-    window.registerTreeDataProvider("btx.experiments", provider),
-    experiments.onDidChange(() => onChange.fire()),
-  );
-}
+  constructor(context: ExtensionContext, experiments: Experiments) {
+    this.#experiments = experiments;
+    this.#expansion = new Expansion(context.workspaceState);
+    this.view = window.createTreeView("btx.experiments", {
+      treeDataProvider: this,
+      dragAndDropController: new RunDragging(experiments),
+      canSelectMany: true,
+      showCollapseAll: true,
+    });
+    context.subscriptions.push(
+      this.#onChange,
+      this.view,
+      this.view.onDidExpandElement(({ element }) => this.#expansion.set(element.id, true)),
+      this.view.onDidCollapseElement(({ element }) => this.#expansion.set(element.id, false)),
+      experiments.onDidChange(() => this.#runsChanged()),
+      experiments.onDidChangeStages((run) => this.#stagesChanged(run)),
+    );
+  }
 
-function fileItem(file: Uri, runs: ListedRun[]): TreeItem {
-  const { Expanded, None } = TreeItemCollapsibleState;
-  const item = new TreeItem(basename(file.path), runs.length > 0 ? Expanded : None);
-  // VS Code keeps a row without children closed when it gets some; as another row it opens.
-  item.id = `${file} ${runs.length > 0}`;
-  item.resourceUri = file;
-  item.iconPath = new ThemeIcon("beaker");
-  item.contextValue = "experiment";
-  const folder = workspace.asRelativePath(Uri.joinPath(file, ".."), false);
-  if (folder !== workspace.getWorkspaceFolder(file)?.uri.fsPath) item.description = folder;
-  item.command = { command: "vscode.open", title: "Open", arguments: [file] };
-  item.accessibilityInformation = { label: `Experiment ${basename(file.path)}, ${count(runs.length)}` };
-  return item;
-}
+  async getChildren(row?: Row): Promise<Row[]> {
+    const experiments = this.#experiments;
+    switch (row?.type) {
+      case undefined:
+        return [
+          ...experiments.files.map((file) => this.#rows.file(file, false)),
+          ...experiments.missingFiles.map((file) => this.#rows.file(file, true)),
+        ];
+      case "file":
+        return experiments.runsOf(row.file).map((run) => this.#rows.run(row, run));
+      case "run":
+        return (await experiments.stagesOf(row.listed)).map((stage) => this.#rows.stage(row, stage));
+      case "stage":
+        return [
+          ...row.stage.checkpoints.map((checkpoint) => this.#rows.checkpoint(row, checkpoint)),
+          ...row.stage.experts.map((expert, place) => this.#rows.expert(row, expert, place)),
+        ];
+      default:
+        return [];
+    }
+  }
 
-const count = (runs: number): string => (runs === 1 ? "1 run" : `${runs} runs`);
+  getTreeItem(row: Row): TreeItem {
+    return this.#expansion.apply(row.id, treeItem(row, this.#experiments));
+  }
 
-const colors: Partial<Record<ListedRun["state"], string>> = {
-  failed: "testing.iconFailed",
-  done: "testing.iconPassed",
-  interrupted: "problemsWarningIcon.foreground",
-};
+  resolveTreeItem(item: TreeItem, row: Row): TreeItem {
+    const text = tooltip(row, this.#experiments);
+    if (text) item.tooltip = text;
+    return item;
+  }
 
-function runItem(run: ListedRun): TreeItem {
-  const item = new TreeItem(when(run.created));
-  const color = colors[run.state];
-  item.id = `${run.root} ${run.run}`;
-  item.description = run.state;
-  item.iconPath = new ThemeIcon(stateIcon[run.state], color ? new ThemeColor(color) : undefined);
-  item.contextValue = `run:${run.state}${run.report === undefined ? "" : ":report"}`;
-  item.tooltip = tooltip(run);
-  item.accessibilityInformation = { label: `Run of ${when(run.created)}, ${run.state}` };
-  return item;
-}
+  getParent(row: Row): Row | undefined {
+    return row.type === "file" ? undefined : row.parent;
+  }
 
-function tooltip({ name, run, state, created, finished, error }: ListedRun): MarkdownString {
-  const text = new MarkdownString();
-  text.appendText(`${name}, run ${run}: ${state}\nbegan ${new Date(created).toLocaleString()}`);
-  if (finished !== undefined) text.appendText(`\nended ${new Date(finished).toLocaleString()}`);
-  if (error !== undefined) text.appendText(`\n${error}`);
-  return text;
+  /** The row of a run. */
+  async rowOf(run: ListedRun): Promise<RunRow | undefined> {
+    for (const file of await this.getChildren()) {
+      const rows = await this.getChildren(file);
+      const found = rows.find(
+        (row) => row.type === "run" && row.listed.root === run.root && row.listed.run === run.run,
+      );
+      if (found?.type === "run") return found;
+    }
+    return undefined;
+  }
+
+  /** Shows a run, or a stage of it, in the view and puts the focus on it. */
+  async reveal(run: ListedRun, stage?: string): Promise<void> {
+    const runRow = await this.rowOf(run);
+    if (!runRow) return;
+    const stages = stage === undefined ? [] : await this.getChildren(runRow);
+    const row = stages.find((one): one is StageRow => one.type === "stage" && one.stage.name === stage) ?? runRow;
+    await this.view.reveal(row, { select: true, focus: true, expand: row === runRow });
+  }
+
+  #runsChanged(): void {
+    this.#rows.keepRuns(this.#experiments.runs);
+    const running = this.#experiments.runs.filter(({ state }) => state === "running").length;
+    this.view.badge =
+      running > 0
+        ? { value: running, tooltip: running === 1 ? "1 run is running" : `${running} runs are running` }
+        : undefined;
+    this.#onChange.fire(undefined);
+  }
+
+  /** The run, whose progress is another now, and the stages below it. */
+  #stagesChanged(run: ListedRun): void {
+    const row = this.#rows.ofRun(run);
+    if (row) this.#onChange.fire(row);
+  }
 }

@@ -1,7 +1,8 @@
-import type { ListedRun } from "../../server/protocol/editor.ts";
+import type { ListedStage } from "../../server/protocol/editor.ts";
 
-/** Codicons of the states of a run. */
-export const stateIcon: Record<ListedRun["state"], string> = {
+/** Codicons of the states of runs and stages. */
+export const stateIcon: Record<ListedStage["state"], string> = {
+  waiting: "circle-large-outline",
   running: "sync~spin",
   stopped: "debug-pause",
   interrupted: "warning",
@@ -9,9 +10,19 @@ export const stateIcon: Record<ListedRun["state"], string> = {
   done: "pass",
 };
 
+/** Colours of states that ask for attention, over the colour of the stage. */
+export const stateColor: Partial<Record<ListedStage["state"], string>> = {
+  failed: "testing.iconFailed",
+  interrupted: "problemsWarningIcon.foreground",
+};
+
+/** Made once: a formatter takes longer to make than to use a thousand times. */
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
+
 /** A moment as the person's language writes it: with a date unless it is today. */
 export function when(iso: string, now = new Date()): string {
   const time = new Date(iso);
-  const clock = time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-  return time.toDateString() === now.toDateString() ? clock : `${time.toLocaleDateString()} ${clock}`;
+  if (Number.isNaN(time.getTime())) return iso;
+  return (time.toDateString() === now.toDateString() ? clock : dayAndClock).format(time);
 }

@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { checkExperiment } from "../experiment/check.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import { type Problem, problemText } from "../experiment/problem.ts";
 import type { Experiment } from "../experiment/resolve.ts";
-import { exitStatus, experimentFile, parse, printJson } from "./command.ts";
+import { exitStatus, experimentFile, parse, printJson, shownPath } from "./command.ts";
 
 export interface Checked {
   text: string;
@@ -30,8 +29,8 @@ export async function check(args: string[]): Promise<number> {
   const { experiment, problems } = await readExperiment(file);
   if (values.json) printJson({ file, problems });
   else {
-    for (const problem of problems) process.stdout.write(`${problemText(problem, basename(file))}\n`);
-    if (experiment) process.stdout.write(`${basename(file)} can be run\n`);
+    for (const problem of problems) process.stdout.write(`${problemText(problem, shownPath(file))}\n`);
+    if (experiment) process.stdout.write(`${shownPath(file)} can be run\n`);
   }
   return experiment ? exitStatus.done : exitStatus.usage;
 }

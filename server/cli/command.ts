@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UserError } from "../protocol/errors.ts";
 import { runRoot } from "../runs/layout.ts";
@@ -15,7 +15,7 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
 
   btx run FILE [--json] [--cores N] [--random-seed N] [--stage NAME]
                                          run an experiment file (*.btx.yaml); N replaces its randomSeed, and
-                                         --stage runs only that stage and what it needs
+                                         --stage runs only that stage (experts, compare: those) and what it needs
   btx resume [RUN] [--json] [--cores N]  go on with a run that was stopped, killed or failed
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand
@@ -25,7 +25,9 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
                                          the models of several runs side by side; all runs if none is named
   btx sample [RUN] [--prompt TEXT] [--model NAME] [--tokens N] [--temperature X] [--top-p X] [--random-seed N]
                                          continue a prompt (or standard input) with any model of a run
+  btx serve [RUN] [--port N]             the metrics of runs in a browser of this machine, live
   btx check FILE [--json]                look for mistakes without running anything
+  btx clean [--dry-run] [--json]         remove the stages that no run uses
   btx devices [--json]                   what this machine computes with
 
 RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs lie in the folder
@@ -101,6 +103,12 @@ export function experimentFile(path: string | undefined): { file: string; root: 
   if (!existsSync(file)) throw new CommandError(`there is no file ${path}`);
   if (!statSync(file).isFile()) throw new CommandError(`${path} is not a file: name an experiment file (*.btx.yaml)`);
   return { file, root: runRoot(file) };
+}
+
+/** A file as messages name it: from the current folder, if it lies below; there a terminal and an editor find it. */
+export function shownPath(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.startsWith("..") || isAbsolute(path) ? basename(file) : path;
 }
 
 export const printJson = (value: unknown): boolean => process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { nearestName } from "../data/corpus/nearest.ts";
 import { runStages } from "../execution/runner.ts";
@@ -19,7 +18,16 @@ import { wantsColor } from "../terminal/ansi.ts";
 import { createProgress } from "../terminal/progress.ts";
 import { comparisonTable } from "../terminal/table.ts";
 import { readExperiment } from "./check.ts";
-import { CommandError, exitStatus, experimentFile, namedRun, parse, printJson, wholeNumber } from "./command.ts";
+import {
+  CommandError,
+  exitStatus,
+  experimentFile,
+  namedRun,
+  parse,
+  printJson,
+  shownPath,
+  wholeNumber,
+} from "./command.ts";
 
 const runOptions = { json: { type: "boolean" }, cores: { type: "string" } } as const;
 
@@ -38,8 +46,8 @@ export async function run(args: string[]): Promise<number> {
   const replaced = asked === undefined ? {} : { randomSeed: wholeNumber(asked, "random-seed", 0) };
   const { file, root } = experimentFile(positionals[0]);
   const { text, experiment, problems } = await readExperiment(file);
-  for (const problem of problems) process.stderr.write(`${problemText(problem, basename(file))}\n`);
-  if (!experiment) throw new CommandError(`${basename(file)} has mistakes, see above; nothing was run`);
+  for (const problem of problems) process.stderr.write(`${problemText(problem, shownPath(file))}\n`);
+  if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above; nothing was run`);
   const plan = await planExperiment({ ...experiment, ...replaced }, file);
   const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
   const reused: string[] = [];
@@ -50,11 +58,18 @@ export async function run(args: string[]): Promise<number> {
   return attend(root, made.record.id, options);
 }
 
-/** The stages of a plan that `name` needs, and itself. @throws CommandError when there is no such stage. */
+/** Whether a stage, by its name, comes of a section of the file that several come of. */
+const sections: Readonly<Record<string, (name: string) => boolean>> = {
+  experts: (name) => name.startsWith("expert:"),
+  compare: (name) => !/^(?:data|(?:evaluate:)?(?:seed|mix|finetune|expert:.*))$/.test(name),
+};
+
+/** The stages of a plan that `name` needs, and itself; `name` may be a section's. @throws CommandError when there is none. */
 function upTo(plan: Plan, name: string): Plan {
-  const needed = lineage(name, plan);
-  if (needed.length > 0) return needed;
   const names = plan.map((stage) => stage.name);
+  const wanted = Object.hasOwn(sections, name) ? names.filter(sections[name]!) : [name];
+  const needed = new Set(wanted.flatMap((stage) => lineage(stage, plan)));
+  if (needed.size > 0) return plan.filter((stage) => needed.has(stage));
   const hint = didYouMean(nearestName(name, names)) || `: it has ${names.join(", ")}`;
   throw new CommandError(`the experiment has no stage "${name}"${hint}`);
 }

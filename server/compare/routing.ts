@@ -15,6 +15,8 @@ function sharesOf({ routedTokens, domains }: RoutingSummary): number[][][] {
 /**
  * Where held-out tokens went, as means over random seeds. A share is of the tokens that were routed, so it does not grow
  * with the number of experts a token (K): without preference it is 1/E. Every domain counts alike in a layer's shares.
+ * The largest and smallest share are the extremes over layers, experts and random seeds: an expert that is dead in one
+ * seed counts.
  * @param seeds of equal layers, experts and domains, at least one.
  */
 export function comparedRouting(seeds: readonly RoutingSummary[]): ComparedRouting {
@@ -23,8 +25,8 @@ export function comparedRouting(seeds: readonly RoutingSummary[]): ComparedRouti
   const share = experts.map((_, expert) =>
     domains.map((_, domain) => mean(each.map((seed) => mean(seed.map((layer) => layer[expert]![domain]!))))),
   );
-  const loads = layers.flatMap((layer, at) =>
-    experts.map((expert, index) => ({ layer, expert, share: mean(each.map((seed) => mean(seed[at]![index]!))) })),
+  const loads = each.flatMap((seed) =>
+    layers.flatMap((layer, at) => experts.map((expert, index) => ({ layer, expert, share: mean(seed[at]![index]!) }))),
   );
   const dropped = seeds.flatMap(({ routedTokens, droppedTokens }) => {
     if (!droppedTokens) return [];

@@ -1,4 +1,5 @@
 import type { Measured, Standing, Statistic } from "../protocol/comparison.ts";
+import { studentPoint } from "./student.ts";
 
 /** Mean and sample standard deviation (n - 1) of one value a random seed. */
 export function statistic(values: readonly number[]): Statistic {
@@ -12,14 +13,19 @@ export function statistic(values: readonly number[]): Statistic {
 /** Values nearer than this are level: they are printed alike. */
 const RESOLUTION = 1e-3;
 
-/** Whether two means lie within two standard errors of their difference; undefined where a noise is unknown. */
+/** Whether two means do not differ at the 5 % level (Welch's t-test); undefined where a noise is unknown. */
 function withinNoise(a: Statistic, b: Statistic): boolean | undefined {
   if (a.deviation === undefined || b.deviation === undefined) return undefined;
-  return Math.abs(a.mean - b.mean) < 2 * Math.sqrt(a.deviation ** 2 / a.count + b.deviation ** 2 / b.count);
+  const [ofA, ofB] = [a.deviation ** 2 / a.count, b.deviation ** 2 / b.count];
+  if (ofA + ofB === 0) return a.mean === b.mean;
+  // Welch and Satterthwaite's degrees of freedom.
+  const degrees = (ofA + ofB) ** 2 / (ofA ** 2 / (a.count - 1) + ofB ** 2 / (b.count - 1));
+  return Math.abs(a.mean - b.mean) < studentPoint(degrees) * Math.sqrt(ofA + ofB);
 }
 
 /**
- * How each row stands against the best of its column: |difference| < 2 sqrt(sd1^2/n1 + sd2^2/n2) is no difference.
+ * How each row stands against the best of its column, by Welch's t-test at the 5 % level, row by row: among many equal
+ * rows one may be called worse by chance.
  * Undefined where a row was not measured, and for all where none differs in the third decimal.
  */
 export function standings(

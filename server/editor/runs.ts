@@ -1,58 +1,110 @@
-import { access } from "node:fs/promises";
-import type { ListedRun, RunReference } from "../protocol/editor.ts";
+import { existsSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { parseExperiment } from "../experiment/parse.ts";
+import type { RunReference } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { runPaths, runRoot } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
-import { listRuns, type Run } from "../runs/runs.ts";
+import { readRun } from "../runs/runs.ts";
 import { requestStop } from "../runs/stop.ts";
+import type { Answers } from "./answers.ts";
+import { launchResume, launchRun, runnerLog } from "./launch.ts";
+import { stageNames } from "./stageNames.ts";
+import type { RunWatch } from "./watch.ts";
 
-/** Runs as the editor lists them. */
-
-/** The run folders of experiment files, each once. */
-export const rootsOf = (files: string[]): string[] => [...new Set(files.map(runRoot))];
-
-/** All runs in these run folders, newest first, and a sentence for each that cannot be read. */
-export async function runsIn(roots: string[]): Promise<{ runs: ListedRun[]; problems: string[] }> {
-  const runs: ListedRun[] = [];
-  const problems: string[] = [];
-  for (const root of roots) {
-    for (const entry of await listRuns(root)) {
-      if ("problem" in entry) problems.push(entry.problem);
-      else runs.push(await listed(root, entry.run));
-    }
-  }
-  return { runs: runs.sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0)), problems };
+/** Answers what is asked about runs, and starts and stops them. */
+export function serveRuns(answers: Answers, watch: RunWatch): void {
+  answers.toTrusted("btx/startRun", "Runs start", async ({ file, cores, randomSeed, stage }) => {
+    if (!file.endsWith(".btx.yaml")) throw new UserError(`${basename(file)} is no experiment file (*.btx.yaml)`);
+    if (!existsSync(file)) throw new UserError(`there is no file ${file}: save it first`);
+    const root = runRoot(file);
+    const options = [...option("cores", cores), ...option("random-seed", randomSeed), ...option("stage", stage)];
+    const run = await launchRun(root, file, options);
+    await watch.look();
+    return { root, run };
+  });
+  answers.toTrusted("btx/resumeRun", "Runs start", async ({ root, run, cores }) => {
+    await resume({ root, run }, cores);
+    await watch.look();
+    return { root, run };
+  });
+  answers.to("btx/stopRun", async (reference) => ({ running: await stop(reference) }));
+  answers.to("btx/watchRuns", ({ files }) => watch.watch(rootsOf(files)));
+  answers.to("btx/listStages", async (reference) => ({ stages: await watch.stages(reference) }));
+  answers.to("btx/runLog", ({ root, run, offset }) => runLog({ root, run }, offset));
+  answers.to("btx/stageNames", async ({ file }) => {
+    const { experiment, problems } = parseExperiment(await readFile(file, "utf8"), file);
+    if (experiment) return { stages: stageNames(experiment) };
+    throw new UserError(`${basename(file)} has mistakes: ${problems[0]?.message}`);
+  });
 }
 
-async function listed(root: string, { record, state, paths }: Run): Promise<ListedRun> {
-  const { id: run, name, file, created, finished, error } = record;
-  const hasReport = await access(paths.report).then(
-    () => true,
-    () => false,
-  );
-  return {
-    root,
-    run,
-    name,
-    file,
-    state,
-    created,
-    ...(finished === undefined ? {} : { finished }),
-    ...(error === undefined ? {} : { error }),
-    ...(hasReport ? { report: paths.report } : {}),
-  };
+/** The run folders of experiment files, each once. */
+const rootsOf = (files: string[]): string[] => [...new Set(files.map(runRoot))];
+
+const option = (name: string, value: number | string | undefined): string[] =>
+  value === undefined ? [] : [`--${name}=${value}`];
+
+/** Goes on with a run. @throws UserError when there is none, or it is being worked on. */
+export async function resume({ root, run }: RunReference, cores: number | undefined): Promise<void> {
+  await needIdle({ root, run });
+  if (!existsSync(runPaths(root, run).record)) throw new UserError(`there is no run ${run} in ${root}`);
+  await launchResume(root, run, option("cores", cores));
+}
+
+/** How long a run that has ended may take to write its report and go, ms. */
+const mostEnding = 15_000;
+
+/** Waits for the runner of a run that has just ended. @throws UserError when the run is being worked on. */
+export async function needIdle({ root, run }: RunReference): Promise<void> {
+  const { folder } = runPaths(root, run);
+  for (const until = Date.now() + mostEnding; ; await setTimeout(50)) {
+    const found = await readRun(folder);
+    if (!found?.holder) return;
+    const { pid, host } = found.holder;
+    if (found.record.status === "running" || Date.now() > until)
+      throw new UserError(`run ${run} is running, as process ${pid} of ${host}: stop it first`);
+  }
 }
 
 /** Asks a run to stop after a checkpoint; false when it is not running. @throws UserError when the disk is full. */
-export async function stop({ root, run }: RunReference): Promise<boolean> {
+async function stop({ root, run }: RunReference): Promise<boolean> {
   const paths = runPaths(root, run);
   if (!lockHolder(paths.folder)) return false;
   await requestStop(paths.stop);
   return true;
 }
 
-/** @throws UserError when the run is being worked on. */
-export function checkIdle({ root, run }: RunReference): void {
-  const holder = lockHolder(runPaths(root, run).folder);
-  if (holder) throw new UserError(`run ${run} is running already, as process ${holder.pid} of ${holder.host}`);
+/** Most of a log that is given at once, bytes. */
+const mostLog = 256 * 1024;
+
+async function runLog({ root, run }: RunReference, offset: number) {
+  // The state first: of a run that has ended all is there.
+  const found = await readRun(runPaths(root, run).folder);
+  if (!found) throw new UserError(`there is no run ${run} in ${root}`);
+  const { state } = found;
+  const handle = await open(runnerLog(root, run), "r").catch(() => undefined);
+  if (!handle) return { text: "", offset, state };
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(mostLog), 0, mostLog, offset);
+    // A character that is not whole yet comes with the next piece.
+    const end = wholeCharacters(buffer.subarray(0, bytesRead));
+    return { text: buffer.toString("utf8", 0, end), offset: offset + end, state };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Bytes up to the end of the last whole UTF-8 character. */
+function wholeCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
 }

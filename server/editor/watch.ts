@@ -1,45 +1,83 @@
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { runPathsIn, runsFolder } from "../runs/layout.ts";
-import { lockHolder } from "../runs/lock.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Heard, ListedRun, ListedStage, RunReference } from "../protocol/editor.ts";
+import { RunList } from "./runList.ts";
+import { StageReader } from "./stageReader.ts";
 
 /**
- * Notices that runs began, ended or were removed. It looks at times of files instead of asking the system to tell it of
- * changes: that works on disks of other machines, too, and costs a few calls a run.
+ * Notices what becomes of runs and of their stages, and tells what changed. It looks at times of files instead of asking
+ * the system to tell it of changes: that works on disks of other machines, too, and costs a few calls a run.
  */
 
 /** How often, ms. */
 const period = 1000;
-/** Of a folder with more runs than this, older ones are looked at only now and then. */
-const recent = 50;
-const seldom = 10;
+/** Runs at rest whose stages are kept up to date, the last that were asked for. */
+const mostShown = 20;
+
+export interface Listener {
+  runs(changed: Heard<"btx/runsChanged">): void;
+  stages(changed: Heard<"btx/stagesChanged">): void;
+}
+
+/** One text a run; no path holds the character between. */
+const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
 
 export class RunWatch {
-  readonly #changed: (roots: string[]) => void;
-  /** What each run folder looked like, run by run. */
-  #seen = new Map<string, Map<string, string>>();
+  readonly #listener: Listener;
+  readonly #list = new RunList();
+  readonly #reader = new StageReader();
+  #roots: readonly string[] = [];
+  #runs = new Map<string, ListedRun>();
+  #problems = new Set<string>();
+  /** Stages as they were last told. */
+  readonly #stages = new Map<string, ListedStage[]>();
+  /** Runs whose stages were asked for, the latest last. */
+  readonly #shown = new Set<string>();
+  /** Runs that were running when their stages were last looked at. */
+  #live: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
-  #turn = 0;
   #looking: Promise<void> | undefined;
+  #again = false;
 
-  /** @param changed is told the run folders in which something changed. */
-  constructor(changed: (roots: string[]) => void) {
-    this.#changed = changed;
+  constructor(listener: Listener) {
+    this.#listener = listener;
   }
 
-  /** Watches these run folders and no others. */
-  watch(roots: string[]): void {
-    const before = this.#seen;
-    this.#seen = new Map(roots.map((root) => [root, before.get(root) ?? new Map()]));
+  /** Watches these run folders and no others; gives their runs, the newest first. */
+  async watch(roots: readonly string[]): Promise<{ runs: ListedRun[]; problems: string[] }> {
+    this.#roots = roots;
     clearInterval(this.#timer);
-    this.#timer = undefined;
-    if (roots.length === 0) return;
-    this.#timer = setInterval(() => void this.look(), period);
+    this.#timer = roots.length > 0 ? setInterval(() => void this.look(), period) : undefined;
+    const found = await this.#read();
+    this.#runs = new Map(found.runs.map((run) => [idOf(run), run]));
+    this.#problems = new Set(found.problems);
     void this.look();
+    return found;
   }
 
-  /** Looks now, and again a period later. One look at a time. */
+  /** The stages of a run; tells of their changes from now on. @throws UserError when the run cannot be read. */
+  async stages(run: RunReference): Promise<ListedStage[]> {
+    const id = idOf(run);
+    this.#shown.delete(id);
+    this.#shown.add(id);
+    for (const oldest of this.#shown) {
+      if (this.#shown.size <= mostShown) break;
+      this.#shown.delete(oldest);
+    }
+    const stages = await this.#reader.read(run.root, run.run);
+    this.#stages.set(id, stages);
+    return stages;
+  }
+
+  /** The runs that are running, with their stages as last seen. */
+  running(): { run: ListedRun; stages: readonly ListedStage[] }[] {
+    return [...this.#runs]
+      .filter(([, { state }]) => state === "running")
+      .map(([id, run]) => ({ run, stages: this.#stages.get(id) ?? [] }));
+  }
+
+  /** Looks now. One look at a time: what is asked for meanwhile is done once after it. */
   look(): Promise<void> {
+    if (this.#looking) this.#again = true;
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
     });
@@ -48,30 +86,75 @@ export class RunWatch {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#seen.clear();
+    this.#roots = [];
   }
 
   async #look(): Promise<void> {
-    const all = this.#turn++ % seldom === 0;
-    const changed: string[] = [];
-    for (const [root, before] of this.#seen) {
-      const ids = (await readdir(runsFolder(root)).catch(() => [] as string[])).sort();
-      const old = all ? [] : ids.slice(0, -recent);
-      const now = new Map(old.map((id) => [id, before.get(id) ?? ""]));
-      for (const id of ids.slice(old.length)) now.set(id, await appearance(join(runsFolder(root), id)));
-      const same = now.size === before.size && [...now].every(([id, look]) => before.get(id) === look);
-      if (!same && this.#seen.get(root) === before) {
-        this.#seen.set(root, now);
-        changed.push(root);
+    do {
+      this.#again = false;
+      try {
+        await this.#lookOnce();
+      } catch (error) {
+        console.error("looking at runs:", error);
       }
-    }
-    if (changed.length > 0) this.#changed(changed);
+    } while (this.#again);
   }
-}
 
-/** A text that changes when what a list says of the run does. */
-async function appearance(folder: string): Promise<string> {
-  const { record, report } = runPathsIn(folder);
-  const time = async (path: string) => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
-  return `${await time(record)} ${await time(report)} ${lockHolder(folder)?.pid ?? ""}`;
+  async #read(): Promise<{ runs: ListedRun[]; problems: string[] }> {
+    const found = [];
+    for (const root of this.#roots) found.push(await this.#list.read(root));
+    const runs = found.flatMap((listed) => listed.runs);
+    return {
+      runs: runs.sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0)),
+      problems: found.flatMap(({ problems }) => problems),
+    };
+  }
+
+  async #lookOnce(): Promise<void> {
+    const roots = this.#roots;
+    const found = await this.#read();
+    if (roots !== this.#roots) return;
+    const before = this.#runs;
+    this.#runs = new Map(found.runs.map((run) => [idOf(run), run]));
+    const runs = found.runs.filter((run) => !isDeepStrictEqual(before.get(idOf(run)), run));
+    const removed = [...before].filter(([id]) => !this.#runs.has(id)).map(([, { root, run }]) => ({ root, run }));
+    const problems = found.problems.filter((problem) => !this.#problems.has(problem));
+    this.#problems = new Set(found.problems);
+    for (const gone of removed) this.#stages.delete(idOf(gone));
+    // Stages first: who hears that a run has ended finds its stages as they ended.
+    await this.#lookAtStages();
+    if (roots !== this.#roots) return;
+    if (runs.length + removed.length + problems.length > 0) this.#listener.runs({ runs, removed, problems });
+  }
+
+  /**
+   * Running runs, those that were running at the last look, and those shown in a folder in which a run is running: it may
+   * work on their stages.
+   */
+  async #lookAtStages(): Promise<void> {
+    const running = this.running().map(({ run }) => run);
+    const busy = new Set(running.map(({ root }) => root));
+    const before = this.#live;
+    this.#live = new Set(running.map(idOf));
+    for (const [id, run] of this.#runs) {
+      const shown = this.#shown.has(id) && busy.has(run.root);
+      if (this.#live.has(id) || before.has(id) || shown) await this.#lookAtStagesOf(run, id);
+    }
+  }
+
+  async #lookAtStagesOf({ root, run }: ListedRun, id: string): Promise<void> {
+    const before = this.#stages.get(id);
+    // Its record may be gone or broken since; the list of runs says so.
+    const now = await this.#reader.read(root, run).catch(() => undefined);
+    if (!now) return;
+    this.#stages.set(id, now);
+    const all = before?.length !== now.length;
+    const stages = all ? now : now.filter((stage, index) => !isDeepStrictEqual(stage, before[index]));
+    if (stages.length > 0) this.#listener.stages({ root, run, all, stages });
+  }
+
+  /** Looks at the stages of all runs that are shown, whatever their state: some were removed. */
+  async lookAtShown(): Promise<void> {
+    for (const [id, run] of this.#runs) if (this.#shown.has(id)) await this.#lookAtStagesOf(run, id);
+  }
 }

@@ -69,13 +69,14 @@ function checkBalance({ mix, positions }: Experiment): Problem[] {
   const problems: Problem[] = [];
   if (balance === "bias" && (type === "soft" || type === "sample-top-1")) {
     const path = router("balance");
+    const others = type === "soft" ? "`btx` or `none`" : "`btx`, `switch` or `none`";
     const why = type === "soft" ? "takes all experts" : "draws its expert";
-    const message = `\`mix.router.balance\` is \`bias\`, which counts for the choice of the best experts, but the router \`${type}\` ${why}: make it \`btx\`, \`switch\` or \`none\``;
+    const message = `\`mix.router.balance\` is \`bias\`, which counts for the choice of the best experts, but the router \`${type}\` ${why}: make it ${others}`;
     problems.push({
       ...positions.value(path),
       message,
       path,
-      expected: "`btx`, `switch` or `none`",
+      expected: others,
       severity: "error",
     });
   }
@@ -84,6 +85,8 @@ function checkBalance({ mix, positions }: Experiment): Problem[] {
     const message = `\`mix.router.biasRate\` is ${biasRate}, but \`mix.router.balance\` is \`${balance}\`: remove the key, or make the balance \`bias\``;
     problems.push({ ...positions.key(path), message, path, severity: "error" });
   }
+  if (balance === "switch" && type === "soft")
+    problems.push(...noEffect(positions, router("balance"), "with `type: soft`, where every expert gets every token"));
   const byLoss = balance === "btx" || balance === "switch";
   if (!byLoss && loadBalance > 0)
     problems.push(...noEffect(positions, router("loadBalance"), `with \`balance: ${balance}\``));

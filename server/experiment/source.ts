@@ -1,15 +1,6 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type YAMLError,
-} from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLError } from "yaml";
 import { type Path, Positions, type Problem, pathText, type Range } from "./problem.ts";
+import { yamlDocument } from "./yamlDocument.ts";
 
 /**
  * An experiment file has a few kilobytes. Above these limits it is something else, or hostile: the YAML library needs
@@ -55,13 +46,7 @@ export function readSource(fileText: string): Source {
     return { positions, problems };
   }
   try {
-    const lines = new LineCounter();
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: "error",
-    });
+    const { document, lines } = yamlDocument(text);
     const tags = document.warnings.filter(({ code }) => code === "TAG_RESOLVE_FAILED");
     const errors = [...document.errors, ...tags];
     if (errors.length > 0) return { positions, problems: syntaxProblems(errors, lines, text) };

@@ -1,6 +1,7 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from "yaml";
 import type { Path } from "../experiment/problem.ts";
 import { maxCharacters } from "../experiment/source.ts";
+import { yamlDocument } from "../experiment/yamlDocument.ts";
 
 /** A stretch of a text, in UTF-16 units; `end` is exclusive. */
 export interface Span {
@@ -60,8 +61,7 @@ export function readSyntax(text: string): Entry {
   const root: Entry = { path: [], span: { start: 0, end: text.length }, children: [] };
   if (text.length > maxCharacters) return root;
   try {
-    const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
-    new Reader(text).read(root, document.contents as Node | null);
+    new Reader(text).read(root, yamlDocument(text).document.contents as Node | null);
   } catch {
     // The library recurses: a text nested a thousand deep has no tree.
     root.children = [];

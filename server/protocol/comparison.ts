@@ -76,7 +76,7 @@ export const comparedRoutingSchema = z.strictObject({
   domains: z.array(z.string()),
   /** Share of a domain's routed tokens, [expert][domain], mean over layers; sums to 1 over experts. */
   share: z.array(z.array(z.number())),
-  /** The largest and the smallest share that an expert has in a layer, mean over domains. */
+  /** The largest and the smallest share that an expert has in a layer in any random seed, mean over domains. */
   largest: z.strictObject({ layer: z.int(), expert: z.string(), share: z.number() }),
   smallest: z.strictObject({ layer: z.int(), expert: z.string(), share: z.number() }),
   /** Dropped tokens over those that chose an expert; absent where routers have no capacity. */

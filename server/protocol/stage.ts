@@ -274,6 +274,10 @@ export const metricSchema = z.object({
   gradientNorm: z.number(),
   learningRate: z.number(),
   tokensPerSecond: z.number(),
+  /** Floating-point operations so far, see `flopsPerToken`. */
+  flops: z.number().optional(),
+  /** Resident memory of the stage's process, bytes. */
+  memory: z.number().optional(),
 });
 export type Metric = z.infer<typeof metricSchema>;
 

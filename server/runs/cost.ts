@@ -43,6 +43,7 @@ export function costOfStage(
   const cost: Cost = { tokens: 0, flops: 0, beyondSeed: { tokens: 0, flops: 0 }, seconds: 0, missing: [] };
   if (own?.parameters !== undefined) cost.parameters = own.parameters;
   if (own?.activeParameters !== undefined) cost.activeParameters = own.activeParameters;
+  Object.assign(cost, ensembleParameters(name, plan, records));
   for (const { name: ancestor, spec } of lineage(name, plan)) {
     if (spec.kind === "data" || spec.kind === "evaluate") continue;
     const record = records.get(ancestor);
@@ -58,4 +59,25 @@ export function costOfStage(
     cost.beyondSeed.flops += flops;
   }
   return cost;
+}
+
+/**
+ * Parameters of a Branch-Train-Merge ensemble: of all its experts; active are the k chosen by tf-idf, or all, since the
+ * posterior needs every expert's probability of each token. Nothing for other stages.
+ */
+function ensembleParameters(
+  name: string,
+  plan: readonly PlannedStage[],
+  records: ReadonlyMap<string, StageRecord>,
+): Pick<Cost, "parameters" | "activeParameters"> {
+  const stage = plan.find((candidate) => candidate.name === name);
+  if (stage?.spec.kind !== "btm") return {};
+  const sizes = stage.spec.experts.map((expert) => {
+    const evaluation = plan.find((candidate) => candidate.name === stage.parents[`expert:${expert}`]);
+    return records.get(evaluation?.parents.model ?? "")?.result?.parameters;
+  });
+  if (sizes.some((size) => size === undefined)) return {};
+  const parameters = sizes.reduce<number>((sum, size) => sum + size!, 0);
+  const share = stage.spec.weights === "tf-idf" ? stage.spec.k / stage.spec.experts.length : 1;
+  return { parameters, activeParameters: parameters * share };
 }

@@ -5,6 +5,7 @@ import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.t
 import { removeLeftovers } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock, LockedError } from "../runs/lock.ts";
+import { readLastMetric } from "../runs/read.ts";
 import { readRun } from "../runs/runs.ts";
 import { readStage, writeStage } from "../runs/stages.ts";
 import { btm } from "./btm.ts";
@@ -93,7 +94,9 @@ async function main(): Promise<number> {
       asked: () => asked,
       progress,
     });
-    const earlier = before?.record.seconds ?? 0;
+    // A killed process did not write down how long it worked; its metrics say so.
+    const trained = before ? await readLastMetric(before.paths) : undefined;
+    const earlier = Math.max(before?.record.seconds ?? 0, trained?.seconds ?? 0);
     const record: StageRecord = {
       version: 1,
       kind: stage.spec.kind,

@@ -110,7 +110,7 @@ export function runsTable(comparison: ComparisonOfRuns, options: TableOptions): 
   ];
   const lines = rows.map((row, index): GridRow => ({ label: labelOf(row), rule: beginsBaselines(rows, index) }));
   const notes = [
-    "* best of its column; ≈ not different from the best: nearer than two standard errors of the difference.",
+    "* best of its column; ≈ not different from the best: Welch's t-test over random seeds, 5 %.",
     "a ± b (n): mean and standard deviation over n random seeds; one number: a single seed.",
     ...comparison.notes,
   ];

@@ -6,11 +6,11 @@ import { definedDomains, domainNames } from "../domains.ts";
 import { keyHelp } from "../help.ts";
 import type { Place } from "../place.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { type Entry, entryAt } from "../syntax.ts";
+import { type Entry, entryAt, readSyntax } from "../syntax.ts";
 
 /** The keys that a mapping may have and has not. */
 export function keyItems(snapshot: Snapshot, place: Place, node: SchemaNode, snippets: boolean): CompletionItem[] {
-  const root = snapshot.syntax;
+  const root = withoutWord(snapshot, place);
   const present = presentKeys(root, place);
   const required = new Set(node.required);
   const names = node.properties
@@ -39,6 +39,12 @@ export function keyItems(snapshot: Snapshot, place: Place, node: SchemaNode, sni
 
 /** Asks for completions again, of what was just begun. */
 export const suggest = { title: "Suggest", command: "editor.action.triggerSuggest" };
+
+/** The tree without the word that is being typed: before it has a colon, it is read as part of the key below. */
+function withoutWord(snapshot: Snapshot, { span, indent }: Place): Entry {
+  if (indent === undefined || span.start === span.end) return snapshot.syntax;
+  return readSyntax(snapshot.text.slice(0, span.start) + snapshot.text.slice(span.end));
+}
 
 function presentKeys(root: Entry, { path, span }: Place): Set<string> {
   const children = entryAt(root, path)?.children ?? [];

@@ -19,7 +19,7 @@ export function formatting(snapshot: Snapshot, width: number): TextEdit[] {
   const formatted = formattedLines(snapshot, lines, Math.min(8, Math.max(2, width)));
   const result = lines.map(({ ending }, i) => formatted[i]! + ending).join("");
   const trimmed = `${result.trimEnd()}${lines.length > 1 ? lines[0]!.ending : "\n"}`;
-  if (!sameMeaning(text, trimmed, before.value)) return [];
+  if (trimmed === text || !sameMeaning(text, trimmed, before.value)) return [];
   return lineEdits(snapshot, lines, linesOf(trimmed));
 }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type InlayHint, InlayHintKind, type Range } from "vscode-languageserver";
 import { bytes, count, duration, flops, tokens } from "../../terminal/format.ts";
 import type { Costs, ModelCost } from "../facts/costs.ts";
@@ -37,7 +38,7 @@ export function inlayHints(snapshot: Snapshot, wanted: Range, costs: Costs, spee
   for (const expert of experts) add(["domains", expert.name, "tokens"], steps(expert), stepsHelp);
   add(["finetune"], effort("finetune", [finetune], speed), effortHelp);
   add(["finetune", "tokens"], finetuneSteps(costs), `${stepsHelp} Tokens an expert: where all are equally busy.`);
-  return hints;
+  return hints.sort(({ position: a }, { position: b }) => a.line - b.line || a.character - b.character);
 }
 
 const stepsHelp = "Optimizer steps: tokens over `batch` x `model.context`, rounded up.";
@@ -73,7 +74,8 @@ function finetuneSteps({ finetune, routing }: Costs): string {
 /** "1.2 TFLOP, 120 MB, about 12.0 s" */
 function effort(kind: "seed" | "expert" | "finetune", models: readonly ModelCost[], speed: Speed | undefined): string {
   const all = models.reduce((sum, model) => sum + model.flops, 0);
-  const memory = models.reduce((sum, model) => sum + model.memory, 0);
+  const atOnce = models.map(({ memory }) => memory).toSorted((a, b) => b - a);
+  const memory = atOnce.slice(0, availableParallelism()).reduce((sum, value) => sum + value, 0);
   const seconds = speed?.seconds(kind, models);
   const time = seconds === undefined ? "" : `, about ${duration(seconds)}`;
   return `${flops(all)}, ${bytes(memory)}${time}`;

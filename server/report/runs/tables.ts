@@ -91,7 +91,7 @@ export function overview(comparison: ComparisonOfRuns, rows: readonly ComparedRo
     html`<table class="compare many"><caption class="unseen">Means, training and size of each model</caption>
 ${heads(groups)}
 ${bodies(rows, line)}</table>`,
-  )}<p class="note">A filled box marks the best value of its column, an empty one a value that is not different from it: nearer than two standard errors of the difference. “a ± b (n)” is the mean and the standard deviation over n random seeds. Time is added over stages, though experts train at the same time.</p>`;
+  )}<p class="note">A filled box marks the best value of its column, an empty one a value that is not different from it: Welch’s t-test over random seeds, 5 %, row by row. “a ± b (n)” is the mean and the standard deviation over n random seeds. Time is added over stages, though experts train at the same time.</p>`;
 }
 
 /** Models by domains: held-out loss, then exact match where it was measured. */

@@ -145,7 +145,8 @@ class Training {
     });
   }
 
-  async #phase({ phase, before, steps }: Stretch): Promise<void> {
+  async #phase(stretch: Stretch): Promise<void> {
+    const { phase, before, steps } = stretch;
     const { config } = this.#job;
     const { training, mixture } = phase;
     const randomSeed = this.#job.randomSeed + before;
@@ -168,7 +169,7 @@ class Training {
         const tokens = sampler.next();
         const domain = Int32Array.from(sampler.lastDomains, (name) => this.#domains.indexOf(name));
         const result = await program.step({ tokens, domain }, step, learningRate);
-        this.#record(result, learningRate, batch * context, (performance.now() - start) / 1000);
+        this.#record(result, stretch, learningRate, (performance.now() - start) / 1000);
         await this.#pause();
       }
     } finally {
@@ -177,8 +178,9 @@ class Training {
   }
 
   /** Writes down a step that was taken. */
-  #record(result: StepResult, learningRate: number, tokens: number, seconds: number): void {
+  #record(result: StepResult, stretch: Stretch, learningRate: number, seconds: number): void {
     const { loss, loadBalance, gradientNorm } = result;
+    const tokens = this.#tokensOf(stretch) / stretch.steps;
     const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
     assertFinite(loss, "the loss", this.#step + 1, learningRate);
@@ -197,6 +199,8 @@ class Training {
       gradientNorm,
       learningRate,
       tokensPerSecond: tokens / seconds,
+      flops: this.#flopsSoFar(stretch),
+      memory: process.memoryUsage.rss(),
     });
     this.#recorder?.add(this.#step, result);
     this.#remember(this.#step, loss);
@@ -248,10 +252,18 @@ class Training {
     };
   }
 
-  #flopsOf(stretch: Stretch): number {
-    const { freeze } = stretch.phase.training;
+  /** Operations of a phase's first `steps` steps. */
+  #flopsOf({ phase, steps: all }: Stretch, steps = all): number {
+    const { batch, freeze } = phase.training;
     const options = { training: true, ...(freeze ? { freeze } : {}) };
-    return flopsPerToken(this.#job.config, options) * this.#tokensOf(stretch);
+    return flopsPerToken(this.#job.config, options) * steps * batch * this.#job.config.context;
+  }
+
+  /** Those of the phases before this one, and of its steps so far. */
+  #flopsSoFar(stretch: Stretch): number {
+    const earlier = this.#stretches.filter(({ before }) => before < stretch.before);
+    const now = this.#flopsOf(stretch, this.#step - stretch.before);
+    return earlier.reduce((sum, one) => sum + this.#flopsOf(one), now);
   }
 
   /** How many parameters are as they were because every phase froze them; nothing where no phase froze any. */

@@ -21,15 +21,15 @@ describe("statistic", () => {
 });
 
 describe("standings", () => {
-  it("call a row not different from the best below two standard errors of the difference", () => {
-    // 2 sqrt(0.03^2 / 3 + 0.03^2 / 3) = 0.04899
-    const column = [stat(2, 0.03), stat(2.048, 0.03), stat(2.05, 0.03), stat(2.5, 0.01)];
+  it("call a row not different from the best where Welch's t-test does not, at the 5 % level", () => {
+    // 4 degrees of freedom: 2.776 sqrt(0.03^2 / 3 + 0.03^2 / 3) = 0.0680
+    const column = [stat(2, 0.03), stat(2.067, 0.03), stat(2.069, 0.03), stat(2.5, 0.01)];
     expect(standings(column, "lower")).toEqual(["best", "not-different", "worse", "worse"]);
     expect(standings(column, "higher")).toEqual(["worse", "worse", "worse", "best"]);
   });
 
   it("count the seeds of both rows", () => {
-    // 2 sqrt(0.03^2 / 12 + 0.03^2 / 12) = 0.0245
+    // 22 degrees of freedom: 2.074 sqrt(0.03^2 / 12 + 0.03^2 / 12) = 0.0254
     const column = [stat(2, 0.03, 12), stat(2.048, 0.03, 12)];
     expect(standings(column, "lower")).toEqual(["best", "worse"]);
   });

@@ -79,12 +79,20 @@ describe("checkExperiment, on the router", () => {
   it("refuses biases where no best experts are chosen, and their rate without them", async () => {
     const rest = "make it `btx`, `switch` or `none`";
     const bias = "`mix.router.balance` is `bias`, which counts for the choice of the best experts, but the router";
-    expect(await router("type: soft, balance: bias")).toEqual([`2:37 ${bias} \`soft\` takes all experts: ${rest}`]);
+    expect(await router("type: soft, balance: bias")).toEqual([
+      `2:37 ${bias} \`soft\` takes all experts: make it \`btx\` or \`none\``,
+    ]);
     expect(await router("type: sample-top-1, balance: bias")).toEqual([
       `2:45 ${bias} \`sample-top-1\` draws its expert: ${rest}`,
     ]);
     expect(await router("biasRate: 0.1")).toEqual([
       "2:16 `mix.router.biasRate` is 0.1, but `mix.router.balance` is `btx`: remove the key, or make the balance `bias`",
+    ]);
+  });
+
+  it("warns of Switch's balancing where every expert gets every token, which leaves nothing to balance", async () => {
+    expect(await router("type: soft, balance: switch")).toEqual([
+      "2:28 warning `mix.router.balance` has no effect with `type: soft`, where every expert gets every token",
     ]);
   });
 

@@ -26,13 +26,18 @@ export const textIn = (snapshot: Snapshot, { start, end }: Range): string =>
 export const edited = ({ uri, text }: Snapshot, edits: TextEdit[]): string =>
   TextDocument.applyEdits(TextDocument.create(uri, "btx", 1, text), edits);
 
+const scratch = mkdtempSync(join(tmpdir(), "btx-language-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
 /** A folder with these files, by path and content, that goes when the file's tests have ended. */
 export function folderWith(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), "btx-language-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = mkdtempSync(join(scratch, "x"));
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
   }
   return folder;
 }
+
+/** How long to wait for what comes in its own time. */
+export const soon = { timeout: 20_000 };

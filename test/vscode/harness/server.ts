@@ -32,6 +32,7 @@ const quiet = {
   "workbench.welcomePage.walkthroughs.openOnInstall": false,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "workbench.reduceMotion": "on",
+  "workbench.editor.useModal": "off",
   "chat.disableAIFeatures": true,
   "window.commandCenter": false,
   "window.autoDetectColorScheme": false,
@@ -123,6 +124,15 @@ export class VsCodeServer {
       throw error;
     }
     return server;
+  }
+
+  /** What the extension and its backend wrote into the output channel "BTX Studio", of all windows. */
+  extensionLog(): string {
+    const logs = readdirSync(this.home, { recursive: true, encoding: "utf8" });
+    return logs
+      .filter((path) => path.endsWith("BTX Studio.log"))
+      .map((path) => `${path}\n${readFileSync(join(this.home, path), "utf8")}`)
+      .join("\n");
   }
 
   /** What the server said. */

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { format } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { serverMain, whyNoKit } from "./kit.ts";
 import { VsCodeServer } from "./server.ts";
@@ -43,7 +44,7 @@ export interface OpenOptions {
   /** Size of the window, CSS pixels. */
   size?: { width: number; height: number };
   /** A module with `run()` that the extension host runs, and what is to be told of it. */
-  tests?: { path: string; log(line: string, isError: boolean): void; exit(code: number): void };
+  tests?: { path: string; log(line: string): void; exit(code: number): void };
 }
 
 export class VsCode {
@@ -85,9 +86,7 @@ export class VsCode {
     });
     const uri = (path: string) => ({ $mid: 1, scheme: "vscode-remote", authority: this.server.authority, path });
     if (tests) {
-      await context.exposeFunction("codeAutomationLog", (type: string, parts: unknown[]) =>
-        tests.log(parts.join(" "), type === "error"),
-      );
+      await context.exposeFunction("codeAutomationLog", (_: string, parts: unknown[]) => tests.log(format(...parts)));
       await context.exposeFunction("codeAutomationExit", (code: number) => tests.exit(code));
     }
     if (this.#development)

@@ -45,45 +45,72 @@ export class Window {
 
   /** Runs a command by its title in the palette: "BTX Studio: Run Experiment". */
   async palette(title: string): Promise<void> {
-    const row = await this.paletteRow(title);
-    await row.click();
+    // Commands of an extension are known a moment after the window is.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const row = await this.#paletteRow(title);
+      if (row) return row.click();
+      await this.page.keyboard.press("Escape");
+    }
+    throw new Error(`the palette does not offer "${title}"`);
   }
 
-  /** The row of a command in the open palette; waits until it is there. */
-  async paletteRow(title: string): Promise<Locator> {
-    const input = this.page.locator(".quick-input-widget input").first();
-    const row = this.page.locator(".quick-input-widget .monaco-list-row", { hasText: title }).first();
-    // Commands of an extension are known a moment after the window is.
-    for (let attempt = 0; ; attempt++) {
-      await this.page.keyboard.press("F1");
-      await input.waitFor();
-      await input.fill(`>${title}`);
-      try {
-        await row.waitFor({ timeout: attempt < 5 ? 2000 : 10_000 });
-        return row;
-      } catch (error) {
-        if (attempt === 5) throw error;
-        await this.page.keyboard.press("Escape");
-      }
-    }
+  /** Whether the palette offers a command now. */
+  async offers(title: string): Promise<boolean> {
+    const row = await this.#paletteRow(title);
+    await this.page.keyboard.press("Escape");
+    return row !== undefined;
+  }
+
+  /** Opens the palette and gives the row of a command, if there is one soon: rows for other commands come, too. */
+  async #paletteRow(title: string): Promise<Locator | undefined> {
+    return this.#quickRow(`>${title}`, title);
   }
 
   /** Opens a file of the workspace by its name. */
   async openFile(name: string): Promise<void> {
+    // The index of files is made a moment after the window is.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const row = await this.#quickRow(name, name);
+      if (row) {
+        await row.click();
+        await this.page.locator(".tab.active", { hasText: name }).waitFor();
+        return this.page.locator(".editor-instance .monaco-editor").first().waitFor();
+      }
+      await this.page.keyboard.press("Escape");
+    }
+    throw new Error(`there is no file ${name}`);
+  }
+
+  /** Types into the field at the top of the window and gives the row with `label`, if it comes in a second or two. */
+  async #quickRow(text: string, label: string): Promise<Locator | undefined> {
     const input = this.page.locator(".quick-input-widget input").first();
-    await this.page.keyboard.press("Control+P");
-    await input.waitFor();
-    await input.fill(name);
-    await this.page.locator(".quick-input-widget .monaco-list-row", { hasText: name }).first().click();
-    await this.page.locator(".editor-instance .monaco-editor").first().waitFor();
+    for (let attempt = 0; attempt < 10 && !(await input.isVisible()); attempt++) {
+      await this.page.keyboard.press("F1");
+      await input.waitFor({ timeout: 2000 }).catch(() => {});
+    }
+    await input.fill(text);
+    const row = this.page.locator(".quick-input-widget .monaco-list-row", { hasText: label }).first();
+    return row.waitFor({ timeout: 2000 }).then(
+      () => row,
+      () => undefined,
+    );
   }
 
   /** Opens a view container by the title of its icon in the activity bar. */
   async openViews(title: string): Promise<void> {
     const icon = this.page.locator(`.activitybar .action-item a[aria-label^="${title}"]`);
+    const shown = this.page.locator(".part.sidebar .composite.title", { hasText: title });
     await icon.waitFor();
-    const item = icon.locator("xpath=ancestor::li[1]");
-    if (!(await item.getAttribute("class"))?.split(" ").includes("checked")) await icon.click();
+    // A click on the icon of what is open closes it, and a reloaded window opens it by itself, in its own time.
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const open = await shown.waitFor({ timeout: 1500 }).then(
+        () => true,
+        () => false,
+      );
+      if (open) return;
+      await icon.click();
+    }
+    throw new Error(`the views of ${title} do not open`);
   }
 
   /** Rows of the trees in the side bar. */

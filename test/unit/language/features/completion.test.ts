@@ -40,6 +40,11 @@ describe("completion of keys", () => {
     expect(item.documentation).toMatchObject({ kind: "markdown", value: expect.stringContaining("Longest sequence") });
   });
 
+  it("knows the keys below the one that is typed", async () => {
+    expect(await labels("mix:\n  router:\n    ca|\n    type: switch\n    zLoss: 1\n")).toContain("capacity");
+    expect(await labels("mix:\n  router:\n    z|\n    type: switch\n    zLoss: 1\n")).not.toContain("zLoss");
+  });
+
   it("puts keys first that must be there", async () => {
     const { items } = await completed("domains:\n  a:\n    |");
     expect(items.toSorted((a, b) => (a.sortText! < b.sortText! ? -1 : 1))[0]!.label).toBe("files");

@@ -9,7 +9,7 @@ import { type FrozenGroup, frozenGroupSchema, type Phase } from "../../../../ser
 import type { Parameters } from "../../../../server/stages/model.ts";
 import { train } from "../../../../server/stages/training/loop.ts";
 import { contextOf, randomModel, savedModel, temporaryFolder, tiny, training } from "../support.ts";
-import { twoDomains } from "./support.ts";
+import { metrics, twoDomains } from "./support.ts";
 
 const mixture: ModelConfig = {
   ...tiny,
@@ -40,7 +40,7 @@ async function trained(config: ModelConfig, phases: Phase[]) {
   const same = [...before.keys()].filter((name) =>
     bits(tensors.get(name)!.data as Float32Array).equals(bits(before.get(name)!.data)),
   );
-  return { result, same };
+  return { result, same, lines: metrics(context.paths.folder) };
 }
 
 const namesOf = (config: ModelConfig, ...of: string[]) =>
@@ -96,13 +96,17 @@ describe("training with frozen groups", () => {
 
   test("may freeze in each phase what it likes: what every phase freezes stays, operations are those of each", async () => {
     const phases = [phaseOf(["experts", "router"]), phaseOf(["attention", "router"]), phaseOf(["router"])];
-    const { result, same } = await trained(mixture, phases);
+    const { result, same, lines } = await trained(mixture, phases);
     const frozen = namesOf(mixture, "router");
     expect(same).toEqual(frozen);
     expect(result.frozenParameters).toBe(sizeOf(mixture, frozen));
     const flops = phases.map(({ training: { freeze } }) => flopsPerToken(mixture, { training: true, freeze: freeze! }));
     expect(new Set(flops).size).toBe(3);
     expect(result.flops).toBe(3 * 4 * 16 * flops.reduce((a, b) => a + b));
+    // Three steps a phase, each written down with the operations up to it.
+    const steps = flops.flatMap((one) => [one, one, one]);
+    const soFar = steps.map((_, index) => 4 * 16 * steps.slice(0, index + 1).reduce((a, b) => a + b));
+    expect(lines.map((line) => line.flops)).toEqual(soFar);
   });
 
   test("says nothing of frozen parameters, and counts all operations, where nothing is frozen", async () => {

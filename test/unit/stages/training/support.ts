@@ -19,7 +19,7 @@ export const metrics = (folder: string): Metric[] =>
     .map((line) => metricSchema.parse(JSON.parse(line)));
 
 /** What of a metric does not depend on the clock. */
-export const timeless = ({ seconds: _seconds, tokensPerSecond: _rate, ...rest }: Metric) => rest;
+export const timeless = ({ seconds: _seconds, tokensPerSecond: _rate, memory: _memory, ...rest }: Metric) => rest;
 
 export const bytesOf = (folder: string, ...names: string[]): Buffer[] =>
   names.map((name) => readFileSync(join(folder, name)));

@@ -1,0 +1,126 @@
+/** The page `editor.md`: commands, settings and tasks of the extension, from its manifest. */
+
+interface Command {
+  command: string;
+  title: string;
+}
+
+interface Setting {
+  order?: number;
+  type: string | string[];
+  default: unknown;
+  markdownDescription: string;
+  enum?: string[];
+  enumDescriptions?: string[];
+}
+
+interface TaskKey {
+  type: string;
+  description: string;
+}
+
+export interface Manifest {
+  contributes: {
+    commands: Command[];
+    menus: { commandPalette: { command: string; when: string }[] };
+    configuration: { title: string; properties: Record<string, Setting> }[];
+    taskDefinitions: { type: string; required: string[]; properties: Record<string, TaskKey> }[];
+    problemMatchers: { name: string; label: string }[];
+  };
+}
+
+/** What a command does, by its id: the manifest has titles only. The tests ask for a sentence for every command. */
+export const commandNotes: Readonly<Record<string, string>> = {
+  "btx.newExperiment":
+    "Writes an experiment file from a template (minimal; as in the paper, with baselines; router ablation), with folders of the workspace as domains, and opens it.",
+  "btx.createDemo":
+    "Writes the demo experiment and its texts into the folder `btx-demo`. Its run takes about a minute.",
+  "btx.run": "Runs the experiment file of the editor. As `btx run FILE`.",
+  "btx.runStage": "Runs one stage, all experts or all baselines, and what they need. As `btx run FILE --stage NAME`.",
+  "btx.stop": "Stops a run after a checkpoint. As `btx stop`.",
+  "btx.resume": "Goes on with a run that was stopped, failed or interrupted. As `btx resume`.",
+  "btx.rerun":
+    "Removes a stage and what depends on it, after saying what is lost, and goes on with the run, which does them again.",
+  "btx.fork":
+    "Copies the experiment of a run with one of its dense models as the seed, beside the experiment file, and opens the copy.",
+  "btx.compare": "Sets the models of several runs side by side. As `btx compare RUN...`.",
+  "btx.openMetrics": "Shows the training curves of a run as they grow.",
+  "btx.openReport": "Opens the report of a run, written when it ends.",
+  "btx.showLog": "Shows the log of the extension and its backend; on a row of the tree, that of the run or stage.",
+  "btx.showRunning": "Lists the stages that run now; the one that is picked is shown in the tree.",
+  "btx.sample":
+    "Continues the selected text, or a prompt that is asked for, with a model of a run. As `btx sample`. Cancelling ends it at once.",
+  "btx.exportModel": "Copies a model, in a Hugging Face layout, into a new folder.",
+  "btx.exportReport": "Copies the report of a run to a file.",
+  "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",
+  "btx.deleteRun":
+    "Deletes a run and, if that is wanted, the stages that no other run uses, after saying what is lost.",
+  "btx.cleanStages": "Lists stages that no run uses, and removes those that stay checked. As `btx clean`.",
+};
+
+/** Commands of rows and buttons, which the palette does not offer. */
+const hidden = ({ contributes }: Manifest): Set<string> =>
+  new Set(contributes.menus.commandPalette.filter(({ when }) => when === "false").map(({ command }) => command));
+
+/** The commands that the palette offers, in its order of the manifest. */
+export function paletteCommands(manifest: Manifest): Command[] {
+  const left = hidden(manifest);
+  return manifest.contributes.commands.filter(({ command }) => !left.has(command));
+}
+
+const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+const row = (...cells: string[]): string => `| ${cells.map(cell).join(" | ")} |\n`;
+const table = (heads: string[], rows: string[][]): string =>
+  row(...heads) + row(...heads.map(() => "---")) + rows.map((cells) => row(...cells)).join("");
+
+function settingRow([name, setting]: [string, Setting]): string[] {
+  const values = setting.enum?.map((value, index) => `\`${value}\`: ${setting.enumDescriptions?.[index] ?? ""}`) ?? [];
+  const type = [setting.type].flat().filter((one) => one !== "null");
+  const given = setting.default === null ? "none" : `\`${JSON.stringify(setting.default)}\``;
+  return [`\`${name}\``, type.join(" or "), given, [setting.markdownDescription, ...values].join(" ")];
+}
+
+export function editorReference(manifest: Manifest): string {
+  const { configuration, taskDefinitions, problemMatchers } = manifest.contributes;
+  const commands = paletteCommands(manifest).map(({ command, title }) => [
+    title,
+    `\`${command}\``,
+    commandNotes[command] ?? "",
+  ]);
+  const settings = configuration.flatMap(({ title, properties }) => [
+    `### ${title}\n\n`,
+    table(["setting", "type", "default", "meaning"], Object.entries(properties).map(settingRow)),
+    "\n",
+  ]);
+  const tasks = taskDefinitions.map(({ type, required, properties }) => {
+    const rows = Object.entries(properties).map(([key, { type: kind, description }]) => [
+      `\`${key}\``,
+      kind,
+      required.includes(key) ? "yes" : "no",
+      description,
+    ]);
+    return `Tasks have the type \`${type}\`:\n\n${table(["key", "type", "required", "meaning"], rows)}\n`;
+  });
+  const matchers = problemMatchers.map(({ name, label }) => [`\`$${name}\``, label]);
+  return `# The editor: commands, settings, tasks
+
+<!-- Written by docs/generate.ts from package.json. -->
+
+## Commands
+
+All are in the palette under "BTX Studio". Those that start or remove something need a trusted workspace.
+
+${table(["command", "id", "what it does"], commands)}
+## Settings
+
+${settings.join("")}## Tasks
+
+A run as a task shows what its runner says. Ctrl-C in the task's terminal stops the run after a checkpoint; closing the terminal leaves it running.
+
+${tasks.join("\n")}
+\`\`\`json
+{ "version": "2.0.0", "tasks": [{ "label": "demo", "type": "btx", "file": "btx-demo/demo.btx.yaml", "problemMatcher": "$btx" }] }
+\`\`\`
+
+${table(["problem matcher", "finds"], matchers)}`;
+}

@@ -1,0 +1,23 @@
+import type { ListedStage } from "../server/protocol/editor.ts";
+
+/** Share of a stage's work that is done, 0..1. */
+export function stageShare({ state, done, total }: ListedStage): number {
+  if (state === "done") return 1;
+  return done !== undefined && total ? Math.min(1, Math.max(0, done / total)) : 0;
+}
+
+/**
+ * Share of a run's work that is done, 0..1: of the tokens to train on, without those of stages that were done before it
+ * began; of the number of stages where nothing is trained.
+ */
+export function runShare(stages: readonly ListedStage[]): number {
+  const own = stages.filter(({ reused }) => !reused);
+  if (own.length === 0) return stages.length > 0 ? 1 : 0;
+  const trains = own.some(({ work }) => work > 0);
+  const weight = ({ work }: ListedStage) => (trains ? work : 1);
+  const all = own.reduce((sum, stage) => sum + weight(stage), 0);
+  return own.reduce((sum, stage) => sum + weight(stage) * stageShare(stage), 0) / all;
+}
+
+/** "42 %": rounded down, so that 100 % is the end. */
+export const percentDone = (share: number): string => `${Math.floor(share * 100)} %`;

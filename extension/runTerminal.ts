@@ -1,0 +1,110 @@
+import { basename, dirname, join } from "node:path";
+import { type Disposable, EventEmitter, type Pseudoterminal, type TerminalDimensions, Uri } from "vscode";
+import type { Asked, RunReference } from "../server/protocol/editor.ts";
+import { cores, saved } from "./commands/run.ts";
+import { percentDone, runShare } from "./progress.ts";
+import type { Studio } from "./studio.ts";
+import { stageText } from "./tree/texts.ts";
+
+/** How often the log is looked at, ms. */
+const tick = 300;
+const exitCodes: Readonly<Record<string, number>> = { done: 0, failed: 1, stopped: 3, interrupted: 1 };
+const erase = "\r\u001b[K";
+const controlC = "\u0003";
+
+/**
+ * The terminal of a task: starts a run and shows what its runner says, and in the last line how far it is. Ctrl-C stops
+ * the run after a checkpoint; closing the terminal leaves it alone, as closing the window does.
+ */
+export class RunTerminal implements Pseudoterminal {
+  readonly #studio: Studio;
+  readonly #asked: Asked<"btx/startRun">;
+  readonly #onWrite = new EventEmitter<string>();
+  readonly #onClose = new EventEmitter<number>();
+  readonly onDidWrite = this.#onWrite.event;
+  readonly onDidClose = this.#onClose.event;
+  #columns = 80;
+  #run: RunReference | undefined;
+  #listening: Disposable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(studio: Studio, asked: Asked<"btx/startRun">) {
+    this.#studio = studio;
+    this.#asked = asked;
+  }
+
+  open(dimensions: TerminalDimensions | undefined): void {
+    if (dimensions) this.setDimensions(dimensions);
+    void this.#follow();
+  }
+
+  setDimensions({ columns }: TerminalDimensions): void {
+    this.#columns = columns;
+  }
+
+  handleInput(text: string): void {
+    if (text.includes(controlC) && this.#run) {
+      this.#say("stopping after a checkpoint\n");
+      void this.#studio.backend.request("btx/stopRun", this.#run).catch((error) => this.#say(`${error}\n`));
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#listening?.dispose();
+  }
+
+  async #follow(): Promise<void> {
+    const { backend, experiments } = this.#studio;
+    try {
+      await saved(Uri.file(this.#asked.file));
+      this.#run = await backend.request("btx/startRun", { ...cores(), ...this.#asked });
+      this.#say("Ctrl-C stops the run after a checkpoint. It goes on when this terminal is closed.\n");
+      this.#listening = experiments.onDidChangeStages(({ run }) => {
+        if (run === this.#run?.run) this.#say("");
+      });
+      let offset = 0;
+      for (;;) {
+        const log = await backend.request("btx/runLog", { ...this.#run, offset });
+        if (this.#closed) return;
+        if (log.text !== "") this.#say(log.text);
+        offset = log.offset;
+        if (log.text === "" && log.state !== "running") return this.#end(exitCodes[log.state] ?? 1);
+        await new Promise((resolve) => {
+          this.#timer = setTimeout(resolve, tick);
+        });
+      }
+    } catch (error) {
+      this.#say(`${located(error instanceof Error ? error.message : String(error), this.#asked.file)}\n`);
+      this.#end(2);
+    }
+  }
+
+  /** Writes lines above the line that says how far the run is. */
+  #say(text: string): void {
+    if (!this.#closed) this.#onWrite.fire(`${erase}${text.replaceAll("\n", "\r\n")}${this.#status()}`);
+  }
+
+  #status(): string {
+    const stages = this.#run && this.#studio.experiments.knownStages(this.#run);
+    const running = stages?.find(({ state }) => state === "running");
+    if (!stages || !running) return "";
+    // Names come from the experiment file, whose checks let no control character into them.
+    return `${percentDone(runShare(stages))}  ${running.name}: ${stageText(running)}`.slice(0, this.#columns - 1);
+  }
+
+  #end(code: number): void {
+    if (this.#closed) return;
+    this.close();
+    this.#onClose.fire(code);
+  }
+}
+
+/** A message with the file's whole path where it begins a line, so that the problem matcher finds it. */
+const located = (message: string, file: string): string =>
+  message
+    .split("\n")
+    .map((line) => (line.startsWith(`${basename(file)}:`) ? join(dirname(file), line) : line))
+    .join("\n");

@@ -1,0 +1,66 @@
+import {
+  EventEmitter,
+  type ExtensionContext,
+  languages,
+  type TextDocumentContentProvider,
+  Uri,
+  window,
+  workspace,
+} from "vscode";
+
+const scheme = "btx-sample";
+/** How often a document is shown anew while text comes, ms. */
+const frame = 100;
+/** Documents whose text is kept, the latest. */
+const most = 50;
+
+/** What models wrote, as documents that are only to be read and need not be saved. */
+export class Samples implements TextDocumentContentProvider {
+  readonly #texts = new Map<string, string>();
+  readonly #onChange = new EventEmitter<Uri>();
+  readonly onDidChange = this.#onChange.event;
+  #count = 0;
+
+  constructor(context: ExtensionContext) {
+    context.subscriptions.push(this.#onChange, workspace.registerTextDocumentContentProvider(scheme, this));
+  }
+
+  provideTextDocumentContent(uri: Uri): string {
+    return this.#texts.get(uri.toString()) ?? "This sample is gone: samples are kept while the window is open.\n";
+  }
+
+  /** Opens a document that begins with the prompt. */
+  async open(model: string, prompt: string): Promise<SampleOutput> {
+    // A slash would make folders of it.
+    const name = `Sample ${++this.#count}, ${model}`.replaceAll(/[/\\]/g, "-");
+    const uri = Uri.from({ scheme, path: `${name}.txt` });
+    this.#texts.set(uri.toString(), prompt);
+    for (const oldest of this.#texts.keys()) {
+      if (this.#texts.size <= most) break;
+      this.#texts.delete(oldest);
+    }
+    const document = await languages.setTextDocumentLanguage(await workspace.openTextDocument(uri), "plaintext");
+    await window.showTextDocument(document, { preview: false, preserveFocus: true });
+    let timer: NodeJS.Timeout | undefined;
+    const show = () => {
+      clearTimeout(timer);
+      timer = undefined;
+      this.#onChange.fire(uri);
+    };
+    return {
+      uri,
+      add: (text) => {
+        this.#texts.set(uri.toString(), (this.#texts.get(uri.toString()) ?? "") + text);
+        timer ??= setTimeout(show, frame);
+      },
+      end: show,
+    };
+  }
+}
+
+export interface SampleOutput {
+  uri: Uri;
+  add(text: string): void;
+  /** All text has come. */
+  end(): void;
+}

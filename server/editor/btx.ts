@@ -1,0 +1,74 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../protocol/errors.ts";
+import { environment } from "./launch.ts";
+
+/** The command `btx` as a process that ends with this one: what it prints is the answer. */
+
+const program = fileURLToPath(new URL("./btx.js", import.meta.url));
+
+/** Most of what is kept of an error's text, characters. */
+const mostSaid = 4000;
+
+export interface BtxOptions {
+  /** Standard input; none if left out. */
+  input?: string;
+  /** Ends the process at once. */
+  signal?: AbortSignal;
+  /** Is given what it prints, piece by piece. */
+  onOutput(text: string): void;
+}
+
+/**
+ * Runs `btx` to its end. No shell sees the arguments.
+ *
+ * @throws UserError with what the command said, when it fails.
+ */
+export async function btx(args: readonly string[], { input, signal, onOutput }: BtxOptions): Promise<void> {
+  if (signal?.aborted) return;
+  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [program, ...args], {
+    env: environment(process.env),
+    stdio: ["pipe", "pipe", "pipe"],
+    windowsHide: true,
+  });
+  const kill = (): boolean => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill);
+  let said = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    if (!signal?.aborted) onOutput(text);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-mostSaid);
+  });
+  // It may end before it has read all.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input ?? "");
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once("error", (error) => reject(new UserError(`the command could not be started: ${error.message}`)));
+      child.once("close", (code, ended) => {
+        if (code === 0 || signal?.aborted) resolve();
+        else
+          reject(
+            new UserError(said.trim().replace(/^btx: /, "") || `the command ended with ${ended ?? `code ${code}`}`),
+          );
+      });
+    });
+  } finally {
+    signal?.removeEventListener("abort", kill);
+  }
+}
+
+/** Runs `btx` and gives the objects it prints with `--json`. @throws UserError with what the command said. */
+export async function btxJson(args: readonly string[], signal?: AbortSignal): Promise<unknown[]> {
+  let text = "";
+  const onOutput = (piece: string): void => {
+    text += piece;
+  };
+  await btx([...args, "--json"], { onOutput, ...(signal ? { signal } : {}) });
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line): unknown => JSON.parse(line));
+}

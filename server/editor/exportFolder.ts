@@ -1,0 +1,36 @@
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { UserError } from "../protocol/errors.ts";
+import { syncFolder, temporaryName, withDiskErrors } from "../runs/atomic.ts";
+
+/**
+ * Copies a folder of files to a folder that must not be there yet: it appears when it is whole. Gives its bytes.
+ *
+ * @throws UserError when there is nothing to copy, the target exists, or the disk is full; and when the copy is cancelled.
+ */
+export async function copyFolder(from: string, to: string, signal: AbortSignal): Promise<number> {
+  if (!existsSync(from)) throw new UserError(`${from} is not there: the stage has made no model yet`);
+  if (existsSync(to)) throw new UserError(`${to} exists: choose a name that is not taken`);
+  const draft = temporaryName(to);
+  let bytes = 0;
+  try {
+    await withDiskErrors(to, async () => {
+      await mkdir(draft, { recursive: true });
+      for (const entry of await readdir(from, { withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const path = join(from, entry.name);
+        await pipeline(createReadStream(path), createWriteStream(join(draft, entry.name)), { signal });
+        bytes += (await stat(path)).size;
+      }
+      await rename(draft, to);
+      await syncFolder(dirname(to));
+    });
+    return bytes;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (signal.aborted) throw new UserError("the export was cancelled; nothing was written");
+    throw error;
+  }
+}

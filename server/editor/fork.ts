@@ -1,0 +1,71 @@
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { isMap, isNode, isScalar, parseDocument } from "yaml";
+import { UserError } from "../protocol/errors.ts";
+import type { RunRecord } from "../protocol/run.ts";
+import type { PlannedStage } from "../protocol/stage.ts";
+import { hasCode, withDiskErrors } from "../runs/atomic.ts";
+import { stagePaths } from "../runs/layout.ts";
+
+/** Forking a run: its experiment again, from one of its models instead of from random weights. */
+
+/** Kinds of stages whose models are dense: only such a model can be a seed. */
+const dense: ReadonlySet<string> = new Set(["seed", "expert", "average", "dense"]);
+
+/**
+ * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run as
+ * its seed and that model's tokenizer. Comments stay. Gives the path.
+ *
+ * @throws UserError for a Mixture-of-Experts, and for a file that cannot be written.
+ */
+export async function writeFork(root: string, record: RunRecord, model: PlannedStage): Promise<string> {
+  if (!dense.has(model.spec.kind))
+    throw new UserError(
+      `"${model.name}" is a Mixture-of-Experts, and a seed is a dense model: fork from the seed, an expert or a dense baseline`,
+    );
+  const folder = dirname(root);
+  const checkpoint = relative(folder, stagePaths(root, model.key).checkpoint).split(sep).join("/");
+  const text = forkText(record.experiment, checkpoint, `Forked from ${model.name} of run ${record.id}.`);
+  const stem = basename(record.file).replace(/\.btx\.yaml$/, "");
+  for (let count = 1; ; count++) {
+    const path = join(folder, `${stem}-fork${count === 1 ? "" : `-${count}`}.btx.yaml`);
+    try {
+      await withDiskErrors(path, () => writeFile(path, text, { flag: "wx" }));
+      return path;
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+    }
+  }
+}
+
+/**
+ * An experiment's text with a checkpoint as its seed; all other lines stay as they are.
+ * @param note a first line of comment.
+ */
+export function forkText(experiment: string, checkpoint: string, note: string): string {
+  const document = parseDocument(experiment);
+  const { contents } = document;
+  if (document.errors.length > 0 || !isMap(contents) || contents.flow)
+    throw new UserError("the experiment of this run is no list of sections, and cannot be forked");
+  // The checkpoint brings its tokenizer and its sizes; what is left of them must not contradict it.
+  const kept = ["context", "moeLayers"].flatMap((key) => {
+    const value = document.getIn(["model", key]);
+    return value === undefined ? [] : [`${key}: ${isNode(value) ? JSON.stringify(value.toJSON()) : value}`];
+  });
+  const sections: Record<string, string> = {
+    name: "",
+    tokenizer: "",
+    model: kept.length > 0 ? `model: {${kept.join(", ")}}\n` : "",
+    seed: `seed: {from: ${JSON.stringify(checkpoint)}}\n`,
+  };
+  let text = experiment.endsWith("\n") ? experiment : `${experiment}\n`;
+  for (const { key, value } of contents.items.toReversed()) {
+    const name = isScalar(key) ? String(key.value) : "";
+    if (!isScalar(key) || !key.range || !Object.hasOwn(sections, name)) continue;
+    const last = isNode(value) && value.range ? value.range[1] : key.range[1];
+    const end = text[last - 1] === "\n" ? last : text.indexOf("\n", last) + 1;
+    text = `${text.slice(0, key.range[0])}${sections[name]}${text.slice(end)}`;
+    delete sections[name];
+  }
+  return `# ${note}\n${text}${sections.seed ?? ""}`;
+}

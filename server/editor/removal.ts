@@ -1,0 +1,99 @@
+import type { LostStage, RunReference, StageReference } from "../protocol/editor.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { PlannedStage } from "../protocol/stage.ts";
+import { lineage } from "../runs/cost.ts";
+import { runPaths } from "../runs/layout.ts";
+import { lostStages, lostUnused, whyUsed } from "../runs/lost.ts";
+import { removeRests, removeRun, removeStages } from "../runs/remove.ts";
+import { readRun } from "../runs/runs.ts";
+import { isWorkedOn, stageUses } from "../runs/uses.ts";
+import type { Answers } from "./answers.ts";
+import { needIdle, resume } from "./runs.ts";
+import type { RunWatch } from "./watch.ts";
+
+/** Tells what removing a run or stages would lose, and removes what the person agreed to. */
+export function serveRemoval(answers: Answers, watch: RunWatch): void {
+  const seen = async (): Promise<void> => {
+    await watch.look();
+    await watch.lookAtShown();
+  };
+  answers.to("btx/rerunLoses", async (reference) => ({ stages: await rerunLoses(reference) }));
+  answers.toTrusted("btx/rerun", "Runs start", async ({ keys, cores, ...reference }) => {
+    await makeUndone(reference, keys);
+    await resume(reference, cores);
+    await seen();
+    return { root: reference.root, run: reference.run };
+  });
+  answers.to("btx/deleteLoses", async (reference) => ({ stages: await deleteLoses(reference) }));
+  answers.toTrusted("btx/deleteRun", "Runs are deleted", async ({ root, run, keys }) => {
+    await needIdle({ root, run });
+    const own = new Set((await planOf({ root, run })).map(({ key }) => key));
+    await removeRun(root, run);
+    const removed = await removeStages(
+      root,
+      keys.filter((key) => own.has(key)),
+      (key) => whyUsed(root, key),
+    );
+    await seen();
+    return removed;
+  });
+  answers.to("btx/unusedStages", async ({ root }) => ({ stages: await lostUnused(root) }));
+  answers.toTrusted("btx/cleanStages", "Stages are removed", async ({ root, keys }) => {
+    await removeRests(root);
+    const removed = await removeStages(root, keys, (key) => whyUsed(root, key));
+    await seen();
+    return removed;
+  });
+}
+
+async function planOf({ root, run }: RunReference): Promise<PlannedStage[]> {
+  const found = await readRun(runPaths(root, run).folder);
+  if (!found) throw new UserError(`there is no run ${run} in ${root}`);
+  return found.record.stages;
+}
+
+/** A stage and what depends on it, in the order of the plan. */
+async function dependents({ stage, ...run }: StageReference): Promise<PlannedStage[]> {
+  const plan = await planOf(run);
+  const found = plan.filter(({ name }) => lineage(name, plan).some((ancestor) => ancestor.name === stage));
+  if (found.length === 0) throw new UserError(`run ${run.run} has no stage "${stage}"`);
+  return found;
+}
+
+async function rerunLoses(reference: StageReference): Promise<LostStage[]> {
+  const { root, run } = reference;
+  const stages = await dependents(reference);
+  return lostStages(
+    root,
+    stages.map(({ key }) => key),
+    await stageUses(root),
+    run,
+  );
+}
+
+/** Removes stages of a run that the person agreed to. @throws UserError when one of them is being worked with. */
+async function makeUndone(reference: StageReference, agreed: readonly string[]): Promise<void> {
+  const { root, run } = reference;
+  await needIdle(reference);
+  const stages = await dependents(reference);
+  const uses = await stageUses(root);
+  for (const { key, name } of stages) {
+    const user = uses.get(key)?.find((other) => other !== run && isWorkedOn(root, other));
+    if (user !== undefined)
+      throw new UserError(`run ${user} is running and uses stage "${name}": wait for it, or stop it first`);
+  }
+  const keys = stages.map(({ key }) => key).filter((key) => agreed.includes(key));
+  const { kept } = await removeStages(root, keys, async () => undefined);
+  if (kept[0] !== undefined) throw new UserError(kept[0]);
+}
+
+async function deleteLoses({ root, run }: RunReference): Promise<LostStage[]> {
+  const plan = await planOf({ root, run });
+  const lost = await lostStages(
+    root,
+    plan.map(({ key }) => key),
+    await stageUses(root),
+    run,
+  );
+  return lost.filter(({ otherRuns }) => otherRuns === 0);
+}

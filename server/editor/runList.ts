@@ -1,0 +1,107 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ListedRun } from "../protocol/editor.ts";
+import { UserError } from "../protocol/errors.ts";
+import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
+import { runPathsIn, runsFolder } from "../runs/layout.ts";
+import { parseJson } from "../runs/lines.ts";
+import { lockHolder } from "../runs/lock.ts";
+import { inParallel } from "./inParallel.ts";
+
+/** Runs as the editor lists them: many, so that of each only its head is read, and that again only when it changed. */
+
+/** What a list needs of `run.json`; the rest is long. */
+const headSchema = runRecordSchema
+  .pick({ id: true, name: true, file: true, status: true, created: true, finished: true, error: true })
+  .strip();
+
+/** Files read at a time. */
+const atOnce = 16;
+
+export interface ListedRuns {
+  runs: ListedRun[];
+  /** Why others cannot be read, a sentence each. */
+  problems: string[];
+}
+
+interface Known {
+  /** Tells one state of the file from another. */
+  look: string;
+  head: Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "error"> | { problem: string };
+}
+
+/** Lists runs; remembers what it read while files stay as they are. */
+export class RunList {
+  readonly #known = new Map<string, Known>();
+
+  /** All runs of a run folder, newest first. */
+  async read(root: string): Promise<ListedRuns> {
+    const ids = (await readdir(runsFolder(root)).catch(() => [])).sort().reverse();
+    this.#forget(root, new Set(ids));
+    const entries = await inParallel(ids, atOnce, (id) => this.#entry(root, id));
+    return {
+      runs: entries.filter((entry) => typeof entry === "object"),
+      problems: entries.filter((entry) => typeof entry === "string"),
+    };
+  }
+
+  /** A run, a sentence about one that cannot be read, or nothing for a folder without a record. */
+  async #entry(root: string, id: string): Promise<ListedRun | string | undefined> {
+    const folder = join(runsFolder(root), id);
+    const head = await this.#head(folder);
+    if (head === undefined) return undefined;
+    if ("problem" in head) return head.problem;
+    const { report } = runPathsIn(folder);
+    const hasReport = await stat(report).then(
+      () => true,
+      () => false,
+    );
+    const { status, name, file, created, finished, error } = head;
+    return {
+      root,
+      run: id,
+      name,
+      file,
+      // The runner writes how a run ended before it gives the lock back.
+      state: status === "running" && !lockHolder(folder) ? await this.#ended(folder) : status,
+      created,
+      ...(finished === undefined ? {} : { finished }),
+      ...(error === undefined ? {} : { error }),
+      ...(hasReport ? { report } : {}),
+    };
+  }
+
+  /** How a run ended that nobody works on and that said a moment ago that it is running. */
+  async #ended(folder: string): Promise<ListedRun["state"]> {
+    const head = await this.#head(folder);
+    return head && "status" in head && head.status !== "running" ? head.status : "interrupted";
+  }
+
+  async #head(folder: string): Promise<Known["head"] | undefined> {
+    const path = runPathsIn(folder).record;
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return undefined;
+    const look = `${found.mtimeMs} ${found.size} ${found.ino}`;
+    const known = this.#known.get(folder);
+    if (known?.look === look) return known.head;
+    const head = await readHead(path);
+    this.#known.set(folder, { look, head });
+    return head;
+  }
+
+  /** Drops runs that are no longer there. */
+  #forget(root: string, ids: ReadonlySet<string>): void {
+    const prefix = join(runsFolder(root), "x").slice(0, -1);
+    for (const folder of this.#known.keys()) {
+      if (folder.startsWith(prefix) && !ids.has(folder.slice(prefix.length))) this.#known.delete(folder);
+    }
+  }
+}
+
+async function readHead(path: string): Promise<Known["head"]> {
+  try {
+    return parseJson(await readFile(path, "utf8"), headSchema, path);
+  } catch (error) {
+    return { problem: error instanceof UserError ? error.message : `${path} cannot be read: ${error}` };
+  }
+}

@@ -1,0 +1,150 @@
+import { readFile, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import type { ListedStage } from "../protocol/editor.ts";
+import { UserError } from "../protocol/errors.ts";
+import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
+import { type PlannedStage, type StageRecord, stageRecordSchema } from "../protocol/stage.ts";
+import { runPaths, type StagePaths, stagePaths } from "../runs/layout.ts";
+import { parseJson } from "../runs/lines.ts";
+import { lockHolder } from "../runs/lock.ts";
+import { readLastMetric } from "../runs/read.ts";
+import { progressPath, stageProgressSchema } from "../stages/process.ts";
+import { checkpointsOf } from "./checkpoints.ts";
+import { inParallel } from "./inParallel.ts";
+
+/** The stages of runs as the editor lists them, read again only where files have changed. */
+
+const atOnce = 8;
+/** Files remembered. */
+const mostKnown = 5000;
+
+export class StageReader {
+  readonly #known = new Map<string, { look: string; value: unknown }>();
+
+  /** The stages of a run. @throws UserError when the run cannot be read. */
+  async read(root: string, run: string): Promise<ListedStage[]> {
+    const path = runPaths(root, run).record;
+    const record = await this.#once(path, async () => parseJson(await readFile(path, "utf8"), runRecordSchema, path));
+    if (!record) throw new UserError(`there is no run ${run} in ${root}`);
+    return inParallel(record.stages, atOnce, (planned) => this.#stage(root, record, planned));
+  }
+
+  /** What a file gave when it was last read, if it is as it was then; undefined where there is no file. */
+  async #once<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return undefined;
+    const look = `${found.mtimeMs} ${found.size} ${found.ino}`;
+    const known = this.#known.get(path);
+    if (known?.look === look) return known.value as T;
+    const value = await read();
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    this.#known.set(path, { look, value });
+    return value;
+  }
+
+  async #stage(root: string, run: RunRecord, planned: PlannedStage): Promise<ListedStage> {
+    const { name, key, spec } = planned;
+    const paths = stagePaths(root, key);
+    const facts: Pick<ListedStage, "name" | "kind" | "key" | "folder" | "work" | "experts"> = {
+      name,
+      kind: spec.kind,
+      key,
+      folder: paths.folder,
+      work: "phases" in spec ? spec.phases.reduce((sum, { tokens }) => sum + tokens, 0) : 0,
+      experts: expertsOf(planned, run.stages),
+    };
+    try {
+      const record = await this.#record(paths);
+      if (!record) return { ...facts, state: "waiting", reused: false, checkpoints: [] };
+      const holder = lockHolder(paths.folder);
+      const state = record.status === "running" && !holder ? await this.#ended(paths) : record.status;
+      return {
+        ...facts,
+        state,
+        reused: run.reused.includes(name) && (record.finished ?? "") < run.created,
+        ...recorded(record),
+        ...(state === "done" ? {} : await this.#soFar(paths, record)),
+        ...(holder ? { pid: holder.pid, ...(holder.host === hostname() ? {} : { host: holder.host }) } : {}),
+        checkpoints: await checkpointsOf(paths, state !== "done", (path, read) => this.#once(path, read)),
+      };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { ...facts, state: "failed", reused: false, error: error.message, checkpoints: [] };
+    }
+  }
+
+  #record(paths: StagePaths): Promise<StageRecord | undefined> {
+    return this.#once(paths.record, async () =>
+      parseJson(await readFile(paths.record, "utf8"), stageRecordSchema, paths.record),
+    );
+  }
+
+  /** How a stage ended that nobody works on and that said a moment ago that it is running. */
+  async #ended(paths: StagePaths): Promise<ListedStage["state"]> {
+    const record = await this.#record(paths);
+    return record && record.status !== "running" ? record.status : "interrupted";
+  }
+
+  /** How far a stage has come that is not done. */
+  async #soFar(paths: StagePaths, record: StageRecord): Promise<Partial<ListedStage>> {
+    const metric = await this.#once(paths.metrics, () => readLastMetric(paths).catch(() => undefined));
+    if (metric) {
+      const { step, steps, loss, tokens, tokensPerSecond, seconds } = metric;
+      const atWork = record.status === "running";
+      return {
+        done: step,
+        total: steps,
+        loss,
+        tokens,
+        seconds: Math.max(seconds, record.seconds),
+        ...(atWork ? { tokensPerSecond, secondsLeft: ((steps - step) * seconds) / step } : {}),
+      };
+    }
+    const path = progressPath(paths.folder);
+    const work = await this.#once(path, async () => {
+      // What is met half written is no error.
+      const text = await readFile(path, "utf8").catch(() => "");
+      try {
+        return stageProgressSchema.safeParse(JSON.parse(text)).data;
+      } catch {
+        return undefined;
+      }
+    });
+    return work ? { done: work.done, total: work.total, label: work.label } : {};
+  }
+}
+
+/** What a stage's record says of it. */
+function recorded({ engine, device, threads, started, finished, error, seconds, result }: StageRecord): object {
+  const heldOut = Object.entries(result?.losses ?? {}).map(([domain, { nats }]): [string, number] => [domain, nats]);
+  const { trainingLoss, tokens, tokensPerSecond, parameters, activeParameters, flops, steps } = result ?? {};
+  return given({
+    engine,
+    device,
+    threads,
+    started,
+    finished,
+    error,
+    seconds,
+    loss: trainingLoss,
+    heldOut: heldOut.length > 0 ? Object.fromEntries(heldOut) : undefined,
+    tokens,
+    tokensPerSecond,
+    parameters,
+    activeParameters,
+    flops,
+    done: steps,
+    total: steps,
+  });
+}
+
+const given = (values: object): object =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** What a mixed model's experts are made of: those of the mixture that it is, or comes from. */
+function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {
+  if (stage.spec.kind === "mix") return stage.spec.experts;
+  if (stage.spec.kind !== "finetune" && stage.spec.kind !== "upcycling") return [];
+  const mix = plan.find(({ name }) => name === stage.parents.model);
+  return mix?.spec.kind === "mix" ? mix.spec.experts : [];
+}

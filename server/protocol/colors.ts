@@ -1,0 +1,30 @@
+/** Which colour a stage has, wherever it is shown: in the tree, in legends, in charts. */
+
+/** Colours of `contributes.colors`; the editor gives pages each as `--vscode-btx-chart-<name>`. */
+export const chartColors = ["seed", "mix", "one", "two", "three", "four", "five", "six"] as const;
+export type ChartColor = (typeof chartColors)[number];
+
+/** The id of a colour in the manifest and in themes: "btx.chart.seed". */
+export const colorId = (color: ChartColor): string => `btx.chart.${color}`;
+
+/**
+ * The colours of the stages of one run, in the order of the plan: the seed grey, the finetuned mixture blue, each other
+ * stage that trains the next of six. A stage that trains nothing has the colour of the model it is about, or none.
+ *
+ * @param names of the plan's stages, as "seed", "expert:code", "evaluate:finetune".
+ */
+export function stageColors(names: readonly string[]): Map<string, ChartColor> {
+  const colors = new Map<string, ChartColor>();
+  let next = 0;
+  for (const name of names) {
+    if (name === "seed") colors.set(name, "seed");
+    else if (name === "finetune") colors.set(name, "mix");
+    else if (/^(expert:.*|dense|upcycling.*)$/.test(name)) colors.set(name, chartColors[2 + (next++ % 6)]!);
+  }
+  for (const name of names) {
+    const model = /^evaluate:(.*)$/.exec(name)?.[1] ?? (name === "mix" ? "finetune" : undefined);
+    const color = model === undefined ? undefined : colors.get(model);
+    if (color) colors.set(name, color);
+  }
+  return colors;
+}

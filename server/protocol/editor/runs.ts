@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { runStatusSchema } from "../run.ts";
+import { absolutePathSchema, coresSchema, runReferenceSchema } from "./basics.ts";
+
+/** Runs: starting, stopping and listing them. */
+
+/** A run as lists show it. */
+export const listedRunSchema = z.strictObject({
+  ...runReferenceSchema.shape,
+  /** Name and absolute path of the experiment when it was run. */
+  name: z.string(),
+  file: z.string(),
+  /** "interrupted": its runner was killed. */
+  state: z.enum([...runStatusSchema.options, "interrupted"]),
+  created: z.string(),
+  finished: z.string().optional(),
+  error: z.string().optional(),
+  /** Path of `report.html`, where there is one. */
+  report: z.string().optional(),
+});
+export type ListedRun = z.infer<typeof listedRunSchema>;
+
+export const runRequests = {
+  /**
+   * Starts an experiment file as a run in processes of its own, which go on whatever becomes of editor and backend.
+   * `stage` runs a stage, or a section's stages, and what they need.
+   */
+  "btx/startRun": {
+    params: z.strictObject({
+      file: absolutePathSchema,
+      cores: coresSchema,
+      randomSeed: z.int().min(0).optional(),
+      stage: z.string().min(1).max(200).optional(),
+    }),
+    result: runReferenceSchema,
+  },
+  /** Goes on with a run that was stopped, failed or interrupted. */
+  "btx/resumeRun": {
+    params: z.strictObject({ ...runReferenceSchema.shape, cores: coresSchema }),
+    result: runReferenceSchema,
+  },
+  /** Asks a run to stop after a checkpoint. Gives whether it was running. */
+  "btx/stopRun": { params: runReferenceSchema, result: z.strictObject({ running: z.boolean() }) },
+  /**
+   * The runs that lie beside the given experiment files, newest first, and why others could not be read. From now on the
+   * backend tells of changes beside these files, and of no others.
+   */
+  "btx/watchRuns": {
+    params: z.strictObject({ files: z.array(absolutePathSchema) }),
+    result: z.strictObject({ runs: z.array(listedRunSchema), problems: z.array(z.string()) }),
+  },
+  /** What the runner of a run said from a byte on, and whether it runs: `offset` is where to go on. */
+  "btx/runLog": {
+    params: z.strictObject({ ...runReferenceSchema.shape, offset: z.int().min(0) }),
+    result: z.strictObject({ text: z.string(), offset: z.int(), state: listedRunSchema.shape.state }),
+  },
+  /** Names of the stages that an experiment file can be run up to. */
+  "btx/stageNames": {
+    params: z.strictObject({ file: absolutePathSchema }),
+    result: z.strictObject({ stages: z.array(z.strictObject({ name: z.string(), does: z.string() })) }),
+  },
+};
+
+export const runNews = {
+  /** Runs that began, ended, changed or were removed. */
+  "btx/runsChanged": z.strictObject({
+    runs: z.array(listedRunSchema),
+    removed: z.array(runReferenceSchema),
+    problems: z.array(z.string()),
+  }),
+};

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { stageStatusSchema } from "../stage.ts";
+import { absolutePathSchema, runReferenceSchema } from "./basics.ts";
+
+/** The stages of a run as the tree shows them. */
+
+/** A model, or the state from which unfinished training goes on. */
+export const listedCheckpointSchema = z.strictObject({
+  holds: z.enum(["model", "training state"]),
+  /** Its folder, or its file. */
+  path: absolutePathSchema,
+  bytes: z.number(),
+  /** ISO 8601 time. */
+  saved: z.string(),
+  /** Optimizer step of a training state. */
+  step: z.int().optional(),
+});
+export type ListedCheckpoint = z.infer<typeof listedCheckpointSchema>;
+
+export const listedStageSchema = z.strictObject({
+  /** Unique in its run: "expert:code". */
+  name: z.string(),
+  kind: z.string(),
+  key: z.string(),
+  folder: absolutePathSchema,
+  state: z.enum([...stageStatusSchema.options, "interrupted", "waiting"]),
+  /** Done before the run began. */
+  reused: z.boolean(),
+  /** Tokens that it is to train on; 0 for a stage that trains nothing. */
+  work: z.number(),
+  /** Steps, or pieces of other work, done and in all. `label` says what work without steps is. */
+  done: z.number().optional(),
+  total: z.number().optional(),
+  label: z.string().optional(),
+  /** Training loss, nats a token: of the last step, or of the last tenth of them when done. */
+  loss: z.number().optional(),
+  /** Held-out loss by domain, nats a token. */
+  heldOut: z.record(z.string(), z.number()).optional(),
+  tokens: z.number().optional(),
+  tokensPerSecond: z.number().optional(),
+  /** Seconds of work so far, and still to come. */
+  seconds: z.number().optional(),
+  secondsLeft: z.number().optional(),
+  parameters: z.number().optional(),
+  activeParameters: z.number().optional(),
+  /** Floating-point operations of its training. */
+  flops: z.number().optional(),
+  engine: z.string().optional(),
+  device: z.string().optional(),
+  threads: z.int().optional(),
+  /** The process that works on it, and its machine. */
+  pid: z.int().optional(),
+  host: z.string().optional(),
+  /** ISO 8601 times. */
+  started: z.string().optional(),
+  finished: z.string().optional(),
+  error: z.string().optional(),
+  checkpoints: z.array(listedCheckpointSchema),
+  /** What a mixed model's experts are made of, in order; empty for other stages. */
+  experts: z.array(z.string()),
+});
+export type ListedStage = z.infer<typeof listedStageSchema>;
+
+export const stageRequests = {
+  /** The stages of a run, each after those it needs. The backend tells of their changes from now on. */
+  "btx/listStages": { params: runReferenceSchema, result: z.strictObject({ stages: z.array(listedStageSchema) }) },
+};
+
+export const stageNews = {
+  /** Stages of a run that are otherwise than before. `all`: these are all of its stages. */
+  "btx/stagesChanged": z.strictObject({
+    ...runReferenceSchema.shape,
+    all: z.boolean(),
+    stages: z.array(listedStageSchema),
+  }),
+};

@@ -1,0 +1,50 @@
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { runPathsIn, runsFolder, stagesFolder } from "./layout.ts";
+import { lockHolder } from "./lock.ts";
+import { readJson } from "./read.ts";
+
+/** What is read of `run.json` here; runs are many and their specs long. */
+const usesSchema = z.object({ stages: z.array(z.object({ key: z.string() })) });
+
+/** Ids of the runs of a run folder that use a stage, and names of files whose seed it is, by the stage's key. */
+export type StageUses = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Which stages are used: by runs, and by experiment files beside the run folder whose seed is the model of a stage.
+ *
+ * @throws UserError for a run that cannot be read: what it uses is not known.
+ */
+export async function stageUses(root: string): Promise<StageUses> {
+  const uses = new Map<string, string[]>();
+  const add = (key: string, user: string) => uses.set(key, [...(uses.get(key) ?? []), user]);
+  for (const id of await readdir(runsFolder(root)).catch(() => [])) {
+    const found = await readJson(runPathsIn(join(runsFolder(root), id)).record, usesSchema);
+    for (const { key } of found?.stages ?? []) add(key, id);
+  }
+  for (const name of await readdir(dirname(root)).catch(() => [])) {
+    if (!name.endsWith(".btx.yaml")) continue;
+    const text = await readFile(join(dirname(root), name), "utf8").catch(() => "");
+    for (const key of new Set([...text.matchAll(/\.btx\/stages\/([0-9a-f]{16})\b/g)].map((found) => found[1]!)))
+      add(key, name);
+  }
+  return uses;
+}
+
+/** Whether a runner works on a run. */
+export const isWorkedOn = (root: string, run: string): boolean => lockHolder(join(runsFolder(root), run)) !== undefined;
+
+/** Keys of all stages that have a folder, in order. */
+export async function stageKeys(root: string): Promise<string[]> {
+  const names = await readdir(stagesFolder(root)).catch(() => []);
+  return names.filter((name) => /^[0-9a-f]{16}$/.test(name)).sort();
+}
+
+/** Keys of the stages that nothing uses. @throws UserError for a run that cannot be read. */
+export async function unusedStages(root: string): Promise<string[]> {
+  // Keys first: a stage that a run begins meanwhile is then used, or not among them.
+  const keys = await stageKeys(root);
+  const uses = await stageUses(root);
+  return keys.filter((key) => !uses.has(key));
+}

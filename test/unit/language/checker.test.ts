@@ -1,0 +1,73 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Checker } from "../../../server/language/checker.ts";
+import { Snapshot } from "../../../server/language/snapshot.ts";
+import { folderWith, opened, soon } from "./support.ts";
+
+const folder = folderWith({ "x.txt": "x".repeat(4000) });
+const file = join(folder, "a.btx.yaml");
+const valid = "domains: {a: {files: x.txt}}\nmix: {experts: [a, seed]}\n";
+const version = (text: string, number: number) => new Snapshot(opened(text, file).uri, number, text);
+
+/** A checker, and what it has published: versions with their messages. */
+function checked() {
+  const published: [number, string[]][] = [];
+  const checker = new Checker((snapshot, problems) =>
+    published.push([snapshot.version, problems.map(({ message }) => message)]),
+  );
+  return { checker, published };
+}
+
+describe("checking while one types", () => {
+  it("finds mistakes of the text and of what it names", async () => {
+    const { checker, published } = checked();
+    checker.update(version("exprts: 1\n", 1), 0);
+    await expect.poll(() => published.at(-1)?.[1].join(), soon).toContain("`domains` is missing");
+    checker.update(version(valid.replace("x.txt", "y.txt"), 2), 0);
+    await expect.poll(() => published.at(-1)?.[1].join(), soon).toContain("y.txt does not exist");
+    checker.update(version(valid, 3), 0);
+    await expect.poll(() => published.at(-1), soon).toEqual([3, []]);
+  });
+
+  it("checks the newest version only", async () => {
+    const { checker, published } = checked();
+    for (let number = 1; number <= 20; number++) {
+      checker.update(version(`${valid}# ${number}\n`, number));
+      await setTimeout(5);
+    }
+    await expect.poll(() => published, soon).toEqual([[20, []]]);
+  });
+
+  it("drops what it has found of a version that is gone", async () => {
+    const { checker, published } = checked();
+    // Fifty looks at the disk, one after the other.
+    const missing = Array.from({ length: 50 }, (_, i) => `${i}.txt`).join(", ");
+    checker.update(version(valid.replace("x.txt", `[${missing}]`), 1), 0);
+    await setTimeout(1);
+    checker.update(version(valid, 2), 0);
+    await expect.poll(() => published.length, soon).toBeGreaterThan(0);
+    await setTimeout(50);
+    expect(published.filter(([number]) => number === 1)).toEqual([]);
+  });
+
+  it("says nothing more of a file that is closed", async () => {
+    const { checker, published } = checked();
+    checker.update(version(valid, 1), 10);
+    checker.forget(version(valid, 1).uri);
+    await setTimeout(60);
+    expect(published).toEqual([]);
+  });
+
+  it("looks again when asked to, at the same text", async () => {
+    const { checker, published } = checked();
+    const other = folderWith({ "x.txt": "x".repeat(4000) });
+    const snapshot = opened(valid, join(other, "a.btx.yaml"));
+    checker.update(snapshot, 0);
+    await expect.poll(() => published.length, soon).toBe(1);
+    rmSync(join(other, "x.txt"));
+    checker.update(snapshot, 0);
+    await expect.poll(() => published.at(-1)?.[1].join(), soon).toContain("does not exist");
+  });
+});

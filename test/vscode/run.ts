@@ -1,0 +1,89 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { VsCode, whyNoVsCode } from "./harness/vscode.ts";
+import { writeWorkspace } from "./workspace.ts";
+
+/**
+ * Runs the mocha suites inside the extension host of a real VS Code: the one of the kit, or with BTX_TEST_ELECTRON=1 the
+ * desktop one that @vscode/test-electron downloads. `--results FILE` gets the counts as JSON.
+ */
+
+const project = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+const built = join(project, "dist/test/host");
+/** All suites together may take so long, ms. */
+const limit = 300_000;
+
+const { values, positionals } = parseArgs({ options: { results: { type: "string" } }, allowPositionals: true });
+const scratch = mkdtempSync(join(tmpdir(), "btx-host-"));
+const results = values.results ?? join(scratch, "results.json");
+const env = { BTX_TEST_RESULTS: results, BTX_TEST_ONLY: positionals[0] ?? "" };
+
+await compile();
+const folder = writeWorkspace(join(scratch, "workspace"));
+let passed = false;
+try {
+  passed = process.env.BTX_TEST_ELECTRON === "1" ? await inElectron() : await inKit();
+} finally {
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+process.exit(passed ? 0 : 1);
+
+/** Each suite as a CommonJS file of its own, as the extension host loads them. */
+async function compile(): Promise<void> {
+  rmSync(built, { recursive: true, force: true });
+  const suites = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".test.ts"));
+  await build({
+    entryPoints: [...suites, "host/index.ts"].map((name) => join(import.meta.dirname, name)),
+    entryNames: "[name]",
+    outdir: built,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    external: ["vscode", "mocha"],
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+}
+
+async function inKit(): Promise<boolean> {
+  const why = whyNoVsCode();
+  if (why) {
+    console.log(`tests inside VS Code are left out: ${why}`);
+    return true;
+  }
+  const code = await VsCode.start({ env });
+  try {
+    const { promise: ended, resolve: exit } = Promise.withResolvers<number>();
+    const rest: string[] = [];
+    const log = (line: string) => {
+      if (line.startsWith("[test] ")) console.log(line.slice("[test] ".length));
+      else rest.push(line);
+    };
+    const window = await code.open(folder, { tests: { path: join(built, "index.cjs"), log, exit } });
+    const timer = setTimeout(() => exit(124), limit);
+    const status = await ended;
+    clearTimeout(timer);
+    if (status === 124) console.log(`no end after ${limit / 1000} s\n${code.server.log().slice(-3000)}`);
+    if (status !== 0)
+      console.log(`${rest.slice(-40).join("\n")}\nscreenshot: ${await window.screenshot("host-failed")}`);
+    return status === 0 && existsSync(results) && JSON.parse(readFileSync(results, "utf8")).passed > 0;
+  } finally {
+    await code.close();
+  }
+}
+
+async function inElectron(): Promise<boolean> {
+  const { runTests } = await import("@vscode/test-electron");
+  const status = await runTests({
+    extensionDevelopmentPath: project,
+    extensionTestsPath: join(built, "index.cjs"),
+    extensionTestsEnv: env,
+    launchArgs: [folder, "--disable-workspace-trust", "--disable-extensions", "--user-data-dir", join(scratch, "user")],
+  });
+  return status === 0;
+}
