@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { figuresSchema, measureSchema, stageReferenceSchema } from "./stream.ts";
+
+/**
+ * Binary messages to a page: the header's length (uint32, little-endian), the header as JSON with spaces behind it up to a
+ * multiple of 8 bytes, and the body. The body of points is float64: of each line its x and its y, then x and y of the
+ * smoothed line; of an export, UTF-8 text.
+ */
+
+const lineSchema = z.strictObject({
+  ...stageReferenceSchema.shape,
+  measure: measureSchema,
+  /** Points of the recorded and of the smoothed line. */
+  raw: z.int().min(0),
+  smooth: z.int().min(0),
+  /** First and last x of all that was recorded. */
+  from: z.number(),
+  to: z.number(),
+  /** Of all that was recorded. */
+  figures: figuresSchema.optional(),
+});
+
+const headerSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("points"),
+    view: z.int(),
+    /** True: these are all lines of the view. False: lines that changed. */
+    whole: z.boolean(),
+    /** The x that the lines were thinned out for; beyond it there are points too few. */
+    low: z.number(),
+    high: z.number(),
+    /** What the stages of these lines have recorded. */
+    recorded: z.array(measureSchema),
+    lines: z.array(lineSchema),
+  }),
+  z.strictObject({ kind: z.literal("text"), id: z.int() }),
+]);
+export type FrameHeader = z.infer<typeof headerSchema>;
+export type PointsHeader = Extract<FrameHeader, { kind: "points" }>;
+
+/** One line of a view. All arrays are of one length in pairs; x ascends. */
+export interface Line extends z.infer<typeof lineSchema> {
+  x: Float64Array;
+  y: Float64Array;
+  smoothX: Float64Array;
+  smoothY: Float64Array;
+}
+
+export type Frame =
+  | (Omit<PointsHeader, "lines"> & { lines: Line[] })
+  | { kind: "text"; id: number; bytes: Uint8Array<ArrayBuffer> };
+
+/** @param parts lie behind the header one after the other. */
+export function encodeFrame(header: FrameHeader, parts: readonly Uint8Array[]): ArrayBuffer {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const start = Math.ceil((4 + json.length) / 8) * 8;
+  const size = parts.reduce((sum, part) => sum + part.byteLength, start);
+  const bytes = new Uint8Array(size).fill(0x20, 4, start);
+  new DataView(bytes.buffer).setUint32(0, start - 4, true);
+  bytes.set(json, 4);
+  let at = start;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes.buffer;
+}
+
+/** @throws Error for bytes that are no frame. */
+export function decodeFrame(buffer: ArrayBuffer): Frame {
+  if (buffer.byteLength < 8) throw new Error("a frame ends before its header");
+  const start = 4 + new DataView(buffer).getUint32(0, true);
+  if (start > buffer.byteLength || start % 8 !== 0) throw new Error("a frame ends before its header");
+  const header = headerSchema.parse(JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, start - 4))));
+  if (header.kind === "text") return { ...header, bytes: new Uint8Array(buffer, start) };
+  let at = start;
+  const take = (count: number): Float64Array => {
+    if (at + count * 8 > buffer.byteLength) throw new Error("a frame ends before its points");
+    at += count * 8;
+    return new Float64Array(buffer, at - count * 8, count);
+  };
+  const lines = header.lines.map((line) => {
+    const [x, y, smoothX, smoothY] = [take(line.raw), take(line.raw), take(line.smooth), take(line.smooth)];
+    return { ...line, x, y, smoothX, smoothY };
+  });
+  return { ...header, lines };
+}

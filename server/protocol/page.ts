@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { runReferenceSchema } from "./editor/basics.ts";
+import { mostRuns, originSchema } from "./stream.ts";
+
+/** What a page and its host, a panel of the editor, say to each other beside the stream. Both sides validate. */
+
+/** What a page is opened with. `stages`: those to show first, by their names; absent: all. */
+export const startSchema = z.strictObject({
+  runs: z.array(runReferenceSchema).max(mostRuns),
+  stages: z.array(z.string().max(200)).max(1000).optional(),
+});
+export type Start = z.infer<typeof startSchema>;
+
+const bytesSchema = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array);
+
+/** From a page to its host. */
+export const toHostSchema = z.discriminatedUnion("type", [
+  /** The page is there; its host answers with `start`. */
+  z.strictObject({ type: z.literal("ready") }),
+  /** Where can I connect? The host answers with `ticket`. */
+  z.strictObject({ type: z.literal("ticket"), origin: originSchema }),
+  /** The page cannot connect: the host is to pass messages on. It answers with `relay`. */
+  z.strictObject({ type: z.literal("relay") }),
+  z.strictObject({ type: z.literal("send"), text: z.string() }),
+  /** Asks the person where to, writes the file, and answers with `saved`. */
+  z.strictObject({ type: z.literal("save"), id: z.int(), name: z.string().max(200), bytes: bytesSchema }),
+  z.strictObject({ type: z.literal("title"), text: z.string().max(200) }),
+]);
+export type ToHost = z.infer<typeof toHostSchema>;
+
+/** From the host to its page. */
+export const toPageSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("start"), start: startSchema }),
+  /** `url` is absent where the page can reach no socket of the backend. */
+  z.strictObject({ type: z.literal("ticket"), url: z.string().optional(), token: z.string().optional() }),
+  /** Whether messages are passed on. */
+  z.strictObject({ type: z.literal("relay"), open: z.boolean() }),
+  z.strictObject({ type: z.literal("message"), data: z.union([z.string(), z.instanceof(ArrayBuffer)]) }),
+  /** `place` is absent where nothing was saved. */
+  z.strictObject({
+    type: z.literal("saved"),
+    id: z.int(),
+    place: z.string().optional(),
+    problem: z.string().optional(),
+  }),
+]);
+export type ToPage = z.infer<typeof toPageSchema>;
+
+/** What a page keeps for the time when it is opened again. The runs are what its host needs of it. */
+export const keptSchema = z.looseObject({
+  runs: z.array(runReferenceSchema).max(mostRuns),
+  title: z.string().max(200).optional(),
+});
+
+export interface PageFiles {
+  title: string;
+  /** Addresses. */
+  script: string;
+  styles: string[];
+  /** What may be connected to, and where scripts, styles and fonts may come from: sources of a content security policy. */
+  connect: string[];
+  resources: string[];
+  nonce?: string;
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/** The policy of a page: nothing but its own files and its stream, and no code or style in the text of the page. */
+export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
+  const own = resources.join(" ");
+  return [
+    "default-src 'none'",
+    `script-src ${nonce ? `'nonce-${nonce}'` : own}`,
+    `style-src ${own}`,
+    `font-src ${own}`,
+    `connect-src ${connect.join(" ") || "'none'"}`,
+    "img-src blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
+
+/** The text of a page: everything that is seen is made by its script. */
+export function pageText(element: string, files: PageFiles): string {
+  const nonce = files.nonce ? ` nonce="${escaped(files.nonce)}"` : "";
+  const styles = files.styles.map((style) => `<link rel="stylesheet" href="${escaped(style)}">`).join("\n");
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${escaped(pagePolicy(files))}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escaped(files.title)}</title>
+${styles}
+</head>
+<body>
+<${element}></${element}>
+<script type="module"${nonce} src="${escaped(files.script)}"></script>
+</body>
+</html>
+`;
+}

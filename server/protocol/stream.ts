@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { runReferenceSchema } from "./editor/basics.ts";
+import { runStatusSchema } from "./run.ts";
+
+/**
+ * What a page and the backend say to each other over a stream: JSON texts both ways, and binary frames of points from the
+ * backend (see frame.ts). The stream is a WebSocket, of the page itself or of its host, who then passes everything on.
+ */
+
+/** What the x axis counts. A stage begins where the longest of the stages it comes from ended, unless `fromZero`. */
+export const axisSchema = z.enum(["step", "tokens", "seconds", "flops"]);
+export type Axis = z.infer<typeof axisSchema>;
+
+/** What can be drawn. `memory` is bytes of the stage's process. */
+export const measureSchema = z.enum([
+  "loss",
+  "learningRate",
+  "gradientNorm",
+  "tokensPerSecond",
+  "loadBalance",
+  "droppedShare",
+  "memory",
+]);
+export type Measure = z.infer<typeof measureSchema>;
+
+/** Most runs of one page, most stages of one view, most pixel columns. */
+export const mostRuns = 50;
+export const mostSeries = 500;
+export const mostColumns = 16_384;
+/** Largest message of a page, bytes. */
+export const mostBytes = 64 * 1024;
+/** Most rows of one export. */
+export const mostRows = 2_000_000;
+
+const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "is empty");
+export type Range = z.infer<typeof rangeSchema>;
+
+/** A stage that is drawn: the run folder it lies in and its key. */
+export const stageReferenceSchema = z.strictObject({ root: runReferenceSchema.shape.root, key: z.string().max(64) });
+export type StageReference = z.infer<typeof stageReferenceSchema>;
+
+/** What a page sees: the backend answers with a frame of it now, and with frames of what changed while it is seen. */
+export const viewSchema = z.strictObject({
+  type: z.literal("view"),
+  /** Frames carry it; a later view replaces an earlier one. */
+  view: z.int().min(0),
+  series: z.array(stageReferenceSchema).max(mostSeries),
+  measures: z.array(measureSchema).max(measureSchema.options.length),
+  axis: axisSchema,
+  fromZero: z.boolean(),
+  /** Absent: all there is. */
+  range: rangeSchema.optional(),
+  /** Pixel columns of `range`; at most two points of a line in each. */
+  columns: z.int().min(1).max(mostColumns),
+  /** Recorded values that one value of the smoothed line is the mean of; 1: no smoothed line. */
+  smoothing: z.int().min(1).max(10_000_000),
+});
+export type View = z.infer<typeof viewSchema>;
+
+const selectionSchema = z.strictObject({
+  id: z.int().min(0),
+  series: z.array(stageReferenceSchema).max(mostSeries),
+  axis: axisSchema,
+  fromZero: z.boolean(),
+  range: rangeSchema.optional(),
+});
+
+/** From a page to the backend. */
+export const pageMessageSchema = z.discriminatedUnion("type", [
+  /** The runs there are, beside those named (in their run folders), or all that are served. */
+  z.strictObject({ type: z.literal("runs"), beside: z.array(runReferenceSchema).max(mostRuns) }),
+  /** The runs the page is about; told again whenever they change. */
+  z.strictObject({ type: z.literal("open"), runs: z.array(runReferenceSchema).max(mostRuns) }),
+  viewSchema,
+  /** The page is not seen: nothing is sent until it opens runs again. */
+  z.strictObject({ type: z.literal("pause") }),
+  /** Exact figures of a range. */
+  z.strictObject({ type: z.literal("statistics"), measure: measureSchema, ...selectionSchema.shape }),
+  /** All recorded values of a range as CSV, in binary frames. */
+  z.strictObject({ type: z.literal("export"), ...selectionSchema.shape }),
+]);
+export type PageMessage = z.infer<typeof pageMessageSchema>;
+
+/** One number of a stage and where on the stage's own axes it was recorded. */
+const placedSchema = z.strictObject({ value: z.number(), step: z.number() });
+
+export const stateSchema = z.enum([...runStatusSchema.options, "interrupted", "waiting"]);
+export type State = z.infer<typeof stateSchema>;
+
+/** A stage of a run that trains. */
+export const streamedStageSchema = z.strictObject({
+  key: z.string(),
+  /** As in the plan: "expert:code". */
+  name: z.string(),
+  kind: z.string(),
+  color: z.string().optional(),
+  state: stateSchema,
+  error: z.string().optional(),
+});
+export type StreamedStage = z.infer<typeof streamedStageSchema>;
+
+export const streamedRunSchema = z.strictObject({
+  ...runReferenceSchema.shape,
+  name: z.string(),
+  created: z.string(),
+  state: stateSchema,
+  /** Why it cannot be read; then it has no stages. */
+  problem: z.string().optional(),
+  stages: z.array(streamedStageSchema),
+});
+export type StreamedRun = z.infer<typeof streamedRunSchema>;
+
+/** A row of a list of runs to choose from. */
+export const offeredRunSchema = streamedRunSchema.omit({ stages: true, problem: true });
+export type OfferedRun = z.infer<typeof offeredRunSchema>;
+
+/** One stage and one measure in numbers. Absent where nothing was recorded. */
+export const figuresSchema = z.strictObject({
+  count: z.int(),
+  mean: z.number(),
+  low: placedSchema,
+  high: placedSchema,
+  first: placedSchema,
+  last: placedSchema,
+});
+export type Figures = z.infer<typeof figuresSchema>;
+
+/** From the backend to a page, beside frames. */
+export const hubMessageSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("runs"), runs: z.array(offeredRunSchema) }),
+  z.strictObject({ type: z.literal("opened"), runs: z.array(streamedRunSchema) }),
+  /** Metrics are being read: bytes done and to do, over all files that take time. */
+  z.strictObject({ type: z.literal("reading"), done: z.number(), bytes: z.number() }),
+  z.strictObject({
+    type: z.literal("statistics"),
+    id: z.int(),
+    figures: z.array(z.strictObject({ ...stageReferenceSchema.shape, figures: figuresSchema.optional() })),
+  }),
+  /** An export has ended, after `rows` rows; `problem` says why it could not be done. */
+  z.strictObject({ type: z.literal("exported"), id: z.int(), rows: z.int(), problem: z.string().optional() }),
+  /** A request that could not be answered, in words for people. */
+  z.strictObject({ type: z.literal("problem"), text: z.string() }),
+]);
+export type HubMessage = z.infer<typeof hubMessageSchema>;
+
+/** Where a page may come from: a webview of the editor, on the desktop or in a browser, or a page of this machine. */
+export const originSchema = z
+  .string()
+  .max(300)
+  .regex(
+    /^(vscode-webview:\/\/[a-z0-9-]+|https:\/\/[a-z0-9.-]+\.(vscode-cdn\.net|vscode-webview-test\.com)|https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?)$/i,
+    "is no page of the editor or of this machine",
+  );
+
+/** The origin that the extension host names when it passes a page's messages on. */
+export const relayOrigin = "btx-studio://relay";
+
+/** Leave to connect once: the token is used up by the first connection, and only good for the origin it was asked for. */
+export const ticketSchema = z.strictObject({
+  port: z.int().min(1).max(65_535),
+  token: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+});
+export type Ticket = z.infer<typeof ticketSchema>;
+
+/** The WebSocket subprotocol. The token is the second one that a client offers: it is in no address and no log. */
+export const subprotocol = "btx-stream";
+export const tokenPrefix = "btx-token.";
+export const streamPath = "/stream";

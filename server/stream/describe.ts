@@ -1,0 +1,111 @@
+import { stageColors } from "../protocol/colors.ts";
+import type { RunReference } from "../protocol/editor/basics.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { Metric, PlannedStage } from "../protocol/stage.ts";
+import type { Axis, StreamedRun } from "../protocol/stream.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { readLastMetric } from "../runs/read.ts";
+import { readRun } from "../runs/runs.ts";
+import { readStage, type Stage } from "../runs/stages.ts";
+import type { Source } from "./reader/requests.ts";
+
+/** Runs as pages see them: their stages that train, and where the metrics of these are. */
+
+export interface DescribedRun {
+  streamed: StreamedRun;
+  /** By key; of every stage that trains. */
+  sources: Map<string, Source>;
+}
+
+const trains = new Set(["seed", "expert", "finetune", "dense", "upcycling"]);
+
+/** Where something ends on each axis. */
+type Ends = Record<Axis, number>;
+const nowhere: Ends = { step: 0, tokens: 0, seconds: 0, flops: 0 };
+
+/** Reads a run. One that cannot be read is described by its problem. */
+export async function describeRun({ root, run }: RunReference): Promise<DescribedRun> {
+  try {
+    return await read(root, run);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const streamed: StreamedRun = {
+      root,
+      run,
+      name: run,
+      created: "",
+      state: "failed",
+      problem: error.message,
+      stages: [],
+    };
+    return { streamed, sources: new Map() };
+  }
+}
+
+async function read(root: string, id: string): Promise<DescribedRun> {
+  const run = await readRun(runPaths(root, id).folder);
+  if (!run) throw new UserError(`there is no run ${id} in ${root}: it was removed, or the folder was moved`);
+  const { record, state } = run;
+  const colors = stageColors(record.stages.map(({ name }) => name));
+  const ends = new Map<string, Ends>();
+  const stages: StreamedRun["stages"] = [];
+  const sources = new Map<string, Source>();
+  for (const planned of record.stages) {
+    const begins = latest(Object.values(planned.parents).map((parent) => ends.get(parent) ?? nowhere));
+    if (!trains.has(planned.spec.kind)) {
+      ends.set(planned.name, begins);
+      continue;
+    }
+    const stage = await readStage(stagePaths(root, planned.key).folder);
+    const flopsPerToken = perToken(stage);
+    ends.set(planned.name, endOf(begins, await lastMetric(root, planned), flopsPerToken));
+    const color = colors.get(planned.name);
+    stages.push({
+      key: planned.key,
+      name: planned.name,
+      kind: planned.spec.kind,
+      state: stage?.state ?? "waiting",
+      ...(color ? { color } : {}),
+      ...(stage?.record.error === undefined ? {} : { error: stage.record.error }),
+    });
+    sources.set(planned.key, {
+      root,
+      key: planned.key,
+      path: stagePaths(root, planned.key).metrics,
+      begins,
+      ...(flopsPerToken === undefined ? {} : { flopsPerToken }),
+    });
+  }
+  return { streamed: { root, run: id, name: record.name, created: record.created, state, stages }, sources };
+}
+
+/** The last line may be half of another version's: then the stage ends where it began. */
+async function lastMetric(root: string, { key }: PlannedStage): Promise<Metric | undefined> {
+  try {
+    return await readLastMetric(stagePaths(root, key));
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+function perToken(stage: Stage | undefined): number | undefined {
+  const { flops, tokens } = stage?.record.result ?? {};
+  return flops !== undefined && tokens ? flops / tokens : undefined;
+}
+
+function endOf(begins: Ends, last: Metric | undefined, flopsPerToken: number | undefined): Ends {
+  if (!last) return begins;
+  const flops = last.flops ?? (flopsPerToken === undefined ? 0 : flopsPerToken * last.tokens);
+  return {
+    step: begins.step + last.step,
+    tokens: begins.tokens + last.tokens,
+    seconds: begins.seconds + last.seconds,
+    flops: begins.flops + flops,
+  };
+}
+
+function latest(ends: readonly Ends[]): Ends {
+  const most = (axis: Axis) => Math.max(0, ...ends.map((end) => end[axis]));
+  return { step: most("step"), tokens: most("tokens"), seconds: most("seconds"), flops: most("flops") };
+}

@@ -1,0 +1,27 @@
+import { type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver/node";
+import { streamRequests } from "../protocol/editor/stream.ts";
+import { Hub } from "./hub.ts";
+
+/** Streams for the pages of the editor. The port is opened when the first page asks for one. */
+export function serveStreams(connection: Connection): void {
+  let hub: Promise<Hub> | undefined;
+  const open = () => {
+    hub ??= Hub.start({
+      reader: new URL("./metrics.js", import.meta.url),
+      log: (text) => connection.console.error(text),
+    });
+    return hub;
+  };
+  connection.onExit(() => void hub?.then((opened) => opened.close()));
+  connection.onRequest("btx/openStream", async (given: unknown): Promise<unknown> => {
+    const { success, data, error } = streamRequests["btx/openStream"].params.safeParse(given);
+    if (!success) return new ResponseError(LSPErrorCodes.RequestFailed, `btx/openStream: ${error.issues[0]?.message}`);
+    try {
+      return (await open()).ticket(data.origin);
+    } catch (reason) {
+      hub = undefined;
+      const why = reason instanceof Error ? reason.message : String(reason);
+      return new ResponseError(LSPErrorCodes.RequestFailed, `The page's stream could not be opened: ${why}`);
+    }
+  });
+}

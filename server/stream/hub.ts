@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { mostBytes, streamPath, subprotocol, type Ticket, tokenPrefix } from "../protocol/stream.ts";
+import { ReaderClient } from "./reader/client.ts";
+import { Session } from "./session.ts";
+import { Tickets } from "./tickets.ts";
+
+/** Most pages at once, and most connections of any kind. */
+const mostPages = 64;
+const mostSockets = 256;
+
+export interface HubOptions {
+  /** Program of the thread that reads metrics. */
+  reader: URL;
+  /** 0: any free port. */
+  port?: number;
+  /** Run folders that may be read; absent: any. */
+  roots?: readonly string[];
+  log(text: string): void;
+  /** Answers other requests than those for a stream; absent: there is nothing else. */
+  pages?(hub: Hub, request: IncomingMessage, response: ServerResponse): void;
+}
+
+/**
+ * A WebSocket server for pages, on the loopback interface. A page needs a token, which is good once, and must come from the
+ * origin that the token was given for. It only reads run folders, and what takes long is done in a thread of its own.
+ */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: mostBytes,
+    perMessageDeflate: false,
+    clientTracking: true,
+    handleProtocols: () => subprotocol,
+  });
+  readonly #tickets = new Tickets();
+  readonly #reader: ReaderClient;
+
+  private constructor(options: HubOptions) {
+    this.#options = options;
+    this.#reader = new ReaderClient(options.reader);
+    this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 20_000 }, (request, response) => {
+      if (this.#isLocal(request) && options.pages) options.pages(this, request, response);
+      else response.writeHead(404).end();
+    });
+    this.#server.maxConnections = mostSockets;
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on("clientError", (_, socket) => socket.destroy());
+  }
+
+  /** @throws Error with code EADDRINUSE or EACCES for a port that cannot be had. */
+  static async start(options: HubOptions): Promise<Hub> {
+    const hub = new Hub(options);
+    await new Promise<void>((resolve, reject) => {
+      hub.#server.once("error", reject);
+      hub.#server.listen(options.port ?? 0, "127.0.0.1", () => {
+        hub.#server.off("error", reject);
+        hub.#server.on("error", (error) => options.log(`the stream's server: ${error.message}`));
+        resolve();
+      });
+    });
+    // A process that has nothing else to do may end.
+    if (!options.pages) hub.#server.unref();
+    return hub;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address ? address.port : 0;
+  }
+
+  /** Pages that are connected. */
+  get pages(): number {
+    return this.#sockets.clients.size;
+  }
+
+  /** Leave for one page of this origin to connect once. */
+  ticket(origin: string): Ticket {
+    this.#reader.warm();
+    return { port: this.port, token: this.#tickets.issue(origin) };
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#reader.close();
+  }
+
+  /** A page of another site may reach this port by a name of its own: then that name is in the request. */
+  #isLocal({ headers }: IncomingMessage): boolean {
+    return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? "");
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on("error", () => socket.destroy());
+    const status = this.#refusal(request);
+    if (status !== undefined) {
+      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (page) => this.#connect(page));
+  }
+
+  /** Why a connection is not taken, as a status of HTTP; undefined for one that is. It uses up the token. */
+  #refusal(request: IncomingMessage): number | undefined {
+    if (request.url !== streamPath || !this.#isLocal(request)) return 404;
+    const [protocol, offered] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
+    if (protocol !== subprotocol || !offered?.startsWith(tokenPrefix)) return 401;
+    if (this.pages >= mostPages) return 503;
+    return this.#tickets.use(offered.slice(tokenPrefix.length), request.headers.origin ?? "") ? undefined : 403;
+  }
+
+  #connect(page: WebSocket): void {
+    page.binaryType = "arraybuffer";
+    const { roots, log } = this.#options;
+    const session = new Session(
+      {
+        send: (data) => page.send(data),
+        get waiting() {
+          return page.bufferedAmount;
+        },
+        refuse: (reason) => page.close(1008, reason),
+      },
+      { reader: this.#reader, log, ...(roots ? { roots } : {}) },
+    );
+    page.on("message", (data, binary) => {
+      if (page.readyState !== page.OPEN) return;
+      if (binary) page.close(1003, "text only");
+      else session.receive(Buffer.from(data as ArrayBuffer).toString("utf8"));
+    });
+    // A frame that is too large or malformed ends this connection, by itself.
+    page.on("error", () => page.terminate());
+    page.on("close", () => session.close());
+  }
+}

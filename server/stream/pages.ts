@@ -1,0 +1,85 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { PageFiles, Start } from "../protocol/page.ts";
+import { pagePolicy, pageText } from "../protocol/page.ts";
+import type { Hub } from "./hub.ts";
+
+/** Files of the pages, and nothing else of the disk. */
+const files = new Map([
+  ["/metrics.js", "text/javascript"],
+  ["/metrics-style.css", "text/css"],
+  ["/theme.css", "text/css"],
+]);
+
+/**
+ * The pages of the editor for a browser. Their files are for anybody on this machine; what is in the runs is for who has the
+ * token, which is in the address that a person is given.
+ */
+export class Pages {
+  readonly token = randomBytes(32).toString("base64url");
+  readonly #folder: URL;
+  readonly #start: Start;
+
+  /** @param folder of the pages' files. @param start what the page is about. */
+  constructor(folder: URL, start: Start) {
+    this.#folder = folder;
+    this.#start = start;
+  }
+
+  address(port: number): string {
+    return `http://127.0.0.1:${port}/?token=${this.token}`;
+  }
+
+  answer(hub: Hub, request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(hub, request, response).catch((error: unknown) => {
+      if (!response.headersSent) response.writeHead(500);
+      response.end(error instanceof Error ? error.message : "");
+    });
+  }
+
+  async #answer(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    const origin = `http://${request.headers.host}`;
+    // Nothing that a page could send is read.
+    request.resume();
+    if (request.method === "POST") {
+      if (!this.#mayRead(request)) return void response.writeHead(403, plain).end();
+      if (pathname === "/start") return send(response, "application/json", JSON.stringify(this.#start));
+      if (pathname === "/ticket") return send(response, "application/json", JSON.stringify(hub.ticket(origin)));
+    } else if (request.method === "GET") {
+      if (pathname === "/") return this.#page(hub, request, response);
+      const type = files.get(pathname);
+      if (type) return send(response, type, await readFile(new URL(`.${pathname}`, this.#folder)));
+    }
+    response.writeHead(404, plain).end();
+  }
+
+  #mayRead({ headers }: IncomingMessage): boolean {
+    const digest = (text: string) => createHash("sha256").update(text).digest();
+    return timingSafeEqual(digest(headers.authorization ?? ""), digest(`Bearer ${this.token}`));
+  }
+
+  #page(hub: Hub, { headers }: IncomingMessage, response: ServerResponse): void {
+    const page: PageFiles = {
+      title: "BTX Studio",
+      script: "metrics.js",
+      styles: ["theme.css", "metrics-style.css"],
+      connect: ["'self'", `ws://${headers.host ?? `127.0.0.1:${hub.port}`}`],
+      resources: ["'self'"],
+    };
+    response.setHeader("content-security-policy", `${pagePolicy(page)}; frame-ancestors 'none'`);
+    send(response, "text/html", pageText("metrics-page", page));
+  }
+}
+
+const plain = {
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+function send(response: ServerResponse, type: string, body: string | Uint8Array): void {
+  response.writeHead(200, { ...plain, "content-type": `${type}; charset=utf-8` }).end(body);
+}

@@ -1,0 +1,119 @@
+import { Worker } from "node:worker_threads";
+import type {
+  ExportRequest,
+  Reply,
+  Request,
+  StatisticsAnswer,
+  StatisticsRequest,
+  ViewAnswer,
+  ViewRequest,
+} from "./requests.ts";
+
+/** Files that nobody looks at stay in memory for so long, ms: a page that is shown again finds them. */
+const grace = 30_000;
+
+interface Pending {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+  part?: (frame: ArrayBuffer) => void;
+}
+
+/** The thread that reads metrics, from the side of the backend. It is started when it is first needed. */
+export class ReaderClient {
+  readonly #program: URL;
+  #worker: Worker | undefined;
+  #next = 0;
+  readonly #pending = new Map<number, Pending>();
+  /** Path to the number of those who look at it. */
+  readonly #users = new Map<string, number>();
+
+  /** @param program of the thread, see main.ts. */
+  constructor(program: URL) {
+    this.#program = program;
+  }
+
+  /** Starts the thread, so that the first answer does not wait for it. */
+  warm(): void {
+    this.#start();
+  }
+
+  view(request: Omit<ViewRequest, "kind">): Promise<ViewAnswer> {
+    return this.#ask({ kind: "view", ...request }) as Promise<ViewAnswer>;
+  }
+
+  statistics(request: Omit<StatisticsRequest, "kind">): Promise<StatisticsAnswer> {
+    return this.#ask({ kind: "statistics", ...request }) as Promise<StatisticsAnswer>;
+  }
+
+  /** @returns the number of rows; undefined when they are too many. */
+  export(request: Omit<ExportRequest, "kind">, part: (frame: ArrayBuffer) => void): Promise<number | undefined> {
+    return this.#ask({ kind: "export", ...request }, part) as Promise<number | undefined>;
+  }
+
+  /** Keeps what was read of these files in memory until what it returns is called. */
+  use(files: readonly string[]): () => void {
+    const paths = [...new Set(files)];
+    for (const path of paths) this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
+    let used = true;
+    return () => {
+      if (!used) return;
+      used = false;
+      for (const path of paths) this.#users.set(path, (this.#users.get(path) ?? 1) - 1);
+      setTimeout(() => this.#forget(paths), grace).unref();
+    };
+  }
+
+  #forget(paths: string[]): void {
+    const unused = paths.filter((path) => this.#users.get(path) === 0);
+    for (const path of unused) this.#users.delete(path);
+    if (this.#worker && unused.length > 0) void this.#ask({ kind: "forget", paths: unused }).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+    this.#fail(new Error("the reader of metrics was closed"));
+  }
+
+  #ask(request: Request, part?: (frame: ArrayBuffer) => void): Promise<unknown> {
+    const worker = this.#start();
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, ...(part ? { part } : {}) });
+      worker.postMessage({ id, request });
+    });
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = new Worker(this.#program);
+    this.#worker = worker;
+    // The process may end while the thread waits.
+    worker.unref();
+    worker.on("message", (reply: Reply) => this.#receive(reply));
+    const ended = (error: Error) => {
+      if (this.#worker === worker) this.#worker = undefined;
+      this.#fail(error);
+    };
+    worker.on("error", ended);
+    worker.on("exit", (code) => ended(new Error(`the reader of metrics ended with code ${code}`)));
+    return worker;
+  }
+
+  #receive(reply: Reply): void {
+    const pending = this.#pending.get(reply.id);
+    if ("part" in reply) {
+      pending?.part?.(reply.part);
+      return;
+    }
+    this.#pending.delete(reply.id);
+    if ("error" in reply) pending?.reject(new Error(reply.error));
+    else pending?.resolve(reply.answer);
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}

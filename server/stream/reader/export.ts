@@ -1,0 +1,79 @@
+import { encodeFrame } from "../../protocol/frame.ts";
+import { axisValues } from "./lines.ts";
+import type { MetricsFile } from "./metricsFile.ts";
+import { type ColumnName, columnNames } from "./parse.ts";
+import type { ExportRequest, Source } from "./requests.ts";
+import { firstAfter, firstAtLeast } from "./thin.ts";
+
+/** Recorded values as CSV (RFC 4180), in units as the names of the columns say. */
+
+const titles: Record<ColumnName, string> = {
+  step: "step",
+  tokens: "tokens",
+  seconds: "seconds",
+  flops: "flops",
+  loss: "loss_nats_per_token",
+  learningRate: "learning_rate",
+  gradientNorm: "gradient_norm",
+  tokensPerSecond: "tokens_per_second",
+  loadBalance: "load_balance_loss",
+  droppedShare: "dropped_tokens_share",
+  memory: "memory_bytes",
+};
+
+/** Characters of one frame, about. */
+const chunk = 1 << 20;
+
+/**
+ * Writes the rows of a selection: run, stage and all columns that any of the stages has, numbers in full, a cell empty
+ * where nothing was recorded. `x` of the range is on the shared axis; columns count from the beginning of each stage.
+ *
+ * @returns the number of rows; undefined when there are more than `mostRows`, and then nothing was written.
+ */
+export async function exportRows(
+  files: readonly { source: Source; file: MetricsFile }[],
+  { axis, range, id, names, mostRows }: ExportRequest,
+  write: (frame: ArrayBuffer) => void,
+): Promise<number | undefined> {
+  const spans: { from: number; to: number }[] = [];
+  for (const { source, file } of files) {
+    const x = (await axisValues(file, axis, source)) ?? new Float64Array(0);
+    const shift = source.begins[axis];
+    spans.push(
+      range
+        ? { from: firstAtLeast(x, range[0] - shift), to: firstAfter(x, range[1] - shift) }
+        : { from: 0, to: x.length },
+    );
+  }
+  const rows = spans.reduce((sum, { from, to }) => sum + to - from, 0);
+  if (rows > mostRows) return undefined;
+  const columns = columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name)));
+  let text = `${["run", "stage", ...columns.map((name) => titles[name])].join(",")}\r\n`;
+  const flush = () => {
+    write(encodeFrame({ kind: "text", id }, [new TextEncoder().encode(text)]));
+    text = "";
+  };
+  for (const [index, { file }] of files.entries()) {
+    const values: (Float64Array | undefined)[] = [];
+    for (const name of columns) values.push(await file.values(name));
+    const start = `${quoted(names[index]!.run)},${quoted(names[index]!.stage)}`;
+    const { from, to } = spans[index]!;
+    for (let row = from; row < to; row++) {
+      text += start;
+      for (const column of values) {
+        const value = column?.[row] ?? Number.NaN;
+        text += Number.isNaN(value) ? "," : `,${value}`;
+      }
+      text += "\r\n";
+      if (text.length >= chunk) flush();
+    }
+  }
+  flush();
+  return rows;
+}
+
+/** A cell of text; one that a spreadsheet would take for a formula begins with an apostrophe. */
+export function quoted(text: string): string {
+  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}

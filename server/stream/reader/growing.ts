@@ -1,0 +1,59 @@
+/** Float64 values that grow at the end; NaN stands for a value that was not recorded. */
+export class Growing {
+  #values = new Float64Array(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The last value; only where there is one. */
+  get last(): number {
+    return this.#values[this.#length - 1]!;
+  }
+
+  /** The values as they are now: a view that is good until the next change. */
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+
+  /** Makes room for `count` values in all. */
+  reserve(count: number): void {
+    if (count <= this.#values.length) return;
+    const grown = new Float64Array(Math.max(count, Math.ceil(this.#values.length * 1.5), 1024));
+    grown.set(this.values);
+    this.#values = grown;
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) this.reserve(this.#length + 1);
+    this.#values[this.#length++] = value;
+  }
+
+  /** Adds NaN up to `count` values in all. */
+  padTo(count: number): void {
+    if (count <= this.#length) return;
+    this.reserve(count);
+    this.#values.fill(Number.NaN, this.#length, count);
+    this.#length = count;
+  }
+
+  /** Adds values at the front. */
+  prepend(values: Float64Array<ArrayBuffer>): void {
+    if (this.#length === 0) {
+      this.#values = values;
+      this.#length = values.length;
+      return;
+    }
+    const joined = new Float64Array(values.length + this.#length);
+    joined.set(values);
+    joined.set(this.values, values.length);
+    this.#values = joined;
+    this.#length = joined.length;
+  }
+
+  /** Keeps the first `count` values. */
+  cut(count: number): void {
+    this.#length = Math.min(this.#length, count);
+  }
+}

@@ -1,0 +1,22 @@
+import { parentPort } from "node:worker_threads";
+import { MetricsReader } from "./reader.ts";
+import type { Reply, Request } from "./requests.ts";
+
+/** The thread that reads metrics: what takes long is done here, so that the backend's own loop stays free. */
+const port = parentPort!;
+const reader = new MetricsReader();
+
+port.on("message", async ({ id, request }: { id: number; request: Request }) => {
+  const send = (reply: Reply, transferred: ArrayBuffer[] = []) => port.postMessage(reply, transferred);
+  try {
+    const answer = await reader.answer(request, (part) => send({ id, part }, [part]));
+    send({ id, answer }, buffersOf(answer));
+  } catch (error) {
+    send({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});
+
+function buffersOf(answer: unknown): ArrayBuffer[] {
+  const frame = (answer as { frame?: ArrayBuffer } | undefined)?.frame;
+  return frame ? [frame] : [];
+}

@@ -1,0 +1,36 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+
+/** A ticket that is not used is no longer good after so long, ms. */
+const lifetime = 60_000;
+/** Most tickets that are out at once; the oldest give way. */
+const most = 256;
+
+interface Entry {
+  digest: Buffer;
+  origin: string;
+  until: number;
+}
+
+const digestOf = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** Tokens that each let one page connect once. Only their digests are kept. */
+export class Tickets {
+  #entries: Entry[] = [];
+
+  /** A new token, good for one connection from this origin. */
+  issue(origin: string, now = Date.now()): string {
+    const token = randomBytes(32).toString("base64url");
+    this.#entries = this.#entries.filter(({ until }) => until > now).slice(1 - most);
+    this.#entries.push({ digest: digestOf(token), origin, until: now + lifetime });
+    return token;
+  }
+
+  /** Uses a token up. False for one that is unknown, used, too old, or was given for another origin. */
+  use(token: string, origin: string, now = Date.now()): boolean {
+    const digest = digestOf(token);
+    const at = this.#entries.findIndex((entry) => timingSafeEqual(entry.digest, digest));
+    if (at < 0) return false;
+    const [entry] = this.#entries.splice(at, 1);
+    return entry!.until > now && entry!.origin.toLowerCase() === origin.toLowerCase();
+  }
+}

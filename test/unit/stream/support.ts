@@ -1,0 +1,131 @@
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { decodeFrame, type Frame } from "../../../server/protocol/frame.ts";
+import {
+  type HubMessage,
+  hubMessageSchema,
+  type PageMessage,
+  streamPath,
+  subprotocol,
+  type Ticket,
+  tokenPrefix,
+} from "../../../server/protocol/stream.ts";
+import { runPaths, stagePaths } from "../../../server/runs/layout.ts";
+import { Hub, type HubOptions } from "../../../server/stream/hub.ts";
+import { runFixture } from "../../fixtures/run.ts";
+
+/** Run folders to stream, a hub, and pages that are nothing but a socket. */
+
+export const readerProgram = new URL("../../../server/stream/reader/main.ts", import.meta.url);
+export const origin = "vscode-webview://1abc2def";
+
+/** A hub that is closed when the test ends, and what it logged. */
+export async function startHub(options: Partial<HubOptions> = {}): Promise<{ hub: Hub; logged: string[] }> {
+  const logged: string[] = [];
+  const hub = await Hub.start({ reader: readerProgram, log: (text) => logged.push(text), ...options });
+  onTestFinished(() => hub.close());
+  return { hub, logged };
+}
+
+/** A page's end of a stream. */
+export class Page {
+  readonly socket: WebSocket;
+  readonly messages: HubMessage[] = [];
+  readonly frames: Frame[] = [];
+  /** The code with which the stream ended; the status of HTTP where it never began. */
+  ended: number | undefined;
+  #heard: (() => void)[] = [];
+
+  /** @param from the origin; null for none. */
+  constructor({ port, token }: Ticket, from: string | null = origin) {
+    this.socket = new WebSocket(`ws://127.0.0.1:${port}${streamPath}`, [subprotocol, `${tokenPrefix}${token}`], {
+      ...(from === null ? {} : { origin: from }),
+    });
+    this.socket.binaryType = "arraybuffer";
+    this.socket.on("message", (data, binary) => {
+      if (binary) this.frames.push(decodeFrame(data as ArrayBuffer));
+      else this.messages.push(hubMessageSchema.parse(JSON.parse(String(data))));
+      this.#tell();
+    });
+    this.socket.on("open", () => this.#tell());
+    this.socket.on("unexpected-response", (_, response) => {
+      this.ended = response.statusCode;
+      this.socket.terminate();
+      this.#tell();
+    });
+    this.socket.on("close", (code) => {
+      this.ended ??= code;
+      this.#tell();
+    });
+    this.socket.on("error", () => {});
+    onTestFinished(() => this.socket.terminate());
+  }
+
+  #tell(): void {
+    for (const heard of this.#heard.splice(0)) heard();
+  }
+
+  /** Waits until `look` gives something; it looks again at everything that is heard. */
+  async until<T>(look: () => T | undefined | false): Promise<T> {
+    for (;;) {
+      const found = look();
+      if (found !== undefined && found !== false) return found;
+      await new Promise<void>((resolve) => this.#heard.push(resolve));
+    }
+  }
+
+  opened(): Promise<boolean> {
+    return this.until(
+      () => this.socket.readyState === WebSocket.OPEN || (this.ended !== undefined ? false : undefined),
+    );
+  }
+
+  send(message: PageMessage): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  /** The next message of a kind after those there are now. */
+  next<K extends HubMessage["type"]>(type: K): Promise<Extract<HubMessage, { type: K }>> {
+    const from = this.messages.length;
+    return this.until(() => this.messages.slice(from).find((message) => message.type === type)) as Promise<
+      Extract<HubMessage, { type: K }>
+    >;
+  }
+
+  /** Frames of points of a view. */
+  points(view: number): Extract<Frame, { kind: "points" }>[] {
+    return this.frames.filter((frame) => frame.kind === "points").filter((frame) => frame.view === view);
+  }
+}
+
+/** A run folder with one run of the stages of the fixture, all done, with metrics. */
+export function writeRun(
+  folder: string,
+  options: { steps?: number; name?: string; id?: string; state?: "done" | "running" } = {},
+) {
+  const { steps = 40, name = "three-domains", id = "20260304-123000", state = "done" } = options;
+  const fixture = runFixture({ steps, name });
+  const root = join(folder, ".btx");
+  const write = (path: string, value: unknown) => writeFileSync(path, JSON.stringify(value));
+  mkdirSync(runPaths(root, id).folder, { recursive: true });
+  write(runPaths(root, id).record, { ...fixture.run, id, status: state === "done" ? "done" : "stopped" });
+  for (const record of fixture.stages) {
+    const paths = stagePaths(root, record.key);
+    mkdirSync(paths.folder, { recursive: true });
+    write(paths.record, record);
+    const metrics = fixture.metrics.get(record.name);
+    if (metrics) writeFileSync(paths.metrics, metrics.map((metric) => `${JSON.stringify(metric)}\n`).join(""));
+  }
+  const keyOf = (stage: string) => fixture.run.stages.find((one) => one.name === stage)!.key;
+  return {
+    root,
+    run: id,
+    fixture,
+    keyOf,
+    /** Adds lines to a stage's metrics. */
+    append: (stage: string, lines: object[]) =>
+      appendFileSync(stagePaths(root, keyOf(stage)).metrics, lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
+  };
+}

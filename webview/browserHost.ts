@@ -1,0 +1,68 @@
+import { type Start, startSchema } from "../server/protocol/page.ts";
+import { streamPath, ticketSchema } from "../server/protocol/stream.ts";
+import type { Host, Link, LinkEvents } from "./host.ts";
+import { openSocket } from "./socket.ts";
+
+const storageKey = "btx-studio";
+
+/**
+ * A browser that shows a page of `btx serve`. The address has a token in it, with which the page asks for leave to connect;
+ * it is taken out of the address at once and kept for this tab.
+ */
+export class BrowserHost implements Host {
+  readonly #token: string;
+
+  constructor() {
+    const address = new URL(location.href);
+    const given = address.searchParams.get("token");
+    if (given !== null) {
+      sessionStorage.setItem(`${storageKey}-token`, given);
+      address.searchParams.delete("token");
+      history.replaceState(null, "", address);
+    }
+    this.#token = given ?? sessionStorage.getItem(`${storageKey}-token`) ?? "";
+  }
+
+  get kept(): unknown {
+    try {
+      return JSON.parse(localStorage.getItem(storageKey) ?? "null");
+    } catch {
+      return undefined;
+    }
+  }
+
+  keep(state: object): void {
+    localStorage.setItem(storageKey, JSON.stringify(state));
+  }
+
+  onStart(listen: (start: Start) => void): void {
+    void this.#ask("/start").then(
+      (answer) => listen(startSchema.parse(answer)),
+      () => listen({ runs: [] }),
+    );
+  }
+
+  async link(events: LinkEvents): Promise<Link> {
+    const { port, token } = ticketSchema.parse(await this.#ask("/ticket"));
+    return openSocket(`ws://${location.hostname}:${port}${streamPath}`, token, events);
+  }
+
+  async #ask(path: string): Promise<unknown> {
+    const answer = await fetch(path, { method: "POST", headers: { authorization: `Bearer ${this.#token}` } });
+    if (!answer.ok) throw new Error(`the backend answers ${answer.status}: open the address that it printed`);
+    return answer.json();
+  }
+
+  save(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes]));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    return Promise.resolve(name);
+  }
+
+  title(text: string): void {
+    document.title = text;
+  }
+}

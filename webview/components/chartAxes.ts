@@ -1,0 +1,69 @@
+import uPlot from "uplot";
+import { theme } from "./theme.ts";
+
+/** An axis: what it is called, and how its values are written. */
+export interface ChartAxis {
+  title: string;
+  ticks(low: number, high: number, wanted: number): number[];
+  /** @param step between neighbouring ticks. */
+  tick(value: number, step: number): string;
+  exact(value: number): string;
+}
+
+/** Room that a tick's text needs along either axis, CSS pixels. */
+const space = { x: 90, y: 40 };
+
+/** How many ticks an axis of so many CSS pixels has room for. */
+export const ticksIn = (length: number, along: "x" | "y"): number => Math.max(2, Math.floor(length / space[along]));
+
+/** The texts of ticks. */
+export function tickTexts(axis: ChartAxis, ticks: readonly number[]): string[] {
+  const steps = ticks.slice(1).map((value, index) => value - ticks[index]!);
+  return ticks.map((value) => axis.tick(value, Math.min(...steps, Math.abs(value) || 1)));
+}
+
+interface Options {
+  x(): ChartAxis;
+  y(): ChartAxis;
+  log: boolean;
+  size: { width: number; height: number };
+  draw(chart: uPlot): void;
+}
+
+/** A picture with axes and nothing in it; `draw` is called when they are drawn. */
+export function makeAxes(element: HTMLElement, { x, y, log, size, draw }: Options): uPlot {
+  const axis = (of: () => ChartAxis, along: "x" | "y"): uPlot.Axis => ({
+    stroke: () => theme().soft,
+    font: `11px ${theme().font}`,
+    grid: { stroke: () => theme().grid, width: 0.5 },
+    ticks: { show: false },
+    gap: 6,
+    splits: ({ bbox }, _, low, high) =>
+      of().ticks(low, high, ticksIn((along === "x" ? bbox.width : bbox.height) / devicePixelRatio, along)),
+    filter: (_, splits) => splits,
+    values: (_, splits) => tickTexts(of(), splits),
+  });
+  const scale = (distr: 1 | 3): uPlot.Scale => ({ time: false, distr, range: (_, low, high) => [low, high] });
+  const options: uPlot.Options = {
+    ...size,
+    padding: [10, 14, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { x: scale(1), y: scale(log ? 3 : 1) },
+    axes: [
+      { ...axis(x, "x"), scale: "x", size: 26 },
+      { ...axis(y, "y"), scale: "y", size: 62 },
+    ],
+    // uPlot wants a line to have a scale; ours are drawn in the hook.
+    series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
+    hooks: { draw: [draw] },
+  };
+  return new uPlot(
+    options,
+    [
+      [0, 1],
+      [1, 2],
+    ],
+    element,
+  );
+}

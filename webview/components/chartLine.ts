@@ -1,0 +1,66 @@
+import type { Range } from "../../server/protocol/stream.ts";
+
+/** One line of a chart. All arrays are of one length in pairs; x ascends. */
+export interface ChartLine {
+  id: string;
+  label: string;
+  /** CSS colour. */
+  color: string;
+  /** Dash pattern, CSS pixels; empty: solid. */
+  dash: readonly number[];
+  x: Float64Array;
+  y: Float64Array;
+  /** The smoothed line; empty: there is none, and the line as recorded is drawn in full. */
+  smoothX: Float64Array;
+  smoothY: Float64Array;
+}
+
+/** The index of the x that is nearest to `value`; -1 where there is none. */
+export function nearest(x: Float64Array, value: number): number {
+  const at = firstAtLeast(x, value);
+  if (at === 0) return x.length > 0 ? 0 : -1;
+  if (at === x.length) return x.length - 1;
+  return value - x[at - 1]! <= x[at]! - value ? at - 1 : at;
+}
+
+/** The first index whose x is at least `value`. */
+export function firstAtLeast(x: Float64Array, value: number): number {
+  let [low, high] = [0, x.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (x[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Extends a range by the values of y whose x lies in a window. */
+function extend(range: Range, x: Float64Array, y: Float64Array, [low, high]: Range, positive: boolean): void {
+  for (let at = firstAtLeast(x, low); at < x.length && x[at]! <= high; at++) {
+    const value = y[at]!;
+    if (!Number.isFinite(value) || (positive && value <= 0)) continue;
+    if (value < range[0]) range[0] = value;
+    if (value > range[1]) range[1] = value;
+  }
+}
+
+/**
+ * The y that the lines need where x lies in a window, with a little room. Where lines are smoothed the smoothed ones
+ * decide: the recorded ones are faint beneath them and may leave the picture. `log`: positive values only.
+ */
+export function fittingY(lines: readonly ChartLine[], window: Range, log: boolean): Range {
+  const range: Range = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { x, y, smoothX, smoothY } of lines) {
+    if (smoothX.length > 0) extend(range, smoothX, smoothY, window, log);
+    else extend(range, x, y, window, log);
+  }
+  const [low, high] = range;
+  if (low > high) return log ? [0.1, 1] : [0, 1];
+  if (log) {
+    const room = high / low > 1.0001 ? (high / low) ** 0.05 : 1.1;
+    return [low / room, high * room];
+  }
+  const room = high > low ? (high - low) * 0.05 : Math.max(Math.abs(high) * 0.05, 1e-9);
+  // Nothing that is recorded can be negative: an axis from zero says so.
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+}

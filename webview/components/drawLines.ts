@@ -1,0 +1,136 @@
+import type { Range } from "../../server/protocol/stream.ts";
+import { type ChartLine, firstAtLeast } from "./chartLine.ts";
+
+/** Where a chart's lines go: a rectangle, CSS pixels, and what its edges stand for. */
+export interface Plot {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  x: Range;
+  y: Range;
+  log: boolean;
+}
+
+/** What draws lines: a canvas, or the text of an SVG. */
+export interface Pen {
+  /** @param points x and y of one after the other, CSS pixels. */
+  line(points: Float64Array, style: LineStyle): void;
+}
+
+export interface LineStyle {
+  color: string;
+  width: number;
+  dash: readonly number[];
+  opacity: number;
+}
+
+/** The place of a value in a plot. */
+export const placeX = ({ left, width, x: [low, high] }: Plot, value: number): number =>
+  left + ((value - low) / (high - low)) * width;
+
+export function placeY({ top, height, y: [low, high], log }: Plot, value: number): number {
+  const share = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+  return top + (1 - share) * height;
+}
+
+/** What lies at a place of a plot. */
+export const valueAtX = ({ left, width, x: [low, high] }: Plot, place: number): number =>
+  low + ((place - left) / width) * (high - low);
+
+export function valueAtY({ top, height, y: [low, high], log }: Plot, place: number): number {
+  const share = 1 - (place - top) / height;
+  return log ? low * (high / low) ** share : low + share * (high - low);
+}
+
+/** The points of a line that lie in the plot, and one beyond either edge. */
+function points(plot: Plot, x: Float64Array, y: Float64Array): Float64Array {
+  const from = Math.max(0, firstAtLeast(x, plot.x[0]) - 1);
+  const to = Math.min(x.length, firstAtLeast(x, plot.x[1]) + 1);
+  const places = new Float64Array(Math.max(0, to - from) * 2);
+  let count = 0;
+  for (let at = from; at < to; at++) {
+    if (plot.log && y[at]! <= 0) continue;
+    places[count++] = placeX(plot, x[at]!);
+    places[count++] = placeY(plot, y[at]!);
+  }
+  return places.subarray(0, count);
+}
+
+export interface Look {
+  highContrast: boolean;
+  /** The line that is read; the others are paler. */
+  current?: string | undefined;
+}
+
+/** Draws lines, the smoothed ones over the recorded ones, which are faint beneath them. */
+export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current }: Look): void {
+  const width = highContrast ? 2.25 : 1.5;
+  const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
+  for (const { id, x, y, smoothX, color, dash } of lines) {
+    const beneath = smoothX.length > 0;
+    const opacity = (beneath ? (highContrast ? 0.5 : 0.22) : 1) * pale(id);
+    pen.line(points(plot, x, y), { color, width: beneath ? 1 : width, dash: beneath ? [] : dash, opacity });
+  }
+  for (const { id, smoothX, smoothY, color, dash } of lines) {
+    if (smoothX.length > 0)
+      pen.line(points(plot, smoothX, smoothY), { color, width: width + 0.25, dash, opacity: pale(id) });
+  }
+}
+
+/** A line with more points a pixel than this is drawn as a bar a pixel: the same picture, many times as fast. */
+const dense = 1.2;
+
+/** Draws on a canvas whose units are CSS pixels, of so many pixels each. */
+export class CanvasPen implements Pen {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #ratio: number;
+
+  constructor(context: CanvasRenderingContext2D, ratio = devicePixelRatio) {
+    this.#context = context;
+    this.#ratio = ratio;
+  }
+
+  line(points: Float64Array, { color, width, dash, opacity }: LineStyle): void {
+    const context = this.#context;
+    context.globalAlpha = opacity;
+    const span = points.length > 2 ? points.at(-2)! - points[0]! : 0;
+    if (points.length / 2 > span * this.#ratio * dense + 2) {
+      context.fillStyle = color;
+      this.#bars(points, width);
+    } else {
+      context.beginPath();
+      for (let at = 0; at < points.length; at += 2) context.lineTo(points[at]!, points[at + 1]!);
+      // A single point would not be seen.
+      if (points.length === 2) context.lineTo(points[0]! + 1, points[1]!);
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      context.setLineDash(dash as number[]);
+      context.lineJoin = "round";
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** From the lowest to the highest point of each column of pixels, from where the last one ended. */
+  #bars(points: Float64Array, width: number): void {
+    const pixel = 1 / this.#ratio;
+    let column = Number.NaN;
+    let [low, high, last] = [0, 0, points[1]!];
+    const bar = () => this.#context.fillRect(column * pixel, low - width / 2, pixel, Math.max(high - low, 0) + width);
+    for (let at = 0; at < points.length; at += 2) {
+      const y = points[at + 1]!;
+      const here = Math.floor(points[at]! * this.#ratio);
+      if (here !== column) {
+        if (!Number.isNaN(column)) bar();
+        column = here;
+        low = Math.min(last, y);
+        high = Math.max(last, y);
+      }
+      low = Math.min(low, y);
+      high = Math.max(high, y);
+      last = y;
+    }
+    if (!Number.isNaN(column)) bar();
+  }
+}

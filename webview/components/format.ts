@@ -1,0 +1,61 @@
+/** Numbers as people read them. */
+
+const prefixes: [number, string][] = [
+  [1e18, "E"],
+  [1e15, "P"],
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
+
+/** A value to as many digits as were recorded, at most seven: float32 has no more. */
+export function exact(value: number): string {
+  const [rounded, size] = [Number(value.toPrecision(7)), Math.abs(value)];
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return rounded.toExponential().replace("e+", "e").replace("-", "−");
+  return grouped(rounded);
+}
+
+/** 1234567.5 as "1,234,567.5": a narrow space would be read aloud as two numbers. */
+function grouped(value: number): string {
+  const [whole = "", decimals] = String(Math.abs(value)).split(".");
+  const text = whole.replaceAll(/\B(?=(\d{3})+$)/g, ",");
+  return `${value < 0 ? "−" : ""}${text}${decimals === undefined ? "" : `.${decimals}`}`;
+}
+
+/** 1234567 as "1.23M", 0.00012 as "1.2e−4": for axes. @param step between neighbouring values, which must differ. */
+export function short(value: number, step: number): string {
+  const size = Math.abs(value);
+  const scale = Math.max(size, step);
+  const [unit, letter] = prefixes.find(([one]) => scale >= one * 10 || (scale >= one && one > 1e3)) ?? [1, ""];
+  if (size !== 0 && scale < 1e-3) return Number(value.toPrecision(3)).toExponential().replace("-", "−");
+  const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step / unit) - 1e-9)) + (step / unit < 1 ? 1 : 0));
+  return `${String(Number((value / unit).toFixed(decimals))).replace("-", "−")}${letter}`;
+}
+
+/** Counts in full up to a million, shorter from there on: "12,345", "3.21M". */
+export const count = (value: number): string =>
+  Math.abs(value) < 1e6 ? grouped(Math.round(value)) : short(value, Math.abs(value) / 1000);
+
+/** Seconds as "45 s", "1 min 30 s", "2 h 5 min", "3 d 4 h". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Number(seconds.toFixed(seconds < 10 ? 2 : 1))} s`;
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor((seconds % 86_400) / 3600), "h"],
+    [Math.floor((seconds % 3600) / 60), "min"],
+    [Math.floor(seconds % 60), "s"],
+  ];
+  const first = parts.findIndex(([amount]) => amount > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${amount} ${unit}`)
+    .join(" ");
+}
+
+/** Bytes as "512 MiB", "1.5 GiB". */
+export function bytes(value: number): string {
+  const gib = value / 2 ** 30;
+  return gib >= 1 ? `${Number(gib.toFixed(2))} GiB` : `${Number((value / 2 ** 20).toFixed(1))} MiB`;
+}

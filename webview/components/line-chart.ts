@@ -1,0 +1,271 @@
+import { html, LitElement, type PropertyValues, render } from "lit";
+import type uPlot from "uplot";
+import type { Range } from "../../server/protocol/stream.ts";
+import { type ChartAxis, makeAxes } from "./chartAxes.ts";
+import { type KeyTarget, pressKey } from "./chartKeys.ts";
+import type { ChartLine } from "./chartLine.ts";
+import { type Box, drawMarks, pointsAt, type Reading } from "./chartOverlay.ts";
+import { type DragMode, followPointer, type PointerTarget } from "./chartPointer.ts";
+import { CanvasPen, drawLines, type Plot, placeX } from "./drawLines.ts";
+import { onThemeChange, theme } from "./theme.ts";
+
+export interface ChartEvents {
+  /** What is to be seen: an axis that is absent stays. */
+  "chart-show": { x?: Range; y?: Range };
+  "chart-all": undefined;
+  "chart-cursor": { x: number | undefined };
+  "chart-select": { range: Range | undefined };
+  "chart-resize": undefined;
+}
+
+const differ = (a: Range, b: Range | undefined): boolean => a[0] !== b?.[0] || a[1] !== b[1];
+
+/** Values beside the pointer, at most. */
+const mostValues = 12;
+
+/**
+ * A chart of lines. It draws what it is given and says what a person wants; whoever uses it changes its properties. The axes
+ * are uPlot's; keys, pointer and lines are ours, because lines of several stages share no x.
+ */
+export class LineChart extends LitElement implements PointerTarget, KeyTarget {
+  static override properties = {
+    name: {},
+    lines: { attribute: false },
+    x: { attribute: false, hasChanged: differ },
+    y: { attribute: false, hasChanged: differ },
+    log: { type: Boolean },
+    axisX: { attribute: false },
+    axisY: { attribute: false },
+    mode: {},
+    cursor: { attribute: false },
+    selection: { attribute: false },
+    currentId: { attribute: false },
+  };
+  declare name: string;
+  declare lines: readonly ChartLine[];
+  declare x: Range;
+  declare y: Range;
+  declare log: boolean;
+  declare axisX: ChartAxis;
+  declare axisY: ChartAxis;
+  declare mode: DragMode;
+  declare cursor: number | undefined;
+  declare selection: Range | undefined;
+  /** The line that is read; the others are paler. */
+  declare currentId: string | undefined;
+  #chart: uPlot | undefined;
+  #box: Box | undefined;
+  #hovered = false;
+  #said = "";
+  #resized = new ResizeObserver(() => this.#resize());
+  #forget = () => {};
+
+  constructor() {
+    super();
+    this.lines = [];
+    this.x = [0, 1];
+    this.y = [0, 1];
+    this.log = false;
+    this.mode = "zoom";
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#forget = onThemeChange(() => this.#redraw());
+    this.#resized.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#forget();
+    this.#resized.disconnect();
+  }
+
+  /** Where the lines are, in CSS pixels of this element. */
+  get plot(): Plot {
+    const { left = 0, top = 0, width = 1, height = 1 } = this.#chart?.bbox ?? {};
+    const ratio = devicePixelRatio;
+    const place = { left: left / ratio, top: top / ratio, width: width / ratio, height: height / ratio };
+    return { ...place, x: this.x, y: this.y, log: this.log };
+  }
+
+  get current(): ChartLine | undefined {
+    return this.lines.find(({ id }) => id === this.currentId) ?? this.lines[0];
+  }
+
+  show(ranges: { x?: Range; y?: Range }): void {
+    this.#emit("chart-show", ranges);
+  }
+
+  showAll(): void {
+    this.#emit("chart-all", undefined);
+  }
+
+  select(range: Range | undefined): void {
+    this.#emit("chart-select", { range });
+  }
+
+  point(x: number | undefined): void {
+    this.#hovered = x !== undefined;
+    this.#emit("chart-cursor", { x });
+  }
+
+  outline(box: Box | undefined): void {
+    this.#box = box;
+    this.#drawMarks();
+  }
+
+  read(x: number | undefined): void {
+    this.#hovered = false;
+    this.#emit("chart-cursor", { x });
+    this.#say(this.current, x);
+  }
+
+  readLine(id: string): void {
+    this.currentId = id;
+    this.#say(this.current, this.cursor);
+  }
+
+  protected override render(): unknown {
+    return html`
+      <div
+        class="chart-box"
+        tabindex="0"
+        role="application"
+        aria-roledescription="line chart"
+        aria-label=${this.name}
+        @keydown=${this.#key}
+        @blur=${this.#blur}
+      >
+        <div class="chart-axes" aria-hidden="true"></div>
+        <canvas class="chart-marks" aria-hidden="true" data-mode=${this.mode}></canvas>
+        <div class="chart-values" aria-hidden="true" hidden></div>
+      </div>
+      <div class="unseen" role="status">${this.#said}</div>
+    `;
+  }
+
+  protected override firstUpdated(): void {
+    followPointer(this.querySelector<HTMLElement>(".chart-marks")!, this);
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("log") || !this.#chart) this.#make();
+    const drawn = ["lines", "x", "y", "log", "axisX", "axisY", "currentId"];
+    if (drawn.some((name) => changed.has(name))) this.#redraw();
+    else this.#drawMarks();
+  }
+
+  #make(): void {
+    this.#chart?.destroy();
+    this.#chart = makeAxes(this.querySelector<HTMLElement>(".chart-axes")!, {
+      x: () => this.axisX,
+      y: () => this.axisY,
+      log: this.log,
+      size: { width: Math.max(100, this.clientWidth), height: Math.max(100, this.clientHeight) },
+      draw: (chart) => this.#drawLines(chart),
+    });
+  }
+
+  #drawLines({ ctx, bbox }: uPlot): void {
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.scale(devicePixelRatio, devicePixelRatio);
+    const { highContrast } = theme();
+    drawLines(new CanvasPen(ctx), this.plot, this.lines, { highContrast, current: this.currentId });
+    ctx.restore();
+  }
+
+  #redraw(): void {
+    const chart = this.#chart;
+    if (!chart) return;
+    const [[left, right], [low, high]] = [this.x, this.y];
+    chart.batch(() => {
+      // First: it sets the scales to what they were.
+      chart.redraw(true, true);
+      chart.setScale("x", { min: left, max: right });
+      chart.setScale("y", { min: low, max: high });
+    });
+    // The axes have their places when uPlot has drawn, after this task.
+    queueMicrotask(() => this.#drawMarks());
+  }
+
+  #resize(): void {
+    const [width, height] = [this.clientWidth, this.clientHeight];
+    if (!this.#chart || width === 0 || (this.#chart.width === width && this.#chart.height === height)) return;
+    this.#chart.setSize({ width, height });
+    this.#emit("chart-resize", undefined);
+    queueMicrotask(() => this.#drawMarks());
+  }
+
+  #drawMarks(): void {
+    const canvas = this.querySelector<HTMLCanvasElement>(".chart-marks");
+    if (!canvas || !this.#chart) return;
+    const { cursor, selection } = this;
+    drawMarks(canvas, this.plot, this.lines, { cursor, selection, box: this.#box });
+    this.#showValues(cursor === undefined || !this.#hovered ? [] : pointsAt(this.lines, this.x, cursor));
+  }
+
+  /** The values at the pointer, beside it. */
+  #showValues(readings: Reading[]): void {
+    const box = this.querySelector<HTMLElement>(".chart-values")!;
+    box.hidden = readings.length === 0;
+    if (box.hidden) return;
+    const { plot, cursor = 0 } = this;
+    const rows = readings.slice(0, mostValues).map(
+      ({ color, label, y, mean }) => html`<tr>
+        <td><svg width="10" height="10"><circle cx="5" cy="5" r="4" fill=${color}></circle></svg></td>
+        <th>${label}</th>
+        <td>${this.axisY.exact(y)}</td>
+        <td>${mean === undefined ? "" : `mean ${this.axisY.exact(mean)}`}</td>
+      </tr>`,
+    );
+    const more = readings.length - mostValues;
+    render(
+      html`<p>${this.axisX.exact(cursor)}</p>
+        <table>
+          ${rows}
+        </table>
+        ${more > 0 ? html`<p>and ${more} more, in the table below</p>` : ""}`,
+      box,
+    );
+    const at = placeX(plot, cursor);
+    const left = at + 16 + box.offsetWidth > plot.left + plot.width ? at - 16 - box.offsetWidth : at + 16;
+    box.style.transform = `translate(${Math.max(0, Math.round(left))}px, ${Math.round(plot.top + 6)}px)`;
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    if (!pressKey(this, event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  #blur = (): void => {
+    this.currentId = undefined;
+    this.#said = "";
+  };
+
+  /** For who cannot see the picture. */
+  #say(line: ChartLine | undefined, x: number | undefined): void {
+    const reading = line && x !== undefined ? pointsAt([line], this.x, x)[0] : undefined;
+    if (!line || x === undefined) this.#said = line?.label ?? "";
+    else if (!reading) this.#said = `${line.label}: nothing at ${this.axisX.exact(x)}`;
+    else {
+      const mean = reading.mean === undefined ? "" : `, mean ${this.axisY.exact(reading.mean)}`;
+      this.#said = `${line.label}: ${this.axisY.exact(reading.y)}${mean} at ${this.axisX.exact(reading.x)}`;
+    }
+    this.requestUpdate();
+  }
+
+  #emit<K extends keyof ChartEvents>(type: K, detail: ChartEvents[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+customElements.define("line-chart", LineChart);

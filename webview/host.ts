@@ -1,0 +1,27 @@
+import type { Start } from "../server/protocol/page.ts";
+
+/** Whoever shows a page: a panel of the editor, or a browser. Pages know this much of it and no more. */
+export interface Host {
+  /** What the page is about. Called again when it is to show something else. */
+  onStart(listen: (start: Start) => void): void;
+  /** Opens a way to the backend. @throws Error when there is none now. */
+  link(events: LinkEvents): Promise<Link>;
+  /** What the page has kept. */
+  readonly kept: unknown;
+  keep(state: object): void;
+  /** Lets the person save a file. @returns where it was saved; undefined where it was not. */
+  save(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined>;
+  title(text: string): void;
+}
+
+/** A way to the backend. */
+export interface Link {
+  send(text: string): void;
+  close(): void;
+}
+
+export interface LinkEvents {
+  message(data: string | ArrayBuffer): void;
+  /** The way is closed, and was open before. */
+  closed(): void;
+}

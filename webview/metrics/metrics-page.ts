@@ -1,0 +1,287 @@
+import { html, LitElement, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { Start } from "../../server/protocol/page.ts";
+import type { Measure, Range } from "../../server/protocol/stream.ts";
+import { type ChartLine, fittingY } from "../components/chartLine.ts";
+import { pointsAt } from "../components/chartOverlay.ts";
+import type { ChartEvents, LineChart } from "../components/line-chart.ts";
+import "../components/line-chart.ts";
+import { chartColor, onThemeChange } from "../components/theme.ts";
+import type { Host } from "../host.ts";
+import { chartLines } from "./chartLines.ts";
+import { controls } from "./controls.ts";
+import { saveCharts } from "./export.ts";
+import { legend } from "./legend.ts";
+import { inSection, type SeriesInfo } from "./looks.ts";
+import { axes, measureAxis, measures } from "./measures.ts";
+import { Model } from "./model.ts";
+import { type PageState, restored } from "./state.ts";
+import { runChooser, valuesTable } from "./tables.ts";
+import { help, nothingYet, notices } from "./words.ts";
+
+/** A range narrower than this share of all is not zoomed into any further. */
+const narrowest = 1e-9;
+
+/** The live metrics of runs. It keeps what the person chose, and draws what its model has been told. */
+export class MetricsPage extends LitElement {
+  #host: Host | undefined;
+  #model: Model | undefined;
+  #state: PageState = restored(undefined);
+  #cursor: number | undefined;
+  #selection: Range | undefined;
+  /** The chart that the table is about: the one that was used last. */
+  #active: Measure = "loss";
+  #choosing = false;
+  #said = "";
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  /** Lines as charts take them, by measure, as long as they are the same. */
+  #made = { key: "", lines: new Map<Measure, ChartLine[]>() };
+  #themes = 0;
+  /** Stages to show first, until they are known. */
+  #stages: string[] | undefined;
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  /** Begins: with what the host says, and else with what was kept. */
+  set host(host: Host) {
+    this.#host = host;
+    this.#state = restored(host.kept);
+    onThemeChange(() => {
+      this.#themes++;
+      this.requestUpdate();
+    });
+    window.addEventListener("pagehide", this.#keep);
+    document.addEventListener("visibilitychange", this.#keep);
+    host.onStart((start) => this.#start(start));
+  }
+
+  #start({ runs, stages }: Start): void {
+    this.#stages = stages;
+    const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
+    const change: Partial<PageState> = others ? { runs, range: undefined, rangesY: {}, hidden: [] } : {};
+    if (this.#model) this.#change(change);
+    else {
+      this.#state = { ...this.#state, ...change };
+      this.#model = new Model(this.#host!, this.#state, () => this.#told());
+    }
+    this.requestUpdate();
+  }
+
+  /** The backend has said something. */
+  #told(): void {
+    const model = this.#model!;
+    const { runs, series } = model;
+    if (this.#stages && series.length > 0) {
+      const wanted = series.filter(({ stage }) => this.#stages!.some((section) => inSection(section, stage)));
+      this.#stages = undefined;
+      if (wanted.length > 0) {
+        const kept = new Set(wanted.map(({ id }) => id));
+        this.#change({ hidden: series.map(({ id }) => id).filter((id) => !kept.has(id)) });
+      }
+    }
+    const title = runs.length > 0 ? `${[...new Set(runs.map(({ name }) => name))].join(", ")}: metrics` : "Metrics";
+    if (title !== this.#state.title) {
+      this.#host?.title(title.slice(0, 200));
+      this.#change({ title: title.slice(0, 200) });
+    }
+    this.requestUpdate();
+  }
+
+  #change = (change: Partial<PageState>): void => {
+    const before = this.#state;
+    this.#state = { ...before, ...change };
+    if ("range" in change && change.range === undefined) delete this.#state.range;
+    if ("axis" in change || "fromZero" in change || "runs" in change) this.#select(undefined);
+    clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(this.#keep, 150);
+    if (this.#model) this.#model.state = this.#state;
+    this.requestUpdate();
+  };
+
+  #keep = (): void => this.#host?.keep(this.#state);
+
+  #select(range: Range | undefined): void {
+    this.#selection = range;
+    if (range) this.#model?.measure(this.#active, range);
+    else this.#model?.figures.clear();
+    this.requestUpdate();
+  }
+
+  #use(measure: Measure): void {
+    if (this.#active === measure) return;
+    this.#active = measure;
+    if (this.#selection) this.#model?.measure(measure, this.#selection);
+  }
+
+  get #shownX(): Range {
+    return this.#state.range ?? this.#model!.extent;
+  }
+
+  /** The lines of one chart. */
+  #lines(measure: Measure): ChartLine[] {
+    const { smoothing, hidden, colorBy } = this.#state;
+    const key = JSON.stringify([this.#model!.version, smoothing > 1, hidden, colorBy, this.#themes]);
+    if (this.#made.key !== key) this.#made = { key, lines: new Map() };
+    const lines = this.#made.lines.get(measure) ?? chartLines(this.#model!, measure, smoothing > 1);
+    this.#made.lines.set(measure, lines);
+    return lines;
+  }
+
+  protected override render(): unknown {
+    const model = this.#model;
+    if (!model) return html`<p class="notice" role="status">Connecting…</p>`;
+    const state = this.#state;
+    if (state.runs.length === 0)
+      return html`<main>${notices(model, this.#said)}${runChooser(model.offered, state, this.#change, undefined)}</main>`;
+    const close = () => {
+      this.#choosing = false;
+      this.requestUpdate();
+    };
+    return html`<main>
+      <h1 class="unseen">${state.title}</h1>
+      ${controls(state, model.recorded, {
+        change: this.#change,
+        showAll: this.#showAll,
+        save: (kind) => void this.#save(kind),
+        chooseRuns: () => {
+          this.#choosing = !this.#choosing;
+          if (this.#choosing) model.offerRuns();
+          this.requestUpdate();
+        },
+      })}
+      ${notices(model, this.#said)} ${this.#choosing ? runChooser(model.offered, state, this.#change, close) : ""}
+      ${model.opened && model.series.length === 0 ? html`<p class="notice">${nothingYet(model.runs)}</p>` : ""}
+      ${repeat(
+        state.charts,
+        (measure) => measure,
+        (measure) => this.#chart(measure),
+      )} ${this.#legend(model)}
+      ${state.table ? this.#tables() : ""} ${help()}
+    </main>`;
+  }
+
+  #chart(measure: Measure): TemplateResult {
+    const state = this.#state;
+    const lines = this.#lines(measure);
+    const x = this.#shownX;
+    const y = state.rangesY[measure] ?? fittingY(lines, x, state.log);
+    const { title } = measures[measure];
+    const shows = ({ detail }: CustomEvent<ChartEvents["chart-show"]>) => this.#show(measure, detail);
+    return html`<figure>
+      <figcaption>${title.charAt(0).toUpperCase()}${title.slice(1)} <span class="soft">over ${axes[state.axis].title}</span></figcaption>
+      <line-chart
+        class=${state.charts.length > 1 ? "low" : ""}
+        .name=${`${title} over ${axes[state.axis].title}, ${lines.length} lines; arrow keys read values`}
+        .lines=${lines}
+        .x=${x}
+        .y=${y}
+        .log=${state.log}
+        .axisX=${axes[state.axis]}
+        .axisY=${measureAxis(measure, state.log)}
+        .mode=${state.mode}
+        .cursor=${this.#cursor}
+        .selection=${this.#selection}
+        @chart-show=${shows}
+        @chart-all=${this.#showAll}
+        @chart-cursor=${({ detail }: CustomEvent<ChartEvents["chart-cursor"]>) => {
+          this.#use(measure);
+          this.#cursor = detail.x;
+          this.requestUpdate();
+        }}
+        @chart-select=${({ detail }: CustomEvent<ChartEvents["chart-select"]>) => {
+          this.#use(measure);
+          this.#select(detail.range);
+        }}
+        @chart-resize=${this.#measureWidth}
+      ></line-chart>
+    </figure>`;
+  }
+
+  #show(measure: Measure, { x, y }: ChartEvents["chart-show"]): void {
+    const change: Partial<PageState> = {};
+    const [low, high] = this.#model!.extent;
+    const all = high - low;
+    if (x && x[1] - x[0] > Math.max(all * narrowest, Math.abs(x[1]) * 1e-12)) {
+      // Never out of sight of all that there is.
+      const width = Math.min(x[1] - x[0], all * 1.5);
+      const from = Math.min(Math.max(x[0], low - width * 0.9), high - width * 0.1);
+      change.range = [from, from + width];
+    }
+    if (y && y[1] - y[0] > Math.abs(y[1]) * 1e-12) change.rangesY = { ...this.#state.rangesY, [measure]: y };
+    this.#change(change);
+  }
+
+  #showAll = (): void => this.#change({ range: undefined, rangesY: {} });
+
+  #measureWidth = (): void => {
+    const widths = [...this.querySelectorAll<LineChart>("line-chart")].map((chart) => chart.plot.width);
+    if (widths.length > 0 && this.#model) this.#model.columns = Math.max(...widths) * Math.min(2, devicePixelRatio);
+  };
+
+  protected override updated(): void {
+    this.#measureWidth();
+  }
+
+  #legend(model: Model): TemplateResult {
+    const { charts } = this.#state;
+    const measure = charts.includes(this.#active) ? this.#active : charts[0]!;
+    const lines = this.#lines(measure);
+    const readings = this.#cursor === undefined ? [] : pointsAt(lines, this.#shownX, this.#cursor);
+    return legend(
+      {
+        state: this.#state,
+        runs: model.runs,
+        series: model.series,
+        measure,
+        lines: model.lines.get(measure) ?? new Map(),
+        readings: new Map(readings.map((reading) => [reading.id, reading])),
+        selection: this.#selection,
+        figures: model.figures,
+      },
+      {
+        change: this.#change,
+        removeRun: ({ root, run }) =>
+          this.#change({ runs: this.#state.runs.filter((one) => one.root !== root || one.run !== run) }),
+      },
+    );
+  }
+
+  #tables(): TemplateResult[] {
+    const { charts, axis, log, smoothing } = this.#state;
+    return charts.map((measure) => {
+      const title = `${measures[measure].title}${smoothing > 1 ? `, mean of ${smoothing} steps` : ""}`;
+      return valuesTable(title, this.#lines(measure), this.#shownX, axes[axis], measureAxis(measure, log));
+    });
+  }
+
+  async #save(kind: "png" | "svg" | "csv"): Promise<void> {
+    const model = this.#model!;
+    const { charts, axis, log, title } = this.#state;
+    try {
+      const saved = await saveCharts(kind, this.#host!, {
+        title,
+        legend: model.drawn.map(({ label, color, dash }: SeriesInfo) => ({ label, color: chartColor(color), dash })),
+        charts: charts.map((measure) => ({
+          title: measures[measure].title,
+          plot: this.#chartOf(measure).plot,
+          axisX: axes[axis],
+          axisY: measureAxis(measure, log),
+          lines: this.#lines(measure),
+        })),
+        rows: () => model.export(this.#selection ?? this.#state.range),
+      });
+      this.#said = saved === undefined ? "" : `Saved ${saved}`;
+    } catch (error) {
+      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    this.requestUpdate();
+  }
+
+  #chartOf(measure: Measure): LineChart {
+    return this.querySelectorAll<LineChart>("line-chart")[this.#state.charts.indexOf(measure)]!;
+  }
+}
+
+customElements.define("metrics-page", MetricsPage);

@@ -1,0 +1,73 @@
+import { decodeFrame, type Frame } from "../server/protocol/frame.ts";
+import { type HubMessage, hubMessageSchema, type PageMessage } from "../server/protocol/stream.ts";
+import type { Host, Link } from "./host.ts";
+
+/** Waits between attempts to connect, ms; the last one again and again. */
+const waits = [200, 500, 1000, 2000, 4000];
+
+export interface StreamEvents {
+  /** Connected, for the first time or again: what the backend was told before it has forgotten. */
+  connected(): void;
+  disconnected(why: string): void;
+  message(message: HubMessage): void;
+  frame(frame: Frame): void;
+}
+
+/** A page's stream from the backend, by whatever way its host has, opened again whenever it closes. */
+export class Transport {
+  readonly #host: Host;
+  readonly #events: StreamEvents;
+  #link: Link | undefined;
+  #attempts = 0;
+  #closed = false;
+
+  constructor(host: Host, events: StreamEvents) {
+    this.#host = host;
+    this.#events = events;
+    void this.#connect();
+  }
+
+  /** Sends, if the stream is open: who is told `connected` sends all there is to say. */
+  send(message: PageMessage): void {
+    this.#link?.send(JSON.stringify(message));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#link?.close();
+  }
+
+  async #connect(): Promise<void> {
+    while (!this.#closed && !this.#link) {
+      try {
+        this.#link = await this.#host.link({
+          message: (data) => this.#receive(data),
+          closed: () => this.#lost("The connection to the backend was lost."),
+        });
+        this.#attempts = 0;
+        this.#events.connected();
+      } catch (error) {
+        this.#events.disconnected(error instanceof Error ? error.message : String(error));
+        const wait = waits[Math.min(this.#attempts++, waits.length - 1)];
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  #lost(why: string): void {
+    if (!this.#link) return;
+    this.#link = undefined;
+    if (this.#closed) return;
+    this.#events.disconnected(why);
+    void this.#connect();
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    try {
+      if (typeof data !== "string") this.#events.frame(decodeFrame(data));
+      else this.#events.message(hubMessageSchema.parse(JSON.parse(data)));
+    } catch (error) {
+      console.error("a message of the backend could not be read", error);
+    }
+  }
+}
