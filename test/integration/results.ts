@@ -50,7 +50,7 @@ function stageBits(root: string, { key }: PlannedStage) {
     status: record?.status,
     result,
     files: files(root, key),
-    metrics: readMetrics(root, key).map(({ seconds: _, tokensPerSecond: __, ...metric }) => metric),
+    metrics: readMetrics(root, key).map(({ seconds: _, tokensPerSecond: __, memory: ___, ...metric }) => metric),
   };
 }
 

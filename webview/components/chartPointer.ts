@@ -14,6 +14,8 @@ export interface PointerTarget {
   select(range: Range | undefined): void;
   point(x: number | undefined): void;
   outline(box: Box | undefined): void;
+  /** A drag that changes the picture has begun or ended. */
+  moving(moves: boolean): void;
 }
 
 /** A drag that is shorter is a click, CSS pixels. */
@@ -45,6 +47,7 @@ export function followPointer(element: HTMLElement, target: PointerTarget): void
     const mode = event.button === 1 || event.altKey ? "pan" : event.shiftKey ? "select" : target.mode;
     drag = { id: event.pointerId, mode, ...at, plot: target.plot };
     element.setPointerCapture(event.pointerId);
+    if (mode === "pan") target.moving(true);
   });
   element.addEventListener("pointermove", (event) => {
     const at = place(event);
@@ -61,11 +64,13 @@ export function followPointer(element: HTMLElement, target: PointerTarget): void
     drag = undefined;
     element.dataset.dragging = "";
     target.outline(undefined);
+    target.moving(false);
     end(target, ended, place(event));
   });
   element.addEventListener("pointercancel", () => {
     drag = undefined;
     target.outline(undefined);
+    target.moving(false);
   });
   element.addEventListener("dblclick", () => target.showAll());
   element.addEventListener(

@@ -61,25 +61,31 @@ export interface Look {
   highContrast: boolean;
   /** The line that is read; the others are paler. */
   current?: string | undefined;
+  /** Thin and without dashes, for pictures that follow each other quickly. */
+  quick?: boolean;
 }
 
 /** Draws lines, the smoothed ones over the recorded ones, which are faint beneath them. */
-export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current }: Look): void {
-  const width = highContrast ? 2.25 : 1.5;
+export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current, quick }: Look): void {
+  const width = quick ? 0.75 : highContrast ? 2.25 : 1.5;
   const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
-  for (const { id, x, y, smoothX, color, dash } of lines) {
+  for (const { id, x, y, smoothX, color, dash: pattern } of lines) {
+    const dash = quick ? [] : pattern;
     const beneath = smoothX.length > 0;
     const opacity = (beneath ? (highContrast ? 0.5 : 0.22) : 1) * pale(id);
     pen.line(points(plot, x, y), { color, width: beneath ? 1 : width, dash: beneath ? [] : dash, opacity });
   }
-  for (const { id, smoothX, smoothY, color, dash } of lines) {
+  for (const { id, smoothX, smoothY, color, dash: pattern } of lines) {
+    const dash = quick ? [] : pattern;
     if (smoothX.length > 0)
       pen.line(points(plot, smoothX, smoothY), { color, width: width + 0.25, dash, opacity: pale(id) });
   }
 }
 
-/** A line with more points a pixel than this is drawn as a bar a pixel: the same picture, many times as fast. */
+/** A line with more points a pixel than this is drawn a pixel wide: wider it looks the same and takes many times as long. */
 const dense = 1.2;
+/** Points of one stroke: browsers without a graphics card take much longer for one long stroke than for many short ones. */
+const stretch = 48;
 
 /** Draws on a canvas whose units are CSS pixels, of so many pixels each. */
 export class CanvasPen implements Pen {
@@ -93,44 +99,40 @@ export class CanvasPen implements Pen {
 
   line(points: Float64Array, { color, width, dash, opacity }: LineStyle): void {
     const context = this.#context;
+    const count = points.length / 2;
+    const span = count > 1 ? points.at(-2)! - points[0]! : 0;
+    const isDense = count > span * this.#ratio * dense + 2;
     context.globalAlpha = opacity;
-    const span = points.length > 2 ? points.at(-2)! - points[0]! : 0;
-    if (points.length / 2 > span * this.#ratio * dense + 2) {
-      context.fillStyle = color;
-      this.#bars(points, width);
-    } else {
-      context.beginPath();
-      for (let at = 0; at < points.length; at += 2) context.lineTo(points[at]!, points[at + 1]!);
-      // A single point would not be seen.
-      if (points.length === 2) context.lineTo(points[0]! + 1, points[1]!);
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      context.setLineDash(dash as number[]);
-      context.lineJoin = "round";
-      context.stroke();
+    context.strokeStyle = color;
+    context.lineWidth = isDense ? Math.min(width, 1 / this.#ratio) : width;
+    context.lineJoin = "bevel";
+    context.setLineDash(isDense ? [] : (dash as number[]));
+    let drawn = 0;
+    const step = opacity < 1 || context.lineWidth * this.#ratio <= 1 ? count : stretch;
+    for (let from = 0; from < count; from += step) {
+      context.lineDashOffset = drawn;
+      drawn += this.#stroke(points, from, Math.min(from + step, count - 1));
     }
     context.globalAlpha = 1;
+    context.lineDashOffset = 0;
   }
 
-  /** From the lowest to the highest point of each column of pixels, from where the last one ended. */
-  #bars(points: Float64Array, width: number): void {
-    const pixel = 1 / this.#ratio;
-    let column = Number.NaN;
-    let [low, high, last] = [0, 0, points[1]!];
-    const bar = () => this.#context.fillRect(column * pixel, low - width / 2, pixel, Math.max(high - low, 0) + width);
-    for (let at = 0; at < points.length; at += 2) {
-      const y = points[at + 1]!;
-      const here = Math.floor(points[at]! * this.#ratio);
-      if (here !== column) {
-        if (!Number.isNaN(column)) bar();
-        column = here;
-        low = Math.min(last, y);
-        high = Math.max(last, y);
-      }
-      low = Math.min(low, y);
-      high = Math.max(high, y);
-      last = y;
+  /** Strokes from one point to another. @returns the length, CSS pixels. */
+  #stroke(points: Float64Array, from: number, to: number): number {
+    const context = this.#context;
+    let [x, y] = [points[from * 2]!, points[from * 2 + 1]!];
+    let length = 0;
+    context.beginPath();
+    context.moveTo(x, y);
+    for (let at = from + 1; at <= to; at++) {
+      const [nextX, nextY] = [points[at * 2]!, points[at * 2 + 1]!];
+      context.lineTo(nextX, nextY);
+      length += Math.hypot(nextX - x, nextY - y);
+      [x, y] = [nextX, nextY];
     }
-    if (!Number.isNaN(column)) bar();
+    // A single point would not be seen.
+    if (points.length === 2) context.lineTo(x + 1, y);
+    context.stroke();
+    return length;
   }
 }

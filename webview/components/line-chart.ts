@@ -20,6 +20,8 @@ export interface ChartEvents {
 
 const differ = (a: Range, b: Range | undefined): boolean => a[0] !== b?.[0] || a[1] !== b[1];
 
+/** A picture that comes so long after the last one is late, ms. */
+const lateFrame = 24;
 /** Values beside the pointer, at most. */
 const mostValues = 12;
 
@@ -56,6 +58,8 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   #chart: uPlot | undefined;
   #box: Box | undefined;
   #hovered = false;
+  #quick = false;
+  #frames = 0;
   #said = "";
   #resized = new ResizeObserver(() => this.#resize());
   #forget = () => {};
@@ -119,6 +123,25 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#drawMarks();
   }
 
+  /** While one drags, a browser that cannot draw sixty pictures a second gets simpler ones. */
+  moving(moves: boolean): void {
+    cancelAnimationFrame(this.#frames);
+    if (!moves) {
+      if (!this.#quick) return;
+      this.#quick = false;
+      this.#redraw();
+      return;
+    }
+    let [last, late] = [0, 0];
+    const frame = (time: number) => {
+      late = last > 0 && time - last > lateFrame ? late + 1 : Math.max(0, late - 0.2);
+      last = time;
+      if (late >= 2) this.#quick = true;
+      this.#frames = requestAnimationFrame(frame);
+    };
+    this.#frames = requestAnimationFrame(frame);
+  }
+
   read(x: number | undefined): void {
     this.#hovered = false;
     this.#emit("chart-cursor", { x });
@@ -178,7 +201,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     ctx.clip();
     ctx.scale(devicePixelRatio, devicePixelRatio);
     const { highContrast } = theme();
-    drawLines(new CanvasPen(ctx), this.plot, this.lines, { highContrast, current: this.currentId });
+    drawLines(new CanvasPen(ctx), this.plot, this.lines, { highContrast, current: this.currentId, quick: this.#quick });
     ctx.restore();
   }
 

@@ -201,6 +201,8 @@ export class MetricsPage extends LitElement {
 
   #show(measure: Measure, { x, y }: ChartEvents["chart-show"]): void {
     const change: Partial<PageState> = {};
+    // Before there is anything to see there is no part of it.
+    if (this.#model!.lines.size === 0) return;
     const [low, high] = this.#model!.extent;
     const all = high - low;
     if (x && x[1] - x[0] > Math.max(all * narrowest, Math.abs(x[1]) * 1e-12)) {
