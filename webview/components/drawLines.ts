@@ -61,24 +61,27 @@ export interface Look {
   highContrast: boolean;
   /** The line that is read; the others are paler. */
   current?: string | undefined;
-  /** Thin and without dashes, for pictures that follow each other quickly. */
+  /** Thin, for pictures that follow each other quickly: browsers draw lines of one pixel many times as fast. */
   quick?: boolean;
 }
 
 /** Draws lines, the smoothed ones over the recorded ones, which are faint beneath them. */
-export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current, quick }: Look): void {
-  const width = quick ? 0.75 : highContrast ? 2.25 : 1.5;
+export function drawLines(
+  pen: Pen,
+  plot: Plot,
+  lines: readonly ChartLine[],
+  { highContrast, current, quick }: Look,
+): void {
+  const width = quick ? 1 : highContrast ? 2.25 : 1.5;
   const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
-  for (const { id, x, y, smoothX, color, dash: pattern } of lines) {
-    const dash = quick ? [] : pattern;
+  for (const { id, x, y, smoothX, color, dash } of lines) {
     const beneath = smoothX.length > 0;
     const opacity = (beneath ? (highContrast ? 0.5 : 0.22) : 1) * pale(id);
     pen.line(points(plot, x, y), { color, width: beneath ? 1 : width, dash: beneath ? [] : dash, opacity });
   }
-  for (const { id, smoothX, smoothY, color, dash: pattern } of lines) {
-    const dash = quick ? [] : pattern;
+  for (const { id, smoothX, smoothY, color, dash } of lines) {
     if (smoothX.length > 0)
-      pen.line(points(plot, smoothX, smoothY), { color, width: width + 0.25, dash, opacity: pale(id) });
+      pen.line(points(plot, smoothX, smoothY), { color, width: quick ? width : width + 0.25, dash, opacity: pale(id) });
   }
 }
 
@@ -104,7 +107,7 @@ export class CanvasPen implements Pen {
     const isDense = count > span * this.#ratio * dense + 2;
     context.globalAlpha = opacity;
     context.strokeStyle = color;
-    context.lineWidth = isDense ? Math.min(width, 1 / this.#ratio) : width;
+    context.lineWidth = isDense || width === 1 ? Math.min(width, 1 / this.#ratio) : width;
     context.lineJoin = "bevel";
     context.setLineDash(isDense ? [] : (dash as number[]));
     let drawn = 0;
