@@ -29,13 +29,15 @@ export function short(value: number, step: number): string {
   const scale = Math.max(size, step);
   const [unit, letter] = prefixes.find(([one]) => scale >= one * 10 || (scale >= one && one > 1e3)) ?? [1, ""];
   if (size !== 0 && scale < 1e-3) return Number(value.toPrecision(3)).toExponential().replace("-", "−");
-  const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step / unit) - 1e-9)) + (step / unit < 1 ? 1 : 0));
+  const wanted = step / unit;
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(Number(wanted.toFixed(decimals)) - wanted) > wanted / 100) decimals++;
   return `${String(Number((value / unit).toFixed(decimals))).replace("-", "−")}${letter}`;
 }
 
 /** Counts in full up to a million, shorter from there on: "12,345", "3.21M". */
 export const count = (value: number): string =>
-  Math.abs(value) < 1e6 ? grouped(Math.round(value)) : short(value, Math.abs(value) / 1000);
+  Math.abs(value) < 1e6 ? grouped(Math.round(value)) : short(Number(value.toPrecision(4)), Math.abs(value) / 10_000);
 
 /** Seconds as "45 s", "1 min 30 s", "2 h 5 min", "3 d 4 h". */
 export function duration(seconds: number): string {

@@ -113,6 +113,7 @@ export const axes: Record<Axis, ChartAxis & { label: string }> = {
     title: "floating-point operations",
     ticks: linearTicks,
     tick: short,
-    exact: (value) => `${short(value, value / 1000)}FLOPs`.replace(/([0-9])([A-Z])FLOPs$/, "$1 $2FLOPs"),
+    exact: (value) =>
+      `${short(Number(value.toPrecision(4)), value / 10_000)}FLOPs`.replace(/([0-9])([A-Z])FLOPs$/, "$1 $2FLOPs"),
   },
 };
