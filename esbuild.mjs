@@ -46,7 +46,8 @@ await build({
 /** Loaded when it is wanted, from a file of its own. */
 const later = {
   name: "later",
-  setup: ({ onResolve }) => onResolve({ filter: /^\.\/heavy\.ts$/ }, () => ({ path: "./heavy.cjs", external: true })),
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\.?\/heavy\.ts$/ }, () => ({ path: "./heavy.cjs", external: true })),
 };
 
 // What VS Code loads into its extension host is CommonJS.

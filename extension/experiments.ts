@@ -58,6 +58,12 @@ export class Experiments {
     return this.#files;
   }
 
+  /** The run folders beside these files. */
+  get runFolders(): string[] {
+    const files = this.#files.filter(({ scheme }) => scheme === "file");
+    return [...new Set(files.map(({ fsPath }) => join(dirname(fsPath), ".btx")))];
+  }
+
   /** Runs of these files, newest first. */
   get runs(): readonly ListedRun[] {
     return [...this.#runs.values()];

@@ -3,6 +3,7 @@ import { Backend } from "./backend.ts";
 import { commandNames, registerCommands } from "./commands/index.ts";
 import { registerStatusBar } from "./editor/statusBar.ts";
 import { Experiments } from "./experiments.ts";
+import { registerMetrics } from "./panels/metrics.ts";
 import { Samples } from "./samples.ts";
 import type { Studio } from "./studio.ts";
 import { registerTasks } from "./tasks.ts";
@@ -22,6 +23,7 @@ export function activate(context: ExtensionContext): Api {
   const devices = new DevicesTree(context, backend);
   studio = { context, backend, experiments, tree, devices, samples: new Samples(context) };
   registerCommands(studio);
+  registerMetrics(studio);
   registerStatusBar(studio);
   registerTasks(studio);
   backend.startSoon();

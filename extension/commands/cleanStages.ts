@@ -6,7 +6,6 @@ import type { Studio } from "../studio.ts";
 import { when } from "../tree/states.ts";
 import { countText } from "../tree/texts.ts";
 import { lostText } from "./lostText.ts";
-import { runFolders } from "./target.ts";
 
 type Item = QuickPickItem & { root: string; stage: LostStage };
 
@@ -14,7 +13,7 @@ type Item = QuickPickItem & { root: string; stage: LostStage };
 export async function cleanStages(studio: Studio): Promise<unknown> {
   const items: Item[] = [];
   await studio.experiments.refresh();
-  for (const root of runFolders(studio)) {
+  for (const root of studio.experiments.runFolders) {
     const { stages } = await studio.backend.request("btx/unusedStages", { root });
     items.push(...stages.filter(({ locked }) => !locked).map((stage) => item(root, stage)));
   }

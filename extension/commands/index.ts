@@ -7,6 +7,7 @@ import { deleteRun } from "./deleteRun.ts";
 import { exportModel, exportReport } from "./export.ts";
 import { fork } from "./fork.ts";
 import { newExperiment } from "./newExperiment.ts";
+import { openMetrics } from "./openMetrics.ts";
 import { openReport } from "./openReport.ts";
 import { rerun } from "./rerun.ts";
 import { resume } from "./resume.ts";
@@ -35,6 +36,7 @@ const all: Record<string, Command> = {
   "btx.fork": fork,
   "btx.compare": compare,
   "btx.compareWith": compareWith,
+  "btx.openMetrics": openMetrics,
   "btx.openReport": openReport,
   "btx.showLog": showLog,
   "btx.showRunning": showRunning,

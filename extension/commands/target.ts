@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { basename } from "node:path";
 import { type QuickPickItem, Uri, window, workspace } from "vscode";
 import type { ListedRun, ListedStage } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
@@ -132,9 +132,3 @@ export async function chosenStage(
 /** Whether a stage has made a model; data, evaluations and ensembles make none. */
 export const hasModel = ({ kind, checkpoints }: ListedStage): boolean =>
   kind !== "data" && checkpoints.some(({ holds }) => holds === "model");
-
-/** The run folders beside the experiment files of the workspace. */
-export const runFolders = ({ experiments }: Studio): string[] => {
-  const files = experiments.files.filter(({ scheme }) => scheme === "file");
-  return [...new Set(files.map(({ fsPath }) => join(dirname(fsPath), ".btx")))];
-};

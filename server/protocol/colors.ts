@@ -1,11 +1,14 @@
 /** Which colour a stage has, wherever it is shown: in the tree, in legends, in charts. */
 
-/** Colours of `contributes.colors`; the editor gives pages each as `--vscode-btx-chart-<name>`. */
+/** Colours of `contributes.colors`. */
 export const chartColors = ["seed", "mix", "one", "two", "three", "four", "five", "six"] as const;
 export type ChartColor = (typeof chartColors)[number];
 
-/** The id of a colour in the manifest and in themes: "btx.chart.seed". */
-export const colorId = (color: ChartColor): string => `btx.chart.${color}`;
+/** The id of a colour in the manifest and in themes: "btx.chartSeed". */
+export const colorId = (color: string): string => `btx.chart${color.charAt(0).toUpperCase()}${color.slice(1)}`;
+
+/** The name under which pages find it. */
+export const colorVariable = (color: string): string => `--vscode-${colorId(color).replace(".", "-")}`;
 
 /**
  * The colours of the stages of one run, in the order of the plan: the seed grey, the finetuned mixture blue, each other

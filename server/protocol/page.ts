@@ -4,9 +4,13 @@ import { mostRuns, originSchema } from "./stream.ts";
 
 /** What a page and its host, a panel of the editor, say to each other beside the stream. Both sides validate. */
 
-/** What a page is opened with. `stages`: those to show first, by their names; absent: all. */
+/**
+ * What a page is opened with; no runs: those that it has kept. `stages`: those to show first, by their names; absent: all.
+ * `roots`: the run folders of the workspace, to choose runs from.
+ */
 export const startSchema = z.strictObject({
   runs: z.array(runReferenceSchema).max(mostRuns),
+  roots: z.array(runReferenceSchema.shape.root).max(1000).optional(),
   stages: z.array(z.string().max(200)).max(1000).optional(),
 });
 export type Start = z.infer<typeof startSchema>;

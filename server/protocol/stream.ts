@@ -67,8 +67,8 @@ const selectionSchema = z.strictObject({
 
 /** From a page to the backend. */
 export const pageMessageSchema = z.discriminatedUnion("type", [
-  /** The runs there are, beside those named (in their run folders), or all that are served. */
-  z.strictObject({ type: z.literal("runs"), beside: z.array(runReferenceSchema).max(mostRuns) }),
+  /** The runs there are in these run folders, or all that are served. */
+  z.strictObject({ type: z.literal("runs"), roots: z.array(runReferenceSchema.shape.root).max(1000) }),
   /** The runs the page is about; told again whenever they change. */
   z.strictObject({ type: z.literal("open"), runs: z.array(runReferenceSchema).max(mostRuns) }),
   viewSchema,

@@ -32,10 +32,12 @@ export interface SessionOptions {
   log(text: string): void;
 }
 
-/** How often new lines are looked for while something trains, and else; how often states are, ms. */
+/** How often new lines are looked for while something trains or grows, and else; how often states are, ms. */
 const quick = 200;
 const slow = 1500;
 const states = 1000;
+/** What has not grown for so long does not grow, ms. */
+const still = 5000;
 /** A page that has so many bytes still to take gets nothing new. */
 const crowded = 4 << 20;
 
@@ -51,6 +53,7 @@ export class Session {
   /** Revisions of the files the page has; undefined: it has nothing of this view yet. */
   #seen: Record<string, number> | undefined;
   #unread = false;
+  #grewAt = Number.NEGATIVE_INFINITY;
   #used: { paths: string; release(): void } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
@@ -87,7 +90,7 @@ export class Session {
   async #answer(message: PageMessage): Promise<void> {
     switch (message.type) {
       case "runs":
-        return this.#send({ type: "runs", runs: await this.#offered(message.beside) });
+        return this.#send({ type: "runs", runs: await this.#offered(message.roots) });
       case "open":
         return this.#open(message.runs);
       case "view":
@@ -131,11 +134,10 @@ export class Session {
     return root;
   }
 
-  async #offered(beside: readonly RunReference[]): Promise<OfferedRun[]> {
-    const roots = new Set(this.#options.roots ?? beside.map(({ root }) => root));
+  async #offered(roots: readonly string[]): Promise<OfferedRun[]> {
     const runs: OfferedRun[] = [];
-    for (const root of roots) {
-      for (const entry of await listRuns(this.#check(root))) {
+    for (const root of new Set(this.#options.roots ?? roots)) {
+      for (const entry of await listRuns(root)) {
         if ("problem" in entry) continue;
         const { record, state } = entry.run;
         runs.push({ root, run: record.id, name: record.name, created: record.created, state });
@@ -191,7 +193,8 @@ export class Session {
   #next(): void {
     if (this.#closed || this.#opened.length === 0) return;
     const running = this.#runs.some(({ streamed }) => streamed.stages.some(({ state }) => state === "running"));
-    this.#soon(this.#unread || (this.#view && !this.#seen) ? 0 : running ? quick : slow);
+    const grows = performance.now() - this.#grewAt < still;
+    this.#soon(this.#unread || (this.#view && !this.#seen) ? 0 : running || grows ? quick : slow);
   }
 
   /** Tells the page what is new. */
@@ -211,6 +214,7 @@ export class Session {
     if (this.#closed || this.#view !== view || this.#seen !== known) return;
     this.#seen = seen;
     if (frame) this.#peer.send(frame);
+    if (frame && known) this.#grewAt = performance.now();
     if (bytes > 0 || this.#unread) this.#send({ type: "reading", done, bytes });
     this.#unread = bytes > 0;
   }

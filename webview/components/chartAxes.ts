@@ -5,8 +5,8 @@ import { theme } from "./theme.ts";
 export interface ChartAxis {
   title: string;
   ticks(low: number, high: number, wanted: number): number[];
-  /** @param step between neighbouring ticks. */
-  tick(value: number, step: number): string;
+  /** @param step between neighbouring ticks. @param most the largest of them, without its sign. */
+  tick(value: number, step: number, most: number): string;
   exact(value: number): string;
 }
 
@@ -19,7 +19,8 @@ export const ticksIn = (length: number, along: "x" | "y"): number => Math.max(2,
 /** The texts of ticks. */
 export function tickTexts(axis: ChartAxis, ticks: readonly number[]): string[] {
   const steps = ticks.slice(1).map((value, index) => value - ticks[index]!);
-  return ticks.map((value) => axis.tick(value, Math.min(...steps, Math.abs(value) || 1)));
+  const most = Math.max(0, ...ticks.map(Math.abs));
+  return ticks.map((value) => axis.tick(value, Math.min(...steps, Math.abs(value) || 1), most));
 }
 
 interface Options {

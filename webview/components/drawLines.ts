@@ -76,7 +76,7 @@ export function drawLines(
   const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
   for (const { id, x, y, smoothX, color, dash } of lines) {
     const beneath = smoothX.length > 0;
-    const opacity = (beneath ? (highContrast ? 0.5 : 0.22) : 1) * pale(id);
+    const opacity = (beneath ? (highContrast ? 0.35 : 0.22) : 1) * pale(id);
     pen.line(points(plot, x, y), { color, width: beneath ? 1 : width, dash: beneath ? [] : dash, opacity });
   }
   for (const { id, smoothX, smoothY, color, dash } of lines) {

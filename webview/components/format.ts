@@ -23,12 +23,16 @@ function grouped(value: number): string {
   return `${value < 0 ? "−" : ""}${text}${decimals === undefined ? "" : `.${decimals}`}`;
 }
 
-/** 1234567 as "1.23M", 0.00012 as "1.2e−4": for axes. @param step between neighbouring values, which must differ. */
-export function short(value: number, step: number): string {
-  const size = Math.abs(value);
-  const scale = Math.max(size, step);
+/**
+ * 1234567 as "1.23M", 0.00012 as "1.2e−4": for axes.
+ *
+ * @param step between neighbouring values, which must differ. @param most of all values, which have one unit.
+ */
+export function short(value: number, step: number, most = Math.abs(value)): string {
+  const scale = Math.max(most, step);
   const [unit, letter] = prefixes.find(([one]) => scale >= one * 10 || (scale >= one && one > 1e3)) ?? [1, ""];
-  if (size !== 0 && scale < 1e-3) return Number(value.toPrecision(3)).toExponential().replace("-", "−");
+  if (value === 0) return "0";
+  if (scale < 1e-3) return Number(value.toPrecision(3)).toExponential().replace("-", "−");
   const wanted = step / unit;
   let decimals = 0;
   while (decimals < 6 && Math.abs(Number(wanted.toFixed(decimals)) - wanted) > wanted / 100) decimals++;

@@ -1,3 +1,5 @@
+import { colorVariable } from "../../server/protocol/colors.ts";
+
 /** Colours for canvases, which know no style sheet, read from the page whenever its theme changes. */
 
 export interface Theme {
@@ -54,7 +56,7 @@ export const theme = (): Theme => {
 export function chartColor(name: string): string {
   let color = colors.get(name);
   if (color === undefined) {
-    color = variable(`--vscode-btx-chart-${name}`, theme().ink);
+    color = variable(colorVariable(name), theme().ink);
     colors.set(name, color);
   }
   return color;

@@ -13,7 +13,7 @@ export interface MeasureText {
   /** Which end of the values is the good one; absent where there is none, as for a learning rate. */
   best?: "low" | "high";
   exact(value: number): string;
-  tick(value: number, step: number): string;
+  tick(value: number, step: number, most: number): string;
 }
 
 export const measures: Record<Measure, MeasureText> = {
@@ -76,7 +76,8 @@ function makeAxis(measure: Measure, log: boolean): ChartAxis {
   const { title, tick, exact: text } = measures[measure];
   return {
     title,
-    tick,
+    // Values of several decades have no unit in common.
+    tick: log ? (value, step) => tick(value, step, Math.abs(value)) : tick,
     exact: text,
     ticks(low, high, wanted) {
       const unit = unitOf(measure, high);

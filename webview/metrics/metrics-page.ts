@@ -33,6 +33,7 @@ export class MetricsPage extends LitElement {
   #active: Measure = "loss";
   #choosing = false;
   #said = "";
+  #keptAt = 0;
   #keeping: ReturnType<typeof setTimeout> | undefined;
   /** Lines as charts take them, by measure, as long as they are the same. */
   #made = { key: "", lines: new Map<Measure, ChartLine[]>() };
@@ -57,7 +58,7 @@ export class MetricsPage extends LitElement {
     host.onStart((start) => this.#start(start));
   }
 
-  #start({ runs, stages }: Start): void {
+  #start({ runs, roots = [], stages }: Start): void {
     this.#stages = stages;
     const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
     const change: Partial<PageState> = others ? { runs, range: undefined, rangesY: {}, hidden: [] } : {};
@@ -66,6 +67,7 @@ export class MetricsPage extends LitElement {
       this.#state = { ...this.#state, ...change };
       this.#model = new Model(this.#host!, this.#state, () => this.#told());
     }
+    this.#model.roots = roots;
     this.requestUpdate();
   }
 
@@ -91,16 +93,22 @@ export class MetricsPage extends LitElement {
 
   #change = (change: Partial<PageState>): void => {
     const before = this.#state;
+    this.#said = "";
     this.#state = { ...before, ...change };
     if ("range" in change && change.range === undefined) delete this.#state.range;
     if ("axis" in change || "fromZero" in change || "runs" in change) this.#select(undefined);
+    // At once, since the page may go at any moment, but not sixty times a second.
     clearTimeout(this.#keeping);
-    this.#keeping = setTimeout(this.#keep, 150);
+    if (performance.now() - this.#keptAt > 150) this.#keep();
+    else this.#keeping = setTimeout(this.#keep, 150);
     if (this.#model) this.#model.state = this.#state;
     this.requestUpdate();
   };
 
-  #keep = (): void => this.#host?.keep(this.#state);
+  #keep = (): void => {
+    this.#keptAt = performance.now();
+    this.#host?.keep(this.#state);
+  };
 
   #select(range: Range | undefined): void {
     this.#selection = range;
@@ -133,6 +141,7 @@ export class MetricsPage extends LitElement {
     const model = this.#model;
     if (!model) return html`<p class="notice" role="status">Connecting…</p>`;
     const state = this.#state;
+    if (state.runs.length === 0) this.#choosing = true;
     if (state.runs.length === 0)
       return html`<main>${notices(model, this.#said)}${runChooser(model.offered, state, this.#change, undefined)}</main>`;
     const close = () => {
@@ -206,10 +215,10 @@ export class MetricsPage extends LitElement {
     const [low, high] = this.#model!.extent;
     const all = high - low;
     if (x && x[1] - x[0] > Math.max(all * narrowest, Math.abs(x[1]) * 1e-12)) {
-      // Never out of sight of all that there is.
-      const width = Math.min(x[1] - x[0], all * 1.5);
-      const from = Math.min(Math.max(x[0], low - width * 0.9), high - width * 0.1);
-      change.range = [from, from + width];
+      // There is nothing to see beyond the first and the last value, and all of it goes on growing.
+      const width = x[1] - x[0];
+      const from = Math.min(Math.max(x[0], low), high - width);
+      change.range = width < all ? [from, from + width] : undefined;
     }
     if (y && y[1] - y[0] > Math.abs(y[1]) * 1e-12) change.rangesY = { ...this.#state.rangesY, [measure]: y };
     this.#change(change);

@@ -53,6 +53,8 @@ export class Model {
   /** Why there is nothing new. */
   trouble: string | undefined;
   opened = false;
+  /** Run folders to choose runs from. */
+  roots: readonly string[] = [];
   /** By id, of the selected range. */
   figures = new Map<string, Figures>();
 
@@ -119,7 +121,8 @@ export class Model {
   }
 
   offerRuns(): void {
-    this.#send({ type: "runs", beside: this.#state.runs });
+    const roots = new Set([...this.roots, ...this.#state.runs.map(({ root }) => root)]);
+    this.#send({ type: "runs", roots: [...roots] });
   }
 
   /** Asks for exact figures of a range; they come later. */

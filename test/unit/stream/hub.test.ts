@@ -3,8 +3,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { mostBytes } from "../../../server/protocol/stream.ts";
 import type { Hub } from "../../../server/stream/hub.ts";
+import { writeRun } from "../../fixtures/runFolder.ts";
 import { temporaryFolder } from "../runs/folder.ts";
-import { origin, Page, startHub, writeRun } from "./support.ts";
+import { origin, Page, startHub } from "./support.ts";
 
 /** It takes a good page and answers it. */
 async function lives(hub: Hub): Promise<void> {
@@ -190,7 +191,7 @@ describe("a page", () => {
     const { hub } = await startHub({ roots: [served.root] });
     const page = new Page(hub.ticket(origin));
     await page.opened();
-    page.send({ type: "runs", beside: [other].map(({ root, run }) => ({ root, run })) });
+    page.send({ type: "runs", roots: [other.root] });
     expect((await page.next("runs")).runs.map(({ root }) => root)).toEqual([served.root]);
     page.send({ type: "open", runs: [{ root: other.root, run: other.run }] });
     expect((await page.next("problem")).text).toContain("are not served here");

@@ -5,8 +5,9 @@ import { describe, expect, it } from "vitest";
 import type { View } from "../../../server/protocol/stream.ts";
 import { stagePaths } from "../../../server/runs/layout.ts";
 import { sampleOf, writeCache } from "../../../server/stream/reader/cache.ts";
+import { writeRun } from "../../fixtures/runFolder.ts";
 import { temporaryFolder } from "../runs/folder.ts";
-import { origin, Page, startHub, writeRun } from "./support.ts";
+import { origin, Page, startHub } from "./support.ts";
 
 const rows = 10_000_000;
 

@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest";
 import type { Line } from "../../../server/protocol/frame.ts";
 import type { View } from "../../../server/protocol/stream.ts";
 import { stagePaths } from "../../../server/runs/layout.ts";
+import { writeRun } from "../../fixtures/runFolder.ts";
 import { temporaryFolder } from "../runs/folder.ts";
-import { origin, Page, startHub, writeRun } from "./support.ts";
+import { origin, Page, startHub } from "./support.ts";
 
 /** A page that has opened a run of the fixture. */
 async function opened(options: Parameters<typeof writeRun>[1] = {}) {

@@ -1,5 +1,3 @@
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { decodeFrame, type Frame } from "../../../server/protocol/frame.ts";
@@ -12,11 +10,9 @@ import {
   type Ticket,
   tokenPrefix,
 } from "../../../server/protocol/stream.ts";
-import { runPaths, stagePaths } from "../../../server/runs/layout.ts";
 import { Hub, type HubOptions } from "../../../server/stream/hub.ts";
-import { runFixture } from "../../fixtures/run.ts";
 
-/** Run folders to stream, a hub, and pages that are nothing but a socket. */
+/** A hub, and pages that are nothing but a socket. */
 
 export const readerProgram = new URL("../../../server/stream/reader/main.ts", import.meta.url);
 export const origin = "vscode-webview://1abc2def";
@@ -98,34 +94,4 @@ export class Page {
   points(view: number): Extract<Frame, { kind: "points" }>[] {
     return this.frames.filter((frame) => frame.kind === "points").filter((frame) => frame.view === view);
   }
-}
-
-/** A run folder with one run of the stages of the fixture, all done, with metrics. */
-export function writeRun(
-  folder: string,
-  options: { steps?: number; name?: string; id?: string; state?: "done" | "running" } = {},
-) {
-  const { steps = 40, name = "three-domains", id = "20260304-123000", state = "done" } = options;
-  const fixture = runFixture({ steps, name });
-  const root = join(folder, ".btx");
-  const write = (path: string, value: unknown) => writeFileSync(path, JSON.stringify(value));
-  mkdirSync(runPaths(root, id).folder, { recursive: true });
-  write(runPaths(root, id).record, { ...fixture.run, id, status: state === "done" ? "done" : "stopped" });
-  for (const record of fixture.stages) {
-    const paths = stagePaths(root, record.key);
-    mkdirSync(paths.folder, { recursive: true });
-    write(paths.record, record);
-    const metrics = fixture.metrics.get(record.name);
-    if (metrics) writeFileSync(paths.metrics, metrics.map((metric) => `${JSON.stringify(metric)}\n`).join(""));
-  }
-  const keyOf = (stage: string) => fixture.run.stages.find((one) => one.name === stage)!.key;
-  return {
-    root,
-    run: id,
-    fixture,
-    keyOf,
-    /** Adds lines to a stage's metrics. */
-    append: (stage: string, lines: object[]) =>
-      appendFileSync(stagePaths(root, keyOf(stage)).metrics, lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
-  };
 }

@@ -1,0 +1,191 @@
+import { randomBytes } from "node:crypto";
+import { env, Uri, type WebviewPanel, window, workspace } from "vscode";
+import type { WebSocket } from "ws";
+import type { Start, ToHost, ToPage } from "../../server/protocol/page.ts";
+import type { Ticket } from "../../server/protocol/stream.ts";
+import type { Studio } from "../studio.ts";
+
+/** Not loaded with the extension, which would take longer to activate. */
+const heavy = () => import("../heavy.ts");
+
+/** What a kind of page is made of. */
+export interface LivePageKind {
+  /** The custom element that is the page; its files are in dist/webview. */
+  element: string;
+  script: string;
+  style: string;
+}
+
+/**
+ * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it cannot,
+ * as over some remotes, its messages and frames are passed on here. A page that is hidden is gone: VS Code loads it again
+ * when it is shown, and it asks for everything anew.
+ */
+export class LivePage {
+  readonly panel: WebviewPanel;
+  readonly #studio: Studio;
+  readonly #kind: LivePageKind;
+  readonly #folder: Uri;
+  /** What the page is to be about, until it has been told: then it keeps that itself. */
+  #start: Start | undefined;
+  /** The port that the page's policy allows. */
+  #port: number | undefined;
+  #relay: WebSocket | undefined;
+
+  constructor(studio: Studio, panel: WebviewPanel, kind: LivePageKind, start: Start | undefined) {
+    this.panel = panel;
+    this.#studio = studio;
+    this.#kind = kind;
+    this.#start = start;
+    this.#folder = Uri.joinPath(studio.context.extensionUri, "dist/webview");
+    panel.webview.options = { enableScripts: true, localResourceRoots: [this.#folder] };
+    panel.webview.onDidReceiveMessage((given: unknown) => void this.#receive(given));
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) this.#closeRelay();
+    });
+    panel.onDidDispose(() => this.#closeRelay());
+    void this.#load();
+  }
+
+  /** Shows it, and something else in it. */
+  show(start: Start): void {
+    this.#start = start;
+    this.panel.reveal();
+    this.#sayStart();
+  }
+
+  /** Writes the page, whose policy names the port of the backend that is running now. */
+  async #load(): Promise<void> {
+    const ticket = await this.#ticket("btx-studio://relay").catch(() => undefined);
+    await this.#write(ticket && (await this.#address(ticket.port)), ticket?.port);
+  }
+
+  async #write(address: string | undefined, port: number | undefined): Promise<void> {
+    const { pageText } = await heavy();
+    const { webview } = this.panel;
+    this.#port = port;
+    const at = (name: string) => webview.asWebviewUri(Uri.joinPath(this.#folder, name)).toString();
+    webview.html = pageText(this.#kind.element, {
+      title: this.panel.title,
+      script: at(this.#kind.script),
+      styles: [at(this.#kind.style)],
+      connect: address === undefined ? [] : [address.replace(/\/stream$/, "")],
+      resources: [webview.cspSource],
+      nonce: randomBytes(18).toString("base64url"),
+    });
+  }
+
+  #ticket(origin: string): Promise<Ticket> {
+    return this.#studio.backend.request("btx/openStream", { origin });
+  }
+
+  /**
+   * Where the page finds a port of the backend's machine; undefined where it is of another machine and cannot. What leads
+   * to another machine than the page's own, as a proxy in front of this one does, is not tried.
+   */
+  async #address(port: number): Promise<string | undefined> {
+    const local = `ws://127.0.0.1:${port}/stream`;
+    if (env.remoteName === undefined) return local;
+    const outside = await env.asExternalUri(Uri.parse(`http://127.0.0.1:${port}/stream`));
+    const isHere = (authority: string) => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(authority);
+    if (isHere(outside.authority) && outside.path === "/stream") return `ws://${outside.authority}/stream`;
+    // A server and a browser on one machine.
+    return isHere(env.remoteName) ? local : undefined;
+  }
+
+  async #receive(given: unknown): Promise<void> {
+    const { toHostSchema } = await heavy();
+    const { success, data } = toHostSchema.safeParse(given);
+    if (success) await this.#answer(data);
+    else
+      this.#studio.backend.log.warn(
+        `a page said something that is no message: ${JSON.stringify(given)?.slice(0, 200)}`,
+      );
+  }
+
+  async #answer(message: ToHost): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        this.#closeRelay();
+        return this.#sayStart();
+      case "ticket":
+        return this.#sayTicket(message.origin);
+      case "relay":
+        return this.#openRelay();
+      case "send":
+        this.#relay?.send(message.text);
+        return;
+      case "save":
+        return this.#save(message);
+      case "title":
+        this.panel.title = message.text;
+    }
+  }
+
+  #say(message: ToPage): void {
+    void this.panel.webview.postMessage(message);
+  }
+
+  #sayStart(): void {
+    const roots = this.#studio.experiments.runFolders;
+    this.#say({ type: "start", start: { roots, ...(this.#start ?? { runs: [] }) } });
+    this.#start = undefined;
+  }
+
+  async #sayTicket(origin: string): Promise<void> {
+    try {
+      const { port, token } = await this.#ticket(origin);
+      const address = await this.#address(port);
+      // A backend that was started again has another port, which the page's policy does not know.
+      if (address !== undefined && this.#port !== port) return await this.#write(address, port);
+      this.#say({ type: "ticket", ...(address === undefined ? {} : { url: address, token }) });
+    } catch {
+      this.#say({ type: "ticket" });
+    }
+  }
+
+  /** Connects in the page's place. */
+  async #openRelay(): Promise<void> {
+    this.#closeRelay();
+    try {
+      const { streamPath, subprotocol, tokenPrefix, WebSocket } = await heavy();
+      const { port, token } = await this.#ticket("btx-studio://relay");
+      const protocols = [subprotocol, `${tokenPrefix}${token}`];
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${streamPath}`, protocols, { origin: "btx-studio://relay" });
+      this.#relay = socket;
+      socket.binaryType = "arraybuffer";
+      socket.on("open", () => this.#say({ type: "relay", open: true }));
+      socket.on("message", (data, binary) => {
+        if (socket === this.#relay) this.#say({ type: "message", data: binary ? (data as ArrayBuffer) : String(data) });
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        if (socket === this.#relay) this.#say({ type: "relay", open: false });
+      });
+    } catch {
+      this.#say({ type: "relay", open: false });
+    }
+  }
+
+  #closeRelay(): void {
+    const socket = this.#relay;
+    this.#relay = undefined;
+    socket?.close();
+  }
+
+  async #save({ id, name, bytes }: Extract<ToHost, { type: "save" }>): Promise<void> {
+    try {
+      const folder = workspace.workspaceFolders?.[0]?.uri;
+      const plain = name.replaceAll(/[/\\]/g, "-");
+      const kind = plain.split(".").at(-1) ?? "";
+      const chosen = await window.showSaveDialog({
+        filters: { [kind.toUpperCase()]: [kind] },
+        ...(folder ? { defaultUri: Uri.joinPath(folder, plain) } : {}),
+      });
+      if (chosen) await workspace.fs.writeFile(chosen, bytes);
+      this.#say({ type: "saved", id, ...(chosen ? { place: workspace.asRelativePath(chosen) } : {}) });
+    } catch (error) {
+      this.#say({ type: "saved", id, problem: error instanceof Error ? error.message : String(error) });
+    }
+  }
+}

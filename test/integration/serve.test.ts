@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { decodeFrame } from "../../server/protocol/frame.ts";
+import { startSchema } from "../../server/protocol/page.ts";
+import { hubMessageSchema, type PageMessage, ticketSchema } from "../../server/protocol/stream.ts";
+import { runsFolder } from "../../server/runs/layout.ts";
+import { startBtx, until } from "./btx.ts";
+import { copyOfFinished } from "./scratch.ts";
+
+/** `btx serve`, once it has printed its address. */
+async function serve(args: string[], cwd: string) {
+  const command = startBtx(["serve", ...args], { cwd });
+  onTestFinished(() => command.signalAll("SIGKILL"));
+  let printed = "";
+  command.process.stdout!.on("data", (text: string) => {
+    printed += text;
+  });
+  let over = false;
+  void command.ended.then(() => {
+    over = true;
+  });
+  await until("the address is printed", () => /token=\S+\n/.test(printed) || over);
+  const address = new URL(/http:\S+/.exec(printed)?.[0] ?? "http://nothing");
+  const token = address.searchParams.get("token") ?? "";
+  const ask = (path: string, given = token) =>
+    fetch(new URL(path, address), { method: "POST", headers: { authorization: `Bearer ${given}` } });
+  return { command, address, ask };
+}
+
+describe("btx serve", () => {
+  it("serves the page and the curves of the runs to who has the token, and ends with Ctrl-C", async () => {
+    const { folder, root } = copyOfFinished();
+    const run = readdirSync(runsFolder(root))[0]!;
+    const { command, address, ask } = await serve([], folder);
+    expect(address.hostname).toBe("127.0.0.1");
+    const page = await fetch(address);
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-security-policy")).not.toMatch(/unsafe|\*/);
+    const text = await page.text();
+    for (const [, file] of text.matchAll(/(?:src|href)="([^"]+)"/g))
+      expect((await fetch(new URL(file!, address))).status).toBe(200);
+    expect((await ask("/ticket", "wrong")).status).toBe(403);
+    expect(startSchema.parse(await (await ask("/start")).json())).toEqual({ runs: [] });
+    const ticket = ticketSchema.parse(await (await ask("/ticket")).json());
+    const socket = new WebSocket(`ws://127.0.0.1:${ticket.port}/stream`, ["btx-stream", `btx-token.${ticket.token}`], {
+      origin: address.origin,
+    });
+    socket.binaryType = "arraybuffer";
+    await once(socket, "open");
+    const send = (message: PageMessage) => socket.send(JSON.stringify(message));
+    send({ type: "open", runs: [{ root, run }] });
+    const [said] = await once(socket, "message");
+    const opened = hubMessageSchema.parse(JSON.parse(String(said)));
+    const stages = opened.type === "opened" ? opened.runs[0]!.stages : [];
+    expect(stages.map(({ name }) => name)).toContain("finetune");
+    const seed = stages.find(({ name }) => name === "seed")!;
+    send({
+      type: "view",
+      view: 1,
+      series: [{ root, key: seed.key }],
+      measures: ["loss", "memory"],
+      axis: "flops",
+      fromZero: false,
+      columns: 500,
+      smoothing: 1,
+    });
+    const [bytes] = await once(socket, "message");
+    const frame = decodeFrame(bytes as ArrayBuffer);
+    // 3200 tokens in batches of 4 sequences of 40: 20 steps.
+    expect(frame.kind === "points" && frame.lines.map(({ measure, raw }) => `${measure} ${raw}`)).toEqual([
+      "loss 20",
+      "memory 20",
+    ]);
+    process.kill(command.pid, "SIGINT");
+    expect(await command.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("opens the run that is named", async () => {
+    const { folder, root } = copyOfFinished();
+    const run = readdirSync(runsFolder(root))[0]!;
+    const { ask } = await serve([run], folder);
+    expect(await (await ask("/start")).json()).toEqual({ runs: [{ root, run }] });
+  });
+
+  it("says what is wrong with a port", async () => {
+    const { folder } = copyOfFinished();
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as { port: number };
+    const taken = await (await serve(["--port", String(port)], folder)).command.ended;
+    expect(taken).toMatchObject({ code: 1, stderr: `btx: port ${port} is taken: name another one, or none\n` });
+    const wrong = await (await serve(["--port", "70000"], folder)).command.ended;
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("--port takes a whole number of at most 65535");
+  });
+});

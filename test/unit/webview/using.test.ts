@@ -1,0 +1,257 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { exact } from "../../../webview/components/format.ts";
+import { writeRun } from "../../fixtures/runFolder.ts";
+import { temporaryFolder } from "../runs/folder.ts";
+import { noBrowser, openPage, why } from "./support.ts";
+
+const nats = (value: number) => `${exact(value)} nats`;
+
+async function openRun(options: Parameters<typeof openPage>[2] = {}, run: Parameters<typeof writeRun>[1] = {}) {
+  const written = writeRun(temporaryFolder(), { steps: 200, ...run });
+  const opened = await openPage([written.root], { runs: [{ root: written.root, run: written.run }] }, options);
+  await opened.row("seed").getByText("nats").first().waitFor();
+  const values = (stage: string) => written.fixture.metrics.get(stage)!.map(({ loss }) => loss);
+  return { ...written, ...opened, values };
+}
+
+describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
+  it("can do everything by keyboard, and hears what a picture shows", async () => {
+    const { page, values, row, problems } = await openRun();
+    const said = page.locator("line-chart [role=status]");
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    // By Tab alone to the chart; the slider is one of the stops.
+    await page.locator("body").focus();
+    for (let stop = 0; stop < 30; stop++) {
+      await press("Tab");
+      if (await page.evaluate("document.activeElement.matches('input[type=range]')")) await press("Home");
+      if (await page.evaluate("document.activeElement.matches('.chart-box')")) break;
+    }
+    await press("Home");
+    await expect.poll(() => said.textContent()).toBe(`seed: ${nats(values("seed")[0]!)} at step 1`);
+    await press("ArrowRight", "ArrowRight");
+    await expect.poll(() => said.textContent()).toBe(`seed: ${nats(values("seed")[2]!)} at step 3`);
+    await press("ArrowDown", "End");
+    await expect.poll(() => said.textContent()).toBe(`expert code: ${nats(values("expert:code").at(-1)!)} at step 300`);
+    // What is read is in the table, too.
+    expect(await row("expert code").textContent()).toContain(`${nats(values("expert:code").at(-1)!)}`);
+    await press("ArrowUp", "ArrowUp");
+    await expect.poll(() => said.textContent()).toContain("upcycling");
+    await press("ArrowDown", "Home", "Shift+PageDown");
+    await page.locator("table.legend caption strong", { hasText: "step 1 to step" }).waitFor();
+    await press("Enter");
+    await page.getByRole("button", { name: "Table" }).focus();
+    await press("Enter");
+    const last = page.locator("table.values tbody th").last();
+    await expect.poll(async () => Number((await last.textContent())!.replaceAll(/\D/g, ""))).toBeLessThan(70);
+    await page.locator(".chart-box").focus();
+    await press("-");
+    await expect.poll(async () => Number((await last.textContent())!.replaceAll(/\D/g, ""))).toBeGreaterThan(70);
+    await press("0");
+    await expect.poll(() => last.textContent()).toContain("step 600");
+    await press("Escape");
+    await page.locator("table.legend caption strong").waitFor({ state: "detached" });
+    // Modes are one stop, with arrows between them; stages are hidden by a key.
+    await page.getByRole("radio", { name: "Zoom" }).focus();
+    await press("ArrowRight");
+    expect(await page.evaluate("document.activeElement.textContent.trim()")).toBe("Move");
+    await page.getByRole("checkbox", { name: "finetune" }).focus();
+    await press("Space");
+    await expect.poll(() => page.locator(".chart-box").getAttribute("aria-label")).toContain("6 lines");
+    expect(problems).toEqual([]);
+  });
+
+  it("finds a name on everything that can be used", async () => {
+    const { page } = await openRun();
+    await page.getByRole("button", { name: "Runs…" }).click();
+    await page.getByRole("checkbox", { name: "three-domains" }).waitFor();
+    const snapshot = await page.locator("body").ariaSnapshot();
+    const unnamed = snapshot
+      .split("\n")
+      .filter((line) => /^\s*- (button|checkbox|radio|slider|combobox|application|textbox)\s*(\[|:|$)/.test(line));
+    expect(unnamed).toEqual([]);
+    expect(snapshot).toMatch(/application "training loss, nats a token over optimizer steps/);
+  });
+
+  it("sees new values as they are written, and all of them after looking elsewhere", async () => {
+    const { page, row, append, hub } = await openRun();
+    const last = row("finetune").locator("td").nth(1);
+    append("finetune", [{ step: 101, loss: 1.25 }]);
+    await expect.poll(() => last.textContent(), { timeout: 10_000 }).toBe("1.25 nats");
+    // A page that is not shown asks for nothing.
+    const hide = (state: string) =>
+      page.evaluate(`Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "${state}" });
+        document.dispatchEvent(new Event("visibilitychange"))`);
+    await hide("hidden");
+    let frames = 0;
+    const session = await page.context().newCDPSession(page);
+    await session.send("Network.enable");
+    session.on("Network.webSocketFrameReceived", () => {
+      frames++;
+    });
+    append("finetune", [{ step: 102, loss: 1.125 }]);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(frames).toBe(0);
+    expect(hub.pages).toBe(1);
+    await hide("visible");
+    await expect.poll(() => last.textContent()).toBe("1.125 nats");
+    expect(frames).toBeGreaterThan(0);
+  });
+
+  it("finds everything as it was left when the page is loaded again", async () => {
+    const { page, row } = await openRun();
+    await page.getByRole("button", { name: "Gradient norm" }).click();
+    await page.getByText("Log scale").click();
+    await page.getByRole("checkbox", { name: "dense" }).uncheck();
+    await page.getByRole("slider", { name: "Smoothing" }).focus();
+    await page.keyboard.press("End");
+    await page.locator(".chart-box").first().focus();
+    await page.keyboard.press("+");
+    await page.getByRole("button", { name: "Table" }).click();
+    await expect
+      .poll(async () => (await page.locator("table.values tbody th").last().textContent())!.trim())
+      .not.toBe("step 600");
+    const look = async () => ({
+      seen: await page.locator("table.values").first().textContent(),
+      charts: await page.locator("line-chart").count(),
+      log: await page.getByRole("checkbox", { name: "Log scale" }).isChecked(),
+      smoothing: await page.getByRole("slider").getAttribute("aria-valuetext"),
+      dense: await page.getByRole("checkbox", { name: "dense" }).isChecked(),
+    });
+    const before = await look();
+    expect(before).toMatchObject({ charts: 2, log: true, smoothing: "mean of 100,001 steps", dense: false });
+    await page.reload();
+    await row("seed").getByText("nats").first().waitFor();
+    await expect.poll(look).toEqual(before);
+    // The token is not in the address that a bookmark or a history would keep.
+    expect(page.url()).not.toContain("token");
+  });
+
+  it("goes on when the backend was away", async () => {
+    const { page, row, append, restart } = await openRun();
+    await restart();
+    append("seed", [{ step: 201, loss: 0.5 }]);
+    await expect.poll(() => row("seed").locator("td").nth(1).textContent(), { timeout: 20_000 }).toBe("0.5 nats");
+    await expect.poll(() => page.locator(".trouble").count()).toBe(0);
+  });
+
+  it("keeps charts as a picture, as an image and as values", async () => {
+    const { page, values, run } = await openRun();
+    const save = async (kind: string) => {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: `Export ${kind}` }).click(),
+      ]);
+      return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+    };
+    const csv = await save("CSV");
+    const [head, ...rows] = csv.bytes
+      .toString("utf8")
+      .trimEnd()
+      .split("\r\n")
+      .map((row) => row.split(","));
+    expect(csv.name).toBe("three-domains-metrics.csv");
+    expect(head!.slice(0, 3)).toEqual(["run", "stage", "step"]);
+    const of = (stage: string) =>
+      rows.filter((row) => row[1] === stage).map((row) => Number(row[head!.indexOf("loss_nats_per_token")]));
+    expect(new Set(rows.map(([id]) => id))).toEqual(new Set([run]));
+    for (const stage of ["seed", "expert:math", "upcycling"]) expect(of(stage)).toEqual(values(stage));
+
+    const svg = await save("SVG");
+    const text = svg.bytes.toString("utf8");
+    expect(text.startsWith("<svg xmlns=")).toBe(true);
+    for (const said of ["training loss, nats a token", "optimizer steps", "expert math", "three-domains: metrics"])
+      expect(text).toContain(said);
+    const parsed = await page.evaluate(`(() => {
+      const image = new DOMParser().parseFromString(${JSON.stringify(text)}, "image/svg+xml");
+      return { errors: image.querySelectorAll("parsererror").length, paths: image.querySelectorAll("path[clip-path]").length };
+    })()`);
+    // Seven lines as recorded and seven smoothed ones.
+    expect(parsed).toEqual({ errors: 0, paths: 14 });
+
+    const png = await save("PNG");
+    expect(png.name).toBe("three-domains-metrics.png");
+    expect(png.bytes.subarray(1, 4).toString()).toBe("PNG");
+    const image = await page.evaluate(`(async () => {
+      const bytes = Uint8Array.from(atob("${png.bytes.toString("base64")}"), (c) => c.charCodeAt(0));
+      const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      canvas.getContext("2d").drawImage(image, 0, 0);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, image.width, image.height);
+      const colors = new Set();
+      for (let at = 0; at < data.length; at += 4) colors.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+      return { width: image.width, colors: colors.size, opaque: data[3] };
+    })()`);
+    expect((image as { width: number }).width).toBeGreaterThan(1500);
+    expect((image as { colors: number }).colors).toBeGreaterThan(50);
+    expect((image as { opaque: number }).opaque).toBe(255);
+  });
+
+  it("chooses among all runs, and compares several on one axis", async () => {
+    const folder = temporaryFolder();
+    const first = writeRun(folder, { steps: 100 });
+    writeRun(folder, { steps: 100, id: "20260305-080000", name: "another" });
+    const { page, row, problems } = await openPage([first.root], { runs: [] });
+    const boxes = page.locator("section.runs").getByRole("checkbox");
+    await expect.poll(() => boxes.count()).toBe(2);
+    await page.getByRole("checkbox", { name: "three-domains" }).click();
+    await row("seed").getByText("nats").first().waitFor();
+    // The list stays until one is done with it.
+    await page.getByRole("checkbox", { name: "another" }).check();
+    // The fixture's runs share all stages: they are drawn once.
+    await page.getByText("7 of its stages are those of a run above").waitFor();
+    await expect.poll(() => page.locator(".chart-box").getAttribute("aria-label")).toContain("7 lines");
+    await page.getByRole("button", { name: "Done" }).click();
+    await expect.poll(() => page.title()).toBe("three-domains, another: metrics");
+    await page.getByRole("button", { name: "Remove run three-domains" }).click();
+    await expect.poll(() => page.title()).toBe("another: metrics");
+    expect(problems).toEqual([]);
+  });
+
+  it("is told when the address is not the one that was printed", async () => {
+    const { root } = writeRun(temporaryFolder());
+    const { page, hub } = await openPage([root], { runs: [] });
+    const other = await page.context().newPage();
+    await other.goto(`http://127.0.0.1:${hub.port}/?token=wrong`);
+    await other.getByText("open the address that it printed").waitFor();
+    for (const [path, method, headers] of [
+      ["/start", "POST", {}],
+      ["/ticket", "POST", { authorization: "Bearer wrong" }],
+    ] as const)
+      expect((await fetch(`http://127.0.0.1:${hub.port}${path}`, { method, headers })).status).toBe(403);
+    for (const path of ["/../package.json", "/%2e%2e/package.json", "/metrics.js.map", "/start"])
+      expect((await fetch(`http://127.0.0.1:${hub.port}${path}`)).status).toBe(404);
+  });
+
+  it("moves through a long run at sixty pictures a second", async () => {
+    const { page, chart, problems } = await openRun({}, { steps: 20_000 });
+    await page.getByRole("radio", { name: "Move" }).click();
+    await page.locator(".chart-box").focus();
+    for (let turn = 0; turn < 4; turn++) await page.keyboard.press("+");
+    const box = (await chart().boundingBox())!;
+    const best: number[] = [];
+    // The best of some attempts: other processes share the machine.
+    for (let attempt = 0; attempt < 6 && !(Math.min(...best) < 18); attempt++) {
+      await page.evaluate(`window.pictures = []; window.counting = true;
+        (function next(time) { pictures.push(time); if (counting) requestAnimationFrame(next); })(performance.now())`);
+      await page.mouse.move(box.x + box.width * 0.8, box.y + box.height / 2);
+      await page.mouse.down();
+      for (let step = 0; step < 80; step++)
+        await page.mouse.move(box.x + box.width * (0.8 - step / 160), box.y + box.height / 2);
+      await page.mouse.up();
+      const times = (await page.evaluate("window.counting = false, pictures")) as number[];
+      const gaps = times
+        .slice(2)
+        .map((time, index) => time - times[index + 1]!)
+        .sort((a, b) => a - b);
+      best.push(gaps[Math.floor(gaps.length * 0.75)]!);
+    }
+    console.log(
+      `three quarters of the pictures come within ${best.map((gap) => gap.toFixed(1)).join(", ")} ms of the last`,
+    );
+    expect(Math.min(...best)).toBeLessThan(18);
+    expect(problems).toEqual([]);
+  });
+});
