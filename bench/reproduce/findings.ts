@@ -1,5 +1,5 @@
 import { studentPoint } from "../../server/compare/student.ts";
-import type { Mean, ModelOf, Results } from "./results.ts";
+import { ablation, type Mean, type ModelOf, main, type Results } from "./results.ts";
 
 /** What the paper leads one to expect, and whether it came out. */
 export interface Finding {
@@ -8,9 +8,6 @@ export interface Finding {
   measured: string;
   verdict: "as expected" | "within noise" | "otherwise" | "one seed";
 }
-
-const main = (model: string): ModelOf => ({ variant: "main", model });
-const ablation = (variant: string): ModelOf => ({ variant, model: "btx" });
 
 const signed = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(3)}`;
 const withError = ({ value, error }: Mean): string =>

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { count, duration, flops } from "../../server/terminal/format.ts";
+import { count, duration, flops } from "../../server/protocol/format.ts";
 import type { Scale } from "./experiments.ts";
 import { about, findings } from "./findings.ts";
 import { table2, table3, table4, table5 } from "./paper.ts";
-import type { Mean, ModelOf, Results } from "./results.ts";
+import { ablation, type Mean, type ModelOf, main, type Results } from "./results.ts";
 
 /** docs/reproduction.md: our tables beside the paper's, and what agrees. */
 
@@ -33,9 +33,6 @@ const labels: Record<string, string> = {
   switch: "Switch, top-1",
 };
 const labelOf = (name: string): string => labels[name] ?? name;
-
-const main = (model: string): ModelOf => ({ variant: "main", model });
-const ablation = (variant: string): ModelOf => ({ variant, model: "btx" });
 
 const loss = ({ value, error }: Mean): string =>
   error === undefined ? value.toFixed(3) : `${value.toFixed(3)} ± ${error.toFixed(3)}`;

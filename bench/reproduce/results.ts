@@ -6,6 +6,10 @@ export interface ModelOf {
   model: string;
 }
 
+/** A model of the experiment that is set against the baselines; the finetuned model of an ablation. */
+export const main = (model: string): ModelOf => ({ variant: "main", model });
+export const ablation = (variant: string): ModelOf => ({ variant, model: "btx" });
+
 /** A mean over random seeds; where there are several, the standard error of the mean and the seeds' degrees of freedom. */
 export interface Mean {
   value: number;

@@ -1,7 +1,7 @@
+import { bytes, dateTime, duration } from "../protocol/format.ts";
 import { lostUnused, whyUsed } from "../runs/lost.ts";
 import { removeRests, removeStages } from "../runs/remove.ts";
 import { clean as plain } from "../terminal/ansi.ts";
-import { bytes, dateTime, duration } from "../terminal/format.ts";
 import { exitStatus, findRoot, parse, printJson } from "./command.ts";
 
 const options = { json: { type: "boolean" }, in: { type: "string" }, "dry-run": { type: "boolean" } } as const;

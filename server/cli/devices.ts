@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
-import { bytes } from "../terminal/format.ts";
+import { bytes } from "../protocol/format.ts";
 import { exitStatus, parse, printJson } from "./command.ts";
 
 /** `btx devices` */

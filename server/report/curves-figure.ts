@@ -1,5 +1,5 @@
+import { count, loss } from "../protocol/format.ts";
 import { modelLabel } from "../terminal/comparison.ts";
-import { count, loss } from "../terminal/format.ts";
 import { type Curve, type Point, ticks } from "./curves.ts";
 import { type Html, html } from "./html.ts";
 

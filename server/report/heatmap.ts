@@ -1,7 +1,7 @@
+import { count, percent } from "../protocol/format.ts";
 import type { RoutingSummary } from "../protocol/stage.ts";
 import { cutMiddle } from "../terminal/ansi.ts";
 import { modelLabel } from "../terminal/comparison.ts";
-import { count, percent } from "../terminal/format.ts";
 import { type Html, html } from "./html.ts";
 import { STEPS, stepOf } from "./palette.ts";
 

@@ -1,5 +1,5 @@
+import { dateTime, duration } from "../protocol/format.ts";
 import { headline, modelOrder } from "../terminal/comparison.ts";
-import { dateTime, duration } from "../terminal/format.ts";
 import { lossCurves } from "./curves.ts";
 import { curvesFigure } from "./curves-figure.ts";
 import { routingSection } from "./heatmap.ts";

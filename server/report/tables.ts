@@ -1,5 +1,5 @@
+import { count, duration, flops, loss, percent, rate } from "../protocol/format.ts";
 import { type Column, type Comparison, comparison, type Measure } from "../terminal/comparison.ts";
-import { count, duration, flops, loss, percent, rate } from "../terminal/format.ts";
 import { type Html, html } from "./html.ts";
 import { costOf, type ReportInput, recordsByName } from "./input.ts";
 import { scrolling } from "./page.ts";

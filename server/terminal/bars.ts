@@ -1,5 +1,5 @@
+import { duration, loss, percent, rate } from "../protocol/format.ts";
 import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.ts";
-import { duration, loss, percent, rate } from "./format.ts";
 
 /** What is known of a stage at work. */
 export interface StageProgress {

@@ -1,5 +1,5 @@
+import { loss } from "../protocol/format.ts";
 import type { RunSummary } from "../protocol/run.ts";
-import { loss } from "./format.ts";
 
 /** What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and report. */
 

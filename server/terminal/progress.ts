@@ -1,7 +1,7 @@
+import { duration, loss } from "../protocol/format.ts";
 import type { RunEvent } from "../protocol/run.ts";
 import { clean, cutEnd, padEnd, styles, width } from "./ansi.ts";
 import { barLine, plainLine, type StageProgress, shareDone } from "./bars.ts";
-import { duration, loss } from "./format.ts";
 
 /** The part of a terminal or file stream that progress needs. */
 export interface ProgressStream {

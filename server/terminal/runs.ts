@@ -1,4 +1,5 @@
 import type { ComparedRow, ComparisonOfRuns, Measured } from "../protocol/comparison.ts";
+import { count, duration, flops, percent } from "../protocol/format.ts";
 import { clean, cutMiddle, styles, wrap } from "./ansi.ts";
 import { modelLabel } from "./comparison.ts";
 import {
@@ -12,7 +13,6 @@ import {
   standingMark,
   statisticText,
 } from "./fairness.ts";
-import { count, duration, flops, percent } from "./format.ts";
 import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 import { configuration } from "./settings.ts";
 import { type TableOptions, UNITS } from "./table.ts";

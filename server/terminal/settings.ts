@@ -1,5 +1,5 @@
 import type { Difference } from "../protocol/comparison.ts";
-import { count } from "./format.ts";
+import { count } from "../protocol/format.ts";
 
 /** Settings of an experiment in a few words: "router switch", "finetune 1M tokens", "freeze experts". */
 

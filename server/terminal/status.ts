@@ -1,7 +1,7 @@
+import { count, dateTime, duration, loss } from "../protocol/format.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { Metric, StageRecord } from "../protocol/stage.ts";
 import { clean, cutEnd, cutMiddle, padEnd, padStart, type Styles, styles, width } from "./ansi.ts";
-import { count, dateTime, duration, loss } from "./format.ts";
 import { planTree } from "./tree.ts";
 
 /** One run in the list of runs. */

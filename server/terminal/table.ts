@@ -1,7 +1,7 @@
+import { loss, percent } from "../protocol/format.ts";
 import type { RunSummary } from "../protocol/run.ts";
 import { clean, cutMiddle, styles, width } from "./ansi.ts";
 import { type Column, comparison, type Measure } from "./comparison.ts";
-import { loss, percent } from "./format.ts";
 import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 
 /** Units of measures, as heads of columns. */

@@ -79,7 +79,7 @@ const rules: Rule[] = [
     says: "report/ and terminal/ compute nothing",
     of: server("report", "terminal"),
     allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("report", "terminal", "runs", "protocol")(to)),
-    kept: ["server/report/a.ts", 'import { formatted } from "../terminal/format.ts";'],
+    kept: ["server/report/a.ts", 'import { formatted } from "../protocol/format.ts";'],
     broken: ["server/terminal/a.ts", 'import { parameterCount } from "../model/size.ts";'],
   },
   {
@@ -88,7 +88,7 @@ const rules: Rule[] = [
     allows: ({ to }) =>
       !tensorPackage(to) &&
       (!ours(to) ||
-        ["server/data/files.ts", "server/model/size.ts", "server/terminal/format.ts"].includes(to) ||
+        ["server/data/files.ts", "server/model/size.ts"].includes(to) ||
         server("language", "experiment", "runs", "protocol")(to)),
     kept: ["server/language/features/a.ts", 'import { parameterCount } from "../../model/size.ts";'],
     broken: ["server/language/a.ts", 'import { runStages } from "../execution/runner.ts";'],

@@ -1,3 +1,4 @@
+import { firstAtLeast } from "../../server/protocol/ascending.ts";
 import type { Range } from "../../server/protocol/stream.ts";
 
 /** One line of a chart. All arrays are of one length in pairs; x ascends. */
@@ -21,17 +22,6 @@ export function nearest(x: Float64Array, value: number): number {
   if (at === 0) return x.length > 0 ? 0 : -1;
   if (at === x.length) return x.length - 1;
   return value - x[at - 1]! <= x[at]! - value ? at - 1 : at;
-}
-
-/** The first index whose x is at least `value`. */
-export function firstAtLeast(x: Float64Array, value: number): number {
-  let [low, high] = [0, x.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (x[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Extends a range by the values of y whose x lies in a window. */

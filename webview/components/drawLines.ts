@@ -1,5 +1,6 @@
+import { firstAtLeast } from "../../server/protocol/ascending.ts";
 import type { Range } from "../../server/protocol/stream.ts";
-import { type ChartLine, firstAtLeast } from "./chartLine.ts";
+import type { ChartLine } from "./chartLine.ts";
 
 /** Where a chart's lines go: a rectangle, CSS pixels, and what its edges stand for. */
 export interface Plot {

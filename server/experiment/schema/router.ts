@@ -28,7 +28,7 @@ interface RouterEntry {
 
 /**
  * The routers that an experiment can ask for. To add one: its configuration in protocol/model.ts; then here its entry,
- * its defaults and its case in `routerConfig`. The compiler asks for the entry and the case; validation, messages, JSON
+ * its defaults, its keys in `routerSchema` and its case in `routerConfig`. The compiler asks for the entry and the case; validation, messages, JSON
  * schema and reference page follow from the entry.
  */
 export const routers = {

@@ -1,5 +1,5 @@
 import type { CodeLens, Command } from "vscode-languageserver";
-import { loss } from "../../terminal/format.ts";
+import { loss } from "../../protocol/format.ts";
 import type { RunStanding, StageStanding } from "../facts/newestRun.ts";
 import type { Snapshot } from "../snapshot.ts";
 

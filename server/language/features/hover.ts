@@ -1,7 +1,7 @@
 import type { Hover, Position } from "vscode-languageserver";
 import { schemaAt } from "../../experiment/describe.ts";
 import { parseTokens } from "../../experiment/schema/tokens.ts";
-import { bytes } from "../../terminal/format.ts";
+import { bytes } from "../../protocol/format.ts";
 import { domainNameAt } from "../domains.ts";
 import type { DomainFiles } from "../facts/domainFiles.ts";
 import { keyHelp, valueHelp } from "../help.ts";

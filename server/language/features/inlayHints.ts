@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type InlayHint, InlayHintKind, type Range } from "vscode-languageserver";
-import { bytes, count, duration, flops, tokens } from "../../terminal/format.ts";
+import { bytes, count, duration, flops, tokens } from "../../protocol/format.ts";
 import type { Costs, ModelCost } from "../facts/costs.ts";
 import type { Speed } from "../facts/speed.ts";
 import type { Snapshot } from "../snapshot.ts";

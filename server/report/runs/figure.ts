@@ -1,8 +1,8 @@
 import type { ComparedRow } from "../../protocol/comparison.ts";
+import { flops } from "../../protocol/format.ts";
 import { cutMiddle } from "../../terminal/ansi.ts";
 import { kindOf } from "../../terminal/comparison.ts";
 import { rowName, type Shown, statisticText } from "../../terminal/fairness.ts";
-import { flops } from "../../terminal/format.ts";
 import { ticks } from "../curves.ts";
 import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";

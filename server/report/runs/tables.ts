@@ -1,4 +1,5 @@
 import type { ComparedRouting, ComparedRow, ComparisonOfRuns, Statistic } from "../../protocol/comparison.ts";
+import { count, duration, flops, percent } from "../../protocol/format.ts";
 import { modelLabel } from "../../terminal/comparison.ts";
 import {
   beginsBaselines,
@@ -8,7 +9,6 @@ import {
   type Shown,
   statisticText,
 } from "../../terminal/fairness.ts";
-import { count, duration, flops, percent } from "../../terminal/format.ts";
 import { configuration, settingText } from "../../terminal/settings.ts";
 import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";

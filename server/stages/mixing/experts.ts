@@ -1,5 +1,6 @@
 import { expertNames, type FeedForwardNames, feedForwardNames } from "../../model/parameters.ts";
 import { UserError } from "../../protocol/errors.ts";
+import { mixedExperts } from "../../protocol/model.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
 import type { Parameters } from "../model.ts";
 import { cut, join, sum, type Tensor } from "./tensors.ts";
@@ -30,28 +31,26 @@ type Choice = Pick<MixSpec, "experts" | "split" | "blend">;
  *
  * @throws UserError where there are fewer than two models, or both are asked for
  */
-export function arrangement({ experts: models, split, blend }: Choice): Arrangement {
+export function arrangement(choice: Choice): Arrangement {
+  const { experts: models, split, blend } = choice;
   if (split !== undefined && blend) {
     throw new UserError("`split` and `blend` cannot be had together: leave one of them out");
   }
   if (models.length < 2) {
     throw new UserError(`"${models.join()}" alone cannot be mixed: name two experts or more under \`mix.experts\``);
   }
+  const names = mixedExperts(choice);
   if (blend) {
     const all = models.map((_, i) => i);
     return {
-      names: all.map((n) => `blend.${n + 1}`),
+      names,
       parts: models.length,
       experts: all.map((part) => all.map((model) => ({ model, part }))),
     };
   }
   const parts = split ?? 1;
   const experts = models.flatMap((_, model) => Array.from({ length: parts }, (_, part) => [{ model, part }]));
-  return {
-    names: experts.map(([{ model, part }]) => (split === undefined ? models[model]! : `${models[model]}.${part + 1}`)),
-    parts,
-    experts,
-  };
+  return { names, parts, experts };
 }
 
 /**

@@ -1,9 +1,10 @@
+import { firstAtLeast } from "../../protocol/ascending.ts";
 import { encodeFrame } from "../../protocol/frame.ts";
 import { axisValues } from "./lines.ts";
 import type { MetricsFile } from "./metricsFile.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
 import type { ExportRequest, Source } from "./requests.ts";
-import { firstAfter, firstAtLeast } from "./thin.ts";
+import { firstAfter } from "./thin.ts";
 
 /** Recorded values as CSV (RFC 4180), in units as the names of the columns say. */
 

@@ -1,8 +1,9 @@
+import { firstAtLeast } from "../../protocol/ascending.ts";
 import { encodeFrame, type PointsHeader } from "../../protocol/frame.ts";
 import { type Axis, type Figures, type Measure, measureSchema, type Range } from "../../protocol/stream.ts";
 import type { MetricsFile, Series } from "./metricsFile.ts";
 import type { Source, ViewRequest } from "./requests.ts";
-import { firstAfter, firstAtLeast, smooth, thin, type Window } from "./thin.ts";
+import { firstAfter, smooth, thin, type Window } from "./thin.ts";
 
 /** Lines of charts from the columns of metrics. */
 

@@ -1,11 +1,11 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { firstAtLeast } from "../../protocol/ascending.ts";
 import { readBytes, readCacheColumn, readCacheHeader, sampleOf, writeCache } from "./cache.ts";
 import { Extremes } from "./extremes.ts";
 import { Growing } from "./growing.ts";
 import { Means } from "./means.ts";
 import { type ColumnName, columnNames, parseMetrics } from "./parse.ts";
-import { firstAtLeast } from "./thin.ts";
 
 /** Bytes parsed at once: a few hundredths of a second. */
 const slice = 4 << 20;

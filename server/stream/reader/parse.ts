@@ -3,20 +3,10 @@
  * faster than `JSON.parse`. A line of another form goes through `JSON.parse`; one that is no JSON is left out.
  */
 
+import { axisSchema, measureSchema } from "../../protocol/stream.ts";
+
 /** Values that are kept; others of a line are passed over. */
-export const columnNames = [
-  "step",
-  "tokens",
-  "seconds",
-  "flops",
-  "loss",
-  "learningRate",
-  "gradientNorm",
-  "tokensPerSecond",
-  "loadBalance",
-  "droppedShare",
-  "memory",
-] as const;
+export const columnNames = [...axisSchema.options, ...measureSchema.options] as const;
 export type ColumnName = (typeof columnNames)[number];
 
 const [newline, quote, comma, colon, open, close, minus, dot] = [10, 34, 44, 58, 123, 125, 45, 46];

@@ -1,3 +1,4 @@
+import { firstAtLeast } from "../../protocol/ascending.ts";
 import type { Extremes } from "./extremes.ts";
 import type { Means } from "./means.ts";
 
@@ -5,17 +6,6 @@ import type { Means } from "./means.ts";
 export interface Points {
   x: Float64Array;
   y: Float64Array;
-}
-
-/** The first index whose x is at least `value`; x ascends. */
-export function firstAtLeast(x: Float64Array, value: number): number {
-  let [low, high] = [0, x.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (x[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 export interface Window {

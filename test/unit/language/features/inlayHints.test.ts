@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Costs, experimentCosts, type ModelCost } from "../../../../server/language/facts/costs.ts";
 import type { Speed } from "../../../../server/language/facts/speed.ts";
 import { inlayHints } from "../../../../server/language/features/inlayHints.ts";
-import { bytes } from "../../../../server/terminal/format.ts";
+import { bytes } from "../../../../server/protocol/format.ts";
 import { cursor, opened } from "../support.ts";
 
 const cost = (name: string, steps: number, tokens: number, flops: number): ModelCost => ({

@@ -9,7 +9,7 @@ import {
   percent,
   rate,
   tokens,
-} from "../../../server/terminal/format.ts";
+} from "../../../server/protocol/format.ts";
 
 describe("numbers for people", () => {
   it("gives counts three figures and a letter", () => {

@@ -1,2 +1,0 @@
-/** Numbers for people, as everywhere. */
-export * from "../protocol/format.ts";
