@@ -42,7 +42,8 @@ const messages: Record<string, Record<string, [type: string, id: number, repeate
     rawData: ["bytes", 9],
   },
   ValueInfoProto: { name: ["string", 1], type: ["TypeProto", 2] },
-  TypeProto: { tensorType: ["TypeProtoTensor", 1] },
+  TypeProto: { tensorType: ["TypeProtoTensor", 1], sequenceType: ["TypeProtoSequence", 4] },
+  TypeProtoSequence: { elemType: ["TypeProto", 1] },
   TypeProtoTensor: { elemType: ["int32", 1], shape: ["TensorShapeProto", 2] },
   TensorShapeProto: { dim: ["Dimension", 1, true] },
   Dimension: { dimValue: ["int64", 1] },
@@ -90,6 +91,8 @@ export interface OnnxGraph {
   initializers: OnnxTensor[];
   inputs: OnnxValue[];
   outputs: OnnxValue[];
+  /** The first output: a sequence of tensors, always empty (see `runtime/runInPlace.ts`). */
+  done: string;
 }
 
 const tensorProto = (tensor: OnnxTensor) => ({
@@ -110,6 +113,11 @@ const attributeProto = (name: string, value: Attribute) => {
 const valueInfo = ({ name, dtype, shape }: OnnxValue) => ({
   name,
   type: { tensorType: { elemType: dtypeCode[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+});
+
+const emptySequence = (name: string) => ({
+  name,
+  type: { sequenceType: { elemType: { tensorType: { elemType: dtypeCode.float32 } } } },
 });
 
 /** The bytes of an ONNX model file (opset 21, IR version 10). */
@@ -133,7 +141,7 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
       })),
       initializer: graph.initializers.map(tensorProto),
       input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
+      output: [emptySequence(graph.done), ...graph.outputs.map(valueInfo)],
     },
   });
   return modelProto.encode(message).finish();

@@ -69,7 +69,13 @@ class Lowerer implements PieceLowering {
     const newStateNames = publish(newState);
     const resultNames = publish(results);
     return {
-      onnx: { nodes: this.build.nodes, initializers: this.build.initializers, inputs, outputs },
+      onnx: {
+        nodes: this.build.nodes,
+        initializers: this.build.initializers,
+        inputs,
+        outputs,
+        done: this.build.node("SequenceEmpty", []),
+      },
       state: stateNames,
       batch: batchNames,
       newState: newStateNames,

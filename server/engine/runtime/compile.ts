@@ -5,6 +5,7 @@ import { fold } from "../onnx/fold.ts";
 import { inPlaceTest } from "../onnx/inPlace.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import { type Program, type Runnable, sizeOf, type TensorSpecs, type Values } from "../program.ts";
+import { runInPlace } from "./runInPlace.ts";
 import type { Store } from "./store.ts";
 
 export interface CompileOptions {
@@ -35,7 +36,7 @@ export async function compile(
     executionProviders: ["cpu"],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
-    graphOptimizationLevel: "all",
+    graphOptimizationLevel: "basic",
     logSeverityLevel: 3,
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   });
@@ -103,7 +104,7 @@ class CompiledProgram implements Runnable {
       fetches[onnxName] = spare ? tensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
     }
     for (const [name, onnxName] of results) fetches[onnxName] = this.#results.get(name)!.tensor;
-    await this.#session.run(feeds, fetches);
+    await runInPlace(this.#session, feeds, fetches, this.#program.onnx.done);
     for (const [name, spare] of this.#spare) {
       const { shape, data } = this.#store.get(name);
       this.#store.set(name, shape, spare);

@@ -15,6 +15,7 @@ const graph = (...nodes: OnnxNode[]): OnnxGraph => ({
   initializers: [],
   inputs: [],
   outputs: [{ name: "new", dtype: "float32", shape: [1] }],
+  done: "done",
 });
 
 test("an elementwise update may be written over its input", () => {
