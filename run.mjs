@@ -145,8 +145,9 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
-    node("esbuild.mjs", "bench/main.ts", "bench/worker.ts");
-    node("dist/bench/main.js", ...args);
+    const [suite, ...rest] = args[0] === "routers" ? args : ["main", ...args];
+    node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts");
+    node(`dist/bench/${suite}.js`, ...rest);
   },
 };
 

@@ -119,10 +119,13 @@ function ablationTable(results: Results, paper: Record<string, number>): string 
   return table(["BTX with", "active parameters", ...results.domains, "mean loss", "paper's score"], rows);
 }
 
-/** What we think of the findings; written by hand after reading them. */
-const discussion = (): string => {
+/** What we think of the findings of the whole reproduction; written by hand after reading them. */
+const discussion = (scale: Scale): string => {
   const file = "bench/reproduce/discussion.md";
-  return existsSync(file) ? readFileSync(file, "utf8").trim() : "";
+  const text = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
+  return scale.name === "full"
+    ? text
+    : `What follows was written about the whole reproduction, \`docs/reproduction.md\`, and its figures.\n\n${text}`;
 };
 
 export function reproductionPage(results: Results, scale: Scale, machine: string): string {
@@ -167,7 +170,7 @@ ${table(
   ]),
 )}
 
-${discussion()}
+${discussion(scale)}
 
 ## Methods (tables 1 and 2)
 

@@ -25,9 +25,11 @@ export async function planExperiment(experiment: Experiment, file: string): Prom
     "from" in experiment.seed
       ? []
       : [trainingPhase(experiment.seed.tokens, experiment.seed.mixture, experiment.seed.training, shape.context)];
+  // A seed that is taken as it is draws nothing: it is one and the same whatever the random seed.
+  const seedRandom = seedPhases.length > 0 ? random("seed") : 0;
   list.add(
     "seed",
-    { kind: "seed", model: shape, randomSeed: random("seed"), from: inputs.from, phases: seedPhases },
+    { kind: "seed", model: shape, randomSeed: seedRandom, from: inputs.from, phases: seedPhases },
     { data },
   );
   const expertPhases = new Map<string, Phase>();

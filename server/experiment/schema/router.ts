@@ -28,7 +28,7 @@ interface RouterEntry {
 
 /**
  * The routers that an experiment can ask for. To add one: its configuration in protocol/model.ts; then here its entry,
- * its defaults, its keys in `routerSchema` and its case in `routerConfig`. The compiler asks for the entry and the case; validation, messages, JSON
+ * its defaults and its case in `routerConfig`. The compiler asks for the entry and the case; validation, messages, JSON
  * schema and reference page follow from the entry.
  */
 export const routers = {
@@ -209,16 +209,21 @@ const start = {
     ),
 };
 
+type AllOf<Union> = (Union extends unknown ? (keys: Union) => void : never) extends (keys: infer Keys) => void
+  ? Keys
+  : never;
+
+const keysOfRouters = Object.assign({}, ...routerTypes.map((type) => routers[type].keys)) as AllOf<
+  (typeof routers)[RouterType]["keys"]
+>;
+
 export const routerSchema = z
   .strictObject({
     type: z
       .enum(routerTypes)
       .optional()
       .meta(notes({ description: listOf(routerTypes), paper: "top-k", default: routerDefaults.type })),
-    ...routers["top-k"].keys,
-    ...routers.switch.keys,
-    ...routers.soft.keys,
-    ...routers["sample-top-1"].keys,
+    ...keysOfRouters,
     ...balancing,
     ...start,
   })

@@ -182,6 +182,29 @@ describe("planExperiment", () => {
     });
   });
 
+  it("takes a loaded seed for one and the same whatever the random seed, unlike one that is trained", async () => {
+    const folder = {
+      ...files,
+      "llama/config.json": JSON.stringify(llamaConfig),
+      "llama/model.safetensors": "weights",
+      "llama/tokenizer.json": "{}",
+    };
+    const loaded = text.replace("seed: {tokens: 100k}", "seed: {from: llama}\nmodel: {context: 64}");
+    const keysOf = async (experiment: string) =>
+      Object.fromEntries(
+        await Promise.all(
+          [1, 2].map(async (randomSeed) => {
+            const stages = await plan(`${experiment}randomSeed: ${randomSeed}\n`, folder);
+            return [randomSeed, ["seed", "evaluate:seed", "finetune"].map((name) => stage(stages, name).key)];
+          }),
+        ),
+      );
+    const [same, other] = [await keysOf(loaded), await keysOf(text)];
+    expect(same[1]!.slice(0, 2)).toEqual(same[2]!.slice(0, 2));
+    expect(same[1]![2]).not.toBe(same[2]![2]);
+    expect(other[1]![0]).not.toBe(other[2]![0]);
+  });
+
   it("refuses what cannot be read in one sentence", async () => {
     const missing = plan("domains: {code: {files: none.txt}}\n");
     await expect(missing).rejects.toThrow(UserError);
