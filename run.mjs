@@ -135,6 +135,12 @@ const tasks = {
     node("test/vscode/install.ts");
     node(tool("vitest/vitest.mjs"), "run", "--project", "e2e", ...args);
   },
+  pictures() {
+    tasks.demo();
+    Object.assign(process.env, { BTX_PICTURES_OF: "examples", BTX_PICTURES: "docs/images" });
+    args.splice(0, args.length, "pictures");
+    tasks.e2e();
+  },
   package() {
     tasks.build();
     node("vsix.mjs", ...args);

@@ -44,8 +44,8 @@ const moments: [stage: string, moment: Moment][] = [
   ["btm:bayes:2", "work"],
 ];
 
-/** Tries for one moment: some pass before the signal arrives. */
-const tries = 8;
+/** Tries for one moment: some pass before the signal arrives, those of a few milliseconds mostly. */
+const tries = 40;
 const randomSeed = Number(process.env.BTX_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** A checkpoint after every step. */

@@ -57,7 +57,7 @@ describe("the experiments view", () => {
       texts.join("\n"),
     );
     assert.ok(
-      texts.some((text) => /^evaluate:finetune: held-out loss \d\.\d{3}, /.test(text)),
+      texts.some((text) => /^evaluate:finetune: (reused, )?held-out loss \d\.\d{3}, /.test(text)),
       texts.join("\n"),
     );
     const below = await tree.getChildren(await stageRow(done, "finetune"));

@@ -108,7 +108,8 @@ export class Window {
         () => false,
       );
       if (open) return;
-      await icon.click();
+      // Its middle may lie under a badge.
+      await icon.click({ position: { x: 6, y: 6 } });
     }
     throw new Error(`the views of ${title} do not open`);
   }
