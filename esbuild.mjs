@@ -16,6 +16,7 @@ const programs = {
   stage: "server/stages/main.ts",
   server: "server/main.ts",
   metrics: "server/stream/reader/main.ts",
+  inspect: "server/inspect/main.ts",
 };
 const dist = process.env.BTX_DIST ?? "dist";
 const asked = process.argv.slice(2);

@@ -49,7 +49,12 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.showLog": "Shows the log of the extension and its backend; on a row of the tree, that of the run or stage.",
   "btx.showRunning": "Lists the stages that run now; the one that is picked is shown in the tree.",
   "btx.sample":
-    "Continues the selected text, or a prompt that is asked for, with a model of a run. As `btx sample`. Cancelling ends it at once.",
+    "Continues the selected text, or a prompt that is asked for, with a model of a run, each token coloured by its expert. Enter takes the options as they were. As `btx sample`. Cancelling ends it at once.",
+  "btx.routeSelection":
+    "Colours each token of the selected text, or of the whole file, by the expert of a mixed model that it goes to first. The model is asked for once; the colours follow edits. A hover says the gates of every layer.",
+  "btx.routeLayer":
+    "Picks the layer whose experts colour the text, or all layers, or another model, and lists the experts with colours and shares.",
+  "btx.clearRouting": "Removes the colours of experts from all texts.",
   "btx.exportModel": "Copies a model, in a Hugging Face layout, into a new folder.",
   "btx.exportReport": "Copies the report of a run to a file.",
   "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",

@@ -4,6 +4,7 @@ import { commandNames, registerCommands } from "./commands/index.ts";
 import { registerStatusBar } from "./editor/statusBar.ts";
 import { Experiments } from "./experiments.ts";
 import { registerMetrics } from "./panels/metrics.ts";
+import { Routing } from "./routing/routing.ts";
 import { Samples } from "./samples.ts";
 import type { Studio } from "./studio.ts";
 import { registerTasks } from "./tasks.ts";
@@ -21,7 +22,8 @@ export function activate(context: ExtensionContext): Api {
   const experiments = new Experiments(context, backend);
   const tree = new ExperimentsTree(context, experiments);
   const devices = new DevicesTree(context, backend);
-  studio = { context, backend, experiments, tree, devices, samples: new Samples(context) };
+  const [samples, routing] = [new Samples(context), new Routing(context, backend)];
+  studio = { context, backend, experiments, tree, devices, samples, routing };
   registerCommands(studio);
   registerMetrics(studio);
   registerStatusBar(studio);

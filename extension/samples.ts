@@ -34,7 +34,8 @@ export class Samples implements TextDocumentContentProvider {
     // A slash would make folders of it.
     const name = `Sample ${++this.#count}, ${model}`.replaceAll(/[/\\]/g, "-");
     const uri = Uri.from({ scheme, path: `${name}.txt` });
-    this.#texts.set(uri.toString(), prompt);
+    let text = prompt.replaceAll("\r", "");
+    this.#texts.set(uri.toString(), text);
     for (const oldest of this.#texts.keys()) {
       if (this.#texts.size <= most) break;
       this.#texts.delete(oldest);
@@ -49,9 +50,12 @@ export class Samples implements TextDocumentContentProvider {
     };
     return {
       uri,
-      add: (text) => {
-        this.#texts.set(uri.toString(), (this.#texts.get(uri.toString()) ?? "") + text);
+      add: (piece) => {
+        const start = text.length;
+        text += piece.replaceAll("\r", "");
+        this.#texts.set(uri.toString(), text);
         timer ??= setTimeout(show, frame);
+        return { start, end: text.length };
       },
       end: show,
     };
@@ -60,7 +64,8 @@ export class Samples implements TextDocumentContentProvider {
 
 export interface SampleOutput {
   uri: Uri;
-  add(text: string): void;
+  /** Gives where it is in the text, in UTF-16 units. Lines end at "\n" whatever the model wrote. */
+  add(piece: string): { start: number; end: number };
   /** All text has come. */
   end(): void;
 }

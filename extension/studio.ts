@@ -1,6 +1,7 @@
 import type { ExtensionContext } from "vscode";
 import type { Backend } from "./backend.ts";
 import type { Experiments } from "./experiments.ts";
+import type { Routing } from "./routing/routing.ts";
 import type { Samples } from "./samples.ts";
 import type { DevicesTree } from "./tree/devices.ts";
 import type { ExperimentsTree } from "./tree/experiments.ts";
@@ -13,4 +14,5 @@ export interface Studio {
   tree: ExperimentsTree;
   devices: DevicesTree;
   samples: Samples;
+  routing: Routing;
 }

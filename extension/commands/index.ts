@@ -1,6 +1,7 @@
 import { commands, window } from "vscode";
 import type { Studio } from "../studio.ts";
 import { cleanStages } from "./cleanStages.ts";
+import { clearRouting } from "./clearRouting.ts";
 import { compare, compareWith } from "./compare.ts";
 import { createDemo } from "./createDemo.ts";
 import { deleteRun } from "./deleteRun.ts";
@@ -12,6 +13,8 @@ import { openReport } from "./openReport.ts";
 import { rerun } from "./rerun.ts";
 import { resume } from "./resume.ts";
 import { revealFolder } from "./revealFolder.ts";
+import { routeLayer } from "./routeLayer.ts";
+import { routeSelection } from "./routeSelection.ts";
 import { run } from "./run.ts";
 import { runStage } from "./runStage.ts";
 import { sample } from "./sample.ts";
@@ -41,6 +44,9 @@ const all: Record<string, Command> = {
   "btx.showLog": showLog,
   "btx.showRunning": showRunning,
   "btx.sample": sample,
+  "btx.routeSelection": routeSelection,
+  "btx.routeLayer": routeLayer,
+  "btx.clearRouting": clearRouting,
   "btx.exportModel": exportModel,
   "btx.exportReport": exportReport,
   "btx.revealFolder": revealFolder,

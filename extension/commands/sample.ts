@@ -1,34 +1,59 @@
-import { ProgressLocation, window } from "vscode";
+import { ProgressLocation, Uri, window } from "vscode";
+import type { Routed, RoutedToken } from "../routing/routed.ts";
+import { defaults, type SampleOptions } from "../routing/sampling.ts";
 import type { Studio } from "../studio.ts";
+import { sampleOptions } from "./sampleOptions.ts";
 import { chosenStage, hasModel } from "./target.ts";
 
-const tokens = 200;
-const temperature = 0.8;
-/** Changes from sample to sample, so that each is another continuation. */
-let randomSeed = 0;
+/** As they were last. The random seed is another for every sample, so that each is another continuation. */
+let last: SampleOptions = defaults;
+let count = 0;
 
-/** Continues a prompt with a model of a run; the text comes into a document as it is made. Gives the document's Uri. */
+/**
+ * Continues a prompt with a model of a run; the text comes into a document as it is made, its tokens coloured by expert.
+ * Gives the document's Uri.
+ */
 export async function sample(studio: Studio, argument: unknown): Promise<unknown> {
-  const chosen = await chosenStage(studio, argument, hasModel, "This run has no model yet.");
-  const prompt = chosen && (await promptText());
-  if (!chosen || prompt === undefined) return undefined;
+  const prompt = selectedText();
+  // A menu of an editor gives the file that the prompt is from: a run of any experiment may go on from it.
+  const of = argument instanceof Uri && !argument.path.endsWith(".btx.yaml") ? undefined : argument;
+  const chosen = await chosenStage(studio, of, hasModel, "This run has no model yet.");
+  const text = chosen && (prompt ?? (await typedPrompt()));
+  if (!chosen || text === undefined) return undefined;
   const { run, stage } = chosen;
+  const model = `${stage.name} of ${run.name}`;
+  // What was set for a mixed model may not fit another one.
+  const off = last.off.filter((name) => stage.experts.includes(name));
+  const k = stage.experts.length > 0 ? last.k : undefined;
+  const options = await sampleOptions(`Sample from ${model}`, { ...last, off, k }, stage.experts);
+  if (!options) return undefined;
+  last = { ...options, randomSeed: options.randomSeed + 1 };
   const reference = { root: run.root, run: run.run, stage: stage.name };
-  const id = `${Date.now()}-${randomSeed++}`;
-  const output = await studio.samples.open(`${stage.name} of ${run.name}`, prompt);
-  const listening = studio.backend.hear("btx/sampled", (told) => {
-    if (told.id === id) output.add(told.text);
+  const id = `${Date.now()}-${count++}`;
+  const output = await studio.samples.open(model, text);
+  let axes: Omit<Routed, "tokens"> = { layers: [], experts: [], k: 0 };
+  const tokens: RoutedToken[] = [];
+  const paint = () => studio.routing.paint({ uri: output.uri, model, routed: { ...axes, tokens } });
+  paint();
+  const listening = studio.backend.hear("btx/sampledToken", (told) => {
+    if (told.id !== id) return;
+    if ("axes" in told) {
+      axes = told.axes;
+      paint();
+      return;
+    }
+    const { text: piece, chosen, gates, surprise } = told.token;
+    tokens.push({ ...output.add(piece), chosen, gates, surprise });
   });
-  const title = `Sampling from ${stage.name} of ${run.name}`;
   const location = ProgressLocation.Notification;
   try {
-    await window.withProgress({ location, title, cancellable: true }, async (_, token) => {
+    await window.withProgress({ location, title: `Sampling from ${model}`, cancellable: true }, async (_, token) => {
       token.onCancellationRequested(() => listening.dispose());
-      const asked = { ...reference, id, prompt, tokens, temperature, randomSeed };
-      const sampled = studio.backend.request("btx/sample", asked, token);
-      await Promise.race([sampled, new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()))]);
+      const asked = { ...options, off: [...options.off], model: reference, id, prompt: text };
+      const sampled = studio.backend.request("btx/sampleTokens", asked, token);
       // After it was cancelled the backend's answer says nothing.
       sampled.catch(() => {});
+      await Promise.race([sampled, new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()))]);
     });
   } finally {
     listening.dispose();
@@ -37,14 +62,10 @@ export async function sample(studio: Studio, argument: unknown): Promise<unknown
   return output.uri;
 }
 
-/** The selected text, or what the person types. */
-async function promptText(): Promise<string | undefined> {
+function selectedText(): string | undefined {
   const editor = window.activeTextEditor;
-  const selected = editor && !editor.selection.isEmpty ? editor.document.getText(editor.selection) : "";
-  if (selected !== "") return selected;
-  return window.showInputBox({
-    title: "Sample from a model",
-    prompt: `The model goes on from here, for up to ${tokens} tokens.`,
-    placeHolder: "Prompt",
-  });
+  return editor && !editor.selection.isEmpty ? editor.document.getText(editor.selection) : undefined;
 }
+
+const typedPrompt = async (): Promise<string | undefined> =>
+  window.showInputBox({ title: "Sample from a model", prompt: "The model goes on from here.", placeHolder: "Prompt" });

@@ -1,13 +1,15 @@
 import type { Connection } from "vscode-languageserver/node";
+import type { Inspector } from "../inspect/client.ts";
 import { answersOver } from "./answers.ts";
 import { serveDevices } from "./devices.ts";
+import { serveInspection } from "./inspect.ts";
 import { serveModels } from "./models.ts";
 import { serveRemoval } from "./removal.ts";
 import { serveRuns } from "./runs.ts";
 import { RunWatch } from "./watch.ts";
 
 /** Answers the editor's own requests. It computes nothing and keeps no run alive. */
-export function serveEditor(connection: Connection): void {
+export function serveEditor(connection: Connection, inspector: Inspector): void {
   const answers = answersOver(connection);
   const watch = new RunWatch({
     runs: (changed) => answers.tell("btx/runsChanged", changed),
@@ -18,4 +20,5 @@ export function serveEditor(connection: Connection): void {
   serveRemoval(answers, watch);
   serveModels(answers);
   serveDevices(answers, watch);
+  serveInspection(answers, inspector);
 }

@@ -19,6 +19,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { maskSpec, routingResults } from "./inspect.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
@@ -39,16 +40,27 @@ export function cacheShapes(config: ModelConfig, batch: number, length: number):
   );
 }
 
+export interface DecodeOptions {
+  /** With `maskSpec` in the batch and `routingResults` of the fed tokens among the results. */
+  inspected?: boolean;
+}
+
 /**
  * What a decoding step reads: `tokens` [B, T] int32; `positions` [B] int32, the position of each row's first token;
  * `lengths` [B] int32, how many of a row's T tokens are real (1 to T), the rest being padding at its end; and, for routers
  * that draw, `noise` [Lmoe, B*T, E].
  */
-export const decodeBatch = (config: ModelConfig, batch: number, time: number): BatchSpecs => ({
+export const decodeBatch = (
+  config: ModelConfig,
+  batch: number,
+  time: number,
+  { inspected = false }: DecodeOptions = {},
+): BatchSpecs => ({
   tokens: { shape: [batch, time], dtype: "int32" },
   positions: { shape: [batch], dtype: "int32" },
   lengths: { shape: [batch], dtype: "int32" },
   ...(drawsExperts(config) ? { noise: { shape: noiseShape(config, batch * time), dtype: "float32" as const } } : {}),
+  ...(inspected ? maskSpec(config) : {}),
 });
 
 /** [n] numbers from 0, shaped for broadcasting. */
@@ -72,7 +84,7 @@ const write = (cache: Tensor, fed: Tensor, { placed, kept }: CacheWrite): Tensor
  * so what padding leaves in the cache is seen by nobody and overwritten by the tokens that follow. Tokens at position C
  * or beyond are not stored; the caller keeps prompt and answer within C.
  */
-export function decode(config: ModelConfig): Program {
+export function decode(config: ModelConfig, { inspected = false }: DecodeOptions = {}): Program {
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const [rows, time] = tokens.shape as [number, number];
@@ -102,8 +114,9 @@ export function decode(config: ModelConfig): Program {
         return matMul(maskedSoftmax(matMul(q, keys, false, true), mask), values);
       },
     };
-    const { hidden } = decoder(state, tokens, pass, config);
-    return { state: caches, results: { logits: head(state, lastReal(hidden, named(batch, "lengths"), time), config) } };
+    const { hidden, routings } = decoder(state, tokens, pass, config);
+    const logits = head(state, lastReal(hidden, named(batch, "lengths"), time), config);
+    return { state: caches, results: { logits, ...(inspected ? routingResults(routings) : {}) } };
   };
 }
 

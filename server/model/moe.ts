@@ -7,10 +7,11 @@ import { routeOrder } from "../ops/routeOrder.ts";
 import { swiGlu } from "../ops/swiGlu.ts";
 import type { MoeConfig } from "../protocol/model.ts";
 import { router } from "../routers/index.ts";
-import type { RouterInput, Routing } from "../routers/router.ts";
+import type { Routing } from "../routers/router.ts";
 import { feedForward } from "./feedForward.ts";
 import { expertNames, type FeedForwardNames, routerBiasName, routerName } from "./parameters.ts";
 import { named, type Tensors } from "./program.ts";
+import type { LayerInputs } from "./routingInputs.ts";
 
 /**
  * The Mixture-of-Experts block of one layer: sum over the K chosen experts of gate * FF_expert(x). BTX §3.2.
@@ -22,12 +23,13 @@ export function moe(
   params: Tensors,
   layer: number,
   x: Tensor,
-  input: Omit<RouterInput, "logits" | "bias">,
+  { mask, ...input }: LayerInputs,
   config: MoeConfig,
 ): { output: Tensor; routing: Routing } {
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
-  const logits = matMul(x, named(params, routerName(layer)), false, true);
-  const bias = config.router.balance === "bias" ? { bias: named(params, routerBiasName(layer)) } : {};
+  const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
+  const logits = masked(matMul(x, named(params, routerName(layer)), false, true));
+  const bias = config.router.balance === "bias" ? { bias: masked(named(params, routerBiasName(layer))) } : {};
   const routing = router(config.router)({ ...input, logits, ...bias });
   const all = routing.gates.shape[1] === experts.length;
   const output = all ? everyExpert(params, x, routing, experts) : chosenExperts(params, x, routing, experts);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { deviceNews, deviceNotices, deviceRequests } from "./editor/devices.ts";
+import { inspectNews, inspectRequests } from "./editor/inspect.ts";
 import { modelNews, modelRequests } from "./editor/models.ts";
 import { removalRequests } from "./editor/removal.ts";
 import { runNews, runRequests } from "./editor/runs.ts";
@@ -21,6 +22,7 @@ export const requests = {
   ...deviceRequests,
   ...removalRequests,
   ...modelRequests,
+  ...inspectRequests,
   ...streamRequests,
 };
 
@@ -32,7 +34,7 @@ export const notices = {
 };
 
 /** What the backend tells the editor. */
-export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews };
+export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews, ...inspectNews };
 
 type Requests = typeof requests;
 export type Request = keyof Requests;

@@ -77,6 +77,7 @@ describe("a command", () => {
   it("samples from a model into a document that needs no saving", async () => {
     await vscode.commands.executeCommand("workbench.action.closeAllEditors");
     answer("showInputBox", () => "branch train");
+    answer("showQuickPick", picking("Sample"));
     const argument = await stageArgument("finetune");
     const uri = (await vscode.commands.executeCommand("btx.sample", argument)) as vscode.Uri;
     const document = await vscode.workspace.openTextDocument(uri);
@@ -87,6 +88,7 @@ describe("a command", () => {
 
   it("that samples ends at once when it is cancelled", async () => {
     answer("showInputBox", () => "mix");
+    answer("showQuickPick", picking("Sample"));
     const source = new vscode.CancellationTokenSource();
     answer("withProgress", (_: unknown, task: (progress: unknown, token: vscode.CancellationToken) => unknown) =>
       task({ report() {} }, source.token),

@@ -1,0 +1,53 @@
+import { type QuickPickItem, window } from "vscode";
+import type { ListedRun, StageReference } from "../../server/protocol/editor.ts";
+import type { MixedModel } from "../routing/routing.ts";
+import type { Studio } from "../studio.ts";
+import { when } from "../tree/states.ts";
+import { hasModel } from "./target.ts";
+
+/** The mixed models of the workspace's runs, of which one is remembered. */
+
+const key = "btx.routing.model";
+
+type ModelItem = QuickPickItem & { model: MixedModel };
+
+const isSame = (a: StageReference, b: StageReference): boolean =>
+  a.root === b.root && a.run === b.run && a.stage === b.stage;
+
+/** Of the newest run first, and of a run what was made last first. */
+async function modelItems({ experiments }: Studio): Promise<ModelItem[]> {
+  await experiments.refresh();
+  const ofRun = async (run: ListedRun): Promise<ModelItem[]> => {
+    // A run that cannot be read has no models.
+    const stages = await experiments.stagesOf(run).catch(() => []);
+    const mixed = stages.filter((stage) => stage.experts.length > 0 && hasModel(stage)).toReversed();
+    return mixed.map((stage) => ({
+      label: `${stage.name} of ${run.name}`,
+      description: when(run.created),
+      detail: stage.experts.join(", "),
+      model: {
+        reference: { root: run.root, run: run.run, stage: stage.name },
+        name: `${stage.name} of ${run.name}`,
+      },
+    }));
+  };
+  return (await Promise.all(experiments.runs.map(ofRun))).flat();
+}
+
+/**
+ * The model that routes: the remembered one while it is there, else the only one, or the one a person picks, who is asked
+ * in any case with `ask`. Undefined when none was picked. @throws Error when there is none.
+ */
+export async function mixedModel(studio: Studio, ask = false): Promise<MixedModel | undefined> {
+  const items = await modelItems(studio);
+  if (items.length === 0)
+    throw new Error("No run of this workspace has a mixed model yet: run an experiment to its end first.");
+  const state = studio.context.workspaceState;
+  const before = state.get<StageReference>(key);
+  const remembered = before && items.find(({ model }) => isSame(model.reference, before));
+  if (remembered && !ask) return remembered.model;
+  const options = { placeHolder: "Model whose experts colour the text", matchOnDetail: true };
+  const picked = items.length === 1 && !ask ? items[0] : await window.showQuickPick(items, options);
+  if (picked) await state.update(key, picked.model.reference);
+  return picked?.model;
+}

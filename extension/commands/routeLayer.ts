@@ -1,0 +1,103 @@
+import { type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
+import { chartColors, colorId } from "../../server/protocol/colors.ts";
+import { looks } from "../routing/looks.ts";
+import type { Shown } from "../routing/routed.ts";
+import type { Painting } from "../routing/routing.ts";
+import { layerName, legend, percent } from "../routing/texts.ts";
+import type { Studio } from "../studio.ts";
+import { mixedModel } from "./mixedModel.ts";
+
+type Item = QuickPickItem & { shown?: Shown; other?: true };
+
+/** Picks the layer whose experts colour the text, and shows which expert has which colour. `{layer}` picks one unasked. */
+export async function routeLayer(studio: Studio, argument: unknown): Promise<unknown> {
+  const { routing } = studio;
+  const painting = routing.of(window.activeTextEditor?.document.uri);
+  if (!painting) throw new Error("This text has no colours of experts: use Route Selection first.");
+  const { layer } = (argument ?? {}) as { layer?: unknown };
+  if (layer !== undefined) {
+    const index = layer === "all" ? layer : painting.routed.layers.indexOf(Number(layer));
+    if (index === -1) throw new Error(`The model has no experts in layer ${layer}.`);
+    return routing.show(index);
+  }
+  const before = routing.shownIn(painting);
+  const picked = await pick(studio, painting, before);
+  if (!picked?.other) return routing.show(picked?.shown ?? before);
+  const model = await mixedModel(studio, true);
+  const document = workspace.textDocuments.find(({ uri }) => uri.toString() === painting.uri.toString());
+  // Where it is now: it may have been edited meanwhile.
+  const followed = routing.of(painting.uri)?.followed;
+  if (model && document && followed) await routing.route(document, followed, model);
+  return undefined;
+}
+
+/** A layer is seen while it is the active one of the list. */
+function pick({ context, routing }: Studio, painting: Painting, before: Shown): Promise<Item | undefined> {
+  const list = window.createQuickPick<Item>();
+  const shown: Shown[] = ["all", ...painting.routed.layers.keys()];
+  const layers: Item[] = shown.map((one) => ({ label: layerName(painting.routed.layers, one), shown: one }));
+  const other: Item[] = painting.followed ? [{ label: "$(arrow-swap) Other model...", other: true }] : [];
+  const swatches = swatchesOf(context.extension.packageJSON);
+  const experts = (one: Shown): Item[] => {
+    const look = looks(painting.routed.experts, false);
+    return legend(painting.routed, one).map(({ expert, name, share }) => ({
+      label: name,
+      description: percent(share),
+      iconPath: swatches(look[expert]!.color, look[expert]!.frame),
+      shown: one,
+    }));
+  };
+  const show = (one: Shown) => {
+    const legendTitle = {
+      label: `Experts in ${layerName(painting.routed.layers, one)}`,
+      kind: QuickPickItemKind.Separator,
+    };
+    const active = list.activeItems;
+    list.items = [...layers, ...other, legendTitle, ...experts(one)];
+    list.activeItems = active.length > 0 ? active : layers.filter((item) => item.shown === one);
+  };
+  list.title = painting.model;
+  list.placeholder = "Layer whose experts colour the text";
+  list.keepScrollPosition = true;
+  let seen = before;
+  show(before);
+  return new Promise((resolve) => {
+    list.onDidChangeActive(([item]) => {
+      if (!item || !layers.includes(item) || item.shown === seen) return;
+      seen = item.shown!;
+      routing.show(seen);
+      show(seen);
+    });
+    list.onDidAccept(() => {
+      resolve(list.activeItems[0]);
+      list.hide();
+    });
+    list.onDidHide(() => {
+      resolve(undefined);
+      list.dispose();
+    });
+    list.show();
+  });
+}
+
+interface Manifest {
+  contributes: { colors: { id: string; defaults: { light: string; dark: string } }[] };
+}
+
+/** Small squares in the colours of experts as the manifest has them, for light and dark themes. */
+function swatchesOf({ contributes }: Manifest): (color: string, frame: string) => { light: Uri; dark: Uri } {
+  const colors = new Map(
+    chartColors.map((color) => [color as string, contributes.colors.find(({ id }) => id === colorId(color))?.defaults]),
+  );
+  const dashes: Record<string, string> = { dashed: "4 2", dotted: "1 2", double: "8 1" };
+  const square = (fill = "#888888", frame: string) => {
+    const inner = frame === "none" ? fill : "none";
+    const line = `stroke="${fill}" stroke-width="2" stroke-dasharray="${dashes[frame] ?? ""}"`;
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><rect x="3" y="3" width="10" height="10" fill="${inner}" ${line}/></svg>`;
+    return Uri.parse(`data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}`, true);
+  };
+  return (color, frame) => {
+    const defaults = colors.get(color);
+    return { light: square(defaults?.light, frame), dark: square(defaults?.dark, frame) };
+  };
+}

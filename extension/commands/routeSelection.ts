@@ -1,0 +1,22 @@
+import { ProgressLocation, window } from "vscode";
+import type { Studio } from "../studio.ts";
+import { mixedModel } from "./mixedModel.ts";
+
+/** Colours the selected text, or the whole text, by the experts that its tokens go to. Gives the document's Uri. */
+export async function routeSelection(studio: Studio): Promise<unknown> {
+  const editor = window.activeTextEditor;
+  if (!editor) throw new Error("There is no text to route: open a file, or select text in one.");
+  const { document, selection } = editor;
+  const model = await mixedModel(studio);
+  if (!model) return undefined;
+  const part = selection.isEmpty
+    ? { start: 0, end: document.getText().length }
+    : { start: document.offsetAt(selection.start), end: document.offsetAt(selection.end) };
+  if (part.start === part.end) throw new Error("There is no text to route: the file is empty.");
+  const location = ProgressLocation.Notification;
+  await window.withProgress({ location, title: `Routing with ${model.name}`, cancellable: true }, (_, token) => {
+    token.onCancellationRequested(() => studio.routing.cancel(document.uri));
+    return studio.routing.route(document, part, model);
+  });
+  return document.uri;
+}

@@ -1,0 +1,227 @@
+import {
+  CancellationTokenSource,
+  commands,
+  type Disposable,
+  EndOfLine,
+  type ExtensionContext,
+  Hover,
+  languages,
+  MarkdownString,
+  type Position,
+  type TextDocument,
+  type TextDocumentChangeEvent,
+  type Uri,
+  window,
+  workspace,
+} from "vscode";
+import type { StageReference } from "../../server/protocol/editor.ts";
+import type { Backend } from "../backend.ts";
+import { moved, stretched } from "./edits.ts";
+import { Painter } from "./painter.ts";
+import { type Routed, routedFrom, type Shown, tokenAt } from "./routed.ts";
+import { RoutingStatus } from "./status.ts";
+import { tokenLines } from "./texts.ts";
+
+/** Most characters that are routed at once: some 30,000 tokens, which take seconds. */
+export const most = 100_000;
+/** After the last edit a document is routed again, ms. */
+const pause = 400;
+
+/** A model that routes. */
+export interface MixedModel {
+  reference: StageReference;
+  /** "finetune of demo". */
+  name: string;
+}
+
+/** A document whose tokens are coloured. */
+export interface Painting {
+  uri: Uri;
+  routed: Routed;
+  model: string;
+  /** What is routed again after an edit; undefined where text comes with its routing, as a sample. */
+  followed?: { reference: StageReference; start: number; end: number };
+}
+
+const nothing: Routed = { layers: [], experts: [], k: 0, tokens: [] };
+
+/** The text that tokens are places of. Samples are made with "\n", of which the editor may have made "\r\n". */
+const textOf = (document: TextDocument, { followed }: Painting): string =>
+  followed ? document.getText() : document.getText().replaceAll("\r\n", "\n");
+
+/** Documents coloured by where their tokens go. */
+export class Routing {
+  readonly #backend: Backend;
+  readonly #painter = new Painter();
+  readonly #status: RoutingStatus;
+  readonly #paintings = new Map<string, Painting>();
+  /** Routing again, by document: waiting, or asked for. */
+  readonly #pending = new Map<string, Disposable>();
+  #shown: Shown = "all";
+
+  constructor(context: ExtensionContext, backend: Backend) {
+    this.#backend = backend;
+    this.#status = new RoutingStatus(context);
+    context.subscriptions.push(
+      this.#painter,
+      { dispose: () => this.#endPending() },
+      window.onDidChangeVisibleTextEditors(() => this.#paintAll()),
+      window.onDidChangeActiveTextEditor(() => this.#tell()),
+      window.onDidChangeActiveColorTheme(() => {
+        this.#painter.dispose();
+        this.#paintAll();
+      }),
+      workspace.onDidChangeTextDocument((change) => this.#follow(change)),
+      workspace.onDidCloseTextDocument(({ uri }) => this.#forget(uri)),
+      languages.registerHoverProvider("*", {
+        provideHover: (document, position) => this.#hover(document, position),
+      }),
+    );
+  }
+
+  /** What is coloured in a document. */
+  of(uri: Uri | undefined): Painting | undefined {
+    return uri && this.#paintings.get(uri.toString());
+  }
+
+  /** The layer that is shown, in a document that has it. */
+  shownIn({ routed }: Painting): Shown {
+    return this.#shown === "all" || this.#shown < routed.layers.length ? this.#shown : "all";
+  }
+
+  /** Colours by another layer, everywhere. */
+  show(shown: Shown): void {
+    this.#shown = shown;
+    this.#paintAll();
+  }
+
+  /** Colours a document by what is known of its tokens. */
+  paint(painting: Painting): void {
+    this.#paintings.set(painting.uri.toString(), painting);
+    this.#paintAll();
+  }
+
+  /**
+   * Routes a part of a document, colours it and follows its edits, in place of what was coloured in it before.
+   *
+   * @throws Error with a sentence for people.
+   */
+  async route({ uri }: TextDocument, { start, end }: { start: number; end: number }, model: MixedModel): Promise<void> {
+    const followed = { reference: model.reference, start, end };
+    this.paint({ uri, routed: nothing, model: model.name, followed });
+    try {
+      await this.#ask(uri);
+    } catch (error) {
+      this.#forget(uri);
+      throw error;
+    }
+  }
+
+  /** Ends the work on a document. */
+  cancel(uri: Uri): void {
+    this.#replacePending(uri, undefined);
+    if (this.of(uri)?.routed.tokens.length === 0) this.#forget(uri);
+  }
+
+  /** Removes all colours, and ends what is going on. */
+  clear(): void {
+    this.#endPending();
+    this.#paintings.clear();
+    this.#painter.dispose();
+    this.#tell();
+  }
+
+  #forget(uri: Uri): void {
+    this.#replacePending(uri, undefined);
+    if (!this.#paintings.delete(uri.toString())) return;
+    // Colours of this document are gone with all, and those of the others come back.
+    this.#painter.dispose();
+    this.#paintAll();
+  }
+
+  #endPending(): void {
+    for (const pending of this.#pending.values()) pending.dispose();
+    this.#pending.clear();
+  }
+
+  #replacePending(uri: Uri, pending: Disposable | undefined): void {
+    const key = uri.toString();
+    this.#pending.get(key)?.dispose();
+    if (pending) this.#pending.set(key, pending);
+    else this.#pending.delete(key);
+  }
+
+  /** Tokens move with an edit at once, as their colours do in the editor; after a pause the text is routed again. */
+  #follow({ document, contentChanges }: TextDocumentChangeEvent): void {
+    const painting = this.of(document.uri);
+    if (!painting || contentChanges.length === 0) return;
+    const { followed, routed } = painting;
+    if (!followed) {
+      this.#paintAll();
+      return;
+    }
+    painting.routed = { ...routed, tokens: moved(routed.tokens, contentChanges) };
+    painting.followed = { ...followed, ...stretched(followed, contentChanges) };
+    const timer = setTimeout(() => void this.#again(document.uri), pause);
+    this.#replacePending(document.uri, { dispose: () => clearTimeout(timer) });
+  }
+
+  async #again(uri: Uri): Promise<void> {
+    try {
+      await this.#ask(uri);
+    } catch (error) {
+      // The colours stay as they are; a message at every edit would be in the way.
+      this.#backend.log.warn(`routing again: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** Routes what is followed of a document as it is now. Another edit, or another request, ends it. */
+  async #ask(uri: Uri): Promise<void> {
+    const document = workspace.textDocuments.find((one) => one.uri.toString() === uri.toString());
+    const followed = this.of(uri)?.followed;
+    if (!document || !followed) return;
+    const { reference, start, end } = followed;
+    if (end - start > most) {
+      const [limit, given] = [most, end - start].map((count) => count.toLocaleString("en"));
+      throw new Error(`Up to ${limit} characters are routed at once, these are ${given}: select a part of the text.`);
+    }
+    const source = new CancellationTokenSource();
+    this.#replacePending(uri, { dispose: () => source.cancel() });
+    const { token } = source;
+    const cancelled = new Promise<undefined>((resolve) => token.onCancellationRequested(() => resolve(undefined)));
+    const text = document.getText().slice(start, end);
+    const asked = this.#backend.request("btx/route", { model: reference, text }, token);
+    // After it was cancelled the backend's answer says nothing.
+    asked.catch(() => {});
+    const answer = await Promise.race([asked, cancelled]);
+    const painting = this.of(uri);
+    if (answer && painting && !token.isCancellationRequested)
+      this.paint({ ...painting, routed: routedFrom(answer, start) });
+  }
+
+  #paintAll(): void {
+    for (const editor of window.visibleTextEditors) {
+      const painting = this.of(editor.document.uri);
+      if (painting)
+        this.#painter.paint(editor, textOf(editor.document, painting), painting.routed, this.shownIn(painting));
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    void commands.executeCommand("setContext", "btx.routed", this.#paintings.size > 0);
+    const painting = this.of(window.activeTextEditor?.document.uri);
+    this.#status.show(painting, painting ? this.shownIn(painting) : "all");
+  }
+
+  #hover(document: TextDocument, position: Position): Hover | undefined {
+    const painting = this.of(document.uri);
+    if (!painting) return undefined;
+    const added = !painting.followed && document.eol === EndOfLine.CRLF ? position.line : 0;
+    const token = tokenAt(painting.routed.tokens, document.offsetAt(position) - added);
+    if (!token) return undefined;
+    const text = textOf(document, painting).slice(token.start, token.end);
+    const lines = tokenLines(text, token, painting.routed);
+    return new Hover(new MarkdownString().appendCodeblock(lines, "plaintext"));
+  }
+}

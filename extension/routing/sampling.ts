@@ -1,0 +1,92 @@
+/** How a model is sampled, as a person sets it. Knows nothing of VS Code. */
+
+export interface SampleOptions {
+  temperature: number;
+  topP: number;
+  /** Tokens to make. */
+  tokens: number;
+  randomSeed: number;
+  /** Experts a token; as trained without. */
+  k?: number | undefined;
+  /** Experts switched off. */
+  off: readonly string[];
+}
+
+export const defaults: SampleOptions = { temperature: 0.8, topP: 1, tokens: 200, randomSeed: 0, off: [] };
+
+/** An option that is a number: its name, which numbers it takes, and what it says of them. */
+export interface NumberOption {
+  key: "temperature" | "topP" | "tokens" | "randomSeed" | "k";
+  label: string;
+  help: string;
+  integer: boolean;
+  lowest: number;
+  highest: number;
+  /** May be left empty: as the model was trained. */
+  optional: boolean;
+}
+
+const whole = { integer: true, optional: false };
+export const numberOptions: readonly NumberOption[] = [
+  {
+    key: "temperature",
+    label: "Temperature",
+    help: "0 takes the likeliest token each time.",
+    integer: false,
+    lowest: 0,
+    highest: 100,
+    optional: false,
+  },
+  {
+    key: "topP",
+    label: "Top-p",
+    help: "Samples among the likeliest tokens that together have this probability; 1 among all.",
+    integer: false,
+    lowest: 0,
+    highest: 1,
+    optional: false,
+  },
+  { key: "tokens", label: "Length", help: "Tokens to make at most.", lowest: 1, highest: 1_000_000, ...whole },
+  {
+    key: "randomSeed",
+    label: "Random seed",
+    help: "The same seed gives the same text.",
+    lowest: 0,
+    highest: Number.MAX_SAFE_INTEGER,
+    ...whole,
+  },
+  {
+    key: "k",
+    label: "Experts a token",
+    help: "Empty: as the model was trained.",
+    integer: true,
+    lowest: 1,
+    highest: 10_000,
+    optional: true,
+  },
+];
+
+/** What is wrong with a typed number, in words; undefined when nothing is. */
+export function problemOf({ integer, lowest, highest, optional }: NumberOption, typed: string): string | undefined {
+  const text = typed.trim();
+  if (text === "") return optional ? undefined : "A number is needed.";
+  const value = Number(text);
+  const kind = integer ? "whole number" : "number";
+  if (Number.isFinite(value) && value >= lowest && value <= highest && (!integer || Number.isSafeInteger(value)))
+    return undefined;
+  return `This is to be a ${kind} from ${lowest} to ${highest}.`;
+}
+
+/** The options with one changed as it was typed, in which there is no problem. */
+export const withNumber = (options: SampleOptions, { key }: NumberOption, typed: string): SampleOptions => ({
+  ...options,
+  [key]: typed.trim() === "" ? undefined : Number(typed),
+});
+
+/** All options in a line. */
+export function summary({ temperature, topP, tokens, randomSeed, k, off }: SampleOptions): string {
+  const parts = [`temperature ${temperature}`, `top-p ${topP}`, `${tokens} tokens`, `random seed ${randomSeed}`];
+  if (k !== undefined) parts.push(`${k} expert${k === 1 ? "" : "s"} a token`);
+  if (off.length > 0) parts.push(`without ${off.join(", ")}`);
+  return parts.join(", ");
+}

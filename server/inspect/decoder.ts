@@ -1,0 +1,89 @@
+import { sizeOf, type Values } from "../engine/program.ts";
+import { compile } from "../engine/runtime/compile.ts";
+import { Store } from "../engine/runtime/store.ts";
+import { cacheShapes, type DecodeOptions, decode, decodeBatch } from "../model/decode.ts";
+import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+
+/** What a step of decoding gives: see `decode`. It holds until the next step. */
+export type Decoded = Record<string, Values> & { /** [B, V], of the token after each row. */ logits: Float32Array };
+
+/** A model ready to take in `rows` texts token by token, with a cache of keys and values. */
+export interface Decoder {
+  /** Takes `rows` prompts (token ids, at least one) in from their beginning. `mask`: see `maskSpec`. */
+  takeIn(prompts: number[][], mask?: Float32Array): Promise<Decoded>;
+  /** Takes in one token a row [B] at its position [B]. */
+  next(tokens: Int32Array, positions: Int32Array, mask?: Float32Array): Promise<Decoded>;
+  dispose(): Promise<void>;
+}
+
+/** Tokens of a prompt taken in at once. */
+const chunk = 32;
+
+/** Makes a model ready, with caches for `config.context` tokens. The mask is read where it is `inspected`. */
+export async function openDecoder(
+  config: ModelConfig,
+  parameters: ReadonlyMap<string, { shape: number[]; data: Float32Array }>,
+  { rows, threads, inspected = false }: { rows: number; threads: number } & DecodeOptions,
+): Promise<Decoder> {
+  const store = new Store();
+  for (const [name, { shape, data }] of parameters) store.set(name, shape, data);
+  const caches = cacheShapes(config, rows, config.context);
+  for (const [name, shape] of caches) store.set(name, shape, new Float32Array(sizeOf(shape)));
+  const width = Math.min(chunk, config.context);
+  const compiled = (time: number) =>
+    compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }), { threads });
+  const prefill = await compiled(width);
+  const step = await compiled(1);
+  const noise = noiseOfPositions(config);
+  const masked = (mask?: Float32Array): Record<string, Values> => (inspected && config.moe && mask ? { mask } : {});
+
+  return {
+    async takeIn(prompts, mask) {
+      const longest = Math.max(...prompts.map((prompt) => prompt.length));
+      let results: Record<string, Values> = {};
+      for (let start = 0; start < longest; start += width) {
+        const tokens = new Int32Array(rows * width);
+        const [positions, lengths] = [new Int32Array(rows), new Int32Array(rows)];
+        prompts.forEach((prompt, row) => {
+          // A prompt that has ended takes its last token in again: the same key and value at the same place.
+          const from = Math.min(start, prompt.length - 1);
+          const part = prompt.slice(from, from + width);
+          tokens.set(part, row * width);
+          positions[row] = from;
+          lengths[row] = part.length;
+        });
+        results = await prefill.run({ tokens, positions, lengths, ...masked(mask), ...noise(positions, width) });
+      }
+      return results as Decoded;
+    },
+    async next(tokens, positions, mask) {
+      const lengths = new Int32Array(rows).fill(1);
+      return (await step.run({ tokens, positions, lengths, ...masked(mask), ...noise(positions, 1) })) as Decoded;
+    },
+    async dispose() {
+      await prefill.dispose();
+      await step.dispose();
+    },
+  };
+}
+
+/**
+ * The noise by which routers draw for `time` tokens a row from its position on; nothing where they do not draw. It depends
+ * on a token's position alone, so that what is taken in at once, or beside what, changes nothing.
+ */
+export function noiseOfPositions(
+  config: ModelConfig,
+): (positions: Int32Array, time: number) => { noise?: Float32Array } {
+  if (!drawsExperts(config)) return () => ({});
+  const drawn = new Map<number, Float32Array>();
+  const at = (position: number): Float32Array => {
+    const known = drawn.get(position) ?? gumbelNoise(config, 1, EVALUATION_NOISE_SEED, position);
+    drawn.set(position, known);
+    return known;
+  };
+  return (positions, time) => {
+    const tokens = [...positions].flatMap((first) => Array.from({ length: time }, (_, t) => at(first + t)));
+    return { noise: joinNoise(config, tokens) };
+  };
+}

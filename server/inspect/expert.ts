@@ -1,0 +1,39 @@
+import { expertNames } from "../model/parameters.ts";
+import type { ExpertFacts, Inspected } from "../protocol/inspect.ts";
+import { weightDistances } from "./distances.ts";
+import type { Watch } from "./heldOut.ts";
+import { heldOutRouting } from "./heldOutRouting.ts";
+import { particularTokens } from "./particular.ts";
+import type { WarmModel } from "./warmModel.ts";
+
+/** What an expert is like; see `inspections.expert`. */
+export async function expertFacts(
+  model: WarmModel,
+  { expert: name, layer }: Omit<Inspected<"expert">, "model">,
+  watch: Watch,
+): Promise<ExpertFacts> {
+  const { opened, found } = model;
+  const expert = model.expert(name);
+  const { layers } = opened.config.moe!;
+  const positions = layer === undefined ? [...layers.keys()] : [model.position(layer)];
+  const windows = await heldOutRouting(model, found, watch);
+  const options = { config: opened.config, tokenizer: opened.tokenizer, expert, positions };
+  return {
+    layers,
+    parameters: expertParameters(model, expert),
+    distances: await weightDistances(found, opened, expert),
+    input: particularTokens(windows, { ...options, by: "input" }),
+    predicted: particularTokens(windows, { ...options, by: "predicted" }),
+    tokens: windows.reduce((sum, { ids }) => sum + ids.length, 0),
+  };
+}
+
+function expertParameters({ opened: { config, parameters } }: WarmModel, expert: number): number {
+  let count = 0;
+  for (const layer of config.moe!.layers) {
+    for (const name of Object.values(expertNames(layer, expert)) as string[]) {
+      for (const kind of ["weight", "bias"]) count += parameters.get(`${name}.${kind}`)?.data.length ?? 0;
+    }
+  }
+  return count;
+}

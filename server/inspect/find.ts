@@ -1,0 +1,74 @@
+import { chartColors, stageColors } from "../protocol/colors.ts";
+import type { StageReference } from "../protocol/editor/basics.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { RoutedExpert } from "../protocol/inspect.ts";
+import type { EvaluateSpec, MixSpec, PlannedStage } from "../protocol/stage.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
+import { readRun } from "../runs/runs.ts";
+
+/** A model of a run, and the stages it is one of. */
+export interface FoundModel {
+  root: string;
+  run: string;
+  stage: PlannedStage;
+  stages: readonly PlannedStage[];
+}
+
+/** @throws UserError when there is no such model. */
+export async function findModel({ root, run: id, stage: name }: StageReference): Promise<FoundModel> {
+  const run = await readRun(runPaths(root, id).folder);
+  if (!run) throw new UserError(`there is no run ${id} in ${root}`);
+  const { stages } = run.record;
+  const stage = stages.find((planned) => planned.name === name);
+  if (!stage || ["data", "evaluate", "btm"].includes(stage.spec.kind))
+    throw new UserError(`run ${id} has no model "${name}"`);
+  return { root, run: id, stage, stages };
+}
+
+/** Folder of a model's checkpoint. */
+export const checkpointOf = ({ root }: FoundModel, { key }: PlannedStage): string => stagePaths(root, key).checkpoint;
+
+const named = ({ stages }: FoundModel, name: string | undefined): PlannedStage | undefined =>
+  stages.find((stage) => stage.name === name);
+
+/** The mix that a model was made by, itself or the one it was trained on from. */
+export function mixOf(found: FoundModel): (PlannedStage & { spec: MixSpec }) | undefined {
+  let stage: PlannedStage | undefined = found.stage;
+  while (stage && stage.spec.kind !== "mix") stage = named(found, stage.parents.model);
+  return stage as (PlannedStage & { spec: MixSpec }) | undefined;
+}
+
+/** The stage whose model all experts began as. */
+export const seedOf = ({ stages }: FoundModel): PlannedStage | undefined =>
+  stages.find(({ spec }) => spec.kind === "seed");
+
+/**
+ * How a model is evaluated in its run, by the stage that does it or else as the others are, and the folder of the text.
+ *
+ * @throws UserError in a run that evaluates nothing.
+ */
+export function evaluationOf(found: FoundModel): { spec: EvaluateSpec; data: string } {
+  const evaluations = found.stages.filter(({ spec }) => spec.kind === "evaluate");
+  const stage = evaluations.find(({ parents }) => parents.model === found.stage.name) ?? evaluations[0];
+  const data = named(found, stage?.parents.data);
+  if (!stage || !data)
+    throw new UserError(`run ${found.run} evaluates no model, so it says not which held-out text to take: run it anew`);
+  return { spec: stage.spec as EvaluateSpec, data: stagePaths(found.root, data.key).folder };
+}
+
+/**
+ * A model's experts with the colours of the stages they come from. Where all would look alike, as copies of one model do
+ * and blends of all, they are told apart.
+ */
+export function colouredExperts(found: FoundModel, experts: readonly string[]): RoutedExpert[] {
+  const ofStage = stageColors(found.stages.map(({ name }) => name));
+  const mix = mixOf(found);
+  const parts = mix?.spec.split ?? 1;
+  const origin = (index: number) => (mix?.spec.blend ? undefined : mix?.spec.experts[Math.floor(index / parts)]);
+  const own = experts.map((_, index) => ofStage.get(mix?.parents[`expert:${origin(index)}`] ?? ""));
+  const alike = new Set(own).size === 1;
+  return experts.map((name, index) => {
+    const color = alike ? chartColors[2 + (index % 6)] : own[index];
+    return { name, ...(color ? { color } : {}) };
+  });
+}

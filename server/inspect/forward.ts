@@ -1,0 +1,75 @@
+import { setImmediate } from "node:timers/promises";
+import type { ModelConfig } from "../protocol/model.ts";
+import { Choices } from "./choices.ts";
+import { noiseOfPositions } from "./decoder.ts";
+import type { WarmModel } from "./warmModel.ts";
+
+/** What a model makes of the N tokens of a text. */
+export interface Forwarded {
+  choices: Choices;
+  /** Negative log-likelihood of each token after those before it, nats [N]; NaN for the first. */
+  surprise: Float32Array;
+  /** The likeliest next token [N]. */
+  likeliest: Int32Array;
+}
+
+export interface ForwardOptions {
+  /** Experts a token; the model's own if left out. */
+  k?: number | undefined;
+  mask: { mask?: Float32Array };
+  signal: AbortSignal;
+}
+
+/** Shortest window that a program is made for: shorter texts are padded at their end, which causal attention never sees. */
+const shortest = 64;
+
+interface Window {
+  start: number;
+  /** First token that counts, from the window's start. */
+  from: number;
+}
+
+/**
+ * Windows of T tokens over N: one if they fit; else each begins half a window after the one before, and what counts are
+ * the tokens that those before have not counted.
+ */
+export function windowsOver(tokens: number, time: number): Window[] {
+  const step = Math.max(1, Math.floor(time / 2));
+  const windows: Window[] = [{ start: 0, from: 0 }];
+  for (let end = time; end < tokens; end += step) windows.push({ start: end + step - time, from: time - step });
+  return windows;
+}
+
+/**
+ * Runs a text through a model, window by window; `inspections.route` says how it is cut. Stops between two when the signal
+ * is aborted: it throws the signal's reason.
+ */
+export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
+  const { k, mask, signal } = options;
+  const config = model.config(k);
+  const time = windowLength(config, ids.length);
+  const windows = windowsOver(ids.length, time);
+  const noise = noiseOfPositions(config);
+  const choices = new Choices(config, ids.length);
+  const surprise = new Float32Array(ids.length).fill(Number.NaN);
+  const likeliest = new Int32Array(ids.length);
+  for (const { start, from } of windows) {
+    await setImmediate();
+    signal.throwIfAborted();
+    const program = await model.inspection(1, time, k);
+    const [tokens, targets] = [new Int32Array(time), new Int32Array(time)];
+    tokens.set(ids.subarray(start, start + time));
+    targets.set(ids.subarray(start + 1, start + time + 1));
+    const results = await program.run({ tokens, targets, ...mask, ...noise(Int32Array.of(start), time) });
+    for (let t = from; t < time && start + t < ids.length; t++) {
+      choices.take(results, t, start + t);
+      likeliest[start + t] = results.likeliest![t]!;
+      if (t > 0) surprise[start + t] = results.nll![t - 1]!;
+    }
+  }
+  return { choices, surprise, likeliest };
+}
+
+/** Tokens of a window: the context, or less for a text that is much shorter. */
+const windowLength = ({ context }: ModelConfig, tokens: number): number =>
+  Math.min(context, 2 ** Math.ceil(Math.log2(Math.max(tokens, shortest))));

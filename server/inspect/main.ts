@@ -1,0 +1,46 @@
+import { availableParallelism } from "node:os";
+import { UserError } from "../protocol/errors.ts";
+import { type FromInspector, type ToInspector, toInspectorSchema } from "../protocol/inspect.ts";
+import { answer } from "./answer.ts";
+import { WarmModels } from "./warmModels.ts";
+
+/**
+ * The inspector's process, `inspect.js`, spoken to over IPC by `Inspector`. It answers one question after the other, ends
+ * the work on one when told so, and ends with its parent.
+ */
+
+const models = new WarmModels(availableParallelism());
+const working = new Map<number, AbortController>();
+let last: Promise<void> = Promise.resolve();
+
+const say = (message: FromInspector): void => {
+  // Nobody is left to hear it when the channel is closed.
+  if (process.connected) process.send!(message, undefined, {}, () => {});
+};
+
+async function work({ id, inspection, params }: Extract<ToInspector, { type: "ask" }>): Promise<void> {
+  const { signal } = working.get(id)!;
+  try {
+    signal.throwIfAborted();
+    const tell = (news: unknown): void => say({ type: "news", id, news });
+    say({ type: "answer", id, answer: await answer(inspection, params, { models, signal, tell }) });
+  } catch (error) {
+    const mendable = error instanceof UserError || signal.aborted;
+    const message = error instanceof Error ? ((mendable ? error.message : error.stack) ?? error.message) : `${error}`;
+    say({ type: "failed", id, message, mendable });
+  } finally {
+    working.delete(id);
+  }
+}
+
+process.on("message", (given: unknown) => {
+  const message = toInspectorSchema.parse(given);
+  if (message.type === "cancel") {
+    working.get(message.id)?.abort(new UserError("the inspection was cancelled"));
+    return;
+  }
+  working.set(message.id, new AbortController());
+  last = last.then(() => work(message));
+});
+process.on("disconnect", () => process.exit());
+process.setSourceMapsEnabled(true);

@@ -1,0 +1,66 @@
+import { setImmediate } from "node:timers/promises";
+import { randomStream } from "../model/random.ts";
+import { UserError } from "../protocol/errors.ts";
+import type { Inspected, InspectionNews, InspectionResult } from "../protocol/inspect.ts";
+import { Choices, rounded } from "./choices.ts";
+import { pick } from "./generate.ts";
+import type { WarmModel } from "./warmModel.ts";
+
+/**
+ * Continues a prompt. Tells what routing refers to, then each token once the model has taken it in, since only then is it
+ * known where it went. Stops between two tokens when the signal is aborted: it throws the signal's reason.
+ */
+export async function sample(
+  model: WarmModel,
+  asked: Omit<Inspected<"sample">, "model">,
+  tell: (news: InspectionNews<"sample">) => void,
+  signal: AbortSignal,
+): Promise<InspectionResult<"sample">> {
+  const { prompt, tokens: most, randomSeed, off, k } = asked;
+  const { tokenizer } = model.opened;
+  const config = model.config(k);
+  const axes = model.axes(k);
+  const { mask } = model.mask(off);
+  const encoded = [...tokenizer.encode(prompt)];
+  const ids = encoded.length > 0 ? encoded : [tokenizer.endOfText];
+  if (ids.length >= config.context)
+    throw new UserError(
+      `the prompt has ${ids.length} tokens and the context of "${model.name}" is ${config.context}: shorten the prompt`,
+    );
+  const decoder = await model.decoder(k);
+  const random = randomStream(randomSeed, "row 0");
+  tell(axes);
+  let { logits } = await decoder.takeIn([ids], mask);
+  const shown: number[] = [];
+  let said = "";
+  for (let count = 1; ; count++) {
+    // Lets a message in.
+    await setImmediate();
+    signal.throwIfAborted();
+    const token = pick(logits, asked, () => random.uniform());
+    if (token === tokenizer.endOfText) return { ended: "text" };
+    const surprise = rounded(negativeLogLikelihood(logits, token));
+    const position = ids.length + count - 1;
+    const results = await decoder.next(Int32Array.of(token), Int32Array.of(position), mask);
+    logits = results.logits;
+    shown.push(token);
+    const ended = count === most ? "tokens" : position + 1 === config.context ? "context" : undefined;
+    const whole = tokenizer.decode(shown);
+    // A character may take several tokens: nothing is told until it is whole, or nothing follows.
+    const text = whole.endsWith("\ufffd") && !ended ? "" : whole.slice(said.length);
+    said += text;
+    const choices = new Choices(config, 1);
+    choices.take(results, 0, 0);
+    tell({ text, ...choices.told(), surprise });
+    if (ended) return { ended };
+  }
+}
+
+/** -log softmax(scores)[token], nats. */
+function negativeLogLikelihood(scores: Float32Array, token: number): number {
+  let largest = -Infinity;
+  for (const score of scores) if (score > largest) largest = score;
+  let sum = 0;
+  for (const score of scores) sum += Math.exp(score - largest);
+  return Math.log(sum) + largest - scores[token]!;
+}
