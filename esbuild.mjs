@@ -73,8 +73,14 @@ if (asked.length === 0)
 if (asked.length === 0)
   await build({
     entryPoints: {
-      metrics: "webview/metrics/main.ts",
-      "metrics-style": "webview/metrics/metrics.css",
+      ...Object.fromEntries(
+        ["metrics", "routing", "expert", "tokens"]
+          .filter((page) => existsSync(`webview/${page}/main.ts`))
+          .flatMap((page) => [
+            [page, `webview/${page}/main.ts`],
+            [`${page}-style`, `webview/${page}/${page}.css`],
+          ]),
+      ),
       theme: "webview/theme.css",
     },
     outdir: join(dist, "webview"),

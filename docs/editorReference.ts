@@ -45,6 +45,12 @@ export const commandNotes: Readonly<Record<string, string>> = {
     "Copies the experiment of a run with one of its dense models as the seed, beside the experiment file, and opens the copy.",
   "btx.compare": "Sets the models of several runs side by side. As `btx compare RUN...`.",
   "btx.openMetrics": "Shows the training curves of a run as they grow.",
+  "btx.openRouting":
+    "Shows which expert every layer of a run's mixed models sends the tokens of each domain to: by layer and expert, over training, from layer to layer, and the difference of two models or steps.",
+  "btx.openExpert":
+    "Shows one expert of a mixed model: what it was made of, which tokens go to it, with which experts, how far its weights have moved, and what is lost without it.",
+  "btx.openTokens":
+    "Shows where each token of a text goes, in all layers, with the gates. Begins with the selected text; another can be typed.",
   "btx.openReport": "Opens the report of a run, written when it ends.",
   "btx.showLog": "Shows the log of the extension and its backend; on a row of the tree, that of the run or stage.",
   "btx.showRunning": "Lists the stages that run now; the one that is picked is shown in the tree.",

@@ -3,7 +3,7 @@ import { Backend } from "./backend.ts";
 import { commandNames, registerCommands } from "./commands/index.ts";
 import { registerStatusBar } from "./editor/statusBar.ts";
 import { Experiments } from "./experiments.ts";
-import { registerMetrics } from "./panels/metrics.ts";
+import { registerPages } from "./panels/livePages.ts";
 import { Routing } from "./routing/routing.ts";
 import { Samples } from "./samples.ts";
 import type { Studio } from "./studio.ts";
@@ -25,7 +25,7 @@ export function activate(context: ExtensionContext): Api {
   const [samples, routing] = [new Samples(context), new Routing(context, backend)];
   studio = { context, backend, experiments, tree, devices, samples, routing };
   registerCommands(studio);
-  registerMetrics(studio);
+  registerPages(studio);
   registerStatusBar(studio);
   registerTasks(studio);
   backend.startSoon();

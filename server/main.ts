@@ -12,6 +12,6 @@ const inspector = new Inspector({
   env: environment(process.env),
   log: (text) => connection.console.error(text),
 });
-serveEditor(connection, inspector);
-serveStreams(connection);
+const trusted = serveEditor(connection, inspector);
+serveStreams(connection, { inspector, trusted });
 connection.listen();

@@ -1,9 +1,12 @@
-import { type Start, startSchema } from "../server/protocol/page.ts";
+import { type PageName, type Start, startSchema } from "../server/protocol/page.ts";
 import { streamPath, ticketSchema } from "../server/protocol/stream.ts";
 import type { Host, Link, LinkEvents } from "./host.ts";
 import { openSocket } from "./socket.ts";
 
 const storageKey = "btx-studio";
+const keptKey = () => `${storageKey}${location.pathname.replace(/^\/metrics$/, "/")}`;
+/** What a page that another one opens is to show. */
+const openKey = `${storageKey}-open`;
 
 /**
  * A browser that shows a page of `btx serve`. The address has a token in it, with which the page asks for leave to connect;
@@ -25,17 +28,26 @@ export class BrowserHost implements Host {
 
   get kept(): unknown {
     try {
-      return JSON.parse(localStorage.getItem(storageKey) ?? "null");
+      return JSON.parse(localStorage.getItem(keptKey()) ?? "null");
     } catch {
       return undefined;
     }
   }
 
   keep(state: object): void {
-    localStorage.setItem(storageKey, JSON.stringify(state));
+    localStorage.setItem(keptKey(), JSON.stringify(state));
   }
 
   onStart(listen: (start: Start) => void): void {
+    const opened = sessionStorage.getItem(openKey);
+    sessionStorage.removeItem(openKey);
+    if (opened !== null) {
+      const { page, start } = JSON.parse(opened) as { page: PageName; start: unknown };
+      if (location.pathname === `/${page}`) {
+        listen(startSchema.parse(start));
+        return;
+      }
+    }
     void this.#ask("/start").then(
       (answer) => listen(startSchema.parse(answer)),
       () => listen({ runs: [] }),
@@ -60,6 +72,11 @@ export class BrowserHost implements Host {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     return Promise.resolve(name);
+  }
+
+  open(page: PageName, start: Start): void {
+    sessionStorage.setItem(openKey, JSON.stringify({ page, start }));
+    location.assign(`/${page}`);
   }
 
   title(text: string): void {

@@ -1,4 +1,4 @@
-import type { Start } from "../server/protocol/page.ts";
+import type { PageName, Start } from "../server/protocol/page.ts";
 
 /** Whoever shows a page: a panel of the editor, or a browser. Pages know this much of it and no more. */
 export interface Host {
@@ -12,6 +12,8 @@ export interface Host {
   /** Lets the person save a file. @returns where it was saved; undefined where it was not. */
   save(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined>;
   title(text: string): void;
+  /** Opens another page. */
+  open(page: PageName, start: Start): void;
 }
 
 /** A way to the backend. */

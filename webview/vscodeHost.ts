@@ -1,4 +1,4 @@
-import { type Start, type ToHost, type ToPage, toPageSchema } from "../server/protocol/page.ts";
+import { type PageName, type Start, type ToHost, type ToPage, toPageSchema } from "../server/protocol/page.ts";
 import type { Host, Link, LinkEvents } from "./host.ts";
 import { openSocket } from "./socket.ts";
 
@@ -48,6 +48,10 @@ class VsCodeHost implements Host {
 
   title(text: string): void {
     this.#post({ type: "title", text });
+  }
+
+  open(page: PageName, start: Start): void {
+    this.#post({ type: "open", page, start });
   }
 
   async save(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {

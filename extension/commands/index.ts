@@ -8,8 +8,9 @@ import { deleteRun } from "./deleteRun.ts";
 import { exportModel, exportReport } from "./export.ts";
 import { fork } from "./fork.ts";
 import { newExperiment } from "./newExperiment.ts";
-import { openMetrics } from "./openMetrics.ts";
+import { openExpert, openTokens } from "./openModelPage.ts";
 import { openReport } from "./openReport.ts";
+import { openMetrics, openRouting } from "./openRunPage.ts";
 import { rerun } from "./rerun.ts";
 import { resume } from "./resume.ts";
 import { revealFolder } from "./revealFolder.ts";
@@ -40,6 +41,9 @@ const all: Record<string, Command> = {
   "btx.compare": compare,
   "btx.compareWith": compareWith,
   "btx.openMetrics": openMetrics,
+  "btx.openRouting": openRouting,
+  "btx.openExpert": openExpert,
+  "btx.openTokens": openTokens,
   "btx.openReport": openReport,
   "btx.showLog": showLog,
   "btx.showRunning": showRunning,

@@ -12,11 +12,14 @@ export async function run(studio: Studio, argument: unknown): Promise<unknown> {
 /** Runs a file, after it was saved. @param stage a stage, or a section's stages: only these and what they need. */
 export async function startRun(studio: Studio, file: Uri, stage?: string): Promise<RunReference> {
   await saved(file);
-  return studio.backend.request("btx/startRun", {
+  const run = await studio.backend.request("btx/startRun", {
     file: file.fsPath,
     ...cores(),
     ...(stage === undefined ? {} : { stage }),
   });
+  // A new file is not always told of by the editor.
+  if (!studio.experiments.files.some(({ path }) => path === file.path)) void studio.experiments.refresh();
+  return run;
 }
 
 /** Saves a file if it is open and the settings want that. @throws Error when it cannot be saved. */

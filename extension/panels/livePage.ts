@@ -1,20 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { env, Uri, type WebviewPanel, window, workspace } from "vscode";
 import type { WebSocket } from "ws";
-import type { Start, ToHost, ToPage } from "../../server/protocol/page.ts";
+import type { PageName, Start, ToHost, ToPage } from "../../server/protocol/page.ts";
 import type { Ticket } from "../../server/protocol/stream.ts";
 import type { Studio } from "../studio.ts";
 
 /** Not loaded with the extension, which would take longer to activate. */
 const heavy = () => import("../heavy.ts");
-
-/** What a kind of page is made of. */
-export interface LivePageKind {
-  /** The custom element that is the page; its files are in dist/webview. */
-  element: string;
-  script: string;
-  style: string;
-}
 
 /**
  * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it cannot,
@@ -24,7 +16,8 @@ export interface LivePageKind {
 export class LivePage {
   readonly panel: WebviewPanel;
   readonly #studio: Studio;
-  readonly #kind: LivePageKind;
+  readonly #page: PageName;
+  readonly #open: (page: PageName, start: Start) => void;
   readonly #folder: Uri;
   /** What the page is to be about, until it has been told: then it keeps that itself. */
   #start: Start | undefined;
@@ -32,10 +25,18 @@ export class LivePage {
   #port: number | undefined;
   #relay: WebSocket | undefined;
 
-  constructor(studio: Studio, panel: WebviewPanel, kind: LivePageKind, start: Start | undefined) {
+  /** @param open another page. */
+  constructor(
+    studio: Studio,
+    panel: WebviewPanel,
+    page: PageName,
+    start: Start | undefined,
+    open: (page: PageName, start: Start) => void,
+  ) {
     this.panel = panel;
     this.#studio = studio;
-    this.#kind = kind;
+    this.#page = page;
+    this.#open = open;
     this.#start = start;
     this.#folder = Uri.joinPath(studio.context.extensionUri, "dist/webview");
     panel.webview.options = { enableScripts: true, localResourceRoots: [this.#folder] };
@@ -65,10 +66,10 @@ export class LivePage {
     const { webview } = this.panel;
     this.#port = port;
     const at = (name: string) => webview.asWebviewUri(Uri.joinPath(this.#folder, name)).toString();
-    webview.html = pageText(this.#kind.element, {
+    webview.html = pageText(`${this.#page}-page`, {
       title: this.panel.title,
-      script: at(this.#kind.script),
-      styles: [at(this.#kind.style)],
+      script: at(`${this.#page}.js`),
+      styles: [at(`${this.#page}-style.css`)],
       connect: address === undefined ? [] : [address.replace(/\/stream$/, "")],
       resources: [webview.cspSource],
       nonce: randomBytes(18).toString("base64url"),
@@ -119,6 +120,9 @@ export class LivePage {
         return this.#save(message);
       case "title":
         this.panel.title = message.text;
+        return;
+      case "open":
+        this.#open(message.page, message.start);
     }
   }
 

@@ -42,7 +42,7 @@ export interface ExpertRow {
   type: "expert";
   id: string;
   parent: StageRow;
-  /** What it is made of: a domain, or "seed". */
+  /** Its name. */
   expert: string;
   /** Its place among the experts, from 0. */
   place: number;

@@ -1,3 +1,5 @@
+import { environment } from "../editor/launch.ts";
+import { Inspector } from "../inspect/client.ts";
 import { UserError } from "../protocol/errors.ts";
 import { Hub } from "../stream/hub.ts";
 import { Pages } from "../stream/pages.ts";
@@ -14,23 +16,28 @@ export async function serve(args: string[]): Promise<number> {
   const root = named?.root ?? findRoot(values.in);
   const runs = named ? [{ root, run: named.run.record.id }] : [];
   const pages = new Pages(new URL("./webview/", import.meta.url), { runs });
-  const hub = await start(port, root, pages);
+  const inspector = new Inspector({ env: environment(process.env), log });
+  const hub = await start(port, root, pages, inspector);
   process.stdout.write(`${pages.address(hub.port)}\nOnly this machine can open it. Ctrl-C ends it; runs go on.\n`);
   await new Promise<void>((resolve) => {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
   });
+  inspector.close();
   await hub.close();
   return exitStatus.done;
 }
 
-async function start(port: number, root: string, pages: Pages): Promise<Hub> {
+const log = (text: string) => process.stderr.write(`btx: ${text}\n`);
+
+async function start(port: number, root: string, pages: Pages, inspector: Inspector): Promise<Hub> {
   try {
     return await Hub.start({
       port,
       roots: [root],
       reader: new URL("./metrics.js", import.meta.url),
-      log: (text) => process.stderr.write(`btx: ${text}\n`),
+      inspecting: { inspector, trusted: () => true },
+      log,
       pages: (hub, request, response) => pages.answer(hub, request, response),
     });
   } catch (error) {

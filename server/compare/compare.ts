@@ -1,5 +1,6 @@
 import type { Amount, ComparedRow, ComparedSample, ComparisonOfRuns, Measured } from "../protocol/comparison.ts";
-import type { PlannedStage, RoutingSummary } from "../protocol/stage.ts";
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
+import type { PlannedStage } from "../protocol/stage.ts";
 import { type Cost, costOfStage } from "../runs/cost.ts";
 import { evaluatedModel, measureByDomain } from "../runs/summary.ts";
 import { differences } from "./differences.ts";

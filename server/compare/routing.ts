@@ -1,5 +1,5 @@
 import type { ComparedRouting } from "../protocol/comparison.ts";
-import type { RoutingSummary } from "../protocol/stage.ts";
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const sum = (table: readonly (readonly (readonly number[])[])[]) => table.flat(2).reduce((a, b) => a + b, 0);

@@ -34,6 +34,8 @@ export interface Answers {
   tell<N extends News>(name: N, params: Heard<N>): void;
   /** Does something when the editor has gone. */
   onEnd(work: () => void): void;
+  /** Whether the editor has said that its workspace is trusted. */
+  trusted(): boolean;
 }
 
 /** Nothing is started or removed before the editor has said that its workspace is trusted. */
@@ -75,6 +77,7 @@ export function answersOver(connection: Connection): Answers {
     onEnd(work) {
       connection.onExit(work);
     },
+    trusted: () => trusted,
   };
   answers.hear("btx/trustChanged", (told) => {
     trusted = told.trusted;

@@ -8,8 +8,12 @@ import { serveRemoval } from "./removal.ts";
 import { serveRuns } from "./runs.ts";
 import { RunWatch } from "./watch.ts";
 
-/** Answers the editor's own requests. It computes nothing and keeps no run alive. */
-export function serveEditor(connection: Connection, inspector: Inspector): void {
+/**
+ * Answers the editor's own requests. It computes nothing and keeps no run alive.
+ *
+ * @returns whether the editor has said that its workspace is trusted.
+ */
+export function serveEditor(connection: Connection, inspector: Inspector): () => boolean {
   const answers = answersOver(connection);
   const watch = new RunWatch({
     runs: (changed) => answers.tell("btx/runsChanged", changed),
@@ -21,4 +25,5 @@ export function serveEditor(connection: Connection, inspector: Inspector): void 
   serveModels(answers);
   serveDevices(answers, watch);
   serveInspection(answers, inspector);
+  return answers.trusted;
 }

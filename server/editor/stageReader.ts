@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { ListedStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
+import { mixedExperts } from "../protocol/model.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { type PlannedStage, type StageRecord, stageRecordSchema } from "../protocol/stage.ts";
 import { runPaths, type StagePaths, stagePaths } from "../runs/layout.ts";
@@ -141,10 +142,10 @@ function recorded({ engine, device, threads, started, finished, error, seconds, 
 const given = (values: object): object =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
-/** What a mixed model's experts are made of: those of the mixture that it is, or comes from. */
+/** Names of a mixed model's experts: those of the mixture that it is, or comes from. */
 function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {
-  if (stage.spec.kind === "mix") return stage.spec.experts;
+  if (stage.spec.kind === "mix") return mixedExperts(stage.spec);
   if (stage.spec.kind !== "finetune" && stage.spec.kind !== "upcycling") return [];
   const mix = plan.find(({ name }) => name === stage.parents.model);
-  return mix?.spec.kind === "mix" ? mix.spec.experts : [];
+  return mix?.spec.kind === "mix" ? mixedExperts(mix.spec) : [];
 }

@@ -6,7 +6,7 @@ import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../
 import type { InspectionProgress } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
-import { evaluationOf, type FoundModel } from "./find.ts";
+import { evaluationOf, type FoundModel } from "../runs/findModel.ts";
 
 /** How work on held-out text is watched and ended: between two batches, by throwing the signal's reason. */
 export interface Watch {

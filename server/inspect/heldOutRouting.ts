@@ -1,6 +1,6 @@
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
+import type { FoundModel } from "../runs/findModel.ts";
 import { Choices, toldChoices } from "./choices.ts";
-import type { FoundModel } from "./find.ts";
 import { heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
 import type { WarmModel } from "./warmModel.ts";
 

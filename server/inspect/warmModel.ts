@@ -7,10 +7,10 @@ import { MASKED } from "../ops/maskedSoftmax.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutingAxes } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { checkpointOf, colouredExperts, type FoundModel } from "../runs/findModel.ts";
 import { type OpenedModel, openCheckpointFolder } from "./checkpoint.ts";
 import { toldChoices } from "./choices.ts";
 import { type Decoder, openDecoder } from "./decoder.ts";
-import { checkpointOf, colouredExperts, type FoundModel } from "./find.ts";
 
 /** A model in memory with the programs that were made of it, kept for the next question. */
 export class WarmModel {

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { StageReference } from "../protocol/editor/basics.ts";
-import { checkpointOf, findModel } from "./find.ts";
+import { checkpointOf, findModel } from "../runs/findModel.ts";
 import { WarmModel } from "./warmModel.ts";
 
 /** Models kept in memory: two, so that two can be compared. */

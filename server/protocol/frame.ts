@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { routingHeaders } from "./routing.ts";
 import { figuresSchema, measureSchema, stageReferenceSchema } from "./stream.ts";
 
 /**
  * Binary messages to a page: the header's length (uint32, little-endian), the header as JSON with spaces behind it up to a
  * multiple of 8 bytes, and the body. The body of points is float64: of each line its x and its y, then x and y of the
- * smoothed line; of an export, UTF-8 text.
+ * smoothed line; of routing, one float32 array; of an export, UTF-8 text.
  */
 
 const lineSchema = z.strictObject({
@@ -34,8 +35,10 @@ const headerSchema = z.discriminatedUnion("kind", [
     lines: z.array(lineSchema),
   }),
   z.strictObject({ kind: z.literal("text"), id: z.int() }),
+  ...routingHeaders,
 ]);
 export type FrameHeader = z.infer<typeof headerSchema>;
+export type RoutingHeader = Extract<FrameHeader, { kind: "routing" | "pairs" | "load" }>;
 export type PointsHeader = Extract<FrameHeader, { kind: "points" }>;
 
 /** One line of a view. All arrays are of one length in pairs; x ascends. */
@@ -48,7 +51,8 @@ export interface Line extends z.infer<typeof lineSchema> {
 
 export type Frame =
   | (Omit<PointsHeader, "lines"> & { lines: Line[] })
-  | { kind: "text"; id: number; bytes: Uint8Array<ArrayBuffer> };
+  | { kind: "text"; id: number; bytes: Uint8Array<ArrayBuffer> }
+  | (RoutingHeader & { values: Float32Array });
 
 /** @param parts lie behind the header one after the other. */
 export function encodeFrame(header: FrameHeader, parts: readonly Uint8Array[]): ArrayBuffer {
@@ -73,6 +77,11 @@ export function decodeFrame(buffer: ArrayBuffer): Frame {
   if (start > buffer.byteLength || start % 8 !== 0) throw new Error("a frame ends before its header");
   const header = headerSchema.parse(JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, start - 4))));
   if (header.kind === "text") return { ...header, bytes: new Uint8Array(buffer, start) };
+  if (header.kind !== "points") {
+    const size = header.shape.reduce((product, length) => product * length, 1);
+    if (start + size * 4 > buffer.byteLength) throw new Error("a frame ends before its values");
+    return { ...header, values: new Float32Array(buffer, start, size) };
+  }
   let at = start;
   const take = (count: number): Float64Array => {
     if (at + count * 8 > buffer.byteLength) throw new Error("a frame ends before its points");

@@ -1,21 +1,42 @@
 import { z } from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { mostRuns, originSchema } from "./stream.ts";
+import { stageReferenceSchema } from "./streamed.ts";
+
+/** Most characters of a text that a page is about. */
+export const mostPageText = 20_000;
 
 /** What a page and its host, a panel of the editor, say to each other beside the stream. Both sides validate. */
 
 /**
  * What a page is opened with; no runs: those that it has kept. `stages`: those to show first, by their names; absent: all.
- * `roots`: the run folders of the workspace, to choose runs from.
+ * `roots`: the run folders of the workspace, to choose runs from. `model`, `expert`, `layer` (its number in the model), `text`: what
+ * a page about one model, one expert or one text is to show.
  */
 export const startSchema = z.strictObject({
   runs: z.array(runReferenceSchema).max(mostRuns),
   roots: z.array(runReferenceSchema.shape.root).max(1000).optional(),
   stages: z.array(z.string().max(200)).max(1000).optional(),
+  model: stageReferenceSchema.optional(),
+  expert: z.string().max(200).optional(),
+  layer: z.int().min(0).optional(),
+  text: z.string().max(mostPageText).optional(),
 });
 export type Start = z.infer<typeof startSchema>;
 
 const bytesSchema = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array);
+
+/** The pages; the element of one is named `metrics-page`, its files metrics.js and metrics-style.css. */
+export const pageNameSchema = z.enum(["metrics", "routing", "expert", "tokens"]);
+export type PageName = z.infer<typeof pageNameSchema>;
+
+/** What they are called where a person goes from one to another. */
+export const pageTitles: Record<PageName, string> = {
+  metrics: "Metrics",
+  routing: "Routing",
+  expert: "Expert",
+  tokens: "Tokens",
+};
 
 /** From a page to its host. */
 export const toHostSchema = z.discriminatedUnion("type", [
@@ -29,6 +50,8 @@ export const toHostSchema = z.discriminatedUnion("type", [
   /** Asks the person where to, writes the file, and answers with `saved`. */
   z.strictObject({ type: z.literal("save"), id: z.int(), name: z.string().max(200), bytes: bytesSchema }),
   z.strictObject({ type: z.literal("title"), text: z.string().max(200) }),
+  /** Opens another page. */
+  z.strictObject({ type: z.literal("open"), page: pageNameSchema, start: startSchema }),
 ]);
 export type ToHost = z.infer<typeof toHostSchema>;
 
@@ -65,6 +88,8 @@ export interface PageFiles {
   connect: string[];
   resources: string[];
   nonce?: string;
+  /** Ways to the other pages, where there is no editor to open them. */
+  links?: readonly { text: string; address: string; current: boolean }[];
 }
 
 const escaped = (text: string): string =>
@@ -89,6 +114,11 @@ export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
 export function pageText(element: string, files: PageFiles): string {
   const nonce = files.nonce ? ` nonce="${escaped(files.nonce)}"` : "";
   const styles = files.styles.map((style) => `<link rel="stylesheet" href="${escaped(style)}">`).join("\n");
+  const links = (files.links ?? []).map(
+    ({ text, address, current }) =>
+      `<a href="${escaped(address)}"${current ? ' aria-current="page"' : ""}>${escaped(text)}</a>`,
+  );
+  const nav = links.length > 0 ? `<nav class="pages" aria-label="Pages">${links.join("")}</nav>\n` : "";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -100,7 +130,7 @@ export function pageText(element: string, files: PageFiles): string {
 ${styles}
 </head>
 <body>
-<${element}></${element}>
+${nav}<${element}></${element}>
 <script type="module"${nonce} src="${escaped(files.script)}"></script>
 </body>
 </html>

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { modelConfigSchema, routerConfigSchema } from "./model.ts";
+import { routingSummarySchema } from "./routingFiles.ts";
 
 /**
  * What a stage is asked to do (its spec) and what it writes of itself (its record, `stage.json`).
@@ -193,22 +194,6 @@ export const domainLossSchema = z.strictObject({
 });
 export type DomainLoss = z.infer<typeof domainLossSchema>;
 
-/** Routed tokens and gate mass, [layer][expert][domain]; layers as in the model's moe.layers. */
-export const routingSummarySchema = z.strictObject({
-  layers: z.array(z.int()),
-  experts: z.array(z.string()),
-  domains: z.array(z.string()),
-  /** Tokens the expert was among the K chosen for. */
-  routedTokens: z.array(z.array(z.array(z.number()))),
-  /** Sum of the expert's gates over tokens. */
-  gateMass: z.array(z.array(z.array(z.number()))),
-  /** Tokens that chose the expert and were dropped because it was full; absent where routers have no capacity. */
-  droppedTokens: z.array(z.array(z.array(z.number()))).optional(),
-  /** Tokens seen, by domain. */
-  tokens: z.array(z.number()),
-});
-export type RoutingSummary = z.infer<typeof routingSummarySchema>;
-
 /** What a finished stage has to say, by what it does. */
 export const stageResultSchema = z.strictObject({
   /** Tokens trained on or evaluated. */
@@ -280,16 +265,3 @@ export const metricSchema = z.object({
   memory: z.number().optional(),
 });
 export type Metric = z.infer<typeof metricSchema>;
-
-/** `routing.json`: how to read `routing.f32`, fixed-size float32 records, one a snapshot. */
-export const routingIndexSchema = z.strictObject({
-  version: z.literal(1),
-  /** Axes of one record, slowest first: statistic, layer, domain, expert. */
-  statistics: z.array(z.string()),
-  layers: z.array(z.int()),
-  domains: z.array(z.string()),
-  experts: z.array(z.string()),
-  /** Optimizer steps between snapshots; record i covers steps i*every+1 to (i+1)*every. */
-  every: z.int(),
-});
-export type RoutingIndex = z.infer<typeof routingIndexSchema>;

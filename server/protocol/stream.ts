@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
-import { runStatusSchema } from "./run.ts";
+import { inspectionHubMessages, inspectionPageMessages } from "./pageInspections.ts";
+import { routingHubMessages, routingPageMessages } from "./routing.ts";
+import { type StageReference, type State, stageReferenceSchema, stateSchema } from "./streamed.ts";
+
+export { type StageReference, type State, stageReferenceSchema, stateSchema };
 
 /**
  * What a page and the backend say to each other over a stream: JSON texts both ways, and binary frames of points from the
@@ -34,10 +38,6 @@ export const mostRows = 2_000_000;
 
 const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "is empty");
 export type Range = z.infer<typeof rangeSchema>;
-
-/** A stage that is drawn: the run folder it lies in and its key. */
-export const stageReferenceSchema = z.strictObject({ root: runReferenceSchema.shape.root, key: z.string().max(64) });
-export type StageReference = z.infer<typeof stageReferenceSchema>;
 
 /** What a page sees: the backend answers with a frame of it now, and with frames of what changed while it is seen. */
 export const viewSchema = z.strictObject({
@@ -78,14 +78,13 @@ export const pageMessageSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("statistics"), measure: measureSchema, ...selectionSchema.shape }),
   /** All recorded values of a range as CSV, in binary frames. */
   z.strictObject({ type: z.literal("export"), ...selectionSchema.shape }),
+  ...routingPageMessages,
+  ...inspectionPageMessages,
 ]);
 export type PageMessage = z.infer<typeof pageMessageSchema>;
 
 /** One number of a stage and where on the stage's own axes it was recorded. */
 const placedSchema = z.strictObject({ value: z.number(), step: z.number() });
-
-export const stateSchema = z.enum([...runStatusSchema.options, "interrupted", "waiting"]);
-export type State = z.infer<typeof stateSchema>;
 
 /** A stage of a run that trains. */
 export const streamedStageSchema = z.strictObject({
@@ -140,6 +139,8 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("exported"), id: z.int(), rows: z.int(), problem: z.string().optional() }),
   /** A request that could not be answered, in words for people. */
   z.strictObject({ type: z.literal("problem"), text: z.string() }),
+  ...routingHubMessages,
+  ...inspectionHubMessages,
 ]);
 export type HubMessage = z.infer<typeof hubMessageSchema>;
 

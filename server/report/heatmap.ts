@@ -1,5 +1,5 @@
 import { count, percent } from "../protocol/format.ts";
-import type { RoutingSummary } from "../protocol/stage.ts";
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import { cutMiddle } from "../terminal/ansi.ts";
 import { modelLabel } from "../terminal/comparison.ts";
 import { type Html, html } from "./html.ts";

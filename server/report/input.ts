@@ -1,5 +1,6 @@
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { RunRecord, RunSummary } from "../protocol/run.ts";
-import type { Metric, RoutingSummary, StageRecord } from "../protocol/stage.ts";
+import type { Metric, StageRecord } from "../protocol/stage.ts";
 import { type Cost, costOfStage } from "../runs/cost.ts";
 import { kindOf } from "../terminal/comparison.ts";
 

@@ -1,4 +1,5 @@
-import type { Metric, RoutingSummary, StageRecord } from "../protocol/stage.ts";
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
+import type { Metric, StageRecord } from "../protocol/stage.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { readMetrics } from "../runs/read.ts";

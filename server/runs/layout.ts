@@ -18,6 +18,12 @@ export interface StagePaths {
   metrics: string;
   routing: string;
   routingIndex: string;
+  /** Pairs of experts while training. */
+  routingPairs: string;
+  routingPairsIndex: string;
+  /** Of an evaluation: pairs of experts and histograms. */
+  routingDetail: string;
+  routingDetailIndex: string;
   /** Folder in a Hugging Face layout. */
   checkpoint: string;
   /** Training state while the stage is unfinished. */
@@ -39,6 +45,10 @@ export const stagePathsIn = (folder: string): StagePaths => ({
   metrics: join(folder, "metrics.jsonl"),
   routing: join(folder, "routing.f32"),
   routingIndex: join(folder, "routing.json"),
+  routingPairs: join(folder, "routing-pairs.f32"),
+  routingPairsIndex: join(folder, "routing-pairs.json"),
+  routingDetail: join(folder, "routing-detail.f32"),
+  routingDetailIndex: join(folder, "routing-detail.json"),
   checkpoint: join(folder, "checkpoint"),
   state: join(folder, "state.safetensors"),
   log: join(folder, "log.txt"),

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import type { z } from "zod";
-import { type Metric, metricSchema, type RoutingIndex, routingIndexSchema } from "../protocol/stage.ts";
+import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
+import { type Metric, metricSchema } from "../protocol/stage.ts";
 import { hasCode } from "./atomic.ts";
 import type { StagePaths } from "./layout.ts";
 import { parseJson, parseLine, splitLines } from "./lines.ts";

@@ -1,6 +1,7 @@
 import { UserError } from "../protocol/errors.ts";
+import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { RunSummary } from "../protocol/run.ts";
-import type { DomainLoss, PlannedStage, RoutingSummary } from "../protocol/stage.ts";
+import type { DomainLoss, PlannedStage } from "../protocol/stage.ts";
 import { runPaths, stagePaths } from "./layout.ts";
 import { readLastMetric } from "./read.ts";
 import { readRun } from "./runs.ts";

@@ -109,3 +109,15 @@ function latest(ends: readonly Ends[]): Ends {
   const most = (axis: Axis) => Math.max(0, ...ends.map((end) => end[axis]));
   return { step: most("step"), tokens: most("tokens"), seconds: most("seconds"), flops: most("flops") };
 }
+
+/** Where the metrics of these runs are. */
+export const sourcesOf = (runs: readonly DescribedRun[]): Source[] =>
+  runs.flatMap(({ sources }) => [...sources.values()]);
+
+/** A text that changes when stages that have begun come, go or lie elsewhere on the axes. */
+export function placesOf(runs: readonly DescribedRun[]): string {
+  const begun = runs.flatMap(({ streamed: { stages }, sources }) =>
+    stages.filter(({ state }) => state !== "waiting").map(({ key }) => sources.get(key)),
+  );
+  return JSON.stringify(begun);
+}

@@ -1,13 +1,15 @@
 import { type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver/node";
 import { streamRequests } from "../protocol/editor/stream.ts";
 import { Hub } from "./hub.ts";
+import type { Inspecting } from "./pageInspections.ts";
 
 /** Streams for the pages of the editor. The port is opened when the first page asks for one. */
-export function serveStreams(connection: Connection): void {
+export function serveStreams(connection: Connection, inspecting: Inspecting): void {
   let hub: Promise<Hub> | undefined;
   const open = () => {
     hub ??= Hub.start({
       reader: new URL("./metrics.js", import.meta.url),
+      inspecting,
       log: (text) => connection.console.error(text),
     });
     return hub;

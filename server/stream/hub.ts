@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { mostBytes, streamPath, subprotocol, type Ticket, tokenPrefix } from "../protocol/stream.ts";
+import type { Inspecting } from "./pageInspections.ts";
 import { ReaderClient } from "./reader/client.ts";
 import { Session } from "./session.ts";
 import { Tickets } from "./tickets.ts";
@@ -17,6 +18,8 @@ export interface HubOptions {
   port?: number;
   /** Run folders that may be read; absent: any. */
   roots?: readonly string[];
+  /** Absent: models are not run for pages. */
+  inspecting?: Inspecting;
   log(text: string): void;
   /** Answers other requests than those for a stream; absent: there is nothing else. */
   pages?(hub: Hub, request: IncomingMessage, response: ServerResponse): void;
@@ -116,7 +119,7 @@ export class Hub {
 
   #connect(page: WebSocket): void {
     page.binaryType = "arraybuffer";
-    const { roots, log } = this.#options;
+    const { roots, inspecting, log } = this.#options;
     const session = new Session(
       {
         send: (data) => page.send(data),
@@ -125,7 +128,7 @@ export class Hub {
         },
         refuse: (reason) => page.close(1008, reason),
       },
-      { reader: this.#reader, log, ...(roots ? { roots } : {}) },
+      { reader: this.#reader, log, ...(roots ? { roots } : {}), ...(inspecting ? { inspecting } : {}) },
     );
     page.on("message", (data, binary) => {
       if (page.readyState !== page.OPEN) return;

@@ -1,15 +1,30 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { PageFiles, Start } from "../protocol/page.ts";
-import { pagePolicy, pageText } from "../protocol/page.ts";
+import {
+  type PageFiles,
+  type PageName,
+  pageNameSchema,
+  pagePolicy,
+  pageText,
+  pageTitles,
+  type Start,
+} from "../protocol/page.ts";
 import type { Hub } from "./hub.ts";
 
 /** Files of the pages, and nothing else of the disk. */
 const files = new Map([
-  ["/metrics.js", "text/javascript"],
-  ["/metrics-style.css", "text/css"],
+  ...pageNameSchema.options.flatMap((page): [string, string][] => [
+    [`/${page}.js`, "text/javascript"],
+    [`/${page}-style.css`, "text/css"],
+  ]),
   ["/theme.css", "text/css"],
+]);
+
+/** Where the pages are: that of metrics is the first. */
+const addresses = new Map<string, PageName>([
+  ["/", "metrics"],
+  ...pageNameSchema.options.map((page): [string, PageName] => [`/${page}`, page]),
 ]);
 
 /**
@@ -48,7 +63,8 @@ export class Pages {
       if (pathname === "/start") return send(response, "application/json", JSON.stringify(this.#start));
       if (pathname === "/ticket") return send(response, "application/json", JSON.stringify(hub.ticket(origin)));
     } else if (request.method === "GET") {
-      if (pathname === "/") return this.#page(hub, request, response);
+      const page = addresses.get(pathname);
+      if (page) return this.#page(page, hub, request, response);
       const type = files.get(pathname);
       if (type) return send(response, type, await readFile(new URL(`.${pathname}`, this.#folder)));
     }
@@ -60,16 +76,21 @@ export class Pages {
     return timingSafeEqual(digest(headers.authorization ?? ""), digest(`Bearer ${this.token}`));
   }
 
-  #page(hub: Hub, { headers }: IncomingMessage, response: ServerResponse): void {
+  #page(name: PageName, hub: Hub, { headers }: IncomingMessage, response: ServerResponse): void {
     const page: PageFiles = {
       title: "BTX Studio",
-      script: "metrics.js",
-      styles: ["theme.css", "metrics-style.css"],
+      script: `${name}.js`,
+      styles: ["theme.css", `${name}-style.css`],
+      links: pageNameSchema.options.map((one) => ({
+        text: pageTitles[one],
+        address: `/${one}`,
+        current: one === name,
+      })),
       connect: ["'self'", `ws://${headers.host ?? `127.0.0.1:${hub.port}`}`],
       resources: ["'self'"],
     };
     response.setHeader("content-security-policy", `${pagePolicy(page)}; frame-ancestors 'none'`);
-    send(response, "text/html", pageText("metrics-page", page));
+    send(response, "text/html", pageText(`${name}-page`, page));
   }
 }
 

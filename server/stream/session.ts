@@ -10,10 +10,14 @@ import {
   type StageReference,
   type View,
 } from "../protocol/stream.ts";
+import { findModel } from "../runs/findModel.ts";
 import { listRuns } from "../runs/runs.ts";
-import { type DescribedRun, describeRun } from "./describe.ts";
+import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describe.ts";
+import { type Inspecting, PageInspections } from "./pageInspections.ts";
 import type { ReaderClient } from "./reader/client.ts";
 import type { Source } from "./reader/requests.ts";
+import { expertOrigin } from "./routing/origin.ts";
+import { PageRouting } from "./routing/pageRouting.ts";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -28,6 +32,8 @@ export interface SessionOptions {
   reader: ReaderClient;
   /** Run folders that may be read; undefined: any. */
   roots?: readonly string[];
+  /** Absent: models are not run. */
+  inspecting?: Inspecting;
   /** Told of errors that are nobody's fault but the program's. */
   log(text: string): void;
 }
@@ -40,6 +46,8 @@ const states = 1000;
 const still = 5000;
 /** A page that has so many bytes still to take gets nothing new. */
 const crowded = 4 << 20;
+/** How often it is looked whether it has taken them, ms. */
+const breath = 5;
 
 /** One page's stream: what it has opened, what it sees, and the timer that tells it of news. */
 export class Session {
@@ -58,10 +66,25 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #routing: PageRouting;
+  readonly #inspections: PageInspections;
 
   constructor(peer: Peer, options: SessionOptions) {
     this.#peer = peer;
     this.#options = options;
+    const send = (message: HubMessage) => this.#send(message);
+    this.#routing = new PageRouting({
+      send,
+      frame: (frame) => {
+        if (!this.#closed) peer.send(frame);
+      },
+      ready: async () => {
+        while (!this.#closed && peer.waiting > crowded) await new Promise((resolve) => setTimeout(resolve, breath));
+      },
+      runs: () => this.#runs.map(({ streamed }) => streamed),
+    });
+    const { inspecting, log } = options;
+    this.#inspections = new PageInspections({ inspecting, send, check: (root) => this.#check(root), log });
   }
 
   /** A message of the page. One that is none of ours ends the connection. */
@@ -103,6 +126,19 @@ export class Session {
         return this.#statistics(message);
       case "export":
         return this.#export(message);
+      case "openRouting":
+        return this.#routing.open(message.models);
+      case "routing":
+      case "routingLayers":
+      case "routingPairs":
+      case "routingLoad":
+        return this.#routing.answer(message);
+      case "inspect":
+        return this.#inspections.ask(message);
+      case "cancelInspection":
+        return this.#inspections.cancel(message.id);
+      case "expertOrigin":
+        return this.#origin(message);
     }
   }
 
@@ -116,6 +152,8 @@ export class Session {
     this.#view = undefined;
     this.#seen = undefined;
     this.#opened = [];
+    this.#routing.close();
+    this.#inspections.close();
     this.#used?.release();
     this.#used = undefined;
   }
@@ -201,6 +239,7 @@ export class Session {
   async #tick(): Promise<void> {
     if (this.#peer.waiting > crowded) return;
     if (this.#opened.length > 0 && performance.now() - this.#describedAt >= states) await this.#describe();
+    await this.#routing.look();
     const view = this.#view;
     if (!view || this.#closed) return;
     const { series, fromZero, type: _, ...rest } = view;
@@ -243,21 +282,17 @@ export class Session {
     this.#send({ type: "exported", id, rows: rows ?? 0, ...(rows === undefined ? { problem } : {}) });
   }
 
-  #nameOf({ root, key }: Source): { run: string; stage: string } {
+  async #origin({ id, model: { root, key }, expert }: Extract<PageMessage, { type: "expertOrigin" }>): Promise<void> {
+    const { run, stage } = this.#nameOf({ root, key });
+    const found = await findModel({ root: this.#check(root), run, stage });
+    this.#send({ type: "expertOrigin", id, origin: await expertOrigin(found, expert) });
+  }
+
+  #nameOf({ root, key }: StageReference): { run: string; stage: string } {
     for (const { streamed } of this.#runs) {
       const stage = streamed.root === root ? streamed.stages.find((one) => one.key === key) : undefined;
       if (stage) return { run: streamed.run, stage: stage.name };
     }
     return { run: "", stage: key };
   }
-}
-
-const sourcesOf = (runs: readonly DescribedRun[]): Source[] => runs.flatMap(({ sources }) => [...sources.values()]);
-
-/** A text that changes when stages that have begun come, go or lie elsewhere on the axes. */
-function placesOf(runs: readonly DescribedRun[]): string {
-  const begun = runs.flatMap(({ streamed: { stages }, sources }) =>
-    stages.filter(({ state }) => state !== "waiting").map(({ key }) => sources.get(key)),
-  );
-  return JSON.stringify(begun);
 }

@@ -217,7 +217,7 @@ export class Model {
       this.#exports.get(frame.id)?.parts.push(frame.bytes);
       return;
     }
-    if (frame.view !== this.#view) return;
+    if (frame.kind !== "points" || frame.view !== this.#view) return;
     if (frame.whole) {
       this.lines = new Map();
       this.#waiting = false;

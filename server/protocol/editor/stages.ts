@@ -56,7 +56,7 @@ export const listedStageSchema = z.strictObject({
   finished: z.string().optional(),
   error: z.string().optional(),
   checkpoints: z.array(listedCheckpointSchema),
-  /** What a mixed model's experts are made of, in order; empty for other stages. */
+  /** Names of a mixed model's experts, in order; empty for other stages. */
   experts: z.array(z.string()),
 });
 export type ListedStage = z.infer<typeof listedStageSchema>;

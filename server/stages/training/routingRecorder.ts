@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
-import type { RoutingIndex } from "../../protocol/stage.ts";
+import type { RoutingIndex } from "../../protocol/routingFiles.ts";
 import { openRecords, type RecordAppender } from "../../runs/append.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { comparedRouting } from "../../../server/compare/routing.ts";
-import type { RoutingSummary } from "../../../server/protocol/stage.ts";
+import type { RoutingSummary } from "../../../server/protocol/routingFiles.ts";
 
 /** Two layers, two experts, two domains. */
 const summary = (routedTokens: number[][][], droppedTokens?: number[][][]): RoutingSummary => ({

@@ -1,7 +1,6 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
-import { findModel } from "../../../server/inspect/find.ts";
 import type { Watch } from "../../../server/inspect/heldOut.ts";
 import { WarmModel } from "../../../server/inspect/warmModel.ts";
 import { expertNames, routerBiasName, routerName } from "../../../server/model/parameters.ts";
@@ -10,6 +9,7 @@ import type { InspectionProgress } from "../../../server/protocol/inspect.ts";
 import type { ModelConfig, MoeConfig } from "../../../server/protocol/model.ts";
 import type { RunRecord } from "../../../server/protocol/run.ts";
 import type { EvaluateSpec, MixSpec, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";
+import { findModel } from "../../../server/runs/findModel.ts";
 import { runPaths, stagePaths } from "../../../server/runs/layout.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
 import {

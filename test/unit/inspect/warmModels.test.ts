@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { openCheckpointFolder } from "../../../server/inspect/checkpoint.ts";
-import { checkpointOf } from "../../../server/inspect/find.ts";
 import { WarmModels } from "../../../server/inspect/warmModels.ts";
+import { checkpointOf } from "../../../server/runs/findModel.ts";
 import { randomModel, tokenizerFolder } from "../stages/support.ts";
 import { inspectedRun } from "./run.ts";
 

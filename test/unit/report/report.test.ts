@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { routingSummarySchema } from "../../../server/protocol/routingFiles.ts";
 import { runRecordSchema, runSummarySchema } from "../../../server/protocol/run.ts";
-import { metricSchema, routingSummarySchema, stageRecordSchema } from "../../../server/protocol/stage.ts";
+import { metricSchema, stageRecordSchema } from "../../../server/protocol/stage.ts";
 import { escapeHtml, html } from "../../../server/report/html.ts";
 import { type ReportInput, renderReport } from "../../../server/report/report.ts";
 import { runFixture } from "../../fixtures/run.ts";

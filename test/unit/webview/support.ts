@@ -12,7 +12,7 @@ import { readerProgram } from "../stream/support.ts";
 
 /** The page of live metrics in a real browser, without VS Code, as `btx serve` shows it. */
 
-const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
+export const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path),
 );
 export const noBrowser = browserPath === undefined;

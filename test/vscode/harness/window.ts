@@ -98,7 +98,10 @@ export class Window {
 
   /** Opens a view container by the title of its icon in the activity bar. */
   async openViews(title: string): Promise<void> {
-    const icon = this.page.locator(`.activitybar .action-item a[aria-label^="${title}"]`);
+    // The whole item: a badge may cover the icon.
+    const icon = this.page.locator(".activitybar .action-item", {
+      has: this.page.locator(`a[aria-label^="${title}"]`),
+    });
     const shown = this.page.locator(".part.sidebar .composite.title", { hasText: title });
     await icon.waitFor();
     // A click on the icon of what is open closes it, and a reloaded window opens it by itself, in its own time.
@@ -108,8 +111,7 @@ export class Window {
         () => false,
       );
       if (open) return;
-      // Its middle may lie under a badge.
-      await icon.click({ position: { x: 6, y: 6 } });
+      await icon.click();
     }
     throw new Error(`the views of ${title} do not open`);
   }

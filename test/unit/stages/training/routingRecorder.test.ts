@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { routingIndexSchema } from "../../../../server/protocol/stage.ts";
+import { routingIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import type { StepResult } from "../../../../server/stages/training/programs.ts";
 import { RoutingRecorder } from "../../../../server/stages/training/routingRecorder.ts";

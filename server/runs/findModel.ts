@@ -3,8 +3,8 @@ import type { StageReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutedExpert } from "../protocol/inspect.ts";
 import type { EvaluateSpec, MixSpec, PlannedStage } from "../protocol/stage.ts";
-import { runPaths, stagePaths } from "../runs/layout.ts";
-import { readRun } from "../runs/runs.ts";
+import { runPaths, stagePaths } from "./layout.ts";
+import { readRun } from "./runs.ts";
 
 /** A model of a run, and the stages it is one of. */
 export interface FoundModel {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { StageSpec } from "../../../server/protocol/stage.ts";
 import {
   colouredExperts,
   evaluationOf,
@@ -6,9 +7,8 @@ import {
   findModel,
   mixOf,
   seedOf,
-} from "../../../server/inspect/find.ts";
-import type { StageSpec } from "../../../server/protocol/stage.ts";
-import { experts, inspectedRun, mixed } from "./run.ts";
+} from "../../../server/runs/findModel.ts";
+import { experts, inspectedRun, mixed } from "../inspect/run.ts";
 
 const run = await inspectedRun();
 const found = await findModel(run.reference("finetune"));

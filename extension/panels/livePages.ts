@@ -1,0 +1,59 @@
+import { Uri, ViewColumn, type WebviewPanel, window } from "vscode";
+import type { PageName, Start } from "../../server/protocol/page.ts";
+import type { Studio } from "../studio.ts";
+import { LivePage } from "./livePage.ts";
+
+/** The pages that stream from the backend: each kind is a panel of its own, with an icon. */
+const kinds: readonly PageName[] = ["metrics", "routing", "expert", "tokens"];
+
+const typeOf = (page: PageName): string => `btx.${page}`;
+
+/** Open pages, by their kind and what they were opened for. */
+const pages = new Map<string, LivePage>();
+
+const nameOf = (page: PageName, { runs, model, expert }: Start): string =>
+  JSON.stringify([page, runs.map(({ root, run }) => [root, run]), model?.key, expert]);
+
+function add(studio: Studio, panel: WebviewPanel, page: PageName, start: Start): void {
+  panel.iconPath = Uri.joinPath(
+    studio.context.extensionUri,
+    "media",
+    page === "metrics" ? "metrics.svg" : "routing.svg",
+  );
+  const name = nameOf(page, start);
+  const live = new LivePage(studio, panel, page, start, (other, wanted) => showPage(studio, other, "", wanted));
+  pages.set(name, live);
+  panel.onDidDispose(() => {
+    if (pages.get(name) === live) pages.delete(name);
+  });
+}
+
+/** Shows a page, or what it is now to show if it is open. @param about what it is about, until it says so itself. */
+export function showPage(studio: Studio, page: PageName, about: string, start: Start): void {
+  const open = pages.get(nameOf(page, start));
+  if (open) {
+    open.show(start);
+    return;
+  }
+  add(
+    studio,
+    window.createWebviewPanel(typeOf(page), about ? `${about}: ${page}` : page, ViewColumn.Active),
+    page,
+    start,
+  );
+}
+
+/** Pages come back with the window. What they were about they have kept themselves. */
+export function registerPages(studio: Studio): void {
+  for (const page of kinds)
+    studio.context.subscriptions.push(
+      window.registerWebviewPanelSerializer(typeOf(page), {
+        async deserializeWebviewPanel(panel, state) {
+          const { keptSchema } = await import("../heavy.ts");
+          const kept = keptSchema.safeParse(state);
+          if (kept.success && kept.data.title) panel.title = kept.data.title;
+          add(studio, panel, page, { runs: kept.success ? kept.data.runs : [] });
+        },
+      }),
+    );
+}

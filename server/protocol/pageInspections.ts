@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { chartColors } from "./colors.ts";
+import { inspections } from "./inspect.ts";
+import { stageReferenceSchema, stateSchema } from "./streamed.ts";
+
+/** What pages ask of models and of the origin of experts, over the stream of stream.ts. */
+
+const idSchema = z.int().min(0);
+const inspectionSchema = z.enum(Object.keys(inspections) as [keyof typeof inspections]);
+
+export const inspectionPageMessages = [
+  /** Asks the inspector; `params` as `inspections` has them. Answered by news and one answer or failure of the same id. */
+  z.strictObject({ type: z.literal("inspect"), id: idSchema, inspection: inspectionSchema, params: z.unknown() }),
+  /** The answer is no longer wanted; none comes. */
+  z.strictObject({ type: z.literal("cancelInspection"), id: idSchema }),
+  z.strictObject({
+    type: z.literal("expertOrigin"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    expert: z.string().min(1).max(200),
+  }),
+] as const;
+
+const stageSchema = z.strictObject({
+  ...stageReferenceSchema.shape,
+  /** Name in the plan: "expert:code". */
+  name: z.string(),
+  color: z.enum(chartColors).optional(),
+  state: stateSchema,
+  /** Tokens it was trained on, as far as it is done. */
+  tokens: z.number().optional(),
+  seconds: z.number().optional(),
+  /** Held-out loss by domain, nats a token, where its own model was evaluated. */
+  losses: z.record(z.string(), z.number()).optional(),
+  /** Domains it was trained on, and the share of each in its last phase. */
+  mixture: z.record(z.string(), z.number()).optional(),
+});
+
+/** What an expert of a mixed model was made of. */
+export const expertOriginSchema = z.strictObject({
+  /** "whole": the block of one model; "part": one of equal parts of it; "blend": of parts of all; "copy": of the seed. */
+  made: z.enum(["whole", "part", "blend", "copy"]),
+  /** Of "part": which one, from 1, and of how many. */
+  part: z.strictObject({ number: z.int(), of: z.int() }).optional(),
+  /** The stages whose blocks it was made of. */
+  sources: z.array(stageSchema),
+  /** The mixed models that have it, this one first: their run and stage. */
+  uses: z.array(z.strictObject({ run: z.string(), name: z.string(), stage: stageSchema })),
+});
+export type ExpertOrigin = z.infer<typeof expertOriginSchema>;
+
+export const inspectionHubMessages = [
+  /** As `inspections` has it. */
+  z.strictObject({ type: z.literal("inspectionNews"), id: z.int(), news: z.unknown() }),
+  z.strictObject({ type: z.literal("inspected"), id: z.int(), answer: z.unknown() }),
+  /** Why there is no answer, a sentence for people. */
+  z.strictObject({ type: z.literal("inspectionFailed"), id: z.int(), why: z.string() }),
+  z.strictObject({ type: z.literal("expertOrigin"), id: z.int(), origin: expertOriginSchema }),
+] as const;

@@ -1,0 +1,208 @@
+import { z } from "zod";
+import { chartColors } from "./colors.ts";
+import { stageReferenceSchema, stateSchema } from "./streamed.ts";
+
+/**
+ * What a page and the backend say to each other about the routing of mixed models, over the stream of stream.ts. Layers are
+ * the L Mixture-of-Experts layers of a model, with E experts of which a token chooses k; D domains. A snapshot covers the
+ * steps since the one before it; `heldOut` stands for the held-out text, on which the finished model was evaluated.
+ */
+
+/** Most models of one page, snapshots of one question, pixel columns. */
+export const mostModels = 8;
+export const mostSnapshots = 64;
+export const mostLoadColumns = 4096;
+
+/** The snapshot that is the evaluation, and the domain that is all of them. */
+export const heldOut = -1;
+export const allDomains = -1;
+
+/** What is measured of an expert in a layer, by domain. */
+export const cellMeasureSchema = z.enum([
+  "routedShare",
+  "gateMass",
+  "probability",
+  "domainSpecialisation",
+  "droppedShare",
+]);
+export type CellMeasure = z.infer<typeof cellMeasureSchema>;
+
+export interface CellMeasureText {
+  /** For a list to choose from, and for headings. */
+  label: string;
+  /** N_D: tokens of the domain; N_ED: those of them that chose the expert. */
+  formula: string;
+  meaning: string;
+  /** The value where nothing is preferred; 0: there is none. */
+  uniform(experts: number, k: number): number;
+}
+
+export const cellMeasures: Record<CellMeasure, CellMeasureText> = {
+  routedShare: {
+    label: "Routed share",
+    formula: "N_ED / (k · N_D)",
+    meaning: "Of the places that a domain's tokens have to give in a layer, k each, the share that the expert got.",
+    uniform: (experts) => 1 / experts,
+  },
+  gateMass: {
+    label: "Gate mass",
+    formula: "Σ gates of the expert / N_D",
+    meaning: "The mean weight with which the expert enters the output of a layer, 0 for tokens that did not choose it.",
+    uniform: (experts) => 1 / experts,
+  },
+  probability: {
+    label: "Router probability",
+    formula: "Σ softmax(router logits)_E / N_D",
+    meaning: "The mean probability that the router gives the expert, before any expert is chosen.",
+    uniform: (experts) => 1 / experts,
+  },
+  domainSpecialisation: {
+    label: "Domain specialisation",
+    formula: "N_ED / N_D",
+    meaning: "The share of a domain's tokens that chose the expert (OLMoE, arXiv 2409.02060).",
+    uniform: (experts, k) => k / experts,
+  },
+  droppedShare: {
+    label: "Dropped tokens",
+    formula: "dropped_ED / (k · N_D)",
+    meaning: "The share of choices of the expert that were dropped because it was full.",
+    uniform: () => 0,
+  },
+};
+
+export const pairMeasureSchema = z.enum(["transitions", "coActivation"]);
+export type PairMeasure = z.infer<typeof pairMeasureSchema>;
+
+const snapshotSchema = z.int().min(heldOut);
+const domainSchema = z.int().min(allDomains);
+const idSchema = z.int().min(0);
+
+/** From a page to the backend. */
+export const routingPageMessages = [
+  /** The stages the page is about; told again as snapshots come or states change. */
+  z.strictObject({ type: z.literal("openRouting"), models: z.array(stageReferenceSchema).min(1).max(mostModels) }),
+  /** Answered with a frame for each snapshot. */
+  z.strictObject({
+    type: z.literal("routing"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    snapshots: z.array(snapshotSchema).min(1).max(mostSnapshots),
+    measure: cellMeasureSchema,
+  }),
+  z.strictObject({
+    type: z.literal("routingLayers"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    snapshot: snapshotSchema,
+  }),
+  /** Answered with one frame, of the last record that is not after the snapshot. Only held-out text is told by domain. */
+  z.strictObject({
+    type: z.literal("routingPairs"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    what: pairMeasureSchema,
+    snapshot: snapshotSchema,
+    domain: domainSchema,
+  }),
+  /** Answered with one frame, of at most `columns` points, means of the snapshots. */
+  z.strictObject({
+    type: z.literal("routingLoad"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    /** Place in `layers`. */
+    layer: z.int().min(0),
+    domain: domainSchema,
+    columns: z.int().min(1).max(mostLoadColumns),
+  }),
+] as const;
+
+const namedSchema = z.strictObject({ name: z.string(), color: z.enum(chartColors).optional() });
+
+/** A stage that trains a mixed model, as far as it has got. */
+export const routedModelSchema = z.strictObject({
+  ...stageReferenceSchema.shape,
+  /** Id of the run. */
+  run: z.string(),
+  /** Name of the stage in the plan. */
+  name: z.string(),
+  state: stateSchema,
+  /** Why it cannot be read; then there are no layers, experts and domains. */
+  problem: z.string().optional(),
+  router: z.string(),
+  k: z.int(),
+  /** Numbers of the layers in the model, ascending. */
+  layers: z.array(z.int()),
+  experts: z.array(namedSchema),
+  domains: z.array(namedSchema),
+  /** Optimizer steps a snapshot. */
+  every: z.int(),
+  /** Snapshots so far. */
+  snapshots: z.int(),
+  /** Optimizer steps planned. */
+  steps: z.int(),
+  /** What was recorded. */
+  cells: z.array(cellMeasureSchema),
+  /** There is an evaluation on held-out text. */
+  evaluated: z.boolean(),
+  /** Optimizer steps a record of pairs; absent where none are recorded. */
+  pairsEvery: z.int().optional(),
+});
+export type RoutedModel = z.infer<typeof routedModelSchema>;
+
+/** Of each layer. */
+const layerRowSchema = z.strictObject({
+  /** Mean entropy of the router's softmax, nats; at most ln E. */
+  entropy: z.array(z.number()).optional(),
+  /** Largest load over mean load. */
+  imbalance: z.array(z.number()),
+  /** Coefficient of variation of the load. */
+  variation: z.array(z.number()),
+});
+
+/** From the backend to a page, beside frames. */
+export const routingHubMessages = [
+  z.strictObject({ type: z.literal("routingOpened"), models: z.array(routedModelSchema) }),
+  /** A row a domain, and one of all. */
+  z.strictObject({
+    type: z.literal("routingLayers"),
+    id: z.int(),
+    snapshot: z.int(),
+    rows: z.array(layerRowSchema),
+  }),
+] as const;
+
+const size = z.int().min(0);
+
+/** Headers of frames whose body is float32, of this shape. */
+export const routingHeaders = [
+  z.strictObject({
+    kind: z.literal("routing"),
+    id: z.int(),
+    ...stageReferenceSchema.shape,
+    snapshot: z.int(),
+    /** The last that it covers. */
+    step: z.int(),
+    measure: cellMeasureSchema,
+    /** Domains and one of all, layers, experts. */
+    shape: z.tuple([size, size, size]),
+    uniform: z.number(),
+  }),
+  z.strictObject({
+    kind: z.literal("pairs"),
+    id: z.int(),
+    what: pairMeasureSchema,
+    step: z.int(),
+    /** Layers, or pairs of consecutive layers; experts, experts. */
+    shape: z.tuple([size, size, size]),
+  }),
+  z.strictObject({
+    kind: z.literal("load"),
+    id: z.int(),
+    layer: z.int(),
+    domain: z.int(),
+    /** Of the points. */
+    steps: z.array(z.int()),
+    /** Points, experts. */
+    shape: z.tuple([size, size]),
+  }),
+] as const;

@@ -1,0 +1,12 @@
+import { z } from "zod";
+import { runReferenceSchema } from "./editor/basics.ts";
+import { runStatusSchema } from "./run.ts";
+
+/** What all messages of a stream to a page speak of. */
+
+/** A stage that is drawn: the run folder it lies in and its key. */
+export const stageReferenceSchema = z.strictObject({ root: runReferenceSchema.shape.root, key: z.string().max(64) });
+export type StageReference = z.infer<typeof stageReferenceSchema>;
+
+export const stateSchema = z.enum([...runStatusSchema.options, "interrupted", "waiting"]);
+export type State = z.infer<typeof stateSchema>;

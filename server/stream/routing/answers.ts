@@ -1,0 +1,120 @@
+import { cells, layerMeasures, pairShares } from "../../inspect/measures.ts";
+import { UserError } from "../../protocol/errors.ts";
+import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
+import { allDomains, cellMeasures, heldOut, type PairMeasure } from "../../protocol/routing.ts";
+import { histogramBins } from "../../protocol/routingFiles.ts";
+import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
+import { readStretches, recordCount } from "./readRecords.ts";
+import { pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
+
+/** What a page asks about the routing of one model. */
+
+type Asked<T extends PageMessage["type"]> = Omit<Extract<PageMessage, { type: T }>, "model">;
+
+const frame = (header: RoutingHeader, values: Float32Array<ArrayBuffer>): ArrayBuffer =>
+  encodeFrame(header, [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]);
+
+/** The last optimizer step that a snapshot covers: the last one of training may be short. */
+const lastStep = ({ model: { every, steps } }: Recorded, snapshot: number): number =>
+  snapshot === heldOut ? steps : Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
+
+/** A frame a snapshot. */
+export async function routingFrames(
+  recorded: Recorded,
+  { id, snapshots, measure }: Asked<"routing">,
+): Promise<ArrayBuffer[]> {
+  const { root, key, k, experts } = recorded.model;
+  return (await readCounts(recorded, snapshots)).map(({ snapshot, counts }) => {
+    const [L, D, E] = counts.shape;
+    const step = lastStep(recorded, snapshot);
+    const uniform = cellMeasures[measure].uniform(experts.length, k);
+    return frame(
+      { kind: "routing", id, root, key, snapshot, step, measure, shape: [D + 1, L, E], uniform },
+      cells(counts, measure),
+    );
+  });
+}
+
+/** @throws UserError when there is no such snapshot. */
+export async function layerRows(recorded: Recorded, { id, snapshot }: Asked<"routingLayers">): Promise<HubMessage> {
+  const [read] = await readCounts(recorded, [snapshot]);
+  if (!read) throw new UserError(`${recorded.model.name} has recorded no such snapshot of its routing`);
+  return { type: "routingLayers", id, snapshot, rows: layerMeasures(read.counts) };
+}
+
+/** Counts of pairs: [L, E, E], or [L - 1, E, E] of transitions. */
+async function pairCounts(
+  { index, pairs, paths, evaluation, model }: Recorded,
+  what: PairMeasure,
+  snapshot: number,
+  domain: number,
+): Promise<{ counts: Float32Array<ArrayBuffer>; step: number } | undefined> {
+  const E = model.experts.length;
+  const [start, rows] =
+    what === "coActivation" ? [0, model.layers.length] : [model.layers.length, model.layers.length - 1];
+  const stretch = [start * E * E, rows * E * E] as const;
+  if (snapshot === heldOut) {
+    if (!evaluation?.detail) return undefined;
+    const { domains } = evaluation.detail;
+    const size = pairsSize(evaluation.detail) + model.layers.length * E * histogramBins;
+    const wanted = domain === allDomains ? [...domains.keys()] : [domains.indexOf(model.domains[domain]?.name ?? "")];
+    const records = await readStretches(evaluation.paths.routingDetail, size, wanted, ...stretch);
+    const counts = new Float32Array(stretch[1]);
+    for (const record of records) for (const [at, value] of record.entries()) counts[at]! += value;
+    return { counts, step: model.steps };
+  }
+  if (!index || !pairs) return undefined;
+  const size = pairsSize(pairs);
+  const step = Math.min((snapshot + 1) * index.every, model.steps || Number.POSITIVE_INFINITY);
+  const last = Math.min(Math.ceil(step / pairs.every), await recordCount(paths.routingPairs, size)) - 1;
+  const whole = step < model.steps ? Math.min(last, Math.floor(step / pairs.every) - 1) : last;
+  if (whole < 0) return undefined;
+  const [counts] = await readStretches(paths.routingPairs, size, [whole], ...stretch);
+  return counts && { counts, step: Math.min((whole + 1) * pairs.every, step) };
+}
+
+/** @throws UserError where no pairs were recorded. */
+export async function pairsFrame(
+  recorded: Recorded,
+  { id, what, snapshot, domain }: Asked<"routingPairs">,
+): Promise<ArrayBuffer> {
+  const read = await pairCounts(recorded, what, snapshot, domain);
+  if (!read) throw new UserError(`${recorded.model.name} has recorded no pairs of experts there`);
+  const E = recorded.model.experts.length;
+  const rows = read.counts.length / (E * E);
+  return frame({ kind: "pairs", id, what, step: read.step, shape: [rows, E, E] }, pairShares(read.counts, what, E));
+}
+
+/** Routed shares of one layer over training. */
+export async function loadFrame(
+  { index, paths, model }: Recorded,
+  { id, layer, domain, columns }: Asked<"routingLoad">,
+): Promise<ArrayBuffer> {
+  const [D, E] = [model.domains.length, model.experts.length];
+  if (!index || layer >= model.layers.length)
+    throw new UserError(`${model.name} has recorded no routing of that layer`);
+  const size = recordSize(index);
+  const count = await recordCount(paths.routing, size);
+  const points = Math.min(columns, count);
+  const statistic = index.statistics.indexOf("routedTokens");
+  const start = ((statistic * model.layers.length + layer) * D + (domain === allDomains ? 0 : domain)) * E;
+  const length = domain === allDomains ? D * E : E;
+  const all = Array.from({ length: count }, (_, at) => at);
+  const records = await readStretches(paths.routing, size, all, start, length);
+  const values = new Float32Array(points * E);
+  const steps: number[] = [];
+  for (let point = 0; point < points; point++) {
+    const [from, to] = [Math.floor((point * count) / points), Math.floor(((point + 1) * count) / points)];
+    const load = new Float64Array(E);
+    for (const record of records.slice(from, to))
+      for (const [place, tokens] of record.entries()) load[place % E]! += tokens;
+    const sum = load.reduce((total, tokens) => total + tokens, 0);
+    if (sum > 0)
+      values.set(
+        load.map((tokens) => tokens / sum),
+        point * E,
+      );
+    steps.push(Math.min(to * index.every, model.steps || Number.POSITIVE_INFINITY));
+  }
+  return frame({ kind: "load", id, layer, domain, steps, shape: [points, E] }, values);
+}

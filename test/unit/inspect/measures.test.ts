@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { cells, layerMeasures, pairShares, type RoutingCounts } from "../../../server/inspect/measures.ts";
+import { cellMeasureSchema } from "../../../server/protocol/routing.ts";
+import { seeded } from "../../fixtures/random.ts";
+
+/** Tokens that were routed by chance, one by one, and what is counted of them. */
+const [L, D, E, K] = [2, 3, 5, 2];
+
+interface Token {
+  domain: number;
+  /** By layer: experts in order, gates, softmax; the last choice was dropped. */
+  layers: { experts: number[]; gates: number[]; softmax: number[]; dropped: boolean }[];
+}
+
+function tokens(count: number): Token[] {
+  const random = seeded(7);
+  return Array.from({ length: count }, () => ({
+    domain: Math.floor(random() * D),
+    layers: Array.from({ length: L }, () => {
+      const logits = Array.from({ length: E }, () => Math.exp(3 * random()));
+      const sum = logits.reduce((total, one) => total + one, 0);
+      const softmax = logits.map((one) => one / sum);
+      const order = softmax.map((_, expert) => expert).sort((a, b) => softmax[b]! - softmax[a]!);
+      const experts = order.slice(0, K);
+      const kept = experts.reduce((total, expert) => total + softmax[expert]!, 0);
+      return { experts, gates: experts.map((expert) => softmax[expert]! / kept), softmax, dropped: random() < 0.2 };
+    }),
+  }));
+}
+
+function counted(all: readonly Token[]): RoutingCounts {
+  const zeros = () => new Float64Array(L * D * E);
+  const [routedTokens, gateMass, probability, droppedTokens] = [zeros(), zeros(), zeros(), zeros()];
+  const entropy = new Float64Array(L * D);
+  for (const { domain, layers } of all)
+    for (const [layer, { experts, gates, softmax, dropped }] of layers.entries()) {
+      const row = layer * D + domain;
+      for (const [at, expert] of experts.entries()) {
+        if (dropped && at === K - 1) droppedTokens[row * E + expert]! += 1;
+        else {
+          routedTokens[row * E + expert]! += 1;
+          gateMass[row * E + expert]! += gates[at]!;
+        }
+      }
+      for (const [expert, p] of softmax.entries()) {
+        probability[row * E + expert]! += p;
+        entropy[row]! -= p * Math.log(p);
+      }
+    }
+  return { shape: [L, D, E], routedTokens, gateMass, probability, droppedTokens, entropy, k: [K, K] };
+}
+
+const all = tokens(400);
+const counts = counted(all);
+const mean = (values: number[]) => values.reduce((total, one) => total + one, 0) / values.length;
+
+describe("the measures of routing", () => {
+  it("are those of the tokens, one by one, for each domain, layer and expert and for all domains", () => {
+    const one = (layer: number, expert: number, token: Token) => {
+      const { experts, gates, softmax, dropped } = token.layers[layer]!;
+      const at = experts.indexOf(expert);
+      const goes = at >= 0 && !(dropped && at === K - 1);
+      return {
+        routedShare: goes ? 1 / K : 0,
+        gateMass: goes ? gates[at]! : 0,
+        probability: softmax[expert]!,
+        domainSpecialisation: goes ? 1 : 0,
+        droppedShare: at >= 0 && !goes ? 1 / K : 0,
+      };
+    };
+    for (const measure of cellMeasureSchema.options) {
+      const values = cells(counts, measure);
+      expect(values).toHaveLength((D + 1) * L * E);
+      for (let domain = 0; domain <= D; domain++) {
+        const those = all.filter((token) => domain === D || token.domain === domain);
+        for (let layer = 0; layer < L; layer++)
+          for (let expert = 0; expert < E; expert++)
+            expect(values[(domain * L + layer) * E + expert]).toBeCloseTo(
+              mean(those.map((token) => one(layer, expert, token)[measure])),
+              5,
+            );
+      }
+    }
+  });
+
+  it("of layers are entropy, and how uneven the load of each domain is", () => {
+    const rows = layerMeasures(counts);
+    expect(rows).toHaveLength(D + 1);
+    for (const [domain, row] of rows.entries()) {
+      const those = all.filter((token) => domain === D || token.domain === domain);
+      for (let layer = 0; layer < L; layer++) {
+        const load = Array.from(
+          { length: E },
+          (_, expert) => those.filter((token) => token.layers[layer]!.experts.includes(expert)).length,
+        );
+        const average = (those.length * K) / E;
+        const deviation = Math.sqrt(mean(load.map((one) => (one - average) ** 2)));
+        const entropy = mean(
+          those.map(({ layers }) => -layers[layer]!.softmax.reduce((sum, p) => sum + p * Math.log(p), 0)),
+        );
+        expect(row.imbalance[layer]).toBeCloseTo(Math.max(...load) / average, 9);
+        expect(row.variation[layer]).toBeCloseTo(deviation / average, 9);
+        expect(row.entropy![layer]).toBeCloseTo(entropy, 9);
+      }
+    }
+  });
+
+  it("of pairs are shares of an expert's tokens, and of the choices that follow it", () => {
+    const [together, next] = [new Float64Array(L * E * E), new Float64Array((L - 1) * E * E)];
+    for (const { layers } of all)
+      for (const [layer, { experts }] of layers.entries())
+        for (const a of experts) {
+          for (const b of experts) together[(layer * E + a) * E + b]! += 1;
+          for (const b of layers[layer + 1]?.experts ?? []) next[(layer * E + a) * E + b]! += 1;
+        }
+    const [co, follows] = [pairShares(together, "coActivation", E), pairShares(next, "transitions", E)];
+    for (let a = 0; a < E; a++)
+      for (let b = 0; b < E; b++) {
+        for (let layer = 0; layer < L; layer++) {
+          const chose = all.filter(({ layers }) => layers[layer]!.experts.includes(a));
+          const both = chose.filter(({ layers }) => layers[layer]!.experts.includes(b));
+          expect(co[(layer * E + a) * E + b]).toBeCloseTo(both.length / chose.length, 6);
+        }
+        const chose = all.filter(({ layers }) => layers[0]!.experts.includes(a));
+        const then = chose.filter(({ layers }) => layers[1]!.experts.includes(b));
+        expect(follows[a * E + b]).toBeCloseTo(then.length / chose.length / K, 6);
+      }
+  });
+
+  it("are 0 where a domain had no tokens and an expert none", () => {
+    const empty: RoutingCounts = {
+      shape: [1, 1, 2],
+      routedTokens: [0, 0],
+      gateMass: [0, 0],
+      entropy: [0],
+      k: [1],
+    };
+    for (const measure of cellMeasureSchema.options) expect([...cells(empty, measure)]).toEqual([0, 0, 0, 0]);
+    expect(layerMeasures(empty)[0]).toEqual({ entropy: [0], imbalance: [0], variation: [0] });
+    expect([...pairShares([0, 0, 0, 0], "coActivation", 2)]).toEqual([0, 0, 0, 0]);
+  });
+});

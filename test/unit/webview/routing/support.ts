@@ -1,0 +1,254 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, onTestFinished } from "vitest";
+import { WebSocketServer } from "ws";
+import { encodeFrame, type FrameHeader } from "../../../../server/protocol/frame.ts";
+import { pagePolicy, pageText } from "../../../../server/protocol/page.ts";
+import type { CellMeasure, RoutedModel } from "../../../../server/protocol/routing.ts";
+import { type PageMessage, pageMessageSchema, streamPath, subprotocol } from "../../../../server/protocol/stream.ts";
+import { browserPath } from "../support.ts";
+
+/** The routing page in a real browser, told by a host that has its routing by construction. */
+
+const project = new URL("../../../..", import.meta.url).pathname;
+const scratch = mkdtempSync(join(tmpdir(), "btx-routing-page-"));
+let browser: Promise<Browser> | undefined;
+let built: Promise<unknown> | undefined;
+
+afterAll(async () => {
+  await (await browser)?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** The page's files, built as `esbuild.mjs` builds them. */
+function buildPage(): Promise<unknown> {
+  built ??= build({
+    absWorkingDir: project,
+    entryPoints: {
+      routing: "webview/routing/main.ts",
+      "routing-style": "webview/routing/routing.css",
+      theme: "webview/theme.css",
+    },
+    outdir: scratch,
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2023",
+    logLevel: "warning",
+  });
+  return built;
+}
+
+/** A model whose values are a function of their places. */
+export interface Scripted extends RoutedModel {
+  /** @param domain as many as there are: all. @param snapshot -1: held-out text. */
+  value(measure: CellMeasure, snapshot: number, domain: number, layer: number, expert: number): number;
+  /** How often `from` in a layer is followed by `to`. */
+  transition(layer: number, from: number, to: number): number;
+}
+
+export const root = "/runs/.btx";
+
+const letters = (count: number, name: string) => Array.from({ length: count }, (_, at) => ({ name: `${name}${at}` }));
+
+/** Domain i goes to expert i, in all layers; all domains together go to all experts alike. */
+export function known(
+  given: Partial<Scripted> & { size?: [layers: number, experts: number, domains: number] } = {},
+): Scripted {
+  const { size = [3, 4, 4], ...rest } = given;
+  const [layers, experts, domains] = size;
+  return {
+    root,
+    key: "aaaaaaaaaaaaaaaa",
+    run: "20260304-123000",
+    name: "finetune",
+    state: "done",
+    router: "top-k",
+    k: 1,
+    layers: Array.from({ length: layers }, (_, at) => at),
+    experts: letters(experts, "e"),
+    domains: letters(domains, "d"),
+    every: 10,
+    snapshots: 5,
+    steps: 50,
+    cells: ["routedShare", "gateMass"],
+    evaluated: true,
+    pairsEvery: 10,
+    value: (_measure, _snapshot, domain, _layer, expert) =>
+      domain === domains ? 1 / experts : domain % experts === expert ? 1 : 0,
+    transition: (_layer, from, to) => (from === to ? 1 : 0),
+    ...rest,
+  };
+}
+
+export interface Opened {
+  page: Page;
+  /** What the page has asked. */
+  asked: PageMessage[];
+  problems: string[];
+  /** Tells of models that are otherwise than before. */
+  tell(models: Scripted[]): void;
+}
+
+/** Opens the page on models of a run. */
+export async function openRouting(models: Scripted[], options: BrowserContextOptions = {}): Promise<Opened> {
+  await buildPage();
+  let now = models;
+  const asked: PageMessage[] = [];
+  const sockets = new Set<(data: string | ArrayBuffer) => void>();
+  const server = createServer((request, response) => {
+    const { port } = server.address() as AddressInfo;
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    if (request.method === "POST") {
+      const answer =
+        pathname === "/start" ? { runs: [{ root, run: models[0]!.run }] } : { port, token: "x".repeat(43) };
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    } else if (pathname === "/") {
+      const files = {
+        title: "BTX Studio",
+        script: "routing.js",
+        styles: ["theme.css", "routing-style.css"],
+        connect: ["'self'", `ws://127.0.0.1:${port}`],
+        resources: ["'self'"],
+      };
+      response.writeHead(200, { "content-type": "text/html", "content-security-policy": pagePolicy(files) });
+      response.end(pageText("routing-page", files));
+    } else if (/^\/[a-z-]+\.(js|css)$/.test(pathname)) {
+      const type = pathname.endsWith("js") ? "text/javascript" : "text/css";
+      response.writeHead(200, { "content-type": type }).end(readFileSync(join(scratch, pathname)));
+    } else response.writeHead(404).end("another page");
+  });
+  const stream = new WebSocketServer({ server, path: streamPath, handleProtocols: () => subprotocol });
+  stream.on("connection", (socket) => {
+    const send = (data: string | ArrayBuffer) => socket.send(data);
+    sockets.add(send);
+    socket.on("close", () => sockets.delete(send));
+    socket.on("message", (data) => {
+      const message = pageMessageSchema.parse(JSON.parse(String(data)));
+      asked.push(message);
+      answer(message, now, send);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  browser ??= chromium.launch({
+    executablePath: browserPath ?? "",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+  });
+  const context = await (await browser).newContext({ viewport: { width: 1100, height: 900 }, ...options });
+  onTestFinished(async () => {
+    await context.close();
+    stream.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on("console", (message) => {
+    // The tests read pixels; the page does not.
+    if (!message.text().startsWith("Canvas2D: Multiple readback")) problems.push(message.text());
+  });
+  page.on("pageerror", (error) => problems.push(error.message));
+  // What the page's policy refuses.
+  await page.addInitScript(
+    "addEventListener('securitypolicyviolation', (e) => console.log('refused: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))",
+  );
+  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?token=t`);
+  return {
+    page,
+    asked,
+    problems,
+    tell(others) {
+      now = others;
+      for (const send of sockets) send(JSON.stringify(openedMessage(now)));
+    },
+  };
+}
+
+const openedMessage = (models: Scripted[]) => ({
+  type: "routingOpened",
+  models: models.map(({ value: _value, transition: _transition, ...model }) => model),
+});
+
+function answer(message: PageMessage, models: Scripted[], send: (data: string | ArrayBuffer) => void): void {
+  const say = (value: object) => send(JSON.stringify(value));
+  const frame = (header: FrameHeader, values: Float32Array) =>
+    send(encodeFrame(header, [new Uint8Array(values.buffer)]));
+  const of = ({ key }: { key: string }) => models.find((model) => model.key === key)!;
+  switch (message.type) {
+    case "runs":
+      say({
+        type: "runs",
+        runs: [...new Map(runsOf(models).map(({ stages: _, ...run }) => [run.run, run])).values()],
+      });
+      break;
+    case "open":
+      say({ type: "opened", runs: runsOf(models) });
+      break;
+    case "openRouting":
+      say(openedMessage(models));
+      break;
+    case "routing": {
+      const model = of(message.model);
+      for (const snapshot of message.snapshots) frame(...routingFrame(message.id, model, snapshot, message.measure));
+      break;
+    }
+    case "routingPairs": {
+      const { layers, experts, transition } = of(message.model);
+      const [L, E] = [layers.length, experts.length];
+      const values = Float32Array.from({ length: (L - 1) * E * E }, (_, at) =>
+        transition(Math.floor(at / (E * E)), Math.floor(at / E) % E, at % E),
+      );
+      frame({ kind: "pairs", id: message.id, what: message.what, step: 50, shape: [L - 1, E, E] }, values);
+      break;
+    }
+    case "routingLoad": {
+      const model = of(message.model);
+      const [P, E] = [Math.min(model.snapshots, message.columns), model.experts.length];
+      const domain = message.domain < 0 ? model.domains.length : message.domain;
+      const values = Float32Array.from({ length: P * E }, (_, at) =>
+        model.value("routedShare", Math.floor(at / E), domain, message.layer, at % E),
+      );
+      const steps = Array.from({ length: P }, (_, at) => (at + 1) * model.every);
+      frame(
+        { kind: "load", id: message.id, layer: message.layer, domain: message.domain, steps, shape: [P, E] },
+        values,
+      );
+      break;
+    }
+  }
+}
+
+function routingFrame(
+  id: number,
+  model: Scripted,
+  snapshot: number,
+  measure: CellMeasure,
+): [FrameHeader, Float32Array] {
+  const [L, E, D] = [model.layers.length, model.experts.length, model.domains.length];
+  const values = Float32Array.from({ length: (D + 1) * L * E }, (_, at) =>
+    model.value(measure, snapshot, Math.floor(at / (L * E)), Math.floor(at / E) % L, at % E),
+  );
+  const step = snapshot < 0 ? model.steps : (snapshot + 1) * model.every;
+  const { root: folder, key } = model;
+  return [
+    { kind: "routing", id, root: folder, key, snapshot, step, measure, shape: [D + 1, L, E], uniform: 1 / E },
+    values,
+  ];
+}
+
+const runsOf = (models: Scripted[]) =>
+  [...new Set(models.map(({ run }) => run))].map((run) => ({
+    root,
+    run,
+    name: "known",
+    created: "2026-03-04T12:30:00.000Z",
+    state: "done",
+    stages: models
+      .filter((model) => model.run === run)
+      .map(({ key, name, state }) => ({ key, name, kind: name, state })),
+  }));

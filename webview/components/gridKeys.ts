@@ -1,0 +1,41 @@
+/** A place in a grid of rows and columns as they are shown. */
+export interface Place {
+  row: number;
+  column: number;
+}
+
+/** What the keys do in a grid, for people. */
+export const gridKeyHelp: readonly [keys: string, does: string][] = [
+  ["← → ↑ ↓", "cell beside"],
+  ["Home, End", "first or last cell of the row"],
+  ["Ctrl + Home, End", "first or last cell of all"],
+  ["Page Up, Page Down", "the same cell of the map before or after"],
+  ["Enter", "choose the cell"],
+];
+
+/** Where a key leads from a place in a grid of so many rows and columns; undefined for keys that lead nowhere. */
+export function movedPlace(
+  { row, column }: Place,
+  { key, ctrlKey, metaKey, altKey }: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">,
+  rows: number,
+  columns: number,
+): Place | undefined {
+  if (altKey) return undefined;
+  const whole = ctrlKey || metaKey;
+  switch (key) {
+    case "ArrowLeft":
+      return { row, column: Math.max(0, column - 1) };
+    case "ArrowRight":
+      return { row, column: Math.min(columns - 1, column + 1) };
+    case "ArrowUp":
+      return { row: Math.max(0, row - 1), column };
+    case "ArrowDown":
+      return { row: Math.min(rows - 1, row + 1), column };
+    case "Home":
+      return { row: whole ? 0 : row, column: 0 };
+    case "End":
+      return { row: whole ? rows - 1 : row, column: columns - 1 };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,238 @@
+import { html, LitElement, type PropertyValues } from "lit";
+import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
+import { movedPlace, type Place } from "./gridKeys.ts";
+import { onThemeChange } from "./theme.ts";
+
+/** A cell by its row and its column as the values have it, whatever the order. */
+export interface Cell {
+  row: number;
+  column: number;
+}
+
+export interface MapEvents {
+  /** The cell that is pointed at or read; undefined: none. */
+  "map-cell": { cell: Cell | undefined };
+  "map-choose": { cell: Cell };
+  /** To the map before (-1) or after (1). */
+  "map-turn": { by: number };
+  "map-focus": undefined;
+}
+
+let made = 0;
+
+/**
+ * A heatmap on a canvas. It draws what it is given and says what a person wants; whoever uses it changes its properties.
+ * For who cannot see it, it is a grid of which the one cell that is read is there.
+ */
+export class HeatMap extends LitElement {
+  static override properties = {
+    name: {},
+    cells: { attribute: false },
+    cell: { attribute: false },
+    chosen: { attribute: false },
+    says: { attribute: false },
+    entry: { type: Boolean },
+  };
+  declare name: string;
+  declare cells: Cells | undefined;
+  /** The cell that is pointed at or read, in this map or another. */
+  declare cell: Cell | undefined;
+  declare chosen: Cell | undefined;
+  /** A cell in words, with its value. */
+  declare says: (cell: Cell) => string;
+  /** Tab leads to this map. */
+  declare entry: boolean;
+  readonly #id = `map-cell-${made++}`;
+  #over = false;
+  #focused = false;
+  #resized = new ResizeObserver(() => this.#draw());
+  #forget = () => {};
+
+  constructor() {
+    super();
+    this.says = () => "";
+    this.entry = false;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#forget = onThemeChange(() => this.#draw());
+    this.#resized.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#forget();
+    this.#resized.disconnect();
+  }
+
+  /** Puts the keyboard here. */
+  enter(): void {
+    this.querySelector<HTMLElement>(".map-box")?.focus();
+  }
+
+  protected override render(): unknown {
+    const { cells, cell } = this;
+    const place = cell && this.#placeOf(cell);
+    const cellHere =
+      cells && place
+        ? html`<div role="row" aria-rowindex=${place.row + 1}>
+            <div role="gridcell" id=${this.#id} aria-colindex=${place.column + 1} aria-label=${this.says(cell)}></div>
+          </div>`
+        : "";
+    return html`
+      <div
+        class="map-box"
+        role="grid"
+        aria-readonly="true"
+        tabindex=${this.entry ? 0 : -1}
+        aria-label=${this.name}
+        aria-rowcount=${cells?.rows.length ?? 0}
+        aria-colcount=${cells?.columns.length ?? 0}
+        aria-activedescendant=${place ? this.#id : ""}
+        @keydown=${this.#key}
+        @focus=${this.#focus}
+        @blur=${this.#blur}
+        @pointermove=${this.#point}
+        @pointerleave=${this.#leave}
+        @click=${this.#click}
+      >
+        <canvas aria-hidden="true"></canvas>
+        <div class="map-mark chosen" aria-hidden="true" hidden></div>
+        <div class="map-mark" aria-hidden="true" hidden></div>
+        <div class="map-value" aria-hidden="true" hidden></div>
+        ${cellHere}
+      </div>
+    `;
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("cells")) this.#draw();
+    else this.#mark();
+  }
+
+  #draw(): void {
+    const canvas = this.querySelector("canvas");
+    const { cells } = this;
+    if (!canvas || !cells || this.clientWidth === 0) return;
+    const height = `${mapHeight(cells.rows.length)}px`;
+    if (canvas.style.height !== height) canvas.style.height = height;
+    const ratio = devicePixelRatio;
+    const [wide, tall] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    if (canvas.width !== wide) canvas.width = wide;
+    if (canvas.height !== tall) canvas.height = tall;
+    const context = canvas.getContext("2d")!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    drawCells(context, cells, cellGrid(canvas.clientWidth, canvas.clientHeight));
+    this.#mark();
+  }
+
+  /** Frames about cells lie over the canvas, which need not be drawn again for them. */
+  #mark(): void {
+    const marks = this.querySelectorAll<HTMLElement>(".map-mark");
+    if (marks.length < 2) return;
+    this.#frame(marks[0]!, this.chosen);
+    this.#frame(marks[1]!, this.cell);
+    const value = this.querySelector<HTMLElement>(".map-value")!;
+    value.hidden = !this.cell || !(this.#over || this.#focused);
+    if (value.hidden || !this.cell) return;
+    value.textContent = this.says(this.cell);
+    const { left, top, width, height } = this.#rectangle(this.cell);
+    const right = this.clientWidth - value.offsetWidth;
+    const above = top - value.offsetHeight - 4;
+    const y = above > -24 ? above : top + height + 4;
+    value.style.transform = `translate(${Math.round(Math.max(0, Math.min(right, left + width / 2)))}px, ${Math.round(y)}px)`;
+  }
+
+  #frame(mark: HTMLElement, cell: Cell | undefined): void {
+    mark.hidden = cell === undefined || !this.cells;
+    if (!cell || mark.hidden) return;
+    const { left, top, width, height } = this.#rectangle(cell);
+    mark.style.transform = `translate(${left}px, ${top}px)`;
+    mark.style.width = `${width}px`;
+    mark.style.height = `${height}px`;
+  }
+
+  #placeOf({ row, column }: Cell): Place {
+    return { row, column: this.cells?.order.indexOf(column) ?? 0 };
+  }
+
+  /** CSS pixels of this element. */
+  #rectangle(cell: Cell): { left: number; top: number; width: number; height: number } {
+    const { row, column } = this.#placeOf(cell);
+    const canvas = this.querySelector("canvas")!;
+    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight);
+    const { rows, columns } = this.cells!;
+    const [wide, tall] = [width / columns.length, height / rows.length];
+    return { left: left + column * wide, top: top + row * tall, width: wide, height: tall };
+  }
+
+  #at(event: MouseEvent): Cell | undefined {
+    const canvas = this.querySelector("canvas");
+    const { cells } = this;
+    if (!canvas || !cells) return undefined;
+    const box = canvas.getBoundingClientRect();
+    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight);
+    const row = Math.floor(((event.clientY - box.top - top) / height) * cells.rows.length);
+    const place = Math.floor(((event.clientX - box.left - left) / width) * cells.columns.length);
+    const column = cells.order[place];
+    return row >= 0 && row < cells.rows.length && column !== undefined ? { row, column } : undefined;
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    const { cells } = this;
+    if (!cells) return;
+    const cell = this.cell ?? { row: 0, column: cells.order[0]! };
+    const turn = { PageUp: -1, PageDown: 1 }[event.key];
+    const moved = movedPlace(this.#placeOf(cell), event, cells.rows.length, cells.columns.length);
+    if (moved) this.#tell("map-cell", { cell: { row: moved.row, column: cells.order[moved.column]! } });
+    else if (turn !== undefined) this.#tell("map-turn", { by: turn });
+    else if (event.key === "Enter" || event.key === " ") this.#tell("map-choose", { cell });
+    else if (event.key === "Escape" && this.cell) this.#tell("map-cell", { cell: undefined });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  #focus = (): void => {
+    this.#focused = true;
+    this.#tell("map-focus", undefined);
+    const first = this.cells?.order[0];
+    if (!this.cell && first !== undefined) this.#tell("map-cell", { cell: { row: 0, column: first } });
+    this.#mark();
+  };
+
+  #blur = (): void => {
+    this.#focused = false;
+    this.#mark();
+  };
+
+  #point = (event: PointerEvent): void => {
+    const cell = this.#at(event);
+    this.#over = cell !== undefined;
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.#tell("map-cell", { cell });
+    else this.#mark();
+  };
+
+  #leave = (): void => {
+    this.#over = false;
+    if (!this.#focused) this.#tell("map-cell", { cell: undefined });
+    else this.#mark();
+  };
+
+  #click = (event: MouseEvent): void => {
+    const cell = this.#at(event);
+    if (cell) this.#tell("map-choose", { cell });
+  };
+
+  #tell<K extends keyof MapEvents>(type: K, detail: MapEvents[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+customElements.define("heat-map", HeatMap);

@@ -1,0 +1,28 @@
+import type { CellMeasure, RoutedModel } from "../../server/protocol/routing.ts";
+import type { RoutingFrame } from "./frames.ts";
+import { domainName } from "./looks.ts";
+import { mapOf } from "./values.ts";
+import { domainsOf, type Side } from "./view.ts";
+
+const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** All values of what is shown, a row a cell. */
+export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {
+  const rows = sides.flatMap(({ model, snapshot, frame }) => rowsOf(model, snapshot, frame));
+  return [["run", "stage", "text", "step", "domain", "layer", "expert", measure].join(","), ...rows, ""].join("\r\n");
+}
+
+function rowsOf(model: RoutedModel, snapshot: number, frame: RoutingFrame): string[] {
+  const { experts, layers } = model;
+  const about = [model.run, model.name, snapshot < 0 ? "held-out" : "training", String(frame.step)];
+  return domainsOf(model).flatMap((domain) => {
+    const values = mapOf(frame, domain);
+    return layers.flatMap((layer, row) =>
+      experts.map(({ name }, column) =>
+        [...about, domainName(model, domain), String(layer), name, String(values[row * experts.length + column]!)]
+          .map(quoted)
+          .join(","),
+      ),
+    );
+  });
+}

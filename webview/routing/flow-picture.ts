@@ -1,0 +1,197 @@
+import { html, LitElement, type PropertyValues } from "lit";
+import type { Cell } from "../components/heat-map.ts";
+import { onThemeChange, theme } from "../components/theme.ts";
+import type { Flow } from "./flow.ts";
+
+export interface FlowEvents {
+  "flow-cell": { cell: Cell | undefined };
+  "flow-choose": { cell: Cell };
+}
+
+/** CSS pixels. */
+const height = 300;
+const foot = 20;
+const edge = 24;
+const nodeWidth = 10;
+const least = 60;
+
+/** Experts of consecutive layers, with bands as thick as the share of tokens that go from one to the other. */
+export class FlowPicture extends LitElement {
+  static override properties = {
+    name: {},
+    flow: { attribute: false },
+    layers: { attribute: false },
+    order: { attribute: false },
+    colors: { attribute: false },
+    cell: { attribute: false },
+    says: { attribute: false },
+  };
+  declare name: string;
+  declare flow: Flow | undefined;
+  /** Numbers in the model. */
+  declare layers: readonly number[];
+  /** Experts from above. */
+  declare order: readonly number[];
+  /** Of an expert, for a canvas. */
+  declare colors: (expert: number) => string;
+  /** Layer and expert that is pointed at or read: the other bands are paler. */
+  declare cell: Cell | undefined;
+  declare says: (cell: Cell) => string;
+  #resized = new ResizeObserver(() => this.#draw());
+  #forget = () => {};
+
+  constructor() {
+    super();
+    this.layers = [];
+    this.order = [];
+    this.says = () => "";
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#forget = onThemeChange(() => this.#draw());
+    this.#resized.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#forget();
+    this.#resized.disconnect();
+  }
+
+  protected override render(): unknown {
+    return html`<div
+        class="flow-box"
+        tabindex="0"
+        role="application"
+        aria-roledescription="flow picture"
+        aria-label=${this.name}
+        @keydown=${this.#key}
+        @focus=${() => this.cell === undefined && this.#tell("flow-cell", { cell: this.#first })}
+        @pointermove=${(event: PointerEvent) => this.#point(event)}
+        @pointerleave=${() => this.#tell("flow-cell", { cell: undefined })}
+        @click=${this.#click}
+      >
+        <canvas aria-hidden="true"></canvas>
+      </div>
+      <p class="read" role="status">${this.cell && this.flow ? this.says(this.cell) : " "}</p>`;
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (["flow", "cell", "order", "colors"].some((name) => changed.has(name))) this.#draw();
+  }
+
+  /** From one layer to the next, CSS pixels. */
+  get #step(): number {
+    return Math.max(least, (this.clientWidth - 2 * edge) / Math.max(1, this.layers.length - 1));
+  }
+
+  #draw(): void {
+    const canvas = this.querySelector("canvas");
+    const { flow, layers } = this;
+    if (!canvas || !flow || this.clientWidth === 0) return;
+    const step = this.#step;
+    const width = Math.round(step * (layers.length - 1) + 2 * edge);
+    const ratio = devicePixelRatio;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+    const context = canvas.getContext("2d")!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    this.#drawBands(context, flow, step);
+    this.#drawNodes(context, flow, step);
+  }
+
+  #drawBands(context: CanvasRenderingContext2D, { bands }: Flow, step: number): void {
+    const { cell } = this;
+    const tall = height - foot;
+    for (const { layer, from, to, share, start, end } of bands) {
+      const [left, right] = [edge + layer * step + nodeWidth / 2, edge + (layer + 1) * step - nodeWidth / 2];
+      const middle = (left + right) / 2;
+      const thick = Math.max(0.5, share * tall);
+      const read =
+        !cell || (cell.row === layer && cell.column === from) || (cell.row === layer + 1 && cell.column === to);
+      context.globalAlpha = read ? (cell ? 0.75 : 0.45) : 0.1;
+      context.fillStyle = this.colors(from);
+      context.beginPath();
+      context.moveTo(left, start * tall);
+      context.bezierCurveTo(middle, start * tall, middle, end * tall, right, end * tall);
+      context.lineTo(right, end * tall + thick);
+      context.bezierCurveTo(middle, end * tall + thick, middle, start * tall + thick, left, start * tall + thick);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+  }
+
+  #drawNodes(context: CanvasRenderingContext2D, { nodes }: Flow, step: number): void {
+    const { page, ink, soft, font, highContrast } = theme();
+    const tall = height - foot;
+    context.lineWidth = 1;
+    for (const { layer, expert, share, top } of nodes) {
+      const [x, y, thick] = [edge + layer * step - nodeWidth / 2, top * tall, share * tall];
+      context.fillStyle = this.colors(expert);
+      context.fillRect(x, y, nodeWidth, Math.max(0.5, thick));
+      if (thick > 4) {
+        context.strokeStyle = highContrast ? ink : page;
+        context.strokeRect(x, y, nodeWidth, thick);
+      }
+    }
+    context.font = `11px ${font}`;
+    context.fillStyle = soft;
+    context.textAlign = "center";
+    context.textBaseline = "alphabetic";
+    for (const [place, layer] of this.layers.entries())
+      context.fillText(String(layer), edge + place * step, height - 6);
+  }
+
+  get #first(): Cell {
+    return { row: 0, column: this.order[0] ?? 0 };
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const cell = this.cell ?? this.#first;
+    if (by) {
+      const place = this.order.indexOf(cell.column) + by[1]!;
+      const column = this.order[Math.max(0, Math.min(this.order.length - 1, place))]!;
+      const row = Math.max(0, Math.min(this.layers.length - 1, cell.row + by[0]!));
+      this.#tell("flow-cell", { cell: { row, column } });
+      this.querySelector(".flow-box")!.scrollLeft = edge + row * this.#step - this.clientWidth / 2;
+    } else if (event.key === "Enter") this.#tell("flow-choose", { cell });
+    else if (event.key === "Escape") this.#tell("flow-cell", { cell: undefined });
+    else return;
+    event.preventDefault();
+  };
+
+  #at(event: MouseEvent): Cell | undefined {
+    const { left, top } = this.querySelector("canvas")!.getBoundingClientRect();
+    const step = this.#step;
+    const row = Math.round((event.clientX - left - edge) / step);
+    if (Math.abs(event.clientX - left - edge - row * step) > Math.min(step / 3, nodeWidth * 2)) return undefined;
+    const share = (event.clientY - top) / (height - foot);
+    const node = this.flow?.nodes.find((one) => one.layer === row && share >= one.top && share < one.top + one.share);
+    return node && { row, column: node.expert };
+  }
+
+  #point(event: PointerEvent): void {
+    const cell = this.#at(event);
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.#tell("flow-cell", { cell });
+  }
+
+  #click = (event: MouseEvent): void => {
+    const cell = this.#at(event);
+    if (cell) this.#tell("flow-choose", { cell });
+  };
+
+  #tell<K extends keyof FlowEvents>(type: K, detail: FlowEvents[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+customElements.define("flow-picture", FlowPicture);

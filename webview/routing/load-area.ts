@@ -1,0 +1,205 @@
+import { html, LitElement, type PropertyValues } from "lit";
+import { count } from "../components/format.ts";
+import { onThemeChange, theme } from "../components/theme.ts";
+import { linearTicks } from "../components/ticks.ts";
+import type { Load } from "./model.ts";
+import { stacked } from "./stack.ts";
+
+export interface LoadEvents {
+  /** The step that is pointed at or read; undefined: none. */
+  "load-step": { step: number | undefined };
+  "load-resize": undefined;
+}
+
+/** CSS pixels. */
+const height = 220;
+const room = { left: 44, right: 10, bottom: 22, top: 4 };
+
+/** The point nearest to a step. */
+export function nearestPoint(steps: readonly number[], step: number): number {
+  let best = 0;
+  for (let at = 1; at < steps.length; at++) if (Math.abs(steps[at]! - step) < Math.abs(steps[best]! - step)) best = at;
+  return best;
+}
+
+/** Shares of a layer's experts over the steps of training, one on the other. */
+export class LoadArea extends LitElement {
+  static override properties = {
+    name: {},
+    load: { attribute: false },
+    experts: { type: Number },
+    order: { attribute: false },
+    colors: { attribute: false },
+    step: { attribute: false },
+    shown: { attribute: false },
+    says: { attribute: false },
+  };
+  declare name: string;
+  declare load: Load | undefined;
+  declare experts: number;
+  /** Experts, from below. */
+  declare order: readonly number[];
+  declare colors: (expert: number) => string;
+  /** The step that is read. */
+  declare step: number | undefined;
+  /** The step that the maps show. */
+  declare shown: number | undefined;
+  /** A point in words. */
+  declare says: (point: number) => string;
+  #resized = new ResizeObserver(() => {
+    this.#draw();
+    this.#tell("load-resize", undefined);
+  });
+  #forget = () => {};
+
+  constructor() {
+    super();
+    this.experts = 0;
+    this.order = [];
+    this.says = () => "";
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#forget = onThemeChange(() => this.#draw());
+    this.#resized.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#forget();
+    this.#resized.disconnect();
+  }
+
+  /** Pixel columns that there is room for. */
+  get columns(): number {
+    return Math.max(16, Math.round((this.clientWidth - room.left - room.right) * Math.min(2, devicePixelRatio)));
+  }
+
+  protected override render(): unknown {
+    const { load, step } = this;
+    return html`<div
+        class="load-box"
+        tabindex="0"
+        role="application"
+        aria-roledescription="stacked areas"
+        aria-label=${this.name}
+        @keydown=${this.#key}
+        @pointermove=${(event: PointerEvent) => this.#tell("load-step", { step: this.#stepAt(event) })}
+        @pointerleave=${() => this.#tell("load-step", { step: undefined })}
+      >
+        <canvas aria-hidden="true"></canvas>
+        <div class="load-mark" aria-hidden="true" hidden></div>
+      </div>
+      <p class="read" role="status">
+        ${load && step !== undefined && load.steps.length > 0 ? this.says(nearestPoint(load.steps, step)) : " "}
+      </p>`;
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (["load", "order", "colors", "experts"].some((name) => changed.has(name))) this.#draw();
+    this.#mark();
+  }
+
+  /** First and last step. */
+  get #range(): [number, number] {
+    const steps = this.load?.steps ?? [];
+    const [low = 0, high = 1] = [steps[0], steps.at(-1)];
+    return low < high ? [low, high] : [low - 0.5, low + 0.5];
+  }
+
+  #x(step: number): number {
+    const [low, high] = this.#range;
+    return room.left + ((step - low) / (high - low)) * (this.clientWidth - room.left - room.right);
+  }
+
+  #draw(): void {
+    const canvas = this.querySelector("canvas");
+    const { load } = this;
+    const width = this.clientWidth;
+    if (!canvas || !load || width === 0) return;
+    const ratio = devicePixelRatio;
+    canvas.style.height = `${height}px`;
+    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+    const context = canvas.getContext("2d")!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const tall = height - room.top - room.bottom;
+    const y = (share: number) => room.top + (1 - share) * tall;
+    // A single snapshot is as wide as the picture.
+    const xs = load.steps.length === 1 ? [room.left, width - room.right] : load.steps.map((step) => this.#x(step));
+    const { page, soft, grid, font } = theme();
+    for (const { expert, lower, upper } of stacked(load.values, this.experts, this.order)) {
+      const at = (point: number) => Math.min(point, upper.length - 1);
+      context.beginPath();
+      for (const [point, x] of xs.entries()) context.lineTo(x, y(upper[at(point)]!));
+      for (let point = xs.length - 1; point >= 0; point--) context.lineTo(xs[point]!, y(lower[at(point)]!));
+      context.closePath();
+      context.fillStyle = this.colors(expert);
+      context.fill();
+      // Where many are thin, edges would be all there is.
+      if (this.experts > 24) continue;
+      context.strokeStyle = page;
+      context.lineWidth = 1;
+      context.stroke();
+    }
+    context.font = `11px ${font}`;
+    context.fillStyle = soft;
+    context.strokeStyle = grid;
+    context.textBaseline = "middle";
+    context.textAlign = "end";
+    for (const share of [0, 0.5, 1])
+      context.fillText(`${share * 100} %`, room.left - 6, Math.min(height - 28, y(share) + (share === 1 ? 5 : 0)));
+    context.textAlign = "center";
+    const [low, high] = this.#range;
+    for (const step of linearTicks(low, high, Math.max(2, Math.floor(width / 110))))
+      context.fillText(count(step), Math.min(width - 24, this.#x(step)), height - 9);
+    this.#mark();
+  }
+
+  /** The step that is read, or else the one the maps show, as a line over the picture. */
+  #mark(): void {
+    const mark = this.querySelector<HTMLElement>(".load-mark");
+    const step = this.step ?? this.shown;
+    if (!mark) return;
+    mark.hidden = !this.load || step === undefined;
+    if (!mark.hidden) mark.style.transform = `translate(${Math.round(this.#x(step!))}px, 0)`;
+  }
+
+  #stepAt(event: PointerEvent): number | undefined {
+    const { left, width } = this.querySelector("canvas")!.getBoundingClientRect();
+    const share = (event.clientX - left - room.left) / (width - room.left - room.right);
+    const [low, high] = this.#range;
+    return this.load && share >= 0 && share <= 1 ? low + share * (high - low) : undefined;
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    const steps = this.load?.steps ?? [];
+    if (steps.length === 0) return;
+    const at = nearestPoint(steps, this.step ?? this.shown ?? steps.at(-1)!);
+    const page = Math.ceil(steps.length / 10);
+    const to = {
+      ArrowLeft: at - (this.step === undefined ? 0 : 1),
+      ArrowRight: at + (this.step === undefined ? 0 : 1),
+      PageUp: at - page,
+      PageDown: at + page,
+      Home: 0,
+      End: steps.length - 1,
+    }[event.key];
+    if (to !== undefined) this.#tell("load-step", { step: steps[Math.max(0, Math.min(steps.length - 1, to))] });
+    else if (event.key === "Escape") this.#tell("load-step", { step: undefined });
+    else return;
+    event.preventDefault();
+  };
+
+  #tell<K extends keyof LoadEvents>(type: K, detail: LoadEvents[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+customElements.define("load-area", LoadArea);

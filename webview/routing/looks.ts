@@ -1,0 +1,48 @@
+import { type ChartColor, chartColors } from "../../server/protocol/colors.ts";
+import { allDomains, type CellMeasure, cellMeasures, type RoutedModel } from "../../server/protocol/routing.ts";
+import type { StreamedRun } from "../../server/protocol/stream.ts";
+import { chartColor } from "../components/theme.ts";
+
+/** Names, numbers and colours of what the page shows. */
+
+/** 0.12345 as "12.3 %". */
+export const percent = (value: number): string => (Number.isNaN(value) ? "–" : `${signed(value * 100, 3)} %`);
+
+/** As `percent`, for a cell: "12", "3.4", "0". */
+export const cellText = (value: number): string => (Number.isNaN(value) ? "–" : signed(value * 100, 2));
+
+/** A difference of two shares: "+3.2 points". */
+export const points = (value: number): string =>
+  Number.isNaN(value) ? "–" : `${value > 0 ? "+" : ""}${signed(value * 100, 3)} points`;
+export const cellPoints = (value: number): string => (value > 0 ? "+" : "") + cellText(value);
+
+function signed(value: number, digits: number): string {
+  const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(digits));
+  return String(Math.abs(rounded) < 0.005 ? 0 : Number(rounded.toFixed(2))).replace("-", "−");
+}
+
+/** How a value stands to the uniform one: "2.5 times uniform". */
+export const timesUniform = (value: number, uniform: number): string =>
+  uniform > 0 && !Number.isNaN(value) ? `, ${Number((value / uniform).toPrecision(2))} times uniform` : "";
+
+/** Other stages than the seed and the mixture have these. */
+const expertColors: readonly ChartColor[] = chartColors.slice(2);
+
+/** The colour of an expert, for a canvas: as in the tree, or the next of six. */
+export const expertColor = ({ experts }: RoutedModel, expert: number): string =>
+  chartColor(experts[expert]?.color ?? expertColors[expert % expertColors.length]!);
+
+/** @param domain a place among the domains; as many as there are, or `allDomains`: all. */
+export const domainName = ({ domains }: RoutedModel, domain: number): string =>
+  domain === allDomains ? "all domains" : (domains[domain]?.name ?? "all domains");
+
+export const measureLabel = (measure: CellMeasure): string => cellMeasures[measure].label;
+
+/** "finetune", with the run's name where there are models of several runs. */
+export function modelLabel(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {
+  const several = models.some(({ run, root }) => run !== model.run || root !== model.root);
+  if (!several) return model.name;
+  const named = runs.find(({ root, run }) => root === model.root && run === model.run);
+  const same = named && runs.some((run) => run !== named && run.name === named.name);
+  return `${model.name} of ${named && !same ? named.name : model.run}`;
+}

@@ -1,0 +1,59 @@
+/** Plays snapshots one after the other. */
+
+export interface PlayTarget {
+  /** Shows the next one. @returns whether it could; `end` where there is none. */
+  advance(): "shown" | "waiting" | "end";
+  ended(): void;
+}
+
+/** A play from the first to the last takes about so long, seconds; no faster than pictures can be drawn, no slower than can be waited for. */
+const length = 10;
+const fastest = 60;
+const slowest = 3;
+/** With reduced motion, snapshots a second. */
+const still = 1;
+
+/** Snapshots a second. */
+export const rate = (snapshots: number, reducedMotion: boolean): number =>
+  reducedMotion ? still : Math.min(fastest, Math.max(slowest, snapshots / length));
+
+const reducedMotion = (): boolean =>
+  document.body.classList.contains("vscode-reduce-motion") || matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export class Player {
+  readonly #target: PlayTarget;
+  #frame = 0;
+  #last = 0;
+
+  constructor(target: PlayTarget) {
+    this.#target = target;
+  }
+
+  get plays(): boolean {
+    return this.#frame !== 0;
+  }
+
+  /** @param snapshots how many there are. */
+  start(snapshots: number): void {
+    this.stop();
+    // A picture may come a little early.
+    const gap = 1000 / rate(snapshots, reducedMotion()) - 4;
+    this.#last = performance.now() - gap;
+    const next = (time: number) => {
+      this.#frame = requestAnimationFrame(next);
+      if (time - this.#last < gap) return;
+      const did = this.#target.advance();
+      if (did === "shown") this.#last = time;
+      else if (did === "end") {
+        this.stop();
+        this.#target.ended();
+      }
+    };
+    this.#frame = requestAnimationFrame(next);
+  }
+
+  stop(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+}

@@ -1,0 +1,63 @@
+/** What is to be said of a router's balance in words. */
+
+/** An expert that gets a smaller share of a layer than this part of an equal share is dead in it. */
+export const deadBelow = 0.1;
+/** An expert that gets a larger share of a layer dominates it; of two experts one always gets half. */
+export const dominatesAbove = 0.5;
+
+export interface Remark {
+  kind: "dead" | "dominating";
+  expert: number;
+  /** Places of layers, ascending. */
+  layers: number[];
+}
+
+/**
+ * Experts that are dead or that dominate, those of the most layers first.
+ *
+ * @param shares routed shares of all text, [layers, experts].
+ */
+export function remarksOf(shares: Float32Array, experts: number): Remark[] {
+  const found = new Map<string, Remark>();
+  for (let at = 0; at < shares.length; at++) {
+    const share = shares[at]!;
+    const kind =
+      share < deadBelow / experts ? "dead" : experts > 2 && share > dominatesAbove ? "dominating" : undefined;
+    if (!kind) continue;
+    const [layer, expert] = [Math.floor(at / experts), at % experts];
+    const remark = found.get(`${kind} ${expert}`) ?? { kind, expert, layers: [] };
+    remark.layers.push(layer);
+    found.set(`${kind} ${expert}`, remark);
+  }
+  return [...found.values()].sort(
+    (a, b) => Number(a.kind === "dead") - Number(b.kind === "dead") || b.layers.length - a.layers.length,
+  );
+}
+
+/** "layers 3, 5 to 9 and 12". @param places ascending, in `layers`, which are numbers in the model. */
+export function layersText(places: readonly number[], layers: readonly number[]): string {
+  if (places.length === layers.length && layers.length > 1) return "all layers";
+  const spans: string[] = [];
+  for (let at = 0; at < places.length; ) {
+    let end = at;
+    while (end + 1 < places.length && places[end + 1] === places[end]! + 1) end++;
+    const [first, last] = [layers[places[at]!]!, layers[places[end]!]!];
+    if (end - at >= 2) spans.push(`${first} to ${last}`);
+    else for (let one = at; one <= end; one++) spans.push(String(layers[places[one]!]!));
+    at = end + 1;
+  }
+  const text = spans.length > 1 ? `${spans.slice(0, -1).join(", ")} and ${spans.at(-1)}` : (spans[0] ?? "");
+  return `${places.length > 1 ? "layers" : "layer"} ${text}`;
+}
+
+/** Sentences for people. @param experts names. @param layers numbers in the model. */
+export function remarkText(
+  { kind, expert, layers: places }: Remark,
+  experts: readonly string[],
+  layers: readonly number[],
+): string {
+  const where = layersText(places, layers);
+  return kind === "dead"
+    ? `Expert ${experts[expert]} is dead in ${where}: it gets less than a tenth of an equal share.`
+    : `Expert ${experts[expert]} dominates ${where}: it gets more than half of the tokens.`;
+}

@@ -1,0 +1,91 @@
+import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { type Flow, flowOf } from "./flow.ts";
+import type { FrameStore, RoutingFrame } from "./frames.ts";
+import { expertColor } from "./looks.ts";
+import { modelId, type Pairs } from "./model.ts";
+import { domainOf } from "./sections.ts";
+import type { PageState } from "./state.ts";
+import { mapOf } from "./values.ts";
+import { frameName, orderOf, type Picture, pictureOf, type Sides } from "./view.ts";
+
+/** Flows of more pairs of experts than this are not made anew while snapshots are played. */
+const quickPairs = 40_000;
+
+/** What is drawn, made anew only when it is of something else; until frames are there, what was drawn last. */
+export class Shown {
+  picture: Picture | undefined;
+  order: readonly number[] = [];
+  /** Colours of experts; another function when they are others. */
+  colors: (expert: number) => string = () => "";
+  /** What `picture`, `order` and `flow` were made of. */
+  #of: unknown[] = [];
+  #orderOf = "";
+  #colorsOf: readonly unknown[] | undefined;
+  #flow: Flow | undefined;
+  #flowOf: unknown[] = [];
+
+  /** Colours are others: all is to be drawn again. */
+  forget(): void {
+    this.#of = [];
+    this.#colorsOf = undefined;
+  }
+
+  update(sides: Sides, state: PageState, frames: FrameStore): this {
+    const { main, other } = sides;
+    const [a, b] = [main, other].map((side) => side && frames.get(frameName(side, state.measure)));
+    if (this.#colorsOf !== main.model.experts) {
+      this.#colorsOf = main.model.experts;
+      const { model } = main;
+      this.colors = (expert) => expertColor(model, expert);
+    }
+    this.#reorder(sides, state, a);
+    const of = [a, b, this.order, sides.difference, state.measure];
+    const same = of.every((one, index) => one === this.#of[index]);
+    if (!a || (other && !b)) {
+      // Pictures of other models would be of other shapes.
+      if (
+        this.#of.at(-1) !== state.measure ||
+        this.picture?.maps[0]?.cells.columns.length !== main.model.experts.length
+      )
+        this.picture = undefined;
+    } else if (!same || this.#of.length === 0) {
+      this.#of = of;
+      this.picture = pictureOf(sides, a, b, state.measure, this.order);
+    }
+    return this;
+  }
+
+  /**
+   * Experts are clustered by the frame that was shown when that was chosen, and stay where they are while one goes through
+   * the snapshots.
+   */
+  #reorder({ main }: Sides, state: PageState, reference: RoutingFrame | undefined): void {
+    const ready = state.order === "mixed" || reference !== undefined;
+    const of = JSON.stringify([state.order, modelId(main.model), state.measure, main.model.experts.length, ready]);
+    if (of === this.#orderOf) return;
+    this.#orderOf = of;
+    this.order = orderOf(state, main.model.experts.length, reference);
+  }
+
+  /** @param playing flows of many pairs wait until it is over. */
+  flow(
+    pairs: Pairs | undefined,
+    shares: RoutingFrame | undefined,
+    state: PageState,
+    model: RoutedModel,
+    playing: boolean,
+  ): Flow | undefined {
+    if (!pairs) {
+      this.#flow = undefined;
+      return undefined;
+    }
+    const domain = domainOf(state, model);
+    const of = [pairs, shares, this.order, domain];
+    const same = of.every((one, index) => one === this.#flowOf[index]);
+    if (!shares || same || (this.#flow && playing && pairs.values.length > quickPairs)) return this.#flow;
+    this.#flowOf = of;
+    const load = mapOf(shares, domain < 0 ? shares.shape[0] - 1 : domain);
+    this.#flow = flowOf(pairs.values, load, model.experts.length, this.order);
+    return this.#flow;
+  }
+}

@@ -1,0 +1,42 @@
+import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { count } from "../components/format.ts";
+
+/** Which snapshot of a model is meant, and what it is called. */
+
+type Recorded = Pick<RoutedModel, "snapshots" | "every" | "steps" | "evaluated">;
+
+/** The snapshot that is shown. @param wanted absent: the newest. @returns undefined where there is none. */
+export function shownSnapshot({ snapshots, evaluated }: Recorded, wanted: number | undefined): number | undefined {
+  if (evaluated && (wanted === heldOut || snapshots === 0)) return heldOut;
+  if (snapshots === 0) return undefined;
+  return wanted === undefined || wanted === heldOut ? snapshots - 1 : Math.min(wanted, snapshots - 1);
+}
+
+/** The last optimizer step that a snapshot covers; the last one of training may cover fewer than the others. */
+export const stepOf = ({ every, steps }: Pick<RoutedModel, "every" | "steps">, snapshot: number): number =>
+  Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
+
+/** The snapshot of another model that is nearest to one in steps; of held-out text, that of held-out text. */
+export function nearestSnapshot(of: Recorded, at: Recorded, snapshot: number): number | undefined {
+  if (snapshot === heldOut) return shownSnapshot(of, heldOut);
+  return shownSnapshot(of, Math.max(0, Math.round(stepOf(at, snapshot) / of.every) - 1));
+}
+
+/** "step 400", "held-out text". */
+export const snapshotText = (model: Pick<RoutedModel, "every" | "steps">, snapshot: number): string =>
+  snapshot === heldOut ? "held-out text" : `step ${count(stepOf(model, snapshot))}`;
+
+/**
+ * The snapshots to have at hand beside the one that is shown, the most urgent first.
+ *
+ * @param playing ahead only. @param reach how many.
+ */
+export function around({ snapshots }: Recorded, shown: number, playing: boolean, reach: number): number[] {
+  if (shown === heldOut) return [];
+  const wanted: number[] = [];
+  for (let by = 1; by <= reach; by++) {
+    if (shown + by < snapshots) wanted.push(shown + by);
+    if (!playing && shown - by >= 0) wanted.push(shown - by);
+  }
+  return wanted;
+}

@@ -1,0 +1,144 @@
+import { type CellMeasure, cellMeasures, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { anchoredScale, type ColorScale, divergingScale, linearScale } from "../components/colorScale.ts";
+import type { Cells } from "../components/drawCells.ts";
+import type { Cell } from "../components/heat-map.ts";
+import type { FrameName, RoutingFrame } from "./frames.ts";
+import { cellPoints, cellText, domainName, percent, points, timesUniform } from "./looks.ts";
+import { modelId } from "./model.ts";
+import { asMixed, clusteredOrder, expertProfiles } from "./order.ts";
+import { nearestSnapshot, shownSnapshot, snapshotText } from "./snapshots.ts";
+import type { PageState } from "./state.ts";
+import { differenceOf, extremes, incomparable, mapOf, type RoutingValues } from "./values.ts";
+
+/** What the page shows of the frames at hand. */
+
+/** A model at a snapshot. */
+export interface Side {
+  model: RoutedModel;
+  snapshot: number;
+}
+
+export interface Sides {
+  main: Side;
+  other: Side | undefined;
+  /** Why there can be no difference. */
+  problem: string | undefined;
+  /** One map is the difference of two. */
+  difference: boolean;
+}
+
+/** Which models and snapshots a person has chosen, among those that there are; undefined: there is nothing yet. */
+export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides | undefined {
+  const readable = models.filter((one) => one.problem === undefined && shownSnapshot(one, undefined) !== undefined);
+  const model = readable.find((one) => modelId(one) === state.model) ?? readable[0];
+  const snapshot = model && shownSnapshot(model, state.snapshot);
+  if (!model || snapshot === undefined) return undefined;
+  const compared = state.other && readable.find((one) => modelId(one) === state.other!.model);
+  const chosen = state.other?.snapshot;
+  const at =
+    compared && (chosen === undefined ? nearestSnapshot(compared, model, snapshot) : shownSnapshot(compared, chosen));
+  const other = compared && at !== undefined ? { model: compared, snapshot: at } : undefined;
+  const problem = other && incomparable(model, other.model);
+  return { main: { model, snapshot }, other, problem, difference: other !== undefined && !state.beside && !problem };
+}
+
+export const frameName = ({ model, snapshot }: Side, measure: CellMeasure): FrameName => ({
+  model: modelId(model),
+  snapshot,
+  measure,
+});
+
+export interface MapView {
+  id: string;
+  /** As many as there are domains: all. */
+  domain: number;
+  title: string;
+  cells: Cells;
+  says(cell: Cell): string;
+}
+
+export interface Picture {
+  maps: MapView[];
+  scale: ColorScale;
+  /** Least and greatest value. */
+  low: number;
+  high: number;
+  text(value: number): string;
+}
+
+/**
+ * The maps of one or two frames: one for all domains, then one a domain; of two frames their differences, or one beside the
+ * other.
+ */
+export function pictureOf(
+  sides: Sides,
+  main: RoutingFrame,
+  other: RoutingFrame | undefined,
+  measure: CellMeasure,
+  order: readonly number[],
+): Picture {
+  const { difference } = sides;
+  const shown: [Side, RoutingValues][] =
+    difference && other
+      ? [[sides.main, differenceOf(main, other)]]
+      : [[sides.main, main], ...(other && sides.other ? [[sides.other, other] as [Side, RoutingFrame]] : [])];
+  const all = shown.map(([, { values }]) => extremes(values));
+  const [low, high] = [Math.min(...all.map(([one]) => one)), Math.max(...all.map(([, one]) => one))];
+  const { uniform } = main;
+  const scale = difference
+    ? divergingScale(Math.max(-low, high))
+    : uniform > 0
+      ? anchoredScale(uniform, high)
+      : linearScale(high);
+  const text = difference ? points : percent;
+  const label = cellMeasures[measure].label.toLowerCase();
+  const maps = domainsOf(sides.main.model).flatMap((domain) =>
+    shown.map(([{ model, snapshot }, frame], side): MapView => {
+      const values = mapOf(frame, domain < model.domains.length ? domain : frame.shape[0] - 1);
+      const name = domainName(model, domain);
+      const columns = model.experts.map((expert) => expert.name);
+      const layers = model.layers;
+      return {
+        id: `${domain} ${side}`,
+        domain,
+        title: shown.length > 1 ? `${name}, ${model.name}, ${snapshotText(model, snapshot)}` : name,
+        cells: {
+          values,
+          rows: layers.map(String),
+          columns,
+          order: side === 0 || order.length === columns.length ? order : asMixed(columns.length),
+          scale,
+          text: difference ? cellPoints : cellText,
+        },
+        says: ({ row, column }) => {
+          const value = values[row * columns.length + column] ?? Number.NaN;
+          const where = `layer ${layers[row] ?? "–"}, expert ${columns[column] ?? "–"}, ${name}`;
+          return `${where}: ${label} ${text(value)}${difference ? "" : timesUniform(value, uniform)}`;
+        },
+      };
+    }),
+  );
+  return { maps, scale, low, high, text };
+}
+
+/** All domains first, then each. */
+export const domainsOf = ({ domains }: RoutedModel): number[] => [domains.length, ...domains.keys()];
+
+/** The order of experts that a person has chosen. @param reference the frame by which they are clustered. */
+export function orderOf(state: PageState, experts: number, reference: RoutingFrame | undefined): number[] {
+  return state.order === "clustered" && reference
+    ? clusteredOrder(expertProfiles(reference.values, experts), experts)
+    : asMixed(experts);
+}
+
+/** "step 400", or both sides of a comparison. */
+export function sidesText({ main, other, difference }: Sides): string {
+  const text = ({ model, snapshot }: Side) => snapshotText(model, snapshot);
+  if (!other) return text(main);
+  const named = (side: Side) => (other.model === main.model ? text(side) : `${side.model.name} at ${text(side)}`);
+  return difference ? `${named(main)} minus ${named(other)}` : `${named(main)} beside ${named(other)}`;
+}
+
+/** Whether a snapshot goes on to the next as training does. */
+export const isLive = ({ main: { model, snapshot } }: Sides): boolean =>
+  snapshot !== heldOut && snapshot === model.snapshots - 1 && model.state === "running";
