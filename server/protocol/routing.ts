@@ -104,6 +104,15 @@ export const routingPageMessages = [
     snapshot: snapshotSchema,
     domain: domainSchema,
   }),
+  /** Answered with one frame: the router's softmax of held-out text, as shares of tokens by expert and probability. */
+  z.strictObject({
+    type: z.literal("routingHistogram"),
+    id: idSchema,
+    model: stageReferenceSchema,
+    /** Place in `layers`. */
+    layer: z.int().min(0),
+    domain: domainSchema,
+  }),
   /** Answered with one frame, of at most `columns` points, means of the snapshots. */
   z.strictObject({
     type: z.literal("routingLoad"),
@@ -144,6 +153,10 @@ export const routedModelSchema = z.strictObject({
   cells: z.array(cellMeasureSchema),
   /** There is an evaluation on held-out text. */
   evaluated: z.boolean(),
+  /** The evaluation has pairs and histograms too. */
+  detailed: z.boolean(),
+  /** Name of the stage whose model it was trained on from: "mix". */
+  from: z.string().optional(),
   /** Optimizer steps a record of pairs; absent where none are recorded. */
   pairsEvery: z.int().optional(),
 });
@@ -194,6 +207,14 @@ export const routingHeaders = [
     step: z.int(),
     /** Layers, or pairs of consecutive layers; experts, experts. */
     shape: z.tuple([size, size, size]),
+  }),
+  z.strictObject({
+    kind: z.literal("histogram"),
+    id: z.int(),
+    layer: z.int(),
+    domain: z.int(),
+    /** Experts, and bins of equal width from 0 to 1. */
+    shape: z.tuple([size, size]),
   }),
   z.strictObject({
     kind: z.literal("load"),

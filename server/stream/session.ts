@@ -131,6 +131,7 @@ export class Session {
       case "routing":
       case "routingLayers":
       case "routingPairs":
+      case "routingHistogram":
       case "routingLoad":
         return this.#routing.answer(message);
       case "inspect":

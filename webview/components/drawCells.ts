@@ -24,16 +24,21 @@ export interface CellGrid {
 }
 
 /** Room for the names of rows and columns, and what a cell needs that has its number in it, CSS pixels. */
-const names = { left: 30, bottom: 20 };
+const names = { least: 30, most: 110, letter: 6.6, bottom: 20 };
 const readable = { width: 30, height: 15 };
 const fontSize = 11;
 
-export const cellGrid = (width: number, height: number): CellGrid => ({
-  left: names.left,
-  top: 1,
-  width: Math.max(1, width - names.left - 1),
-  height: Math.max(1, height - names.bottom - 1),
-});
+/** @param rows their names. */
+export function cellGrid(width: number, height: number, rows: readonly string[]): CellGrid {
+  const longest = rows.reduce((most, name) => Math.max(most, name.length), 0);
+  const left = Math.round(Math.min(names.most, Math.max(names.least, 10 + longest * names.letter)));
+  return {
+    left,
+    top: 1,
+    width: Math.max(1, width - left - 1),
+    height: Math.max(1, height - names.bottom - 1),
+  };
+}
 
 /** A height for a map of so many rows, CSS pixels. */
 export const mapHeight = (rows: number): number => {

@@ -128,7 +128,7 @@ export class HeatMap extends LitElement {
     const context = canvas.getContext("2d")!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    drawCells(context, cells, cellGrid(canvas.clientWidth, canvas.clientHeight));
+    drawCells(context, cells, cellGrid(canvas.clientWidth, canvas.clientHeight, cells.rows));
     this.#mark();
   }
 
@@ -166,8 +166,8 @@ export class HeatMap extends LitElement {
   #rectangle(cell: Cell): { left: number; top: number; width: number; height: number } {
     const { row, column } = this.#placeOf(cell);
     const canvas = this.querySelector("canvas")!;
-    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight);
     const { rows, columns } = this.cells!;
+    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight, rows);
     const [wide, tall] = [width / columns.length, height / rows.length];
     return { left: left + column * wide, top: top + row * tall, width: wide, height: tall };
   }
@@ -177,7 +177,7 @@ export class HeatMap extends LitElement {
     const { cells } = this;
     if (!canvas || !cells) return undefined;
     const box = canvas.getBoundingClientRect();
-    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight);
+    const { left, top, width, height } = cellGrid(canvas.clientWidth, canvas.clientHeight, cells.rows);
     const row = Math.floor(((event.clientY - box.top - top) / height) * cells.rows.length);
     const place = Math.floor(((event.clientX - box.left - left) / width) * cells.columns.length);
     const column = cells.order[place];

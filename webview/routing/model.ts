@@ -1,10 +1,12 @@
-import type { Frame, RoutingHeader } from "../../server/protocol/frame.ts";
-import { allDomains, heldOut, mostModels, type RoutedModel } from "../../server/protocol/routing.ts";
+import type { Frame } from "../../server/protocol/frame.ts";
+import { allDomains, heldOut, mostModels, type PairMeasure, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { HubMessage, OfferedRun, PageMessage, StreamedRun } from "../../server/protocol/stream.ts";
 import type { StageReference } from "../../server/protocol/streamed.ts";
 import type { Host } from "../host.ts";
 import { Transport } from "../transport.ts";
+import { Asking } from "./asking.ts";
 import { FrameStore } from "./frames.ts";
+import { Saturations } from "./saturation.ts";
 import { stepOf } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 
@@ -24,12 +26,13 @@ export interface Load {
   steps: readonly number[];
 }
 
-/** One answer that is shown, until the next one is there. One question at a time. */
-interface Asked<T> {
-  /** What was asked last, and its number while it is on its way. */
-  key: string;
-  id: number | undefined;
-  answer: T | undefined;
+/** Of each layer: what is measured of it, by domain and, last, of all. */
+export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
+
+/** The router's softmax of a layer, as shares of tokens [experts, bins]. */
+export interface Histogram {
+  values: Float32Array;
+  bins: number;
 }
 
 /** What the backend has told, and what it is to be asked next. */
@@ -41,8 +44,12 @@ export class Model {
   #shown = true;
   #ids = 0;
   #told = "";
-  #pairs: Asked<Pairs> = { key: "", id: undefined, answer: undefined };
-  #load: Asked<Load> = { key: "", id: undefined, answer: undefined };
+  readonly #transitions = new Asking<Pairs>();
+  readonly #together = new Asking<Pairs>();
+  readonly #load = new Asking<Load>();
+  readonly #layers = new Asking<LayerRows>();
+  readonly #histogram = new Asking<Histogram>();
+  readonly saturation: Saturations;
 
   runs: readonly StreamedRun[] = [];
   offered: readonly OfferedRun[] | undefined;
@@ -62,6 +69,7 @@ export class Model {
       const snapshots = names.map(({ snapshot }) => snapshot);
       this.#send({ type: "routing", id: ++this.#ids, model: referenceOf(model), snapshots, measure });
     });
+    this.saturation = new Saturations((message) => this.#send(message));
     this.#transport = new Transport(host, {
       connected: () => {
         this.trouble = undefined;
@@ -89,44 +97,51 @@ export class Model {
     this.#send({ type: "runs", roots: [...roots] });
   }
 
-  /** Transitions up to a snapshot; of held-out text by domain. */
-  pairs(model: RoutedModel, snapshot: number, domain: number): Pairs | undefined {
-    const { every, pairsEvery } = model;
+  /** Which expert follows or goes with which, up to a snapshot; of held-out text by domain. */
+  pairs(model: RoutedModel, what: PairMeasure, snapshot: number, domain: number): Pairs | undefined {
+    const { every, pairsEvery, layers, detailed } = model;
     const record = snapshot === heldOut ? heldOut : Math.floor(stepOf(model, snapshot) / (pairsEvery ?? every)) - 1;
-    if (model.layers.length < 2 || (snapshot !== heldOut && (pairsEvery === undefined || record < 0))) return undefined;
+    if (what === "transitions" && layers.length < 2) return undefined;
+    if (snapshot === heldOut ? !detailed : pairsEvery === undefined || record < 0) return undefined;
     const of = snapshot === heldOut ? domain : allDomains;
-    const key = JSON.stringify([modelId(model), record, of]);
-    return this.#look(this.#pairs, modelId(model), key, (id) =>
-      this.#send({
-        type: "routingPairs",
-        id,
-        model: referenceOf(modelId(model)),
-        what: "transitions",
-        snapshot,
-        domain: of,
-      }),
+    const asking = what === "transitions" ? this.#transitions : this.#together;
+    return asking.look(modelId(model), JSON.stringify([record, of]), () =>
+      this.#ask(model, (id, reference) => ({ type: "routingPairs", id, model: reference, what, snapshot, domain: of })),
     );
   }
 
   /** @param layer a place in the model's layers. @param columns of pixels. */
   load(model: RoutedModel, layer: number, domain: number, columns: number): Load | undefined {
     if (model.snapshots === 0) return undefined;
-    const key = JSON.stringify([modelId(model), layer, domain, columns, model.snapshots]);
-    return this.#look(this.#load, JSON.stringify([modelId(model), layer, domain]), key, (id) =>
-      this.#send({ type: "routingLoad", id, model: referenceOf(modelId(model)), layer, domain, columns }),
+    const subject = JSON.stringify([modelId(model), layer, domain]);
+    return this.#load.look(subject, JSON.stringify([columns, model.snapshots]), () =>
+      this.#ask(model, (id, reference) => ({ type: "routingLoad", id, model: reference, layer, domain, columns })),
     );
   }
 
-  /** @param of what an answer stands for: that of another is not shown. */
-  #look<T>(asked: Asked<T>, of: string, key: string, ask: (id: number) => void): T | undefined {
-    const subject = `${of}\n`;
-    if (asked.key !== subject + key && (asked.id === undefined || !asked.key.startsWith(subject))) {
-      if (!asked.key.startsWith(subject)) asked.answer = undefined;
-      asked.key = subject + key;
-      asked.id = ++this.#ids;
-      ask(asked.id);
-    }
-    return asked.answer;
+  /** Entropy and balance of every layer. */
+  layers(model: RoutedModel, snapshot: number): LayerRows | undefined {
+    return this.#layers.look(modelId(model), String(snapshot), () =>
+      this.#ask(model, (id, reference) => ({ type: "routingLayers", id, model: reference, snapshot })),
+    );
+  }
+
+  /** Of held-out text. @param layer a place in the model's layers. */
+  histogram(model: RoutedModel, layer: number, domain: number): Histogram | undefined {
+    if (!model.detailed) return undefined;
+    return this.#histogram.look(JSON.stringify([modelId(model), layer, domain]), "", () =>
+      this.#ask(model, (id, reference) => ({ type: "routingHistogram", id, model: reference, layer, domain })),
+    );
+  }
+
+  #ask(model: RoutedModel, question: (id: number, reference: StageReference) => PageMessage): number {
+    const id = ++this.#ids;
+    this.#send(question(id, referenceOf(modelId(model))));
+    return id;
+  }
+
+  get #askings(): Asking<unknown>[] {
+    return [this.#transitions, this.#together, this.#load, this.#layers, this.#histogram];
   }
 
   #send(message: PageMessage): void {
@@ -135,10 +150,8 @@ export class Model {
 
   #begin(): void {
     this.#told = "";
-    for (const asked of [this.#pairs, this.#load]) {
-      asked.key = "";
-      asked.id = undefined;
-    }
+    for (const asking of this.#askings) asking.forget();
+    this.saturation.forget();
     if (!this.#shown) return;
     this.#send({ type: "open", runs: this.#state.runs });
     if (this.#state.runs.length === 0 || this.offered) this.offerRuns();
@@ -168,9 +181,16 @@ export class Model {
         break;
       case "problem":
         this.trouble = message.text;
-        this.#pairs.id = undefined;
-        this.#load.id = undefined;
+        for (const asking of this.#askings) asking.refuse();
         this.frames.refuse();
+        break;
+      case "routingLayers":
+        this.#layers.take(message.id, message.rows);
+        break;
+      case "inspectionNews":
+      case "inspected":
+      case "inspectionFailed":
+        this.saturation.take(message);
         break;
     }
     this.#changed();
@@ -194,16 +214,12 @@ export class Model {
 
   #take(frame: Frame): void {
     if (frame.kind === "routing") this.frames.take(modelId(frame), frame, frame.values);
-    else if (frame.kind === "pairs") answered(this.#pairs, frame, { values: frame.values, step: frame.step });
-    else if (frame.kind === "load") answered(this.#load, frame, { values: frame.values, steps: frame.steps });
+    else if (frame.kind === "pairs")
+      (frame.what === "transitions" ? this.#transitions : this.#together).take(frame.id, frame);
+    else if (frame.kind === "load") this.#load.take(frame.id, frame);
+    else if (frame.kind === "histogram") this.#histogram.take(frame.id, { values: frame.values, bins: frame.shape[1] });
     this.#changed();
   }
-}
-
-function answered<T>(asked: Asked<T>, { id }: RoutingHeader, answer: T): void {
-  if (asked.id !== id) return;
-  asked.id = undefined;
-  asked.answer = answer;
 }
 
 function referenceOf(id: string): StageReference {

@@ -2,8 +2,8 @@
 
 /** An expert that gets a smaller share of a layer than this part of an equal share is dead in it. */
 export const deadBelow = 0.1;
-/** An expert that gets a larger share of a layer dominates it; of two experts one always gets half. */
-export const dominatesAbove = 0.5;
+/** An expert dominates a layer where it is chosen by more tokens than halfway from an equal share (k / E) to all of them. */
+export const dominatesAbove = (experts: number, k: number): number => (1 + k / experts) / 2;
 
 export interface Remark {
   kind: "dead" | "dominating";
@@ -15,14 +15,18 @@ export interface Remark {
 /**
  * Experts that are dead or that dominate, those of the most layers first.
  *
- * @param shares routed shares of all text, [layers, experts].
+ * @param shares routed shares of all text, [layers, experts]. @param k experts a token.
  */
-export function remarksOf(shares: Float32Array, experts: number): Remark[] {
+export function remarksOf(shares: Float32Array, experts: number, k: number): Remark[] {
   const found = new Map<string, Remark>();
   for (let at = 0; at < shares.length; at++) {
     const share = shares[at]!;
     const kind =
-      share < deadBelow / experts ? "dead" : experts > 2 && share > dominatesAbove ? "dominating" : undefined;
+      share < deadBelow / experts
+        ? "dead"
+        : k < experts && share * k > dominatesAbove(experts, k)
+          ? "dominating"
+          : undefined;
     if (!kind) continue;
     const [layer, expert] = [Math.floor(at / experts), at % experts];
     const remark = found.get(`${kind} ${expert}`) ?? { kind, expert, layers: [] };
@@ -50,14 +54,15 @@ export function layersText(places: readonly number[], layers: readonly number[])
   return `${places.length > 1 ? "layers" : "layer"} ${text}`;
 }
 
-/** Sentences for people. @param experts names. @param layers numbers in the model. */
+/** Sentences for people. @param experts names. @param layers numbers in the model. @param most see `dominatesAbove`. */
 export function remarkText(
   { kind, expert, layers: places }: Remark,
   experts: readonly string[],
   layers: readonly number[],
+  most: number,
 ): string {
   const where = layersText(places, layers);
   return kind === "dead"
     ? `Expert ${experts[expert]} is dead in ${where}: it gets less than a tenth of an equal share.`
-    : `Expert ${experts[expert]} dominates ${where}: it gets more than half of the tokens.`;
+    : `Expert ${experts[expert]} dominates ${where}: more than ${Number((100 * most).toFixed(1))} % of the tokens choose it.`;
 }

@@ -4,6 +4,7 @@ import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { Cell, HeatMap } from "../components/heat-map.ts";
 import { onThemeChange } from "../components/theme.ts";
 import type { Host } from "../host.ts";
+import { below, type Reads } from "./below.ts";
 import { controls } from "./controls.ts";
 import { csvOf } from "./csv.ts";
 import { saveMaps } from "./export.ts";
@@ -14,7 +15,7 @@ import { mapsSection } from "./maps.ts";
 import { Model } from "./model.ts";
 import { Player } from "./player.ts";
 import { runChooser } from "./runs.ts";
-import { choices, domainOf, flowSection, loadSection, placeOf, type SectionInput } from "./sections.ts";
+import { choices, type SectionInput } from "./sections.ts";
 import { Shown } from "./shown.ts";
 import { around } from "./snapshots.ts";
 import { type PageState, restored } from "./state.ts";
@@ -46,10 +47,9 @@ export class RoutingPage extends LitElement {
   #keeping: ReturnType<typeof setTimeout> | undefined;
   /** Stages to show first, until they are known. */
   #stages: string[] | undefined;
-  /** What is pointed at or read: in the maps, the flow and the load. */
+  /** What is pointed at or read in the maps, and below them. */
   #cell: Cell | undefined;
-  #node: Cell | undefined;
-  #step: number | undefined;
+  readonly #reads: Reads = {};
   /** The map that Tab leads to. */
   #entry = 0;
   #player = new Player({ advance: () => this.#advance(), ended: () => this.requestUpdate() });
@@ -212,38 +212,13 @@ export class RoutingPage extends LitElement {
     const input: SectionInput = { state, side: main, order: shown.order, colors: shown.colors };
     const choose = (cell: Cell) => this.#chooseCell(main.model, cell);
     const actions = { change: this.#choose, choose };
+    const { plays } = this.#player;
     const columns = this.querySelector<LoadArea>("load-area")?.columns;
-    const load = columns && model.load(main.model, placeOf(state, main.model), domainOf(state, main.model), columns);
-    const pairs = model.pairs(main.model, main.snapshot, domainOf(state, main.model));
-    const flow = shown.flow(pairs, shares, state, main.model, this.#player.plays);
+    const redraw = () => this.requestUpdate();
     return html`${remarks(main.model, shares)}
       ${picture ? legend(picture.scale, picture.low, picture.high, picture.text) : html`<p class="notice" role="status">Reading routing…</p>`}
       ${picture ? this.#maps(picture, sides) : ""} ${choices(input, actions)}
-      ${
-        main.model.snapshots > 0
-          ? loadSection(input, load || undefined, {
-              step: this.#step,
-              tell: (step) => {
-                this.#step = step;
-                this.requestUpdate();
-              },
-              resized: () => this.requestUpdate(),
-            })
-          : ""
-      }
-      ${flowSection(
-        input,
-        flow,
-        pairs,
-        {
-          cell: this.#node,
-          tell: (cell) => {
-            this.#node = cell;
-            this.requestUpdate();
-          },
-        },
-        actions,
-      )}`;
+      ${below(input, { model, shown, shares, reads: this.#reads, plays, columns, redraw }, actions)}`;
   }
 
   #maps(picture: Picture, sides: Sides): TemplateResult {

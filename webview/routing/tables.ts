@@ -15,7 +15,12 @@ const loadRows = 24;
 const followersShown = 5;
 
 /** The maps, a row a layer. @param domain what is written out where all would be too much. */
-export function mapTable({ maps, text }: Picture, caption: string, domain: number): TemplateResult {
+export function mapTable(
+  { maps, text }: Pick<Picture, "maps" | "text">,
+  caption: string,
+  domain: number,
+  kind = "maps",
+): TemplateResult {
   const size = (maps[0]?.cells.values.length ?? 0) * maps.length;
   const domains = maps[0]?.domain ?? 0;
   const written = size <= most ? maps : maps.filter((map) => map.domain === (domain < 0 ? domains : domain));
@@ -25,7 +30,7 @@ export function mapTable({ maps, text }: Picture, caption: string, domain: numbe
       (column) => html`<td class="number">${text(cells.values[row * cells.columns.length + column]!)}</td>`,
     );
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Values of the maps">
-    <table class="values maps">
+    <table class="values ${kind}">
       <caption>
         ${caption}
       </caption>

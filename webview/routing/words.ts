@@ -3,7 +3,7 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { gridKeyHelp } from "../components/gridKeys.ts";
 import type { RoutingFrame } from "./frames.ts";
-import { remarksOf, remarkText } from "./remarks.ts";
+import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 import { mapOf } from "./values.ts";
 
 /** What the page says beside its pictures. */
@@ -15,14 +15,15 @@ const mostRemarks = 5;
 export function remarks(model: RoutedModel, shares: RoutingFrame | undefined): TemplateResult {
   if (!shares) return html`<ul class="remarks" aria-label="Balance"></ul>`;
   const experts = model.experts.map(({ name }) => name);
-  const found = remarksOf(mapOf(shares, shares.shape[0] - 1), experts.length);
+  const found = remarksOf(mapOf(shares, shares.shape[0] - 1), experts.length, model.k);
+  const most = dominatesAbove(experts.length, model.k);
   const more = found.length - mostRemarks;
   return html`<ul class="remarks" aria-label="Balance">
     ${found
       .slice(0, mostRemarks)
-      .map((remark) => html`<li class=${remark.kind}>${remarkText(remark, experts, model.layers)}</li>`)}
+      .map((remark) => html`<li class=${remark.kind}>${remarkText(remark, experts, model.layers, most)}</li>`)}
     ${more > 0 ? html`<li>${more} more ${more === 1 ? "expert is" : "experts are"} dead or dominate layers.</li>` : ""}
-    ${found.length === 0 ? html`<li>No expert is dead, and none gets more than half of a layer.</li>` : ""}
+    ${found.length === 0 ? html`<li>No expert is dead, and none dominates a layer.</li>` : ""}
   </ul>`;
 }
 

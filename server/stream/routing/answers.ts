@@ -5,7 +5,7 @@ import { allDomains, cellMeasures, heldOut, type PairMeasure } from "../../proto
 import { histogramBins } from "../../protocol/routingFiles.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
 import { readStretches, recordCount } from "./readRecords.ts";
-import { pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
+import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
 
 /** What a page asks about the routing of one model. */
 
@@ -42,6 +42,25 @@ export async function layerRows(recorded: Recorded, { id, snapshot }: Asked<"rou
   return { type: "routingLayers", id, snapshot, rows: layerMeasures(read.counts) };
 }
 
+/** A stretch of the records of held-out text, of one domain or the sum of all; undefined where there are none. */
+async function detailCounts(
+  { evaluation, model }: Pick<Recorded, "evaluation" | "model">,
+  domain: number,
+  start: number,
+  length: number,
+): Promise<Float32Array<ArrayBuffer> | undefined> {
+  if (!evaluation?.detail) return undefined;
+  const { detail, paths } = evaluation;
+  const wanted =
+    domain === allDomains
+      ? [...detail.domains.keys()]
+      : [detail.domains.indexOf(model.domains[domain]?.name ?? "")].filter((at) => at >= 0);
+  const records = await readStretches(paths.routingDetail, detailSize(detail), wanted, start, length);
+  const counts = new Float32Array(length);
+  for (const record of records) for (const [at, value] of record.entries()) counts[at]! += value;
+  return counts;
+}
+
 /** Counts of pairs: [L, E, E], or [L - 1, E, E] of transitions. */
 async function pairCounts(
   { index, pairs, paths, evaluation, model }: Recorded,
@@ -54,14 +73,8 @@ async function pairCounts(
     what === "coActivation" ? [0, model.layers.length] : [model.layers.length, model.layers.length - 1];
   const stretch = [start * E * E, rows * E * E] as const;
   if (snapshot === heldOut) {
-    if (!evaluation?.detail) return undefined;
-    const { domains } = evaluation.detail;
-    const size = pairsSize(evaluation.detail) + model.layers.length * E * histogramBins;
-    const wanted = domain === allDomains ? [...domains.keys()] : [domains.indexOf(model.domains[domain]?.name ?? "")];
-    const records = await readStretches(evaluation.paths.routingDetail, size, wanted, ...stretch);
-    const counts = new Float32Array(stretch[1]);
-    for (const record of records) for (const [at, value] of record.entries()) counts[at]! += value;
-    return { counts, step: model.steps };
+    const counts = await detailCounts({ evaluation, model }, domain, ...stretch);
+    return counts && { counts, step: model.steps };
   }
   if (!index || !pairs) return undefined;
   const size = pairsSize(pairs);
@@ -117,4 +130,22 @@ export async function loadFrame(
     steps.push(Math.min(to * index.every, model.steps || Number.POSITIVE_INFINITY));
   }
   return frame({ kind: "load", id, layer, domain, steps, shape: [points, E] }, values);
+}
+
+/** @throws UserError where no histograms were recorded. */
+export async function histogramFrame(
+  { evaluation, model }: Recorded,
+  { id, layer, domain }: Asked<"routingHistogram">,
+): Promise<ArrayBuffer> {
+  const E = model.experts.length;
+  const size = E * histogramBins;
+  const start = evaluation?.detail ? pairsSize(evaluation.detail) + layer * size : 0;
+  const counts = layer < model.layers.length && (await detailCounts({ evaluation, model }, domain, start, size));
+  if (!counts) throw new UserError(`${model.name} has no histograms of that layer`);
+  for (let expert = 0; expert < E; expert++) {
+    const bins = counts.subarray(expert * histogramBins, (expert + 1) * histogramBins);
+    const tokens = bins.reduce((sum, count) => sum + count, 0);
+    if (tokens > 0) bins.set(bins.map((count) => count / tokens));
+  }
+  return frame({ kind: "histogram", id, layer, domain, shape: [E, histogramBins] }, counts);
 }

@@ -4,7 +4,7 @@ import type { RoutedModel } from "../../protocol/routing.ts";
 import type { HubMessage, PageMessage, StageReference, StreamedRun } from "../../protocol/stream.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
-import { layerRows, loadFrame, pairsFrame, routingFrames } from "./answers.ts";
+import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames } from "./answers.ts";
 import { type Recorded, readRecorded } from "./recorded.ts";
 
 /** The other end, as far as routing is told. */
@@ -26,7 +26,10 @@ interface Opened {
   model: RoutedModel;
 }
 
-type Question = Extract<PageMessage, { type: "routing" | "routingLayers" | "routingPairs" | "routingLoad" }>;
+type Question = Extract<
+  PageMessage,
+  { type: "routing" | "routingLayers" | "routingPairs" | "routingHistogram" | "routingLoad" }
+>;
 
 /** The mixed models that a page has opened. It reads their files again when these have changed, and says what is new. */
 export class PageRouting {
@@ -81,6 +84,8 @@ export class PageRouting {
         return this.#told.send(await layerRows(recorded, question));
       case "routingPairs":
         return this.#told.frame(await pairsFrame(recorded, question));
+      case "routingHistogram":
+        return this.#told.frame(await histogramFrame(recorded, question));
       case "routingLoad":
         return this.#told.frame(await loadFrame(recorded, question));
     }
@@ -137,4 +142,5 @@ const unread = ({ root, key }: StageReference): RoutedModel => ({
   steps: 0,
   cells: [],
   evaluated: false,
+  detailed: false,
 });

@@ -3,6 +3,7 @@ import type { UserError } from "../../protocol/errors.ts";
 import { expertsPerToken, mixedExperts } from "../../protocol/model.ts";
 import { cellMeasureSchema, type RoutedModel } from "../../protocol/routing.ts";
 import {
+  histogramBins,
   type RoutingDetailIndex,
   type RoutingIndex,
   type RoutingPairsIndex,
@@ -38,6 +39,10 @@ export const recordSize = ({ statistics, layerStatistics = [], layers, domains, 
 export const pairsSize = ({ layers, experts }: Pick<RoutingPairsIndex, "layers" | "experts">): number =>
   (2 * layers.length - 1) * experts.length ** 2;
 
+/** Values of one record of `routing-detail.f32`: coActivation, transitions, histogram [L, E, bins]. */
+export const detailSize = (detail: RoutingDetailIndex): number =>
+  pairsSize(detail) + detail.layers.length * detail.experts.length * histogramBins;
+
 /** Reads what has been recorded so far of a stage that trains a mixed model. @throws UserError for a broken file. */
 export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const { root, run, stage } = found;
@@ -68,6 +73,8 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
     steps: last?.steps ?? 0,
     cells: [],
     evaluated: evaluation !== undefined,
+    detailed: evaluation?.detail !== undefined,
+    ...(stage.parents.model === undefined ? {} : { from: stage.parents.model }),
     ...(pairs ? { pairsEvery: pairs.every } : {}),
   };
   const recorded: Recorded = { model, paths, index, pairs, evaluation, k };

@@ -5,7 +5,7 @@ import { anchor, rampColors, shadeAt, shadeColor } from "../../../../webview/com
 import { noBrowser, why } from "../support.ts";
 import { known, type Opened, openRouting, root, type Scripted } from "./support.ts";
 
-const drawn = (page: Page) => page.locator("heat-map canvas").first().waitFor();
+const drawn = (page: Page) => page.locator(".maps heat-map canvas").first().waitFor();
 
 async function openKnown(
   models: Scripted[] = [known()],
@@ -48,6 +48,9 @@ const colorAt = (share: number, dark = false) => shadeColor(rampColors("sequenti
 async function press(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
+
+/** Of the layer and the domain. */
+const selects = (page: Page) => page.getByRole("group", { name: "Layer and domain" }).locator("select");
 
 describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
   it("shows a routing that sends domain i to expert i as exactly that, in its table and in the pixels of its maps", async () => {
@@ -102,15 +105,46 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     const said = page.getByRole("list", { name: "Balance" }).getByRole("listitem");
     await expect.poll(() => said.count()).toBe(3);
     expect((await said.allTextContents()).map((text) => text.trim())).toEqual([
-      "Expert e0 dominates layer 1: it gets more than half of the tokens.",
+      "Expert e0 dominates layer 1: more than 62.5 % of the tokens choose it.",
       "Expert e2 is dead in layer 1: it gets less than a tenth of an equal share.",
       "Expert e3 is dead in layer 1: it gets less than a tenth of an equal share.",
     ]);
   });
 
+  it("says of each layer how sharp and how even its routing is, and how far it moved when that is asked for", async () => {
+    const { page, asked } = await openRouting([known()]);
+    const row = page.locator("table.layers tbody tr").first();
+    await expect.poll(() => row.innerText()).toMatch(/^0\s+0\.500 of 1\.39\s+1\.00\s+0\.00$/);
+    await page.getByRole("button", { name: "Measure saturation since mix" }).click();
+    await expect.poll(() => row.innerText()).toMatch(/75 %$/);
+    expect(asked.find(({ type }) => type === "inspect")).toMatchObject({
+      inspection: "saturation",
+      params: {
+        model: { root, run: "20260304-123000", stage: "finetune" },
+        other: { root, run: "20260304-123000", stage: "mix" },
+      },
+    });
+    await selects(page).nth(1).selectOption({ label: "d2" });
+    await expect.poll(() => row.innerText()).toMatch(/4\.00\s+1\.50\s+20 %$/);
+  });
+
+  it("shows which experts a layer chooses together and how sure its router is, where tokens have two", async () => {
+    const { page } = await openRouting([known({ k: 2 })]);
+    await page.getByRole("button", { name: "Table" }).click();
+    const rows = async (title: string) =>
+      (await page.locator("figure.square", { hasText: title }).locator("tbody tr").allInnerTexts()).map((text) =>
+        text.split("\t"),
+      );
+    await selects(page).nth(0).selectOption({ label: "1" });
+    await expect
+      .poll(async () => (await rows("Chosen together in layer 1"))[1]?.slice(1))
+      .toEqual(["e1", "10 %", "–", "30 %", "40 %"]);
+    expect((await rows("Router probability in layer 1"))[3]?.slice(1, 4)).toEqual(["e3", "50 %", "0 %"]);
+  });
+
   it("opens the page of the expert in a layer that is chosen", async () => {
     const { page } = await openRouting([known()]);
-    await page.locator(".map-box").first().focus();
+    await page.locator(".maps .map-box").first().focus();
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Enter");
     await page.waitForURL("**/expert");
@@ -151,7 +185,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await expect.poll(read).toEqual(["grid", "3", "layer 1, expert e1, d1: routed share 100 %, 4 times uniform"]);
     // What is read is seen, too, and one stop of Tab leads to the maps.
     expect(await page.locator(".map-value:visible").textContent()).toContain("expert e1, d1: routed share 100 %");
-    expect(await page.locator(".map-box[tabindex='0']").count()).toBe(1);
+    expect(await page.locator(".maps .map-box[tabindex='0']").count()).toBe(1);
     await press(page, "End");
     await expect.poll(read).toEqual(["grid", "3", "layer 1, expert e3, d1: routed share 0 %, 0 times uniform"]);
     await press(page, "Enter");
@@ -227,7 +261,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await compare("upcycling");
     await expect.poll(() => first(page)).toBe("+30 points");
     await page.getByRole("radio", { name: "Side by side" }).click();
-    await expect.poll(() => page.locator("heat-map").count()).toBe(10);
+    await expect.poll(() => page.locator(".maps heat-map").count()).toBe(10);
     expect((await page.locator("figcaption").allTextContents()).slice(2, 4)).toEqual([
       "d0, finetune, step 50",
       "d0, upcycling, step 50",

@@ -50,6 +50,8 @@ export interface Scripted extends RoutedModel {
   value(measure: CellMeasure, snapshot: number, domain: number, layer: number, expert: number): number;
   /** How often `from` in a layer is followed by `to`. */
   transition(layer: number, from: number, to: number): number;
+  /** Share of the tokens of one expert that also choose another. */
+  together(layer: number, one: number, other: number): number;
 }
 
 export const root = "/runs/.btx";
@@ -78,10 +80,13 @@ export function known(
     steps: 50,
     cells: ["routedShare", "gateMass"],
     evaluated: true,
+    detailed: true,
+    from: "mix",
     pairsEvery: 10,
     value: (_measure, _snapshot, domain, _layer, expert) =>
       domain === domains ? 1 / experts : domain % experts === expert ? 1 : 0,
     transition: (_layer, from, to) => (from === to ? 1 : 0),
+    together: (layer, one, other) => (one === other ? 1 : (layer + other) / 10),
     ...rest,
   };
 }
@@ -171,7 +176,7 @@ export async function openRouting(models: Scripted[], options: BrowserContextOpt
 
 const openedMessage = (models: Scripted[]) => ({
   type: "routingOpened",
-  models: models.map(({ value: _value, transition: _transition, ...model }) => model),
+  models: models.map(({ value: _value, transition: _transition, together: _together, ...model }) => model),
 });
 
 function answer(message: PageMessage, models: Scripted[], send: (data: string | ArrayBuffer) => void): void {
@@ -198,12 +203,48 @@ function answer(message: PageMessage, models: Scripted[], send: (data: string | 
       break;
     }
     case "routingPairs": {
-      const { layers, experts, transition } = of(message.model);
+      const { layers, experts, transition, together } = of(message.model);
       const [L, E] = [layers.length, experts.length];
+      const { id, what } = message;
+      if (what === "coActivation") {
+        const all = Float32Array.from({ length: L * E * E }, (_, at) =>
+          together(Math.floor(at / (E * E)), Math.floor(at / E) % E, at % E),
+        );
+        frame({ kind: "pairs", id, what, step: 50, shape: [L, E, E] }, all);
+        break;
+      }
       const values = Float32Array.from({ length: (L - 1) * E * E }, (_, at) =>
         transition(Math.floor(at / (E * E)), Math.floor(at / E) % E, at % E),
       );
       frame({ kind: "pairs", id: message.id, what: message.what, step: 50, shape: [L - 1, E, E] }, values);
+      break;
+    }
+    case "routingLayers": {
+      const model = of(message.model);
+      const values = (value: number) => model.layers.map(() => value);
+      const row = { entropy: values(0.5), imbalance: values(model.experts.length), variation: values(1.5) };
+      say({
+        type: "routingLayers",
+        id: message.id,
+        snapshot: message.snapshot,
+        rows: [...model.domains.map(() => row), { ...row, imbalance: values(1), variation: values(0) }],
+      });
+      break;
+    }
+    case "routingHistogram": {
+      // The router is sure: half of the tokens have probability 0, half 1.
+      const E = of(message.model).experts.length;
+      const values = Float32Array.from({ length: E * 10 }, (_, at) => (at % 10 === 0 || at % 10 === 9 ? 0.5 : 0));
+      const { id, layer, domain } = message;
+      frame({ kind: "histogram", id, layer, domain, shape: [E, 10] }, values);
+      break;
+    }
+    case "inspect": {
+      const { layers, domains } = of({ key: "aaaaaaaaaaaaaaaa" });
+      say({ type: "inspectionNews", id: message.id, news: { done: 1, total: 2 } });
+      const saturation = layers.map(() => [...domains.map((_, domain) => domain / 10), 0.75]);
+      const answer = { layers, domains: domains.map(({ name }) => name), saturation };
+      say({ type: "inspected", id: message.id, answer });
       break;
     }
     case "routingLoad": {

@@ -1,0 +1,112 @@
+import { html, type TemplateResult } from "lit";
+import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { linearScale } from "../components/colorScale.ts";
+import type { Cells } from "../components/drawCells.ts";
+import { count } from "../components/format.ts";
+import type { Cell, MapEvents } from "../components/heat-map.ts";
+import { cellText, domainName, percent } from "./looks.ts";
+import type { Histogram, Pairs } from "./model.ts";
+import type { PageState } from "./state.ts";
+import { mapTable } from "./tables.ts";
+import { extremes } from "./values.ts";
+
+/** Pictures of one layer: which experts go together, and how sure its router is. */
+
+export interface Reading {
+  cell: Cell | undefined;
+  tell(cell: Cell | undefined): void;
+}
+
+const grid = (
+  { cells, name, says }: { cells: Cells; name: string; says: (cell: Cell) => string },
+  { cell, tell }: Reading,
+): TemplateResult => html`<heat-map
+  .name=${name}
+  .cells=${cells}
+  .cell=${cell}
+  .says=${says}
+  .entry=${true}
+  @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
+></heat-map>`;
+
+/** The rows of a square in the order of its columns. */
+function turned(values: Float32Array, order: readonly number[]): Float32Array {
+  const size = order.length;
+  const rows = new Float32Array(size * size);
+  for (const [place, row] of order.entries()) rows.set(values.subarray(row * size, (row + 1) * size), place * size);
+  return rows;
+}
+
+/** Of the tokens that chose an expert, the shares that chose the others too. Nothing where each token has one expert. */
+export function togetherSection(
+  model: RoutedModel,
+  pairs: Pairs | undefined,
+  layer: number,
+  snapshot: number,
+  order: readonly number[],
+  state: PageState,
+  reading: Reading,
+): TemplateResult | "" {
+  if (!pairs || model.k < 2) return "";
+  const size = model.experts.length;
+  const own = turned(pairs.values.subarray(layer * size * size, (layer + 1) * size * size), order);
+  // An expert goes with itself always.
+  const values = own.map((value, at) => (order[Math.floor(at / size)] === at % size ? Number.NaN : value));
+  const names = model.experts.map(({ name }) => name);
+  const cells: Cells = {
+    values,
+    rows: order.map((expert) => names[expert]!),
+    columns: names,
+    order,
+    scale: linearScale(extremes(values)[1]),
+    text: cellText,
+  };
+  const says = ({ row, column }: Cell) =>
+    order[row] === column
+      ? `${names[column]} with itself`
+      : `of the tokens of ${cells.rows[row]}, ${percent(values[row * size + column]!)} go to ${names[column]} too`;
+  const title = `Chosen together in layer ${model.layers[layer]}`;
+  const at = snapshot === heldOut ? "held-out text" : `up to step ${count(pairs.step)}`;
+  const picture = { maps: [{ id: "together", domain: model.domains.length, title, cells, says }], text: percent };
+  return html`<figure class="square">
+    <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
+    ${grid({ cells, name: `${title}, experts by experts`, says }, reading)}
+    ${state.table ? mapTable(picture, title, -1, "square") : ""}
+  </figure>`;
+}
+
+/** Held-out tokens by the probability that the router gave an expert. */
+export function histogramSection(
+  model: RoutedModel,
+  histogram: Histogram | undefined,
+  layer: number,
+  domain: number,
+  order: readonly number[],
+  state: PageState,
+  reading: Reading,
+): TemplateResult | "" {
+  if (!histogram) return "";
+  const { bins } = histogram;
+  const from = (bin: number) => `${Math.round((100 * bin) / bins)}`;
+  const values = new Float32Array(order.length * bins);
+  for (const [place, expert] of order.entries())
+    values.set(histogram.values.subarray(expert * bins, (expert + 1) * bins), place * bins);
+  const columns = Array.from({ length: bins }, (_, bin) => `${from(bin)}–${from(bin + 1)} %`);
+  const cells: Cells = {
+    values,
+    rows: order.map((expert) => model.experts[expert]!.name),
+    columns,
+    order: columns.map((_, bin) => bin),
+    scale: linearScale(extremes(values)[1]),
+    text: cellText,
+  };
+  const says = ({ row, column }: Cell) =>
+    `expert ${cells.rows[row]}: probability ${columns[column]} for ${percent(values[row * bins + column]!)} of the tokens`;
+  const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
+  const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
+  return html`<figure class="square">
+    <figcaption>${title} <span class="soft">shares of held-out tokens by the probability of an expert</span></figcaption>
+    ${grid({ cells, name: `${title}, experts by probability`, says }, reading)}
+    ${state.table ? mapTable(picture, title, -1, "square") : ""}
+  </figure>`;
+}
