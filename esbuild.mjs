@@ -40,7 +40,8 @@ await build({
     js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
   },
   splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
+  // Beside the programs, so that they find one another from wherever they are called.
+  chunkNames: "[name]-[hash]",
   logLevel: "warning",
 });
 

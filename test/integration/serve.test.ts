@@ -7,28 +7,8 @@ import { decodeFrame } from "../../server/protocol/frame.ts";
 import { startSchema } from "../../server/protocol/page.ts";
 import { hubMessageSchema, type PageMessage, ticketSchema } from "../../server/protocol/stream.ts";
 import { runsFolder } from "../../server/runs/layout.ts";
-import { startBtx, until } from "./btx.ts";
 import { copyOfFinished } from "./scratch.ts";
-
-/** `btx serve`, once it has printed its address. */
-async function serve(args: string[], cwd: string) {
-  const command = startBtx(["serve", ...args], { cwd });
-  onTestFinished(() => command.signalAll("SIGKILL"));
-  let printed = "";
-  command.process.stdout!.on("data", (text: string) => {
-    printed += text;
-  });
-  let over = false;
-  void command.ended.then(() => {
-    over = true;
-  });
-  await until("the address is printed", () => /token=\S+\n/.test(printed) || over);
-  const address = new URL(/http:\S+/.exec(printed)?.[0] ?? "http://nothing");
-  const token = address.searchParams.get("token") ?? "";
-  const ask = (path: string, given = token) =>
-    fetch(new URL(path, address), { method: "POST", headers: { authorization: `Bearer ${given}` } });
-  return { command, address, ask };
-}
+import { serve } from "./serving.ts";
 
 describe("btx serve", () => {
   it("serves the page and the curves of the runs to who has the token, and ends with Ctrl-C", async () => {
@@ -74,6 +54,32 @@ describe("btx serve", () => {
       "loss 20",
       "memory 20",
     ]);
+    process.kill(command.pid, "SIGINT");
+    expect(await command.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("serves every page, and asks models for them", async () => {
+    const { folder, root } = copyOfFinished();
+    const run = readdirSync(runsFolder(root))[0]!;
+    const { address, ask, command } = await serve([run], folder);
+    for (const page of ["metrics", "routing", "expert", "tokens"]) {
+      const answer = await fetch(new URL(page, address));
+      expect(answer.headers.get("content-security-policy")).not.toMatch(/unsafe|\*/);
+      const text = await answer.text();
+      expect(text).toContain(`<${page}-page>`);
+      for (const [, file] of text.matchAll(/(?:src|href)="([^"]+)"/g))
+        expect((await fetch(new URL(file!, address))).status).toBe(200);
+    }
+    const { port, token } = ticketSchema.parse(await (await ask("/ticket")).json());
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/stream`, ["btx-stream", `btx-token.${token}`], {
+      origin: address.origin,
+    });
+    await once(socket, "open");
+    const params = { model: { root, run, stage: "finetune" }, text: "branch" };
+    socket.send(JSON.stringify({ type: "inspect", id: 4, inspection: "route", params } satisfies PageMessage));
+    const [said] = await once(socket, "message");
+    const message = hubMessageSchema.parse(JSON.parse(String(said)));
+    expect(message).toMatchObject({ type: "inspected", id: 4, answer: { layers: [0], k: 2 } });
     process.kill(command.pid, "SIGINT");
     expect(await command.ended).toMatchObject({ code: 0, stderr: "" });
   });
