@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
+import { statistics } from "../server/stages/training/programs.ts";
 import { type Rates, rounds } from "./measure.ts";
 import { type Measured, mixture, trainingStep } from "./program.ts";
 
@@ -55,7 +56,7 @@ async function costOfExperts(): Promise<Record<string, number>> {
 
 async function costOfStatistics(): Promise<number> {
   const steps = {
-    without: await trainingStep(mixture, cores, { without: ["routedTokens", "gateMass"] }),
+    without: await trainingStep(mixture, cores, { without: [...statistics] }),
     with: await trainingStep(mixture, cores),
   };
   return (await relative(steps, "without")).with!;

@@ -59,7 +59,7 @@ export interface Losses {
   nll: Tensor;
   /** The routers' auxiliary losses, load balancing and z-loss, summed over layers, scaled; absent where there are none. */
   loadBalance?: Scalar;
-  /** `routedTokens`, `gateMass` and perhaps `droppedTokens` [Lmoe, Domains, E] of a Mixture-of-Experts. */
+  /** The `routingStatistics` of a Mixture-of-Experts. */
   routing: Tensors;
 }
 
@@ -77,7 +77,9 @@ export function losses(
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
-  const routing = config.moe ? routingStatistics(forward.routings, named(batch, "domain"), weights, domains) : {};
+  const routing = config.moe
+    ? routingStatistics(forward.routings, named(batch, "domain"), weights, domains, mode === "evaluation")
+    : {};
   const loadBalance = forward.auxiliaryLoss;
   if (!loadBalance) return { total: loss, loss, nll, routing };
   return { total: add(loss, loadBalance), loss, nll, loadBalance, routing };

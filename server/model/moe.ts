@@ -13,6 +13,12 @@ import { expertNames, type FeedForwardNames, routerBiasName, routerName } from "
 import { named, type Tensors } from "./program.ts";
 import type { LayerInputs } from "./routingInputs.ts";
 
+/** What a layer's router decided, and from what. */
+export interface LayerRouting extends Routing {
+  /** [N, E] */
+  logits: Tensor;
+}
+
 /**
  * The Mixture-of-Experts block of one layer: sum over the K chosen experts of gate * FF_expert(x). BTX §3.2.
  * Sparse: only chosen experts are computed; where all are chosen (K = E) nothing is sorted.
@@ -25,12 +31,12 @@ export function moe(
   x: Tensor,
   { mask, ...input }: LayerInputs,
   config: MoeConfig,
-): { output: Tensor; routing: Routing } {
+): { output: Tensor; routing: LayerRouting } {
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
   const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
   const logits = masked(matMul(x, named(params, routerName(layer)), false, true));
   const bias = config.router.balance === "bias" ? { bias: masked(named(params, routerBiasName(layer))) } : {};
-  const routing = router(config.router)({ ...input, logits, ...bias });
+  const routing = { ...router(config.router)({ ...input, logits, ...bias }), logits };
   const all = routing.gates.shape[1] === experts.length;
   const output = all ? everyExpert(params, x, routing, experts) : chosenExperts(params, x, routing, experts);
   return { output, routing };

@@ -3,10 +3,9 @@ import { causalAttention, causalBlocks } from "../ops/causalAttention.ts";
 import { embedding } from "../ops/embedding.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { Routing } from "../routers/router.ts";
 import { type AttentionCore, attention } from "./attention.ts";
 import { feedForward } from "./feedForward.ts";
-import { moe } from "./moe.ts";
+import { type LayerRouting, moe } from "./moe.ts";
 import { EMBEDDING, FINAL_NORM, feedForwardNames, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
 import { named, type Tensors } from "./program.ts";
 import { type RotaryTables, rotaryTables } from "./rotary.ts";
@@ -30,8 +29,8 @@ export function decoder(
   tokens: Tensor,
   pass: Pass,
   config: ModelConfig,
-): { hidden: Tensor; routings: Routing[]; blockInputs: Tensor[] } {
-  const routings: Routing[] = [];
+): { hidden: Tensor; routings: LayerRouting[]; blockInputs: Tensor[] } {
+  const routings: LayerRouting[] = [];
   const blockInputs: Tensor[] = [];
   const norm = (name: string, x: Tensor) => rmsNorm(x, named(params, name), config.normEps);
   let x: Tensor = embedding(named(params, EMBEDDING), reshape(tokens, [tokens.size]));
@@ -71,7 +70,7 @@ export interface ForwardPass {
   /** [N, V] */
   logits: Tensor;
   /** One a Mixture-of-Experts layer, in the order of layers. */
-  routings: Routing[];
+  routings: LayerRouting[];
   /** Sum of the layers' auxiliary losses; absent where no router has one. */
   auxiliaryLoss?: Scalar;
 }

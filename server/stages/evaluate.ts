@@ -1,20 +1,20 @@
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
-import type { Values } from "../engine/program.ts";
 import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { generator } from "../inspect/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
 import type { Problem } from "../protocol/data.ts";
-import type { ModelConfig, MoeConfig } from "../protocol/model.ts";
+import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { DomainLoss, EvaluateSpec } from "../protocol/stage.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
 import type { StageContext, StageWork } from "./context.ts";
 import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
+import { RoutingTally } from "./routingTally.ts";
 import { inputsAndTargets } from "./sequences.ts";
 
 /**
@@ -54,7 +54,7 @@ async function heldOutLosses(
   const specs = sequenceBatch(config, spec.batch, config.context, { training: false });
   const program = await compile(evaluation(config, spec.domains.length), store, specs, { threads: context.threads });
   const bytesOfToken = byteLengths(data.tokenizer);
-  const routing = config.moe && emptyRouting(config.moe, spec.domains);
+  const routing = config.moe && new RoutingTally(config.moe, spec.domains);
   const draws = drawsExperts(config);
   const windows = { context: config.context, batch: spec.batch, maxTokens: spec.tokens };
   await writeWindows(context.paths.folder, windows);
@@ -76,19 +76,19 @@ async function heldOutLosses(
         for (const value of counted) sum += value;
         tokens += counted.length;
         bytes += targetBytes(window, bytesOfToken);
-        if (routing) addRouting(routing, results);
+        routing?.add(domainIndex, results);
         context.progress(domainIndex, spec.domains.length, domain);
         await context.breathe();
       }
       const joined = Buffer.concat(nll.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength)));
       await writeFileAtomic(nllPath(context.paths.folder, domain), joined);
       losses.set(domain, { nats: sum / tokens, bitsPerByte: sum / Math.LN2 / bytes, tokens, bytes });
-      if (routing) routing.tokens[domainIndex] = tokens;
     }
   } finally {
     await program.dispose();
   }
-  return routing;
+  await routing?.write(context.paths);
+  return routing?.summary;
 }
 
 /** The noise of `count` windows from number `first` on: a window's does not depend on the batch it is in. */
@@ -97,33 +97,6 @@ const noiseOfWindows = (config: ModelConfig, first: number, count: number): Floa
     config,
     Array.from({ length: count }, (_, row) => gumbelNoise(config, config.context, EVALUATION_NOISE_SEED, first + row)),
   );
-
-type Axes = Pick<RoutingSummary, "layers" | "experts" | "domains">;
-
-const zeros = ({ layers, experts, domains }: Axes): number[][][] =>
-  layers.map(() => experts.map(() => domains.map(() => 0)));
-
-function emptyRouting({ layers, experts }: MoeConfig, domains: string[]): RoutingSummary {
-  const axes = { layers, experts, domains };
-  return { ...axes, routedTokens: zeros(axes), gateMass: zeros(axes), tokens: domains.map(() => 0) };
-}
-
-/** Adds statistics [Lmoe, Domains, E]. */
-function addRouting(routing: RoutingSummary, results: Record<string, Values>): void {
-  const { layers, experts, domains } = routing;
-  if (results.droppedTokens) routing.droppedTokens ??= zeros(routing);
-  for (const statistic of ["routedTokens", "gateMass", "droppedTokens"] as const) {
-    const [sums, values] = [routing[statistic], results[statistic]];
-    if (!sums || !values) continue;
-    layers.forEach((_, layer) => {
-      domains.forEach((_, domain) => {
-        experts.forEach((_, expert) => {
-          sums[layer]![expert]![domain]! += values[(layer * domains.length + domain) * experts.length + expert]!;
-        });
-      });
-    });
-  }
-}
 
 /**
  * Greedy decoding of held-out problems, each to the end of its answer's line, of text or of the context. Problems whose

@@ -137,7 +137,10 @@ class Training {
     else for (const [name, { shape, data }] of await this.#job.initial()) this.#store.set(name, shape, data);
     this.#step = saved?.step ?? 0;
     this.#seconds = saved?.seconds ?? 0;
-    this.#recorder?.restore(this.#step, saved?.routing ?? []);
+    this.#recorder?.restore(this.#step, {
+      sums: saved?.routing ?? [],
+      ...(saved?.pairs ? { pairs: saved.pairs } : {}),
+    });
     this.#metrics.truncateTo(({ step, loss }) => {
       if (step > this.#step) return false;
       this.#remember(step, loss);
@@ -226,7 +229,8 @@ class Training {
     const start = performance.now();
     this.#metrics.sync();
     this.#recorder?.sync();
-    const progress = { step: this.#step, seconds: this.#seconds, routing: this.#recorder?.pending() ?? [] };
+    const { sums = [], ...pairs } = this.#recorder?.pending() ?? {};
+    const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs };
     await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress);
     this.#savedAt = performance.now();
     this.#savingMs = this.#savedAt - start;
@@ -235,6 +239,7 @@ class Training {
   async #finish(): Promise<StageResult> {
     const { config } = this.#job;
     const { paths } = this.#context;
+    this.#recorder?.finish(this.#step);
     const model = { config, parameters: parametersIn(this.#store, config) };
     await saveModel(this.#context, model, this.#context.parent("data").folder);
     rmSync(paths.state, { force: true });

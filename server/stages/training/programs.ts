@@ -13,20 +13,24 @@ import { partOf, type StepBatch, sequences } from "./batch.ts";
 import { stateNames } from "./moments.ts";
 import { moveRouterBiases } from "./routerBias.ts";
 
-/** The routing statistics that programs report, where they have them. */
-export const statistics = ["routedTokens", "gateMass", "droppedTokens"] as const;
+/** The routing statistics that programs report, where they have them: see `routingStatistics`. */
+export const statistics = [
+  "routedTokens",
+  "gateMass",
+  "probability",
+  "droppedTokens",
+  "tokens",
+  "entropy",
+  "coActivation",
+  "transitions",
+] as const;
 
-/** What one optimizer step reports; sums over layers and micro-batches are done. */
-export interface StepResult {
+/** What one optimizer step reports; sums over micro-batches are done. */
+export interface StepResult extends Partial<Record<(typeof statistics)[number], Float64Array>> {
   /** Nats a token. */
   loss: number;
   loadBalance?: number;
   gradientNorm: number;
-  /** [Lmoe, Domains, E]; absent for dense models. */
-  routedTokens?: Float64Array;
-  gateMass?: Float64Array;
-  /** The same; absent where routers have no capacity. */
-  droppedTokens?: Float64Array;
 }
 
 /** One phase of training, as its optimizer steps see it. */

@@ -1,37 +1,97 @@
-import { existsSync } from "node:fs";
 import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
-import type { RoutingIndex } from "../../protocol/routingFiles.ts";
+import {
+  type RoutingIndex,
+  type RoutingPairsIndex,
+  routingIndexSchema,
+  routingPairsIndexSchema,
+} from "../../protocol/routingFiles.ts";
 import { openRecords, type RecordAppender } from "../../runs/append.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
+import { readJson } from "../../runs/read.ts";
 import type { StepResult, statistics } from "./programs.ts";
 
 type Statistic = (typeof statistics)[number];
 
 /** Snapshots a stage keeps of its routing, at most. */
 const snapshots = 200;
+/** Bytes of `routing-pairs.f32`, at most. */
+const mostPairBytes = 64 << 20;
 
-/** What is recorded: droppedTokens only where routers have a capacity. */
-const statisticsOf = ({ router }: MoeConfig): Statistic[] =>
-  router.type === "switch" ? ["routedTokens", "gateMass", "droppedTokens"] : ["routedTokens", "gateMass"];
+/** What is recorded by domain and expert: droppedTokens only where routers have a capacity. */
+const statisticsOf = ({ router }: MoeConfig): Statistic[] => [
+  "routedTokens",
+  "gateMass",
+  "probability",
+  ...(router.type === "switch" ? ["droppedTokens" as const] : []),
+];
 
-/** Sums routing over a few steps and appends them to `routing.f32` as one record [statistic, layer, domain, expert]. */
-export class RoutingRecorder {
-  readonly #records: RecordAppender;
-  readonly #statistics: Statistic[];
+/** What is summed and not yet written, for the training state. */
+export interface PendingRouting {
+  sums: number[];
+  /** Absent where no pairs are recorded. */
+  pairs?: Float64Array;
+}
+
+/** Sums statistics over so many steps and appends them as one record of float32, one statistic after the other. */
+class Sums {
+  readonly records: RecordAppender;
+  readonly #names: readonly Statistic[];
   readonly #every: number;
-  readonly #size: number;
   #sums: Float64Array;
 
-  private constructor(records: RecordAppender, statistics: Statistic[], every: number, size: number) {
-    this.#records = records;
-    this.#statistics = statistics;
+  constructor(path: string, names: readonly Statistic[], size: number, every: number) {
+    this.records = openRecords(path, size);
+    this.#names = names;
     this.#every = every;
-    this.#size = size;
-    this.#sums = new Float64Array(statistics.length * size);
+    this.#sums = new Float64Array(size);
   }
 
-  /** Undefined for a dense model. */
+  get pending(): Float64Array {
+    return this.#sums;
+  }
+
+  add(step: number, result: StepResult): void {
+    const sums = this.#sums;
+    let start = 0;
+    for (const name of this.#names) {
+      const values = result[name]!;
+      for (let at = 0; at < values.length; at++) sums[start + at]! += values[at]!;
+      start += values.length;
+    }
+    if (step % this.#every === 0) this.#write();
+  }
+
+  /** Writes what is summed of an interval that no step will end. */
+  finish(step: number): void {
+    if (step % this.#every !== 0) this.#write();
+  }
+
+  restore(step: number, pending: ArrayLike<number>): void {
+    this.records.truncateTo(Math.floor(step / this.#every));
+    this.#sums = pending.length > 0 ? Float64Array.from(pending) : new Float64Array(this.#sums.length);
+  }
+
+  #write(): void {
+    this.records.append(Float32Array.from(this.#sums));
+    this.#sums.fill(0);
+  }
+}
+
+/**
+ * Records the routing of training: `routing.f32`, and `routing-pairs.f32` as far as pairs of experts are few enough. What
+ * the files hold say the schemas of their indices.
+ */
+export class RoutingRecorder {
+  readonly #cells: Sums;
+  readonly #pairs: Sums | undefined;
+
+  private constructor(cells: Sums, pairs: Sums | undefined) {
+    this.#cells = cells;
+    this.#pairs = pairs;
+  }
+
+  /** Undefined for a dense model. A stage that was begun goes on with what it has recorded so far. */
   static async open(
     paths: StagePaths,
     config: ModelConfig,
@@ -40,43 +100,87 @@ export class RoutingRecorder {
   ): Promise<RoutingRecorder | undefined> {
     if (!config.moe) return undefined;
     const { layers, experts } = config.moe;
-    const every = Math.max(1, Math.ceil(steps / snapshots));
-    const statistics = statisticsOf(config.moe);
-    const index: RoutingIndex = { version: 1, statistics, layers, domains, experts, every };
-    if (!existsSync(paths.routingIndex)) await writeJson(paths.routingIndex, index);
-    const size = layers.length * domains.length * experts.length;
-    return new RoutingRecorder(openRecords(paths.routing, statistics.length * size), statistics, every, size);
+    const begun = await readJson(paths.routingIndex, routingIndexSchema);
+    const index: RoutingIndex = begun ?? {
+      version: 1,
+      statistics: statisticsOf(config.moe),
+      layerStatistics: ["tokens", "entropy"],
+      layers,
+      domains,
+      experts,
+      every: Math.max(1, Math.ceil(steps / snapshots)),
+    };
+    const pairs = begun
+      ? await readJson(paths.routingPairsIndex, routingPairsIndexSchema)
+      : pairsIndex(config.moe, index.every, steps);
+    // That of the pairs first: where there is the other one, there are both.
+    if (!begun && pairs) await writeJson(paths.routingPairsIndex, pairs);
+    if (!begun) await writeJson(paths.routingIndex, index);
+    const rows = layers.length * domains.length;
+    const { statistics, layerStatistics = [] } = index;
+    const cells = new Sums(
+      paths.routing,
+      [...statistics, ...layerStatistics] as Statistic[],
+      rows * (statistics.length * experts.length + layerStatistics.length),
+      index.every,
+    );
+    if (!pairs) return new RoutingRecorder(cells, undefined);
+    const names = layers.length > 1 ? (["coActivation", "transitions"] as const) : (["coActivation"] as const);
+    return new RoutingRecorder(cells, new Sums(paths.routingPairs, names, pairValues(config.moe), pairs.every));
   }
 
   /** Adds what step `step`, counted from 1, routed. */
   add(step: number, result: StepResult): void {
-    this.#statistics.forEach((name, i) => {
-      result[name]!.forEach((value, at) => {
-        this.#sums[i * this.#size + at]! += value;
-      });
-    });
-    if (step % this.#every !== 0) return;
-    this.#records.append(Float32Array.from(this.#sums));
-    this.#sums.fill(0);
+    this.#cells.add(step, result);
+    this.#pairs?.add(step, result);
   }
 
-  /** The unfinished record, for the training state. */
-  pending(): number[] {
-    return [...this.#sums];
+  /** The unfinished records. */
+  pending(): PendingRouting {
+    return {
+      sums: [...this.#cells.pending],
+      ...(this.#pairs ? { pairs: this.#pairs.pending } : {}),
+    };
   }
 
   /** Goes back to where `step` steps were recorded. */
-  restore(step: number, pending: number[]): void {
-    this.#records.truncateTo(Math.floor(step / this.#every));
-    this.#sums =
-      pending.length > 0 ? Float64Array.from(pending) : new Float64Array(this.#statistics.length * this.#size);
+  restore(step: number, { sums, pairs }: PendingRouting): void {
+    this.#cells.restore(step, sums);
+    this.#pairs?.restore(step, pairs ?? []);
+  }
+
+  /** Training ended with this step: what was not written yet is the last record. */
+  finish(step: number): void {
+    this.#cells.finish(step);
+    this.#pairs?.finish(step);
+    this.sync();
   }
 
   sync(): void {
-    this.#records.sync();
+    this.#cells.records.sync();
+    this.#pairs?.records.sync();
   }
 
   close(): void {
-    this.#records.close();
+    this.#cells.records.close();
+    this.#pairs?.records.close();
   }
+}
+
+/** Values of a record of pairs: coActivation [L, E, E], then transitions [L - 1, E, E]. */
+const pairValues = ({ layers, experts }: MoeConfig): number => (2 * layers.length - 1) * experts.length ** 2;
+
+/** As many records as fit, none where not even one does. */
+function pairsIndex(moe: MoeConfig, every: number, steps: number): RoutingPairsIndex | undefined {
+  const most = Math.floor(mostPairBytes / (4 * pairValues(moe)));
+  if (most === 0) return undefined;
+  const { layers, experts } = moe;
+  const apart = Math.ceil(Math.ceil(steps / every) / most);
+  return {
+    version: 1,
+    statistics: ["coActivation", "transitions"],
+    layers,
+    experts,
+    every: every * Math.max(1, apart),
+  };
 }

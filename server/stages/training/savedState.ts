@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
-import { writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
+import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
 import type { Store } from "../../engine/runtime/store.ts";
 import { UserError } from "../../protocol/errors.ts";
 
@@ -16,12 +16,24 @@ const progressSchema = z.object({
 });
 export type Progress = z.infer<typeof progressSchema>;
 
-/** Writes the named tensors of `store` and `progress` as one whole file. */
-export async function saveState(path: string, store: Store, names: string[], progress: Progress): Promise<void> {
-  const tensors = names.map((name) => {
+/** Name of the unfinished record of pairs of experts, which is no parameter. */
+const pairsName = "routing.pairs";
+
+/** What is saved beside the tensors of the store. */
+export interface Saved extends Progress {
+  /** The unfinished record of pairs of experts; absent where none are recorded. */
+  pairs?: Float64Array;
+}
+
+/** Writes the named tensors of `store` and `saved` as one whole file. */
+export async function saveState(path: string, store: Store, names: string[], saved: Saved): Promise<void> {
+  const { pairs, ...progress } = saved;
+  const tensors: NamedTensor[] = names.map((name) => {
     const { shape, data } = store.get(name);
-    return { name, dtype: "F32" as const, shape, data: data as Float32Array<ArrayBuffer> };
+    return { name, dtype: "F32", shape, data: data as Float32Array<ArrayBuffer> };
   });
+  if (pairs)
+    tensors.push({ name: pairsName, dtype: "F64", shape: [pairs.length], data: pairs as Float64Array<ArrayBuffer> });
   await writeSafetensors(path, tensors, { progress: JSON.stringify(progress) });
 }
 
@@ -33,13 +45,14 @@ export async function loadState(
   path: string,
   store: Store,
   namesAt: (step: number) => string[],
-): Promise<Progress | undefined> {
+): Promise<Saved | undefined> {
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
   try {
     const progress = progressSchema.parse(JSON.parse(file.metadata.get("progress") ?? "null"));
     for (const name of namesAt(progress.step)) store.set(name, file.tensor(name).shape, await file.readFloat32(name));
-    return progress;
+    if (!file.names.includes(pairsName)) return progress;
+    return { ...progress, pairs: (await file.read(pairsName)) as Float64Array };
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${path} holds no training state that can be read: remove it to start the stage anew`);

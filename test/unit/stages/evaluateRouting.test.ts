@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise } from "../../../server/model/noise.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
@@ -35,6 +36,41 @@ test("the routing of a domain does not depend on the domains it is evaluated wit
     ofDigits(both.routing!.gateMass, 1).forEach((mass, e) => {
       expect(mass).toBeCloseTo(ofDigits(alone.routing!.gateMass, 0)[e]!, 3);
     });
+  }
+});
+
+test("pairs of experts and histograms of each domain lie beside the record", async () => {
+  const [data, model] = [await twoDomains(), await stageWithModel(mixture, randomModel(mixture, 1))];
+  const context = contextOf(spec(), { parents: { data, model } });
+  const { routing } = await evaluate(context);
+  const { routedTokens, tokens, entropy, probability } = routing!;
+  const { routingDetail, routingDetailIndex } = context.paths;
+  expect(JSON.parse(readFileSync(routingDetailIndex, "utf8"))).toEqual({
+    version: 1,
+    statistics: ["coActivation", "transitions", "histogram"],
+    layers: [0, 1],
+    experts: ["x", "y", "z"],
+    domains: ["letters", "digits"],
+  });
+  const [L, E] = [2, 3];
+  const size = (2 * L - 1) * E * E + L * E * 10;
+  const values = new Float32Array(new Uint8Array(readFileSync(routingDetail)).buffer);
+  expect(values).toHaveLength(2 * size);
+  for (const d of [0, 1]) {
+    const record = values.subarray(d * size, (d + 1) * size);
+    for (const layer of [0, 1]) {
+      expect(entropy![layer]![d]! / tokens[d]!).toBeLessThanOrEqual(Math.log(3));
+      expect(sum([0, 1, 2].map((e) => probability![layer]![e]![d]!))).toBeCloseTo(tokens[d]!, 2);
+      for (const e of [0, 1, 2]) {
+        const row = [...record.subarray((layer * E + e) * E, (layer * E + e + 1) * E)];
+        expect(row[e]).toBe(routedTokens[layer]![e]![d]!);
+        // Each of its tokens has one other expert.
+        expect(sum(row)).toBe(2 * row[e]!);
+        const start = (2 * L - 1) * E * E + (layer * E + e) * 10;
+        expect(sum([...record.subarray(start, start + 10)])).toBe(tokens[d]!);
+      }
+    }
+    expect(sum([...record.subarray(L * E * E, (2 * L - 1) * E * E)])).toBe(4 * tokens[d]!);
   }
 });
 

@@ -38,7 +38,14 @@ async function trained(config: ModelConfig, phases: Phase[], stops: number[] = [
   return { folder, context, result };
 }
 
-const files = ["checkpoint/model.safetensors", "checkpoint/config.json", "routing.f32", "routing.json"];
+const files = [
+  "checkpoint/model.safetensors",
+  "checkpoint/config.json",
+  "routing.f32",
+  "routing.json",
+  "routing-pairs.f32",
+  "routing-pairs.json",
+];
 
 test.each<[string, RouterConfig, Phase[]]>([
   [
@@ -96,14 +103,15 @@ test("the share of dropped tokens is reported each step where routers have a cap
   const { folder } = await trained(mixtureOf({ type: "switch", capacity: 0.5, loadBalance: 0 }), [phaseOf(steps)]);
   const lines = metrics(folder);
   const index = routingIndexSchema.parse(JSON.parse(readFileSync(`${folder}/routing.json`, "utf8")));
-  expect(index.statistics).toEqual(["routedTokens", "gateMass", "droppedTokens"]);
+  expect(index.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);
   const [bytes] = bytesOf(folder, "routing.f32");
   const records = new Float32Array(new Uint8Array(bytes!).buffer);
   const size = 2 * 2 * 3;
   lines.forEach(({ droppedShare }, step) => {
-    const at = step * 3 * size;
+    // Then tokens and entropy [layer, domain].
+    const at = step * (4 * size + 2 * 2 * 2);
     const sum = (start: number) => records.slice(start, start + size).reduce((a, b) => a + b);
-    const [routed, dropped] = [sum(at), sum(at + 2 * size)];
+    const [routed, dropped] = [sum(at), sum(at + 3 * size)];
     expect(routed + dropped).toBe(2 * 4 * 16);
     expect(droppedShare).toBe(dropped / (2 * 4 * 16));
     // Half of the even share has room for half of the tokens, a little more by rounding up.

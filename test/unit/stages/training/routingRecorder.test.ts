@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { routingIndexSchema } from "../../../../server/protocol/routingFiles.ts";
+import { routingIndexSchema, routingPairsIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import type { StepResult } from "../../../../server/stages/training/programs.ts";
-import { RoutingRecorder } from "../../../../server/stages/training/routingRecorder.ts";
+import { type PendingRouting, RoutingRecorder } from "../../../../server/stages/training/routingRecorder.ts";
 import { seeded } from "../../../fixtures/random.ts";
 import { temporaryFolder, tiny } from "../support.ts";
 
@@ -12,26 +12,61 @@ const config = {
   moe: { experts: ["a", "b", "c"], layers: [1], router: { type: "top-k" as const, k: 2, loadBalance: 0 } },
 };
 const domains = ["code", "prose"];
-const size = 6;
+/** Values by domain and expert, by domain, and by pairs of experts. */
+const [size, rows, pairs] = [6, 2, 9];
 /** So many steps that one record covers three. */
 const steps = 600;
 
 function resultOf(step: number): StepResult {
   const random = seeded(step);
   const numbers = () => Float64Array.from({ length: size }, random);
-  return { loss: 1, gradientNorm: 1, routedTokens: numbers(), gateMass: numbers() };
+  const pick = (count: number) => Float64Array.from({ length: count }, random);
+  return {
+    loss: 1,
+    gradientNorm: 1,
+    routedTokens: numbers(),
+    gateMass: numbers(),
+    probability: numbers(),
+    tokens: pick(rows),
+    entropy: pick(rows),
+    coActivation: pick(pairs),
+  };
 }
+
+/** What a record holds of a step. */
+const cellsOf = ({ routedTokens, gateMass, probability, tokens, entropy }: StepResult) => [
+  ...routedTokens!,
+  ...gateMass!,
+  ...probability!,
+  ...tokens!,
+  ...entropy!,
+];
+const sums = (first: number, last: number, valuesOf: (result: StepResult) => number[]) => {
+  const total = valuesOf(resultOf(first)).map(() => 0);
+  for (let step = first; step <= last; step++)
+    for (const [at, value] of valuesOf(resultOf(step)).entries()) total[at]! += value;
+  return total;
+};
+const pairsOf = ({ coActivation }: StepResult) => [...coActivation!];
 
 const open = async (paths: StagePaths) => (await RoutingRecorder.open(paths, config, domains, steps))!;
 
-async function record(paths: StagePaths, from: number, to: number, pending: number[] = []) {
+async function record(
+  paths: StagePaths,
+  from: number,
+  to: number,
+  pending: PendingRouting = { sums: [] },
+  finish = false,
+) {
   const recorder = await open(paths);
   recorder.restore(from - 1, pending);
   for (let step = from; step <= to; step++) recorder.add(step, resultOf(step));
-  const left = recorder.pending();
+  const { sums: left, pairs: together } = recorder.pending();
+  const saved = { sums: left, pairs: together!.slice() };
+  if (finish) recorder.finish(to);
   recorder.sync();
   recorder.close();
-  return left;
+  return saved;
 }
 
 const floats = (path: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(path)).buffer);
@@ -43,26 +78,73 @@ describe("RoutingRecorder", () => {
     const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
     expect(index).toEqual({
       version: 1,
-      statistics: ["routedTokens", "gateMass"],
+      statistics: ["routedTokens", "gateMass", "probability"],
+      layerStatistics: ["tokens", "entropy"],
       layers: [1],
       domains,
       experts: ["a", "b", "c"],
       every: 3,
     });
-    const sums = (first: number, last: number) => {
-      const total = new Float64Array(2 * size);
-      for (let step = first; step <= last; step++) {
-        const { routedTokens, gateMass } = resultOf(step);
-        [...routedTokens!, ...gateMass!].forEach((x, i) => {
-          total[i]! += x;
-        });
-      }
-      return total;
+    const records = (valuesOf: typeof cellsOf) =>
+      [1, 4, 7].flatMap((first) => [...Float32Array.from(sums(first, first + 2, valuesOf))]);
+    expect([...floats(paths.routing)]).toEqual(records(cellsOf));
+    expect([...floats(paths.routingPairs)]).toEqual(records(pairsOf));
+    expect(routingPairsIndexSchema.parse(JSON.parse(readFileSync(paths.routingPairsIndex, "utf8")))).toEqual({
+      version: 1,
+      statistics: ["coActivation", "transitions"],
+      layers: [1],
+      experts: ["a", "b", "c"],
+      every: 3,
+    });
+    expect(pending.sums).toEqual(sums(10, 10, cellsOf));
+  });
+
+  test("ends with a record of the steps that are left, if there are any", async () => {
+    const paths = stagePathsIn(temporaryFolder());
+    await record(paths, 1, 8, undefined, true);
+    const left = (valuesOf: typeof cellsOf) => [...Float32Array.from(sums(7, 8, valuesOf))];
+    expect([...floats(paths.routing).slice(-(3 * size + 2 * rows))]).toEqual(left(cellsOf));
+    expect([...floats(paths.routingPairs).slice(-pairs)]).toEqual(left(pairsOf));
+    const even = stagePathsIn(temporaryFolder());
+    await record(even, 1, 9, undefined, true);
+    expect(floats(even.routing)).toHaveLength(3 * (3 * size + 2 * rows));
+  });
+
+  test("goes on with what an older version has begun to record, and with no more", async () => {
+    const paths = stagePathsIn(temporaryFolder());
+    const older = {
+      version: 1,
+      statistics: ["routedTokens", "gateMass"],
+      layers: [1],
+      domains,
+      experts: ["a", "b", "c"],
+      every: 2,
     };
-    expect([...floats(paths.routing)]).toEqual(
-      [1, 4, 7].flatMap((first) => [...Float32Array.from(sums(first, first + 2))]),
-    );
-    expect(pending).toEqual([...sums(10, 10)]);
+    writeFileSync(paths.routingIndex, JSON.stringify(older));
+    const recorder = await open(paths);
+    for (const step of [1, 2]) recorder.add(step, resultOf(step));
+    recorder.close();
+    const both = sums(1, 2, ({ routedTokens, gateMass }) => [...routedTokens!, ...gateMass!]);
+    expect([...floats(paths.routing)]).toEqual([...Float32Array.from(both)]);
+    expect(existsSync(paths.routingPairsIndex)).toBe(false);
+  });
+
+  test("records pairs of experts so seldom that their file stays below 64 MB, or not at all", async () => {
+    for (const [experts, every] of [
+      [16, true],
+      [512, true],
+      [5000, undefined],
+    ] as const) {
+      const paths = stagePathsIn(temporaryFolder());
+      const names = Array.from({ length: experts }, (_, i) => `e${i}`);
+      (await RoutingRecorder.open(paths, { ...config, moe: { ...config.moe, experts: names } }, domains, 400))!.close();
+      if (every === undefined) expect(existsSync(paths.routingPairsIndex)).toBe(false);
+      else {
+        const index = routingPairsIndexSchema.parse(JSON.parse(readFileSync(paths.routingPairsIndex, "utf8")));
+        // Snapshots cover two steps; a record of 512 experts is a megabyte.
+        expect(index.every).toBe(experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2))));
+      }
+    }
   });
 
   test("records dropped tokens too where routers have a capacity", async () => {
@@ -77,8 +159,16 @@ describe("RoutingRecorder", () => {
     recorder.add(1, result);
     recorder.close();
     const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
-    expect(index.statistics).toEqual(["routedTokens", "gateMass", "droppedTokens"]);
-    const expected = Float32Array.of(...result.routedTokens!, ...result.gateMass!, ...droppedTokens);
+    expect(index.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);
+    const { routedTokens, gateMass, probability, tokens, entropy } = result;
+    const expected = Float32Array.of(
+      ...routedTokens!,
+      ...gateMass!,
+      ...probability!,
+      ...droppedTokens,
+      ...tokens!,
+      ...entropy!,
+    );
     expect(floats(paths.routing)).toEqual(expected);
   });
 
@@ -88,8 +178,9 @@ describe("RoutingRecorder", () => {
     const pending = await record(resumed, 1, saved);
     // Steps after the save, of a process that is then killed.
     await record(resumed, saved + 1, 11, pending);
-    await record(resumed, saved + 1, 12, JSON.parse(JSON.stringify(pending)) as number[]);
+    await record(resumed, saved + 1, 12, pending);
     expect(floats(resumed.routing)).toEqual(floats(whole.routing));
+    expect(floats(resumed.routingPairs)).toEqual(floats(whole.routingPairs));
   });
 
   test("starts anew where nothing was saved", async () => {
