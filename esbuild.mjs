@@ -32,7 +32,7 @@ await build({
   platform: "node",
   target: "node22",
   mainFields: ["module", "main"],
-  external: ["onnxruntime-node"],
+  external: ["onnxruntime-node", ...(asked.length ? ["playwright-core"] : [])],
   plugins: [english],
   sourcemap: true,
   // Some dependencies are CommonJS and ask for Node's modules with require.

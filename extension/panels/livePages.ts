@@ -21,7 +21,9 @@ function add(studio: Studio, panel: WebviewPanel, page: PageName, start: Start):
     page === "metrics" ? "metrics.svg" : "routing.svg",
   );
   const name = nameOf(page, start);
-  const live = new LivePage(studio, panel, page, start, (other, wanted) => showPage(studio, other, "", wanted));
+  const live = new LivePage(studio, panel, page, start, (other, wanted) =>
+    showPage(studio, other, wanted.expert ?? "", wanted),
+  );
   pages.set(name, live);
   panel.onDidDispose(() => {
     if (pages.get(name) === live) pages.delete(name);

@@ -1,7 +1,9 @@
 import { strict as assert } from "node:assert";
 import { setTimeout } from "node:timers/promises";
 import * as vscode from "vscode";
+import { placesByExpert } from "../../extension/routing/places.ts";
 import type { RunReference } from "../../server/protocol/editor.ts";
+import { forceRouters, writeKnownExperiment } from "../fixtures/knownRouting.ts";
 import { answer, type Item, noAnswers, picking } from "./prompts.ts";
 import { api, file, reaches, runWith, until } from "./support.ts";
 import { experimentIn, quick } from "./workspace.ts";
@@ -129,5 +131,31 @@ describe("routing in a text", () => {
     source.cancel();
     await sampling;
     assert.ok(Date.now() - cancelled < 2000, `${Date.now() - cancelled} ms`);
+  });
+
+  it("colours letters and digits as the experts that a model is known to send them to", async () => {
+    await vscode.workspace.fs.createDirectory(file("known"));
+    const known = writeKnownExperiment(file("known").fsPath);
+    for (const force of [true, false]) {
+      run = await runWith("btx.run", { file: vscode.Uri.file(known.file) });
+      await reaches(run, "done");
+      if (force) await forceRouters(known);
+    }
+    const { experiments, context } = await api();
+    await until("the run is listed", () => experiments.runs.some((one) => one.run === run.run) || undefined);
+    await context.workspaceState.update("btx.routing.model", undefined);
+    const text = "abc123 z9";
+    await open(text);
+    const { routed } = (await paintingOf(await route()))!;
+    assert.deepEqual(
+      routed.experts.map(({ name }) => name),
+      ["letters", "digits", "seed"],
+    );
+    for (const shown of [0, 1, "all"] as const) {
+      const coloured = placesByExpert(text, routed, shown).map((places) =>
+        places.map(([, start, , end]) => text.slice(start, end)).join("|"),
+      );
+      assert.deepEqual(coloured, ["abc|z", "123|9", " "]);
+    }
   });
 });

@@ -1,0 +1,85 @@
+import { appendFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { FrameLocator } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  appendRouting,
+  type KnownRouting,
+  ownExpert,
+  writeEvaluatedRouting,
+  writeRouting,
+} from "../fixtures/routing.ts";
+import { writeRun } from "../fixtures/runFolder.ts";
+import type { VsCode } from "../vscode/harness/vscode.ts";
+import type { Window } from "../vscode/harness/window.ts";
+import { quick } from "../vscode/workspace.ts";
+import { missing, openWindow, startVsCode, why, workspace } from "./support.ts";
+
+const known: KnownRouting = {
+  layers: [0, 2],
+  domains: ["code", "prose", "math"],
+  experts: ["code", "prose", "math", "seed"],
+  every: 2,
+  tokens: 100,
+  share: ownExpert,
+};
+
+describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
+  let code: VsCode;
+  let window: Window;
+  let page: FrameLocator;
+  let run: ReturnType<typeof writeRun>;
+  const step = () => page.getByText(/^step \d+ of/).first();
+  const table = async () =>
+    (await page.locator("table.maps tbody tr").allInnerTexts()).map((row) => row.split("\t").map((one) => one.trim()));
+
+  beforeAll(async () => {
+    code = await startVsCode();
+    const { folder } = workspace(quick);
+    run = writeRun(folder, { k: 1, steps: 40 });
+    writeFileSync(join(folder, "three-domains.btx.yaml"), "name: three-domains\n");
+    writeRouting(run.root, run.keyOf("finetune"), known, 5);
+    writeEvaluatedRouting(run.root, run.keyOf("evaluate:finetune"), known);
+    window = await openWindow(code, folder);
+    await window.openViews("BTX Studio");
+  });
+
+  it("opens from the palette and shows a routing that is known as exactly that", async () => {
+    await window.palette("BTX Studio: Open Routing");
+    page = window.webview();
+    await page.getByRole("button", { name: "Table" }).click();
+    const rows = (domain: string, ...shares: string[]) => ["0", "2"].map((layer) => [domain, layer, ...shares]);
+    await expect
+      .poll(async () => (await table()).slice(2))
+      .toEqual([
+        ...rows("code", "100 %", "0 %", "0 %", "0 %"),
+        ...rows("prose", "0 %", "100 %", "0 %", "0 %"),
+        ...rows("math", "0 %", "0 %", "100 %", "0 %"),
+      ]);
+    await window.page.locator(".tab", { hasText: "three-domains: routing" }).waitFor();
+    await window.screenshot("routing");
+  });
+
+  it("stays at the end while snapshots come", async () => {
+    await expect.poll(() => step().textContent()).toMatch(/^step 10 of/);
+    appendRouting(run.root, run.keyOf("finetune"), known, 5);
+    appendFileSync(join(run.root, "touched"), "");
+    await expect.poll(() => step().textContent(), { timeout: 10_000 }).toMatch(/^step 12 of/);
+  });
+
+  it("is as it was when it was hidden, and when the window is loaded again", async () => {
+    await page.getByRole("button", { name: "Held-out text" }).click();
+    await window.openFile("three-domains.btx.yaml");
+    await expect.poll(() => window.page.locator("iframe.webview.ready").count()).toBe(0);
+    await window.page.locator(".tab", { hasText: "three-domains: routing" }).click();
+    await expect.poll(async () => (await table()).length).toBe(8);
+    expect(await page.locator("h2").first().textContent()).toContain("held-out text");
+  });
+
+  it("opens the expert whose cell is chosen", async () => {
+    await page.locator(".maps .map-box").first().focus();
+    await window.page.keyboard.press("Enter");
+    await window.page.locator(".tab.active", { hasText: "code" }).waitFor();
+    expect(window.errors).toEqual([]);
+  });
+});
