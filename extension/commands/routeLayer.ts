@@ -1,7 +1,7 @@
 import { type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
 import { chartColors, colorId } from "../../server/protocol/colors.ts";
+import type { Shown } from "../../server/protocol/routed.ts";
 import { looks } from "../routing/looks.ts";
-import type { Shown } from "../routing/routed.ts";
 import type { Painting } from "../routing/routing.ts";
 import { layerName, legend, percent } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";

@@ -1,5 +1,5 @@
 import { ProgressLocation, Uri, window } from "vscode";
-import type { Routed, RoutedToken } from "../routing/routed.ts";
+import type { Routed, RoutedToken } from "../../server/protocol/routed.ts";
 import { defaults, type SampleOptions } from "../routing/sampling.ts";
 import type { Studio } from "../studio.ts";
 import { sampleOptions } from "./sampleOptions.ts";

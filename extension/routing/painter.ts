@@ -9,9 +9,9 @@ import {
   window,
 } from "vscode";
 import { colorId } from "../../server/protocol/colors.ts";
+import type { Routed, Shown } from "../../server/protocol/routed.ts";
 import { backgroundId, type Look, looks } from "./looks.ts";
 import { placesByExpert } from "./places.ts";
-import type { Routed, Shown } from "./routed.ts";
 
 /** Colours tokens in editors: one decoration type a look of experts, made when it is first used. */
 export class Painter implements Disposable {

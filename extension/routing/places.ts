@@ -1,4 +1,4 @@
-import { expertOf, type Routed, type Shown } from "./routed.ts";
+import { expertOf, type Routed, type Shown } from "../../server/protocol/routed.ts";
 
 /** Line and character, from 0, of where a token begins and ends. */
 export type Stretch = readonly [startLine: number, startCharacter: number, endLine: number, endCharacter: number];

@@ -15,10 +15,10 @@ import {
   workspace,
 } from "vscode";
 import type { StageReference } from "../../server/protocol/editor.ts";
+import { type Routed, routedFrom, type Shown, tokenAt } from "../../server/protocol/routed.ts";
 import type { Backend } from "../backend.ts";
 import { moved, stretched } from "./edits.ts";
 import { Painter } from "./painter.ts";
-import { type Routed, routedFrom, type Shown, tokenAt } from "./routed.ts";
 import { RoutingStatus } from "./status.ts";
 import { tokenLines } from "./texts.ts";
 

@@ -1,5 +1,5 @@
 import { type ExtensionContext, MarkdownString, StatusBarAlignment, window } from "vscode";
-import type { Routed, Shown } from "./routed.ts";
+import type { Routed, Shown } from "../../server/protocol/routed.ts";
 import { layerName, legend, percent, spoken } from "./texts.ts";
 
 /** Experts that the tooltip lists; the picker has them all. */

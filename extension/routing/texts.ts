@@ -1,4 +1,4 @@
-import { expertOf, type Routed, type RoutedToken, type Shown, shares } from "./routed.ts";
+import { expertOf, type Routed, type RoutedToken, type Shown, shares } from "../../server/protocol/routed.ts";
 
 /** What is said of routed tokens, in words and bars. Knows nothing of VS Code. */
 

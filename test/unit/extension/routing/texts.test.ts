@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { backgroundId, looks } from "../../../../extension/routing/looks.ts";
-import type { Routed } from "../../../../extension/routing/routed.ts";
+import type { Routed } from "../../../../server/protocol/routed.ts";
 import { defaults, numberOptions, problemOf, summary, withNumber } from "../../../../extension/routing/sampling.ts";
 import { bar, legend, spoken, tokenLines } from "../../../../extension/routing/texts.ts";
 import { chartColors, colorId } from "../../../../server/protocol/colors.ts";

@@ -1,4 +1,4 @@
-import type { RoutedExpert, RoutedText } from "../../server/protocol/inspect.ts";
+import type { RoutedExpert, RoutedText } from "./inspect.ts";
 
 /** A text with the experts of its tokens, and what is to be seen of them. Knows nothing of VS Code. */
 

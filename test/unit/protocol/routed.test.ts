@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { placesByExpert } from "../../../../extension/routing/places.ts";
-import { expertOf, type Routed, routedFrom, shares, tokenAt } from "../../../../extension/routing/routed.ts";
-import type { RoutedText } from "../../../../server/protocol/inspect.ts";
+import { placesByExpert } from "../../../extension/routing/places.ts";
+import type { RoutedText } from "../../../server/protocol/inspect.ts";
+import { expertOf, type Routed, routedFrom, shares, tokenAt } from "../../../server/protocol/routed.ts";
 
 const answer: RoutedText = {
   layers: [1, 3],

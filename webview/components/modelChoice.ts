@@ -1,0 +1,48 @@
+import { html, type TemplateResult } from "lit";
+import type { RunReference } from "../../server/protocol/editor/basics.ts";
+import type { RoutedModel } from "../../server/protocol/routing.ts";
+import type { OfferedRun, StreamedRun } from "../../server/protocol/stream.ts";
+
+/** The choice of a mixed model, and of the run it is one of where none is chosen yet. */
+
+export const modelId = ({ root, key }: { root: string; key: string }): string => `${root}\n${key}`;
+
+/** "finetune", with the run where there are several. */
+export function modelName(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {
+  if (models.every(({ run, root }) => run === model.run && root === model.root)) return model.name;
+  const named = runs.find(({ root, run }) => root === model.root && run === model.run);
+  return `${model.name} of ${named?.name ?? ""} ${model.run}`;
+}
+
+export const option = (value: string, text: string, chosen: boolean): TemplateResult =>
+  html`<option value=${value} .selected=${chosen}>${text}</option>`;
+
+export function select(label: string, options: TemplateResult[], choose: (value: string) => void): TemplateResult {
+  return html`<label class="group"
+    ><span class="caption">${label}</span>
+    <select @change=${(event: Event) => choose((event.currentTarget as HTMLSelectElement).value)}>
+      ${options}
+    </select></label
+  >`;
+}
+
+/** One run to begin with. */
+export function runChoice(
+  offered: readonly OfferedRun[] | undefined,
+  choose: (run: RunReference) => void,
+): TemplateResult {
+  return html`<section class="runs" aria-label="Runs">
+    <h2>Runs</h2>
+    ${offered === undefined ? html`<p role="status">Looking for runs…</p>` : ""}
+    ${offered?.length === 0 ? html`<p>There is no run yet. <code>btx run FILE</code> starts one.</p>` : ""}
+    <ul>
+      ${offered?.map(
+        ({ root, run, name, state }) =>
+          html`<li>
+            <button type="button" @click=${() => choose({ root, run })}>${name}</button>
+            <span class="soft">${run}</span> <span class="state ${state}">${state}</span>
+          </li>`,
+      )}
+    </ul>
+  </section>`;
+}

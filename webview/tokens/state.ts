@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
+
+/** What a person has chosen. It is kept when the page is closed. */
+export const stateSchema = z.object({
+  runs: keptSchema.shape.runs.default([]),
+  title: z.string().max(200).default("Tokens"),
+  /** Id of a model; absent: the first. */
+  model: z.string().optional(),
+  text: z.string().max(mostPageText).default(""),
+  /** A place among the layers. */
+  layer: z.union([z.literal("all"), z.int().min(0)]).default("all"),
+  /** Experts a token; absent: the model's own. */
+  k: z.int().min(1).optional(),
+  /** Experts that are switched off. */
+  off: z.array(z.string()).default([]),
+  /** Pixels of a token in the grid. */
+  width: z.int().min(2).max(80).default(18),
+  table: z.boolean().default(false),
+});
+export type PageState = z.infer<typeof stateSchema>;
+
+/** What was kept, as far as it can be understood. */
+export function restored(kept: unknown): PageState {
+  const whole = stateSchema.safeParse(kept ?? {});
+  return whole.success ? whole.data : stateSchema.parse({});
+}

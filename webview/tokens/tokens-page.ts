@@ -1,0 +1,277 @@
+import { html, LitElement, type TemplateResult } from "lit";
+import { mostPageText, type Start } from "../../server/protocol/page.ts";
+import { routedFrom } from "../../server/protocol/routed.ts";
+import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { fileName } from "../components/csv.ts";
+import { expertClass } from "../components/experts.ts";
+import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
+import type { Host } from "../host.ts";
+import { inspectedModel, type Question, Questions } from "../questions.ts";
+import { csvOf, pngOf } from "./export.ts";
+import { meanSurprise } from "./measures.ts";
+import { type Answer, colouredText, gatesTable, legend, pairsTable, tokenDetail, tokensTable } from "./sections.ts";
+import { type PageState, restored } from "./state.ts";
+import type { GridEvents, GridPlace } from "./token-grid.ts";
+import "./token-grid.ts";
+
+/** A pause in typing after which the text is routed, ms. */
+const pause = 300;
+
+/** Where each token of a text goes, in all layers of a mixed model. */
+export class TokensPage extends LitElement {
+  #host: Host | undefined;
+  #questions: Questions | undefined;
+  #state: PageState = restored(undefined);
+  #answer: Answer | undefined;
+  /** What the answer at hand, or on its way, is about. */
+  #asked = "";
+  #question: Question<unknown> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #problem = "";
+  #said = "";
+  #place: GridPlace | undefined;
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  /** Begins: with what the host says, and else with what was kept. */
+  set host(host: Host) {
+    this.#host = host;
+    this.#state = restored(host.kept);
+    host.onStart((start) => this.#start(start));
+  }
+
+  #start({ runs, roots = [], model, text }: Start): void {
+    const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
+    this.#state = {
+      ...this.#state,
+      ...(others ? { runs, model: undefined, off: [], k: undefined } : {}),
+      ...(model ? { model: modelId(model) } : {}),
+      ...(text === undefined ? {} : { text }),
+    };
+    this.#questions ??= new Questions(this.#host!, this.#state.runs, () => this.#told());
+    this.#questions.roots = roots;
+    this.#questions.about = this.#state.runs;
+    this.#change({});
+  }
+
+  #change = (change: Partial<PageState>): void => {
+    this.#state = { ...this.#state, ...change };
+    if (change.model !== undefined) this.#state = { ...this.#state, layer: "all", off: [], k: undefined };
+    this.#said = "";
+    this.#host?.keep(this.#state);
+    if (this.#questions) this.#questions.about = this.#state.runs;
+    this.#route(0);
+    this.requestUpdate();
+  };
+
+  #told(): void {
+    const model = this.#model;
+    const title = model ? `${model.name}: tokens` : "Tokens";
+    if (title !== this.#state.title) {
+      this.#host?.title(title);
+      this.#state = { ...this.#state, title };
+      this.#host?.keep(this.#state);
+    }
+    // What was on its way is gone with the connection.
+    if (this.#questions!.trouble) this.#asked = "";
+    else this.#route(0);
+    this.requestUpdate();
+  }
+
+  get #models(): readonly RoutedModel[] {
+    return (this.#questions?.models ?? []).filter(({ state }) => state === "done");
+  }
+
+  get #model(): RoutedModel | undefined {
+    return this.#models.find((one) => modelId(one) === this.#state.model) ?? this.#models[0];
+  }
+
+  /** Asks where the text goes, unless that is known or asked. */
+  #route(wait: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const model = this.#model;
+      const { text, k, off } = this.#state;
+      const asked = JSON.stringify([model && modelId(model), text, k, off]);
+      if (!model || asked === this.#asked) return;
+      this.#question?.cancel();
+      this.#question = undefined;
+      this.#asked = asked;
+      this.#problem = "";
+      if (text === "") this.#answer = undefined;
+      else void this.#ask(model, asked);
+      this.requestUpdate();
+    }, wait);
+  }
+
+  async #ask(model: RoutedModel, asked: string): Promise<void> {
+    const { text, k, off } = this.#state;
+    const params = { model: inspectedModel(model), text, ...(k ? { k } : {}), ...(off.length > 0 ? { off } : {}) };
+    const question = this.#questions!.inspect("route", params);
+    this.#question = question;
+    try {
+      const answer = await question.answer;
+      if (this.#asked !== asked) return;
+      this.#answer = { text, routed: routedFrom(answer, 0), predicted: answer.predicted };
+      this.#place = undefined;
+    } catch (error) {
+      if (this.#asked !== asked) return;
+      this.#problem = error instanceof Error ? error.message : String(error);
+    }
+    this.#question = undefined;
+    this.requestUpdate();
+  }
+
+  protected override render(): unknown {
+    const questions = this.#questions;
+    if (!questions) return html`<p class="notice" role="status">Connecting…</p>`;
+    const model = this.#model;
+    if (this.#state.runs.length === 0)
+      return html`<main>${runChoice(questions.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+    if (!model)
+      return html`<main><p class="notice" role="status">${
+        questions.trouble ?? (questions.opened ? "No mixed model of this run is finished yet." : "Reading models…")
+      }</p></main>`;
+    return html`<main>
+      <h1 class="unseen">${this.#state.title}</h1>
+      ${this.#controls(model)} ${this.#input()}
+      <div role="status" class="notices">${this.#status()}</div>
+      ${this.#answer ? this.#shown(this.#answer) : ""}
+    </main>`;
+  }
+
+  #status(): TemplateResult | string {
+    const { trouble } = this.#questions!;
+    if (trouble ?? this.#problem)
+      return html`<p class="notice trouble">${trouble ?? this.#problem}
+        ${trouble ? "" : html`<button type="button" @click=${this.#again}>Ask again</button>`}</p>`;
+    if (this.#question) return html`<p class="notice">Routing…</p>`;
+    if (!this.#answer)
+      return html`<p class="notice">Type or paste a text: each token is shown in the colour of its expert.</p>`;
+    const mean = meanSurprise(this.#answer.routed);
+    const tokens = this.#answer.routed.tokens.length;
+    return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.#said ? `. ${this.#said}` : ""}</p>`;
+  }
+
+  #again = (): void => {
+    this.#asked = "";
+    this.#route(0);
+  };
+
+  #controls(model: RoutedModel): TemplateResult {
+    const { layer, k, off, table } = this.#state;
+    const { runs } = this.#questions!;
+    const models = this.#models;
+    const ks = Array.from({ length: model.experts.length - off.length }, (_, at) => at + 1);
+    const toggle = (name: string) =>
+      this.#change({ off: off.includes(name) ? off.filter((one) => one !== name) : [...off, name] });
+    return html`<div class="controls" role="toolbar" aria-label="Model">
+      ${select(
+        "Model",
+        models.map((one) => option(modelId(one), modelName(one, models, runs), one === model)),
+        (value) => this.#change({ model: value }),
+      )}
+      ${select(
+        "Colours of",
+        [
+          option("all", "all layers", layer === "all"),
+          ...model.layers.map((one, at) => option(String(at), `layer ${one}`, layer === at)),
+        ],
+        (value) => this.#change({ layer: value === "all" ? "all" : Number(value) }),
+      )}
+      ${
+        model.router === "top-k"
+          ? select(
+              "Experts a token",
+              [
+                option("", `${model.k}, as trained`, k === undefined),
+                ...ks.map((one) => option(String(one), String(one), k === one)),
+              ],
+              (value) => this.#change({ k: value === "" ? undefined : Number(value) }),
+            )
+          : ""
+      }
+      <fieldset class="group">
+        <legend class="caption">Experts</legend>
+        ${model.experts.map(
+          ({ name }, expert) =>
+            html`<label class="group">
+              <input
+                type="checkbox"
+                .checked=${!off.includes(name)}
+                ?disabled=${!off.includes(name) && model.experts.length - off.length <= 1}
+                @change=${() => toggle(name)}
+              />
+              <span class=${expertClass(model.experts, expert)}>${name}</span>
+            </label>`,
+        )}
+      </fieldset>
+      <span class="group">
+        <button type="button" aria-pressed=${String(table)} @click=${() => this.#change({ table: !table })}>Table</button>
+        ${(["CSV", "PNG"] as const).map((kind) => html`<button type="button" ?disabled=${!this.#answer} aria-label="Export ${kind}" @click=${() => void this.#save(kind)}>${kind}</button>`)}
+      </span>
+    </div>`;
+  }
+
+  #input(): TemplateResult {
+    const typed = (event: Event) => {
+      this.#state = { ...this.#state, text: (event.currentTarget as HTMLTextAreaElement).value };
+      this.#host?.keep(this.#state);
+      this.#route(pause);
+    };
+    return html`<textarea
+      aria-label="Text"
+      rows="5"
+      spellcheck="false"
+      maxlength=${mostPageText}
+      .value=${this.#state.text}
+      @input=${typed}
+    ></textarea>`;
+  }
+
+  #shown(answer: Answer): TemplateResult {
+    const { width, table, layer: wanted } = this.#state;
+    const { routed, text } = answer;
+    const layer = wanted === "all" || wanted < routed.layers.length ? wanted : "all";
+    const read = (place: GridPlace | undefined) => {
+      this.#place = place;
+      this.requestUpdate();
+    };
+    const resize = (event: Event) => this.#change({ width: Number((event.currentTarget as HTMLInputElement).value) });
+    return html`${legend(routed, layer)}
+      ${colouredText(answer, layer, this.#place, (token) => read({ layer: layer === "all" ? 0 : layer, token }))}
+      ${tokenDetail(answer, this.#place)}
+      <figure>
+        <figcaption>All layers <span class="soft">first expert of each token; the fainter, the smaller its gate</span></figcaption>
+        <label class="group"><span class="caption">Width</span>
+          <input type="range" min="2" max="80" .value=${String(width)} aria-label="Width of a token" @input=${resize} /></label>
+        <token-grid
+          .routed=${routed}
+          .text=${text}
+          .place=${this.#place}
+          .width=${width}
+          @grid-place=${({ detail }: CustomEvent<GridEvents["grid-place"]>) => read(detail.place)}
+          @grid-layer=${({ detail }: CustomEvent<GridEvents["grid-layer"]>) => this.#change({ layer: detail.layer })}
+        ></token-grid>
+      </figure>
+      <div class="side">${pairsTable(routed, layer)} ${gatesTable(routed)}</div>
+      ${table ? tokensTable(answer) : ""}`;
+  }
+
+  async #save(kind: "CSV" | "PNG"): Promise<void> {
+    const answer = this.#answer;
+    if (!answer) return;
+    try {
+      const bytes = kind === "CSV" ? csvOf(answer) : await pngOf(answer.routed);
+      const place = await this.#host!.save(fileName(this.#state.title, kind.toLowerCase()), bytes);
+      this.#said = place === undefined ? "" : `Saved ${place}`;
+    } catch (error) {
+      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    this.requestUpdate();
+  }
+}
+
+customElements.define("tokens-page", TokensPage);
