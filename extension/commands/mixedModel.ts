@@ -1,5 +1,5 @@
 import { type QuickPickItem, window } from "vscode";
-import type { ListedRun, StageReference } from "../../server/protocol/editor.ts";
+import type { ListedRun, ListedStage, StageReference } from "../../server/protocol/editor.ts";
 import type { MixedModel } from "../routing/routing.ts";
 import type { Studio } from "../studio.ts";
 import { when } from "../tree/states.ts";
@@ -15,12 +15,12 @@ const isSame = (a: StageReference, b: StageReference): boolean =>
   a.root === b.root && a.run === b.run && a.stage === b.stage;
 
 /** Of the newest run first, and of a run what was made last first. */
-async function modelItems({ experiments }: Studio): Promise<ModelItem[]> {
+async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) => boolean): Promise<ModelItem[]> {
   await experiments.refresh();
   const ofRun = async (run: ListedRun): Promise<ModelItem[]> => {
     // A run that cannot be read has no models.
     const stages = await experiments.stagesOf(run).catch(() => []);
-    const mixed = stages.filter((stage) => stage.experts.length > 0 && hasModel(stage)).toReversed();
+    const mixed = stages.filter((stage) => stage.experts.length > 0 && hasModel(stage) && fits(stage)).toReversed();
     return mixed.map((stage) => ({
       label: `${stage.name} of ${run.name}`,
       description: when(run.created),
@@ -36,10 +36,16 @@ async function modelItems({ experiments }: Studio): Promise<ModelItem[]> {
 
 /**
  * The model that routes: the remembered one while it is there, else the only one, or the one a person picks, who is asked
- * in any case with `ask`. Undefined when none was picked. @throws Error when there is none.
+ * in any case with `ask`. Undefined when none was picked.
+ *
+ * @param fits which stages are offered. @throws Error when there is none.
  */
-export async function mixedModel(studio: Studio, ask = false): Promise<MixedModel | undefined> {
-  const items = await modelItems(studio);
+export async function mixedModel(
+  studio: Studio,
+  ask = false,
+  fits: (stage: ListedStage) => boolean = () => true,
+): Promise<MixedModel | undefined> {
+  const items = await modelItems(studio, fits);
   if (items.length === 0)
     throw new Error("No run of this workspace has a mixed model yet: run an experiment to its end first.");
   const state = studio.context.workspaceState;

@@ -17,20 +17,20 @@ export function bar(share: number, width: number = barWidth): string {
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 export const layerName = (layers: readonly number[], shown: Shown): string =>
-  shown === "all" ? "all layers" : `layer ${layers[shown]! + 1}`;
+  shown === "all" ? "all layers" : `layer ${layers[shown]}`;
 
 /** The hover of a token: its text, its surprise, and the gates of every layer as bars, one line a layer. */
 export function tokenLines(text: string, token: RoutedToken, { layers, experts, k }: Routed): string {
   const surprise = token.surprise === null ? "no token before it" : `surprise ${token.surprise.toFixed(2)} nats`;
   const width = Math.max(0, ...token.chosen.map((expert) => experts[expert]?.name.length ?? 0));
-  const digits = `${(layers.at(-1) ?? 0) + 1}`.length;
+  const digits = `${layers.at(-1) ?? 0}`.length;
   const rows = layers.map((layer, index) => {
     const gates = Array.from({ length: k }, (_, slot) => index * k + slot)
       .filter((at) => (token.chosen[at] ?? -1) >= 0)
       .map((at) => ({ name: experts[token.chosen[at]!]?.name ?? "?", gate: token.gates[at] ?? 0 }))
       .sort((a, b) => b.gate - a.gate)
       .map(({ name, gate }) => `${name.padEnd(width)} ${bar(gate)} ${gate.toFixed(2)}`);
-    return `layer ${`${layer + 1}`.padStart(digits)}  ${gates.length === 0 ? "no expert" : gates.join("  ")}`;
+    return `layer ${`${layer}`.padStart(digits)}  ${gates.length === 0 ? "no expert" : gates.join("  ")}`;
   });
   return [`${JSON.stringify(text)}  ${surprise}`, ...rows].join("\n");
 }

@@ -14,7 +14,7 @@ export interface RoutedToken {
 }
 
 export interface Routed {
-  /** The Mixture-of-Experts layers, by their place in the model from 0. */
+  /** Numbers of the Mixture-of-Experts layers in the model, from 0. */
   layers: readonly number[];
   experts: readonly RoutedExpert[];
   /** Choices told a token and layer; 0 for a dense model. */

@@ -23,6 +23,9 @@ const themes: [string, VsCodeOptions["theme"]][] = [
   ["high-contrast", "high contrast"],
 ];
 
+const sampleText =
+  "export function add(a: number, b: number): number {\n  return a + b;\n}\n\nThe library reads its settings from a file.\nAda has 3 apples and buys 4 more: 3 + 4 = 7 apples.\n";
+
 describe.skipIf(missing)(`the views in pictures${why}`, () => {
   let folder: string;
   let file: string;
@@ -61,6 +64,37 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
       expect(await metrics.locator("body").evaluate(cutOff)).toEqual([]);
       await take("metrics");
 
+      await openFromPalette(window, "BTX Studio: Open Routing");
+      const routing = window.webview();
+      await routing.locator(".maps heat-map canvas").first().waitFor();
+      await routing.locator("table.layers tbody tr").first().waitFor();
+      expect(await routing.locator("body").evaluate(cutOff)).toEqual([]);
+      await take("routing");
+
+      await routing.locator(".maps .map-box").first().focus();
+      await window.page.keyboard.press("Enter");
+      await window.page.locator(".tab.active", { hasText: "of finetune" }).waitFor();
+      const expert = window.webview();
+      await expert.locator("table.particular tbody tr").first().waitFor({ timeout: 60_000 });
+      expect(await expert.locator("body").evaluate(cutOff)).toEqual([]);
+      await take("expert");
+
+      await openFromPalette(window, "BTX Studio: Open Tokens");
+      await window.page.locator(".tab.active", { hasText: "tokens" }).waitFor();
+      const tokens = window.webview();
+      await tokens.getByLabel("Text", { exact: true }).fill(sampleText);
+      await tokens.locator(".text span[data-token]").first().waitFor({ timeout: 60_000 });
+      await tokens.locator(".text span[data-token]").nth(3).hover();
+      expect(await tokens.locator("body").evaluate(cutOff)).toEqual([]);
+      await take("tokens");
+
+      await window.palette("File: New Untitled Text File");
+      await window.page.locator(".monaco-editor.focused").waitFor();
+      await window.page.keyboard.insertText(sampleText);
+      await window.palette("BTX Studio: Route Selection");
+      await window.page.locator(".monaco-editor .view-line span[class*='ced-']").first().waitFor({ timeout: 60_000 });
+      await take("decorations");
+
       await openFromPalette(window, "BTX Studio: Open Report");
       const report = window.webview();
       await report.locator("h1").first().waitFor();
@@ -77,7 +111,13 @@ async function openFromPalette(window: Window, title: string): Promise<void> {
   await window.palette(title);
   const picks = window.page.locator(".quick-input-widget .monaco-list-row");
   const webview = window.page.locator("iframe.webview.ready");
-  await until("a page or a question", async () => (await webview.count()) > 0 || (await picks.count()) > 0);
+  const before = await webview.count();
+  // Another page may be open, so a question is waited for a moment.
+  await until(
+    "a page or a question",
+    async () => (await webview.count()) > before || (await picks.count()) > 0,
+    2000,
+  ).catch(() => {});
   if (await picks.first().isVisible()) await window.page.keyboard.press("Enter");
 }
 

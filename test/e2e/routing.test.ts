@@ -1,5 +1,6 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { FrameLocator } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
@@ -69,6 +70,9 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
 
   it("is as it was when it was hidden, and when the window is loaded again", async () => {
     await page.getByRole("button", { name: "Held-out text" }).click();
+    await expect.poll(() => page.locator("h2").first().textContent()).toContain("held-out text");
+    // What a page keeps it keeps at rest.
+    await setTimeout(300);
     await window.openFile("three-domains.btx.yaml");
     await expect.poll(() => window.page.locator("iframe.webview.ready").count()).toBe(0);
     await window.page.locator(".tab", { hasText: "three-domains: routing" }).click();
@@ -76,10 +80,12 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
     expect(await page.locator("h2").first().textContent()).toContain("held-out text");
   });
 
-  it("opens the expert whose cell is chosen", async () => {
+  it("opens the page of the expert whose cell is chosen", async () => {
     await page.locator(".maps .map-box").first().focus();
     await window.page.keyboard.press("Enter");
-    await window.page.locator(".tab.active", { hasText: "code" }).waitFor();
+    await window.page.locator(".tab.active", { hasText: "code of finetune" }).waitFor();
+    const expert = window.webview();
+    await expect.poll(() => expert.locator(".facts").innerText()).toContain("the feed-forward blocks of expert:code");
     expect(window.errors).toEqual([]);
   });
 });

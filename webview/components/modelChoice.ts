@@ -20,7 +20,7 @@ export const option = (value: string, text: string, chosen: boolean): TemplateRe
 export function select(label: string, options: TemplateResult[], choose: (value: string) => void): TemplateResult {
   return html`<label class="group"
     ><span class="caption">${label}</span>
-    <select @change=${(event: Event) => choose((event.currentTarget as HTMLSelectElement).value)}>
+    <select aria-label=${label} @change=${(event: Event) => choose((event.currentTarget as HTMLSelectElement).value)}>
       ${options}
     </select></label
   >`;

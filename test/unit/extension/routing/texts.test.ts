@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { backgroundId, looks } from "../../../../extension/routing/looks.ts";
-import type { Routed } from "../../../../server/protocol/routed.ts";
 import { defaults, numberOptions, problemOf, summary, withNumber } from "../../../../extension/routing/sampling.ts";
 import { bar, legend, spoken, tokenLines } from "../../../../extension/routing/texts.ts";
 import { chartColors, colorId } from "../../../../server/protocol/colors.ts";
+import type { Routed } from "../../../../server/protocol/routed.ts";
 
 const token = { start: 0, end: 3, chosen: [1, 0, 1, -1], gates: [0.75, 0.25, 1, 0], surprise: 1.234 };
-const routed: Routed = { layers: [1, 9], experts: [{ name: "code" }, { name: "mathematics" }], k: 2, tokens: [token] };
+const routed: Routed = { layers: [1, 10], experts: [{ name: "code" }, { name: "mathematics" }], k: 2, tokens: [token] };
 
 describe("a bar", () => {
   test("is as long as its share, to an eighth, and always as wide", () => {
@@ -23,7 +23,7 @@ describe("what is said of a token", () => {
   test("is its text, its surprise and the gates of every layer", () => {
     expect(tokenLines("a\n`", token, routed).split("\n")).toEqual([
       '"a\\n`"  surprise 1.23 nats',
-      `layer  2  mathematics ${bar(0.75)} 0.75  code        ${bar(0.25)} 0.25`,
+      `layer  1  mathematics ${bar(0.75)} 0.75  code        ${bar(0.25)} 0.25`,
       `layer 10  mathematics ${bar(1)} 1.00`,
     ]);
   });
@@ -32,7 +32,7 @@ describe("what is said of a token", () => {
     const dropped = { ...token, chosen: [-1, -1, 0, -1], gates: [0, 0, 1, 0], surprise: null };
     const lines = tokenLines("a", dropped, routed).split("\n");
     expect(lines[0]).toBe('"a"  no token before it');
-    expect(lines[1]).toBe("layer  2  no expert");
+    expect(lines[1]).toBe("layer  1  no expert");
   });
 });
 
@@ -51,7 +51,7 @@ describe("the legend", () => {
   });
 
   test("is spoken in a sentence, without experts that have no token", () => {
-    expect(spoken({ ...routed, tokens }, 0)).toBe("4 tokens in layer 2: mathematics 75 %, code 25 %");
+    expect(spoken({ ...routed, tokens }, 0)).toBe("4 tokens in layer 1: mathematics 75 %, code 25 %");
     expect(spoken({ ...routed, tokens }, 1)).toBe("4 tokens in layer 10: code 100 %");
   });
 });

@@ -1,48 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build } from "esbuild";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, onTestFinished } from "vitest";
-import { WebSocketServer } from "ws";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { encodeFrame, type FrameHeader } from "../../../../server/protocol/frame.ts";
-import { pagePolicy, pageText } from "../../../../server/protocol/page.ts";
 import type { CellMeasure, RoutedModel } from "../../../../server/protocol/routing.ts";
-import { type PageMessage, pageMessageSchema, streamPath, subprotocol } from "../../../../server/protocol/stream.ts";
-import { browserPath } from "../support.ts";
+import type { PageMessage } from "../../../../server/protocol/stream.ts";
+import { openScripted, type Send } from "../scripted.ts";
 
-/** The routing page in a real browser, told by a host that has its routing by construction. */
-
-const project = new URL("../../../..", import.meta.url).pathname;
-const scratch = mkdtempSync(join(tmpdir(), "btx-routing-page-"));
-let browser: Promise<Browser> | undefined;
-let built: Promise<unknown> | undefined;
-
-afterAll(async () => {
-  await (await browser)?.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
-
-/** The page's files, built as `esbuild.mjs` builds them. */
-function buildPage(): Promise<unknown> {
-  built ??= build({
-    absWorkingDir: project,
-    entryPoints: {
-      routing: "webview/routing/main.ts",
-      "routing-style": "webview/routing/routing.css",
-      theme: "webview/theme.css",
-    },
-    outdir: scratch,
-    bundle: true,
-    format: "esm",
-    platform: "browser",
-    target: "es2023",
-    logLevel: "warning",
-  });
-  return built;
-}
+/** The routing page, told by a backend that has its routing by construction. */
 
 /** A model whose values are a function of their places. */
 export interface Scripted extends RoutedModel {
@@ -102,84 +64,30 @@ export interface Opened {
 
 /** Opens the page on models of a run. */
 export async function openRouting(models: Scripted[], options: BrowserContextOptions = {}): Promise<Opened> {
-  await buildPage();
   let now = models;
-  const asked: PageMessage[] = [];
-  const sockets = new Set<(data: string | ArrayBuffer) => void>();
-  const server = createServer((request, response) => {
-    const { port } = server.address() as AddressInfo;
-    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
-    if (request.method === "POST") {
-      const answer =
-        pathname === "/start" ? { runs: [{ root, run: models[0]!.run }] } : { port, token: "x".repeat(43) };
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-    } else if (pathname === "/") {
-      const files = {
-        title: "BTX Studio",
-        script: "routing.js",
-        styles: ["theme.css", "routing-style.css"],
-        connect: ["'self'", `ws://127.0.0.1:${port}`],
-        resources: ["'self'"],
-      };
-      response.writeHead(200, { "content-type": "text/html", "content-security-policy": pagePolicy(files) });
-      response.end(pageText("routing-page", files));
-    } else if (/^\/[a-z-]+\.(js|css)$/.test(pathname)) {
-      const type = pathname.endsWith("js") ? "text/javascript" : "text/css";
-      response.writeHead(200, { "content-type": type }).end(readFileSync(join(scratch, pathname)));
-    } else response.writeHead(404).end("another page");
-  });
-  const stream = new WebSocketServer({ server, path: streamPath, handleProtocols: () => subprotocol });
-  stream.on("connection", (socket) => {
-    const send = (data: string | ArrayBuffer) => socket.send(data);
-    sockets.add(send);
-    socket.on("close", () => sockets.delete(send));
-    socket.on("message", (data) => {
-      const message = pageMessageSchema.parse(JSON.parse(String(data)));
-      asked.push(message);
-      answer(message, now, send);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  browser ??= chromium.launch({
-    executablePath: browserPath ?? "",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-  });
-  const context = await (await browser).newContext({ viewport: { width: 1100, height: 900 }, ...options });
-  onTestFinished(async () => {
-    await context.close();
-    stream.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on("console", (message) => {
-    // The tests read pixels; the page does not.
-    if (!message.text().startsWith("Canvas2D: Multiple readback")) problems.push(message.text());
-  });
-  page.on("pageerror", (error) => problems.push(error.message));
-  // What the page's policy refuses.
-  await page.addInitScript(
-    "addEventListener('securitypolicyviolation', (e) => console.log('refused: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))",
+  const opened = await openScripted(
+    {
+      page: "routing",
+      start: { runs: [{ root, run: models[0]!.run }] },
+      answer: (message, send) => answer(message, now, send),
+    },
+    options,
   );
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?token=t`);
   return {
-    page,
-    asked,
-    problems,
+    ...opened,
     tell(others) {
       now = others;
-      for (const send of sockets) send(JSON.stringify(openedMessage(now)));
+      opened.say(openedMessage(now));
     },
   };
 }
 
-const openedMessage = (models: Scripted[]) => ({
+export const openedMessage = (models: Scripted[]) => ({
   type: "routingOpened",
   models: models.map(({ value: _value, transition: _transition, together: _together, ...model }) => model),
 });
 
-function answer(message: PageMessage, models: Scripted[], send: (data: string | ArrayBuffer) => void): void {
+export function answer(message: PageMessage, models: Scripted[], send: Send): void {
   const say = (value: object) => send(JSON.stringify(value));
   const frame = (header: FrameHeader, values: Float32Array) =>
     send(encodeFrame(header, [new Uint8Array(values.buffer)]));
@@ -282,7 +190,7 @@ function routingFrame(
   ];
 }
 
-const runsOf = (models: Scripted[]) =>
+export const runsOf = (models: Scripted[]) =>
   [...new Set(models.map(({ run }) => run))].map((run) => ({
     root,
     run,

@@ -1,0 +1,181 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { RoutedText } from "../../../../server/protocol/inspect.ts";
+import type { PageMessage } from "../../../../server/protocol/stream.ts";
+import { answer as answerRouting, known, root } from "../routing/support.ts";
+import { type OpenedPage, openScripted, type Send } from "../scripted.ts";
+import { noBrowser, why } from "../support.ts";
+
+/** Letters go to e0 and digits to e1 in the even layers, the other way round in the odd ones; the second expert is e2. */
+const model = known({ size: [3, 3, 2], k: 2 });
+const run = model.run;
+
+function routed(text: string): RoutedText {
+  const tokens = [...text].map((_, at) => ({ start: at, end: at + 1 }));
+  const first = (layer: number, at: number) => (/\d/.test(text[at]!) === (layer % 2 === 0) ? 1 : 0);
+  const each = <T>(value: (layer: number, at: number) => T[]) =>
+    model.layers.flatMap((_, layer) => tokens.flatMap((__, at) => value(layer, at)));
+  return {
+    layers: model.layers,
+    experts: [
+      { name: "e0", color: "one" },
+      { name: "e1", color: "two" },
+      { name: "e2", color: "three" },
+    ],
+    k: 2,
+    tokens,
+    chosen: each((layer, at) => [first(layer, at), 2]),
+    gates: each(() => [0.75, 0.25]),
+    surprise: tokens.map((_, at) => (at === 0 ? null : 2)),
+    predicted: tokens.map(() => "\n"),
+  };
+}
+
+type Inspect = Extract<PageMessage, { type: "inspect" }>;
+const said = (message: Inspect) => message.params as { text: string; k?: number; off?: string[] };
+
+async function open(
+  text: string | undefined,
+  inspect: (message: Inspect, say: (message: object) => void) => void = (message, say) =>
+    say({ type: "inspected", id: message.id, answer: routed(said(message).text) }),
+): Promise<OpenedPage> {
+  const answer = (message: PageMessage, send: Send) => {
+    if (message.type === "inspect") inspect(message, (one) => send(JSON.stringify(one)));
+    else answerRouting(message, [model], send);
+  };
+  const start = { runs: [{ root, run }], model: { root, key: model.key }, ...(text === undefined ? {} : { text }) };
+  return openScripted({ page: "tokens", start, answer });
+}
+
+const marked = ({ page }: OpenedPage) =>
+  page
+    .locator(".text span[data-token]")
+    .evaluateAll((spans) => spans.map((span) => `${span.textContent} ${/on-(\w+)/.exec(span.className)?.[1]}`));
+
+describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
+  it("marks each token as its expert's, over all layers or in one", async () => {
+    const opened = await open("a1b");
+    await expect.poll(() => marked(opened)).toEqual(["a one", "1 two", "b one"]);
+    const { page, problems } = opened;
+    await page.getByRole("combobox", { name: "Colours of" }).selectOption({ label: "layer 1" });
+    await expect.poll(() => marked(opened)).toEqual(["a two", "1 one", "b two"]);
+    expect(await page.locator(".legend-line").innerText()).toMatch(/e0\s+33.3 %\s+e1\s+66.7 %\s+e2\s+0 %/);
+    expect(await page.locator(".notices").innerText()).toContain("3 tokens, mean surprise 2.000 nats");
+    expect(problems).toEqual([]);
+  });
+
+  it("has the same in numbers: gates of every layer, pairs, means", async () => {
+    const { page } = await open("a1b");
+    await page.getByRole("button", { name: "Table" }).click();
+    const rows = (table: string) =>
+      page
+        .locator(`table.${table} tbody tr`)
+        .evaluateAll((all) =>
+          all.map((one) =>
+            [...(one as unknown as { cells: { textContent: string }[] }).cells].map((cell) =>
+              cell.textContent.replace(/\s+/g, " ").trim(),
+            ),
+          ),
+        );
+    await expect
+      .poll(async () => (await rows("tokens"))[1])
+      .toEqual(["2", "1", "2.00 nats", "⏎", "e1 0.75, e2 0.25", "e0 0.75, e2 0.25", "e1 0.75, e2 0.25"]);
+    // Nine choices of a first expert: letters in two layers and the digit in one are e0's.
+    expect(await rows("pairs")).toEqual([
+      ["e0", "5", "0", "5"],
+      ["e1", "0", "4", "4"],
+      ["e2", "5", "4", "9"],
+    ]);
+    expect((await rows("means"))[0]).toEqual(["0", "0.500 66.7 %", "0.250 33.3 %", "0.250 100 %"]);
+  });
+
+  it("draws all layers by all tokens in the colours of their experts", async () => {
+    const { page } = await open("a1b");
+    await page.locator("token-grid canvas").waitFor();
+    const colors = () =>
+      page.evaluate(`(() => {
+        const canvas = document.querySelector("token-grid canvas");
+        const context = canvas.getContext("2d");
+        return [0, 1, 2].map((layer) => [0, 1, 2].map((token) =>
+          [...context.getImageData(34 + token * 18 + 4, 20 + layer * 18 + 4, 1, 1).data].join()));
+      })()`) as Promise<string[][]>;
+    await expect.poll(async () => new Set((await colors()).flat()).size).toBe(2);
+    const [even, odd] = await colors();
+    expect(even![0]).toBe(even![2]);
+    expect(even![0]).toBe(odd![1]);
+    expect(even![1]).toBe(odd![0]);
+  });
+
+  it("is read by keyboard: every cell with its experts, and a layer is chosen by Enter", async () => {
+    const opened = await open("a1b");
+    const { page } = opened;
+    await page.locator(".grid-box").focus();
+    for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
+    expect(await page.locator("#grid-cell").getAttribute("aria-label")).toBe("layer 1, token 2 1: e0 0.75, e2 0.25");
+    expect(await page.locator(".detail").innerText()).toContain("surprise 2.00 nats");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => marked(opened)).toEqual(["a two", "1 one", "b two"]);
+  });
+
+  it("routes what is typed after a pause, and no longer wants what was typed before", async () => {
+    const held: (() => void)[] = [];
+    const opened = await open("first", (message, say) =>
+      held.push(() => say({ type: "inspected", id: message.id, answer: routed(said(message).text) })),
+    );
+    const { page, asked } = opened;
+    await expect.poll(() => held.length).toBe(1);
+    await page.getByLabel("Text", { exact: true }).fill("7x");
+    await expect.poll(() => held.length).toBe(2);
+    expect(asked.some(({ type }) => type === "cancelInspection")).toBe(true);
+    held[1]!();
+    held[0]!();
+    await expect.poll(() => marked(opened)).toEqual(["7 two", "x one"]);
+  });
+
+  it("asks for other experts a token and for experts that are off, of which one stays on", async () => {
+    const { page, asked } = await open("a1b");
+    const last = () => said(asked.findLast((one): one is Inspect => one.type === "inspect")!);
+    await page.locator(".text").waitFor();
+    await page.getByRole("combobox", { name: "Experts a token" }).selectOption("1");
+    await expect.poll(() => last().k).toBe(1);
+    for (const name of ["e0", "e2"]) await page.getByRole("checkbox", { name }).uncheck();
+    await expect.poll(() => last().off).toEqual(["e0", "e2"]);
+    expect(await page.getByRole("checkbox", { name: "e1" }).isDisabled()).toBe(true);
+  });
+
+  it("says why a text could not be routed, and asks again", async () => {
+    let attempts = 0;
+    const opened = await open("a", (message, say) =>
+      attempts++ === 0
+        ? say({ type: "inspectionFailed", id: message.id, why: "the model is gone" })
+        : say({ type: "inspected", id: message.id, answer: routed("a") }),
+    );
+    await opened.page.getByText("the model is gone").waitFor();
+    await opened.page.getByRole("button", { name: "Ask again" }).click();
+    await expect.poll(() => marked(opened)).toEqual(["a one"]);
+  });
+
+  it("saves what it shows", async () => {
+    const { page } = await open("a1b");
+    await page.locator(".text").waitFor();
+    const [csv] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Export CSV" }).click(),
+    ]);
+    expect(csv.suggestedFilename()).toBe("finetune-tokens.csv");
+    const lines = readFileSync(await csv.path(), "utf8")
+      .trimEnd()
+      .split("\r\n");
+    expect(lines).toHaveLength(1 + 3 * 3);
+    expect(lines[5]).toBe("2,1,2,1,2,⏎,1,e0,0.75,e2,0.25");
+    const [png] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Export PNG" }).click(),
+    ]);
+    expect(
+      readFileSync(await png.path())
+        .subarray(1, 4)
+        .toString(),
+    ).toBe("PNG");
+  });
+});

@@ -1,0 +1,241 @@
+import { html, LitElement, type TemplateResult } from "lit";
+import type { Start } from "../../server/protocol/page.ts";
+import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { csvBytes, fileName } from "../components/csv.ts";
+import { expertClass } from "../components/experts.ts";
+import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
+import { onThemeChange } from "../components/theme.ts";
+import type { Host } from "../host.ts";
+import { inspectedModel, type Question, Questions } from "../questions.ts";
+import { type About, Answers } from "./answers.ts";
+import { added, besideSection, emptySide, type Side } from "./beside.ts";
+import { factsSection } from "./facts.ts";
+import { particularRows, particularSection } from "./particular.ts";
+import { standIn } from "./piece.ts";
+import { type PageState, restored } from "./state.ts";
+import { useSection } from "./use.ts";
+import { distanceRows, distancesSection, togetherSection } from "./weights.ts";
+import { withoutSection } from "./without.ts";
+
+/** One expert of a mixed model. */
+export class ExpertPage extends LitElement {
+  #host: Host | undefined;
+  #questions: Questions | undefined;
+  #answers: Answers | undefined;
+  #state: PageState = restored(undefined);
+  #all = false;
+  #said = "";
+  #sides: Side[] = [];
+  #writing: Question<unknown> | undefined;
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  /** Begins: with what the host says, and else with what was kept. */
+  set host(host: Host) {
+    this.#host = host;
+    this.#state = restored(host.kept);
+    onThemeChange(() => this.requestUpdate());
+    host.onStart((start) => this.#start(start));
+  }
+
+  #start({ runs, roots = [], model, expert, layer }: Start): void {
+    if (runs.length > 0 && (expert !== undefined || JSON.stringify(runs) !== JSON.stringify(this.#state.runs)))
+      this.#state = { ...this.#state, runs, model: model && modelId(model), expert, layer, other: undefined };
+    if (!this.#questions) {
+      this.#questions = new Questions(this.#host!, this.#state.runs, () => this.#told());
+      this.#answers = new Answers(this.#questions, () => this.requestUpdate());
+    }
+    this.#questions.roots = roots;
+    this.#change({});
+  }
+
+  #change = (change: Partial<PageState>): void => {
+    const other = change.model !== undefined || change.expert !== undefined;
+    this.#state = {
+      ...this.#state,
+      ...(change.model === undefined ? {} : { expert: undefined, layer: undefined }),
+      ...change,
+    };
+    if (other) {
+      this.#cancel();
+      this.#sides = [];
+      this.#all = false;
+    }
+    this.#said = "";
+    this.#host?.keep(this.#state);
+    if (this.#questions) this.#questions.about = this.#state.runs;
+    this.#title();
+    this.requestUpdate();
+  };
+
+  #told(): void {
+    if (!this.#questions!.trouble) this.#answers!.again();
+    this.#title();
+    this.requestUpdate();
+  }
+
+  #title(): void {
+    const about = this.#about;
+    const title = about ? `${about.name} of ${about.model.name}` : "Expert";
+    if (title === this.#state.title) return;
+    this.#state = { ...this.#state, title };
+    this.#host?.title(title);
+    this.#host?.keep(this.#state);
+  }
+
+  get #models(): readonly RoutedModel[] {
+    return (this.#questions?.models ?? []).filter(({ state }) => state === "done");
+  }
+
+  get #about(): About | undefined {
+    const model = this.#models.find((one) => modelId(one) === this.#state.model) ?? this.#models[0];
+    if (!model) return undefined;
+    const expert = Math.max(
+      0,
+      model.experts.findIndex(({ name }) => name === this.#state.expert),
+    );
+    const { layer } = this.#state;
+    return { model, expert, name: model.experts[expert]!.name, layer: model.layers.find((one) => one === layer) };
+  }
+
+  protected override render(): unknown {
+    const questions = this.#questions;
+    if (!questions) return html`<p class="notice" role="status">Connecting…</p>`;
+    if (this.#state.runs.length === 0)
+      return html`<main>${runChoice(questions.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+    const about = this.#about;
+    if (!about)
+      return html`<main><p class="notice" role="status">${
+        questions.trouble ?? (questions.opened ? "No mixed model of this run is finished yet." : "Reading models…")
+      }</p></main>`;
+    this.#answers!.want(about);
+    return html`<main>${this.#controls(about)} ${this.#shown(about)}</main>`;
+  }
+
+  #controls({ model, name, layer }: About): TemplateResult {
+    const { runs } = this.#questions!;
+    const models = this.#models;
+    return html`<div class="controls" role="toolbar" aria-label="Expert">
+      ${select(
+        "Model",
+        models.map((one) => option(modelId(one), modelName(one, models, runs), one === model)),
+        (value) => this.#change({ model: value }),
+      )}
+      ${select(
+        "Expert",
+        model.experts.map((one) => option(one.name, one.name, one.name === name)),
+        (value) => this.#change({ expert: value }),
+      )}
+      ${select(
+        "Layer",
+        [
+          option("", "all layers", layer === undefined),
+          ...model.layers.map((one) => option(String(one), `layer ${one}`, one === layer)),
+        ],
+        (value) => this.#change({ layer: value === "" ? undefined : Number(value) }),
+      )}
+      <span class="group" role="group" aria-label="Export">
+        <span class="caption" aria-hidden="true">CSV</span>
+        <button type="button" ?disabled=${!this.#answers!.facts.value} @click=${() => void this.#save("tokens")}>Tokens</button>
+        <button type="button" ?disabled=${!this.#answers!.facts.value} @click=${() => void this.#save("weights")}>Weights</button>
+      </span>
+      <span role="status">${this.#said || this.#questions!.trouble || ""}</span>
+    </div>`;
+  }
+
+  #shown(about: About): TemplateResult {
+    const { model, name, expert, layer } = about;
+    const answers = this.#answers!;
+    const { origin, facts, use, together, without, withoutLayers } = answers;
+    const where = layer === undefined ? "all layers" : `layer ${layer}`;
+    const other = this.#other(about);
+    return html`<h1><span class=${expertClass(model.experts, expert)}>${name}</span>
+        <span class="soft">of ${model.name}, run ${model.run}</span></h1>
+      ${standIn(origin, "Reading where it comes from")} ${factsSection(origin.value, facts.value)}
+      ${standIn(use, "Reading its use")} ${useSection(use.value, model, where)}
+      ${together.value ? togetherSection(model, together.value, expert, where) : ""}
+      ${withoutSection(without, withoutLayers, model.layers, where, {
+        measure: () => answers.measure(about),
+        byLayer: () => answers.measureLayers(about),
+      })}
+      ${standIn(facts, "Looking through its weights and the held-out text", true)}
+      ${facts.value ? distancesSection(facts.value) : ""}
+      ${
+        facts.value
+          ? particularSection(facts.value, this.#all, () => {
+              this.#all = true;
+              this.requestUpdate();
+            })
+          : ""
+      }
+      ${
+        other === undefined
+          ? ""
+          : besideSection(model, name, other, this.#state, this.#sides, {
+              change: this.#change,
+              write: () => void this.#write(about, other),
+              cancel: () => this.#cancel(),
+            })
+      }`;
+  }
+
+  #other({ model, name }: About): string | undefined {
+    const others = model.experts.filter((one) => one.name !== name);
+    return (others.find((one) => one.name === this.#state.other) ?? others[0])?.name;
+  }
+
+  /** One after the other: the inspector answers one question at a time. */
+  async #write({ model, name }: About, other: string): Promise<void> {
+    const { prompt, tokens, randomSeed } = this.#state;
+    this.#sides = [emptySide(name), emptySide(other)];
+    for (const [at, expert] of [name, other].entries()) {
+      const off = model.experts.map((one) => one.name).filter((one) => one !== expert);
+      const set = (change: (side: Side) => Side) => {
+        this.#sides = this.#sides.map((side, place) => (place === at ? change(side) : side));
+        this.requestUpdate();
+      };
+      const params = { model: inspectedModel(model), prompt, tokens, temperature: 0.8, topP: 1, randomSeed, off };
+      const question = this.#questions!.inspect(
+        "sample",
+        { ...params, ...(model.router === "top-k" ? { k: 1 } : {}) },
+        (news) => {
+          if ("text" in news) set((side) => added(side, news));
+        },
+      );
+      this.#writing = question;
+      try {
+        await question.answer;
+        set((side) => ({ ...side, state: "done" }));
+      } catch (error) {
+        if (this.#writing !== question) return;
+        set((side) => ({ ...side, state: "failed", problem: error instanceof Error ? error.message : String(error) }));
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  #cancel(): void {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    writing?.cancel();
+    this.#sides = this.#sides.map((side) => (side.state === "writes" ? { ...side, state: "cancelled" } : side));
+    this.requestUpdate();
+  }
+
+  async #save(what: "tokens" | "weights"): Promise<void> {
+    const facts = this.#answers!.facts.value;
+    if (!facts) return;
+    try {
+      const rows = what === "tokens" ? particularRows(facts) : distanceRows(facts);
+      const place = await this.#host!.save(fileName(`${this.#state.title} ${what}`, "csv"), csvBytes(rows));
+      this.#said = place === undefined ? "" : `Saved ${place}`;
+    } catch (error) {
+      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    this.requestUpdate();
+  }
+}
+
+customElements.define("expert-page", ExpertPage);

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { keptSchema } from "../../server/protocol/page.ts";
+
+/** What a person has chosen. It is kept when the page is closed. */
+export const stateSchema = z.object({
+  runs: keptSchema.shape.runs.default([]),
+  title: z.string().max(200).default("Expert"),
+  /** Id of a model; absent: the first. */
+  model: z.string().optional(),
+  /** Its name; absent: the first. */
+  expert: z.string().optional(),
+  /** A number of a layer in the model; absent: all of them. */
+  layer: z.int().min(0).optional(),
+  /** Of the two experts side by side. */
+  prompt: z.string().max(2000).default(""),
+  other: z.string().optional(),
+  tokens: z.int().min(1).max(1000).default(60),
+  randomSeed: z.int().min(0).default(0),
+});
+export type PageState = z.infer<typeof stateSchema>;
+
+/** What was kept, as far as it can be understood. */
+export function restored(kept: unknown): PageState {
+  const whole = stateSchema.safeParse(kept ?? {});
+  return whole.success ? whole.data : stateSchema.parse({});
+}
