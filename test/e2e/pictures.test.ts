@@ -41,7 +41,12 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
 
   for (const [name, theme] of themes) {
     it(`are legible in a theme that is ${name.replace("-", " ")}`, async () => {
-      const settings = { "workbench.startupEditor": "none", "window.commandCenter": false };
+      const settings = {
+        "workbench.startupEditor": "none",
+        "window.commandCenter": false,
+        "editor.autoClosingBrackets": "never",
+        "editor.autoIndent": "none",
+      };
       const code = await startVsCode({ theme, settings });
       const window = await code.open(folder, { size });
       const take = async (view: string) => {
@@ -58,13 +63,13 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
       expect(await outside(window)).toEqual([]);
       await take("editor");
 
-      await openFromPalette(window, "BTX Studio: Open Metrics");
+      await openFromPalette(window, "BTX Studio: Open Metrics", ": metrics");
       const metrics = window.webview();
       await metrics.locator("table.legend tbody tr").first().getByText("nats").first().waitFor();
       expect(await metrics.locator("body").evaluate(cutOff)).toEqual([]);
       await take("metrics");
 
-      await openFromPalette(window, "BTX Studio: Open Routing");
+      await openFromPalette(window, "BTX Studio: Open Routing", ": routing");
       const routing = window.webview();
       await routing.locator(".maps heat-map canvas").first().waitFor();
       await routing.locator("table.layers tbody tr").first().waitFor();
@@ -79,8 +84,7 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
       expect(await expert.locator("body").evaluate(cutOff)).toEqual([]);
       await take("expert");
 
-      await openFromPalette(window, "BTX Studio: Open Tokens");
-      await window.page.locator(".tab.active", { hasText: "tokens" }).waitFor();
+      await openFromPalette(window, "BTX Studio: Open Tokens", ": tokens");
       const tokens = window.webview();
       await tokens.getByLabel("Text", { exact: true }).fill(sampleText);
       await tokens.locator(".text span[data-token]").first().waitFor({ timeout: 60_000 });
@@ -89,13 +93,14 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
       await take("tokens");
 
       await window.palette("File: New Untitled Text File");
-      await window.page.locator(".monaco-editor.focused").waitFor();
+      await window.page.locator(".tab.active", { hasText: "Untitled" }).waitFor({ timeout: 8000 });
       await window.page.keyboard.insertText(sampleText);
+      await window.page.locator(".view-line", { hasText: "export" }).waitFor({ timeout: 8000 });
       await window.palette("BTX Studio: Route Selection");
-      await window.page.locator(".monaco-editor .view-line span[class*='ced-']").first().waitFor({ timeout: 60_000 });
+      await window.page.locator(".statusbar-item", { hasText: "all layers" }).waitFor({ timeout: 60_000 });
       await take("decorations");
 
-      await openFromPalette(window, "BTX Studio: Open Report");
+      await openFromPalette(window, "BTX Studio: Open Report", ": report");
       const report = window.webview();
       await report.locator("h1").first().waitFor();
       expect(await report.locator("body").evaluate(cutOff)).toEqual([]);
@@ -106,19 +111,14 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
   }
 });
 
-/** Runs a command for the run it offers first, if it asks. */
-async function openFromPalette(window: Window, title: string): Promise<void> {
+/** Runs a command for what it offers first, if it asks, and waits until its page is there. */
+async function openFromPalette(window: Window, title: string, tab: string): Promise<void> {
   await window.palette(title);
   const picks = window.page.locator(".quick-input-widget .monaco-list-row");
-  const webview = window.page.locator("iframe.webview.ready");
-  const before = await webview.count();
-  // Another page may be open, so a question is waited for a moment.
-  await until(
-    "a page or a question",
-    async () => (await webview.count()) > before || (await picks.count()) > 0,
-    2000,
-  ).catch(() => {});
+  const opened = window.page.locator(".tab.active", { hasText: tab });
+  await until("a page or a question", async () => (await opened.count()) > 0 || (await picks.first().isVisible()));
   if (await picks.first().isVisible()) await window.page.keyboard.press("Enter");
+  await opened.waitFor();
 }
 
 /** Opens the rows of an experiment and of its newest run. */

@@ -157,7 +157,7 @@ export class LoadArea extends LitElement {
       context.fillText(`${share * 100} %`, room.left - 6, Math.min(height - 28, y(share) + (share === 1 ? 5 : 0)));
     context.textAlign = "center";
     const [low, high] = this.#range;
-    for (const step of linearTicks(low, high, Math.max(2, Math.floor(width / 110))))
+    for (const step of linearTicks(low, high, Math.max(2, Math.floor(width / 110))).filter(Number.isInteger))
       context.fillText(count(step), Math.min(width - 24, this.#x(step)), height - 9);
     this.#mark();
   }
