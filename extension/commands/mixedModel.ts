@@ -14,13 +14,16 @@ type ModelItem = QuickPickItem & { model: MixedModel };
 const isSame = (a: StageReference, b: StageReference): boolean =>
   a.root === b.root && a.run === b.run && a.stage === b.stage;
 
-/** Of the newest run first, and of a run what was made last first. */
+/** Of the newest run first, and of a run its finetuned mixture first, then what was made last. */
 async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) => boolean): Promise<ModelItem[]> {
   await experiments.refresh();
   const ofRun = async (run: ListedRun): Promise<ModelItem[]> => {
     // A run that cannot be read has no models.
     const stages = await experiments.stagesOf(run).catch(() => []);
-    const mixed = stages.filter((stage) => stage.experts.length > 0 && hasModel(stage) && fits(stage)).toReversed();
+    const mixed = stages
+      .filter((stage) => stage.experts.length > 0 && hasModel(stage) && fits(stage))
+      .toReversed()
+      .sort((a, b) => Number(b.kind === "finetune") - Number(a.kind === "finetune"));
     return mixed.map((stage) => ({
       label: `${stage.name} of ${run.name}`,
       description: when(run.created),

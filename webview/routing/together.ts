@@ -91,7 +91,7 @@ export function histogramSection(
   const values = new Float32Array(order.length * bins);
   for (const [place, expert] of order.entries())
     values.set(histogram.values.subarray(expert * bins, (expert + 1) * bins), place * bins);
-  const columns = Array.from({ length: bins }, (_, bin) => `${from(bin)}–${from(bin + 1)} %`);
+  const columns = Array.from({ length: bins }, (_, bin) => `${from(bin)}–${from(bin + 1)}`);
   const cells: Cells = {
     values,
     rows: order.map((expert) => model.experts[expert]!.name),
@@ -101,7 +101,7 @@ export function histogramSection(
     text: cellText,
   };
   const says = ({ row, column }: Cell) =>
-    `expert ${cells.rows[row]}: probability ${columns[column]} for ${percent(values[row * bins + column]!)} of the tokens`;
+    `expert ${cells.rows[row]}: probability ${columns[column]} % for ${percent(values[row * bins + column]!)} of the tokens`;
   const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">
