@@ -1,7 +1,7 @@
-import { html, LitElement, type PropertyValues } from "lit";
+import { html, type PropertyValues } from "lit";
+import { CanvasElement } from "./canvasElement.ts";
 import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
 import { movedPlace, type Place } from "./gridKeys.ts";
-import { onThemeChange } from "./theme.ts";
 
 /** A cell by its row and its column as the values have it, whatever the order. */
 export interface Cell {
@@ -24,7 +24,7 @@ let made = 0;
  * A heatmap on a canvas. It draws what it is given and says what a person wants; whoever uses it changes its properties.
  * For who cannot see it, it is a grid of which the one cell that is read is there.
  */
-export class HeatMap extends LitElement {
+export class HeatMap extends CanvasElement {
   static override properties = {
     name: {},
     cells: { attribute: false },
@@ -45,29 +45,11 @@ export class HeatMap extends LitElement {
   readonly #id = `map-cell-${made++}`;
   #over = false;
   #focused = false;
-  #resized = new ResizeObserver(() => this.#draw());
-  #forget = () => {};
 
   constructor() {
     super();
     this.says = () => "";
     this.entry = false;
-  }
-
-  protected override createRenderRoot(): HTMLElement {
-    return this;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#forget = onThemeChange(() => this.#draw());
-    this.#resized.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#forget();
-    this.#resized.disconnect();
   }
 
   /** Puts the keyboard here. */
@@ -111,11 +93,11 @@ export class HeatMap extends LitElement {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has("cells")) this.#draw();
+    if (changed.has("cells")) this.draw();
     else this.#mark();
   }
 
-  #draw(): void {
+  protected override draw(): void {
     const canvas = this.querySelector("canvas");
     const { cells } = this;
     if (!canvas || !cells || this.clientWidth === 0) return;

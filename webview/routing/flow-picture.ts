@@ -1,6 +1,7 @@
-import { html, LitElement, type PropertyValues } from "lit";
+import { html, type PropertyValues } from "lit";
+import { CanvasElement } from "../components/canvasElement.ts";
 import type { Cell } from "../components/heat-map.ts";
-import { onThemeChange, theme } from "../components/theme.ts";
+import { theme } from "../components/theme.ts";
 import type { Flow } from "./flow.ts";
 
 export interface FlowEvents {
@@ -16,7 +17,7 @@ const nodeWidth = 10;
 const least = 60;
 
 /** Experts of consecutive layers, with bands as thick as the share of tokens that go from one to the other. */
-export class FlowPicture extends LitElement {
+export class FlowPicture extends CanvasElement {
   static override properties = {
     name: {},
     flow: { attribute: false },
@@ -37,30 +38,12 @@ export class FlowPicture extends LitElement {
   /** Layer and expert that is pointed at or read: the other bands are paler. */
   declare cell: Cell | undefined;
   declare says: (cell: Cell) => string;
-  #resized = new ResizeObserver(() => this.#draw());
-  #forget = () => {};
 
   constructor() {
     super();
     this.layers = [];
     this.order = [];
     this.says = () => "";
-  }
-
-  protected override createRenderRoot(): HTMLElement {
-    return this;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#forget = onThemeChange(() => this.#draw());
-    this.#resized.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#forget();
-    this.#resized.disconnect();
   }
 
   protected override render(): unknown {
@@ -82,7 +65,7 @@ export class FlowPicture extends LitElement {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (["flow", "cell", "order", "colors"].some((name) => changed.has(name))) this.#draw();
+    if (["flow", "cell", "order", "colors"].some((name) => changed.has(name))) this.draw();
   }
 
   /** From one layer to the next, CSS pixels. */
@@ -90,7 +73,7 @@ export class FlowPicture extends LitElement {
     return Math.max(least, (this.clientWidth - 2 * edge) / Math.max(1, this.layers.length - 1));
   }
 
-  #draw(): void {
+  protected override draw(): void {
     const canvas = this.querySelector("canvas");
     const { flow, layers } = this;
     if (!canvas || !flow || this.clientWidth === 0) return;

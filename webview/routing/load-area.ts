@@ -1,6 +1,7 @@
-import { html, LitElement, type PropertyValues } from "lit";
+import { html, type PropertyValues } from "lit";
+import { CanvasElement } from "../components/canvasElement.ts";
 import { count } from "../components/format.ts";
-import { onThemeChange, theme } from "../components/theme.ts";
+import { theme } from "../components/theme.ts";
 import { linearTicks } from "../components/ticks.ts";
 import type { Load } from "./model.ts";
 import { stacked } from "./stack.ts";
@@ -23,7 +24,7 @@ export function nearestPoint(steps: readonly number[], step: number): number {
 }
 
 /** Shares of a layer's experts over the steps of training, one on the other. */
-export class LoadArea extends LitElement {
+export class LoadArea extends CanvasElement {
   static override properties = {
     name: {},
     load: { attribute: false },
@@ -46,33 +47,12 @@ export class LoadArea extends LitElement {
   declare shown: number | undefined;
   /** A point in words. */
   declare says: (point: number) => string;
-  #resized = new ResizeObserver(() => {
-    this.#draw();
-    this.#tell("load-resize", undefined);
-  });
-  #forget = () => {};
 
   constructor() {
     super();
     this.experts = 0;
     this.order = [];
     this.says = () => "";
-  }
-
-  protected override createRenderRoot(): HTMLElement {
-    return this;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#forget = onThemeChange(() => this.#draw());
-    this.#resized.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#forget();
-    this.#resized.disconnect();
   }
 
   /** Pixel columns that there is room for. */
@@ -101,7 +81,7 @@ export class LoadArea extends LitElement {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (["load", "order", "colors", "experts"].some((name) => changed.has(name))) this.#draw();
+    if (["load", "order", "colors", "experts"].some((name) => changed.has(name))) this.draw();
     this.#mark();
   }
 
@@ -117,7 +97,12 @@ export class LoadArea extends LitElement {
     return room.left + ((step - low) / (high - low)) * (this.clientWidth - room.left - room.right);
   }
 
-  #draw(): void {
+  protected override resized(): void {
+    this.draw();
+    this.#tell("load-resize", undefined);
+  }
+
+  protected override draw(): void {
     const canvas = this.querySelector("canvas");
     const { load } = this;
     const width = this.clientWidth;

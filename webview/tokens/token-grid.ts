@@ -1,8 +1,9 @@
-import { html, LitElement, type PropertyValues } from "lit";
+import { html, type PropertyValues } from "lit";
 import type { Routed } from "../../server/protocol/routed.ts";
+import { CanvasElement } from "../components/canvasElement.ts";
 import { expertFill } from "../components/experts.ts";
 import { movedPlace } from "../components/gridKeys.ts";
-import { onThemeChange, theme } from "../components/theme.ts";
+import { theme } from "../components/theme.ts";
 import { expertsText, visible } from "./looks.ts";
 import { firstExperts } from "./measures.ts";
 
@@ -24,7 +25,7 @@ const row = 18;
 const readable = 14;
 
 /** All layers by all tokens, in the colours of their first experts. Only what is scrolled to is drawn. */
-export class TokenGrid extends LitElement {
+export class TokenGrid extends CanvasElement {
   static override properties = {
     routed: { attribute: false },
     text: { attribute: false },
@@ -38,29 +39,11 @@ export class TokenGrid extends LitElement {
   /** CSS pixels of a token. */
   declare width: number;
   #first: ReturnType<typeof firstExperts> | undefined;
-  #resized = new ResizeObserver(() => this.#draw());
-  #forget = () => {};
 
   constructor() {
     super();
     this.text = "";
     this.width = 18;
-  }
-
-  protected override createRenderRoot(): HTMLElement {
-    return this;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#forget = onThemeChange(() => this.#draw());
-    this.#resized.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#forget();
-    this.#resized.disconnect();
   }
 
   /** A cell in words. */
@@ -83,7 +66,7 @@ export class TokenGrid extends LitElement {
         aria-colcount=${routed?.tokens.length ?? 0}
         aria-activedescendant=${place ? "grid-cell" : ""}
         @keydown=${this.#key}
-        @scroll=${() => this.#draw()}
+        @scroll=${() => this.draw()}
         @pointermove=${this.#point}
         @pointerleave=${() => this.#tell("grid-place", { place: undefined })}
         @click=${this.#click}
@@ -104,7 +87,7 @@ export class TokenGrid extends LitElement {
     if (changed.has("routed")) this.#first = this.routed && firstExperts(this.routed);
     if (changed.has("place") && this.place && this.querySelector(".grid-box") === document.activeElement)
       this.#reveal();
-    this.#draw();
+    this.draw();
   }
 
   get #box(): HTMLElement | null {
@@ -120,7 +103,7 @@ export class TokenGrid extends LitElement {
     else if (left + this.width > box.scrollLeft + wide) box.scrollLeft = left + this.width - wide;
   }
 
-  #draw(): void {
+  protected override draw(): void {
     const { routed, width, text, place } = this;
     const [box, space, canvas] = [
       this.#box,
