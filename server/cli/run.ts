@@ -8,10 +8,9 @@ import { problemText } from "../experiment/problem.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { Plan } from "../protocol/stage.ts";
 import { lineage } from "../runs/cost.ts";
-import { runPaths, stagePaths } from "../runs/layout.ts";
+import { runPaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { createRun } from "../runs/runs.ts";
-import { readStage } from "../runs/stages.ts";
 import { requestStop } from "../runs/stop.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { wantsColor } from "../terminal/ansi.ts";
@@ -50,12 +49,9 @@ export async function run(args: string[]): Promise<number> {
   if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above; nothing was run`);
   const plan = await planExperiment({ ...experiment, ...replaced }, file);
   const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
-  const reused: string[] = [];
-  for (const { name, key } of stages) {
-    if ((await readStage(stagePaths(root, key).folder))?.state === "done") reused.push(name);
-  }
-  const made = await createRun(root, { name: experiment.name, file, experiment: text, ...replaced, stages, reused });
-  return attend(root, made.record.id, options);
+  const fields = { name: experiment.name, file, experiment: text, ...replaced, stages, reused: [] };
+  const made = await createRun(root, fields);
+  return attend(root, made.record.id, { ...options, fresh: true });
 }
 
 /** Whether a stage, by its name, comes of a section of the file that several come of. */
@@ -79,7 +75,7 @@ export async function resume(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...runOptions, in: { type: "string" } });
   const options = attendance(values);
   const { root, run: found } = await namedRun(positionals[0], values.in);
-  return attend(root, found.record.id, options);
+  return attend(root, found.record.id, { ...options, fresh: false });
 }
 
 interface Attendance {
@@ -93,7 +89,11 @@ const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attend
 });
 
 /** Runs a run's stages to the end while showing their progress. */
-async function attend(root: string, id: string, { json, cores }: Attendance): Promise<number> {
+async function attend(
+  root: string,
+  id: string,
+  { json, cores, fresh }: Attendance & { fresh: boolean },
+): Promise<number> {
   const tty = process.stderr.isTTY === true;
   const color = wantsColor(tty);
   const progress = createProgress(process.stderr, { tty, color });
@@ -111,7 +111,7 @@ async function attend(root: string, id: string, { json, cores }: Attendance): Pr
   process.on("SIGTERM", interrupt);
   let status: RunRecord["status"];
   try {
-    status = await runStages(root, id, { cores, onEvent: show, stop: stopping.signal, kill: killing.signal });
+    status = await runStages(root, id, { cores, fresh, onEvent: show, stop: stopping.signal, kill: killing.signal });
   } finally {
     progress.close();
     process.off("SIGINT", interrupt);

@@ -16,6 +16,8 @@ import { watchStage } from "./watch.ts";
 export interface RunnerOptions {
   /** CPU cores to share out among the stages. */
   cores: number;
+  /** The run was just made: stages that are done are other runs' work. */
+  fresh: boolean;
   onEvent(event: RunEvent): void;
   /** Asks the run to stop after checkpoints. A second abort of `kill` ends it at once. */
   stop: AbortSignal;
@@ -55,6 +57,8 @@ class Runner {
   readonly #running = new Map<string, Running>();
   /** Stages that a process of another run works on. */
   readonly #elsewhere = new Set<PlannedStage>();
+  /** Names of stages that another run did. */
+  #reused = new Set<string>();
   #error: string | undefined;
   /** Whether a stage's event has told `#error` already. */
   #told = false;
@@ -70,18 +74,21 @@ class Runner {
     const paths = runPaths(this.#root, this.#id);
     const { record } = (await readRun(paths.folder))!;
     await clearStop(paths.stop);
-    await updateRun(paths.folder, { status: "running", error: undefined, finished: undefined });
+    for (const { name, key } of record.stages) {
+      const done = (await readStage(stagePaths(this.#root, key).folder))?.state === "done";
+      this.#standing.set(name, done ? "done" : "waiting");
+    }
+    const isDone = (name: string) => this.#standing.get(name) === "done";
+    this.#reused = new Set(this.#options.fresh ? record.stages.map(({ name }) => name).filter(isDone) : record.reused);
+    const reused = [...this.#reused];
+    await updateRun(paths.folder, { status: "running", reused, error: undefined, finished: undefined });
     this.#options.onEvent({
       event: "run",
       run: this.#id,
       folder: paths.folder,
       stages: record.stages.map(({ name }) => name),
     });
-    for (const stage of record.stages) {
-      const done = (await this.#read(stage))?.state === "done";
-      this.#standing.set(stage.name, done ? "done" : "waiting");
-      if (done) this.#say(stage, "done", record.reused.includes(stage.name));
-    }
+    for (const stage of record.stages) if (isDone(stage.name)) this.#say(stage, "done");
     this.#options.kill.addEventListener("abort", () => {
       for (const { process } of this.#running.values()) process.kill();
     });
@@ -121,9 +128,11 @@ class Runner {
     for (const stage of this.#elsewhere) {
       if (lockHolder(stagePaths(this.#root, stage.key).folder)) continue;
       this.#elsewhere.delete(stage);
-      const done = (await this.#read(stage))?.state === "done";
+      const done = (await readStage(stagePaths(this.#root, stage.key).folder))?.state === "done";
       this.#standing.set(stage.name, done ? "done" : "waiting");
-      if (done) this.#say(stage, "done", true);
+      if (!done) continue;
+      this.#reused.add(stage.name);
+      this.#say(stage, "done");
     }
   }
 
@@ -142,12 +151,12 @@ class Runner {
     const process = startStage(this.#root, this.#id, stage.name, threads);
     this.#standing.set(stage.name, "running");
     this.#running.set(stage.name, { process, threads, poll: watchStage(stage.name, paths) });
-    this.#say(stage, "running", false);
+    this.#say(stage, "running");
     void process.exit.then(({ status, error }) => {
       this.#running.delete(stage.name);
       if (status === "busy") return this.#leave(stage);
       this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
-      this.#say(stage, status, false, error);
+      this.#say(stage, status, error);
       if (status === "failed") this.#fail(`stage "${stage.name}": ${error}`, true);
       // One that was stopped by somebody else is not started again.
       if (status !== "done") this.#stopAll();
@@ -183,19 +192,15 @@ class Runner {
     this.#told = told;
   }
 
-  #say(stage: PlannedStage, status: string, reused: boolean, error?: string): void {
+  #say(stage: PlannedStage, status: string, error?: string): void {
     this.#options.onEvent({
       event: "stage",
       stage: stage.name,
       status,
       key: stage.key,
-      reused,
+      reused: this.#reused.has(stage.name),
       ...(error ? { error } : {}),
     });
-  }
-
-  #read(stage: PlannedStage) {
-    return readStage(stagePaths(this.#root, stage.key).folder);
   }
 
   #status(record: RunRecord): RunRecord["status"] {
@@ -207,6 +212,7 @@ class Runner {
     try {
       await updateRun(folder, {
         status: this.#status(record),
+        reused: [...this.#reused],
         finished: new Date().toISOString(),
         ...(this.#error === undefined ? {} : { error: this.#error }),
       });
