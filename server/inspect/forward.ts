@@ -1,4 +1,6 @@
 import { setImmediate } from "node:timers/promises";
+import type { Values } from "../engine/program.ts";
+import { countedResults } from "../model/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { Choices } from "./choices.ts";
 import { noiseOfPositions } from "./decoder.ts";
@@ -11,12 +13,16 @@ export interface Forwarded {
   surprise: Float32Array;
   /** The likeliest next token [N]. */
   likeliest: Int32Array;
+  /** Sums over the tokens of what the model's routers did (`countedResults`), where that was asked for. */
+  counts?: Record<string, Float64Array>;
 }
 
 export interface ForwardOptions {
   /** Experts a token; the model's own if left out. */
   k?: number | undefined;
   mask: { mask?: Float32Array };
+  /** For a Mixture-of-Experts: also count what its routers do. */
+  counts?: boolean;
   signal: AbortSignal;
 }
 
@@ -47,6 +53,7 @@ export function windowsOver(tokens: number, time: number): Window[] {
 export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
   const { k, mask, signal } = options;
   const config = model.config(k);
+  const counts = options.counts && config.moe ? ({} as Record<string, Float64Array>) : undefined;
   const time = windowLength(config, ids.length);
   const windows = windowsOver(ids.length, time);
   const noise = noiseOfPositions(config);
@@ -56,18 +63,29 @@ export async function forward(model: WarmModel, ids: Int32Array, options: Forwar
   for (const { start, from } of windows) {
     await setImmediate();
     signal.throwIfAborted();
-    const program = await model.inspection(1, time, k);
+    const program = await model.inspection(1, time, k, counts !== undefined);
     const [tokens, targets] = [new Int32Array(time), new Int32Array(time)];
     tokens.set(ids.subarray(start, start + time));
     targets.set(ids.subarray(start + 1, start + time + 1));
-    const results = await program.run({ tokens, targets, ...mask, ...noise(Int32Array.of(start), time) });
+    const counted = Float32Array.from(tokens, (_, t) => Number(t >= from && start + t < ids.length));
+    const drawn = noise(Int32Array.of(start), time);
+    const results = await program.run({ tokens, targets, ...mask, ...drawn, ...(counts ? { counted } : {}) });
+    if (counts) add(counts, results);
     for (let t = from; t < time && start + t < ids.length; t++) {
       choices.take(results, t, start + t);
       likeliest[start + t] = results.likeliest![t]!;
       if (t > 0) surprise[start + t] = results.nll![t - 1]!;
     }
   }
-  return { choices, surprise, likeliest };
+  return { choices, surprise, likeliest, ...(counts ? { counts } : {}) };
+}
+
+function add(counts: Record<string, Float64Array>, results: Record<string, Values>): void {
+  for (const name of countedResults) {
+    const values = results[name]!;
+    counts[name] ??= new Float64Array(values.length);
+    for (let i = 0; i < values.length; i++) counts[name][i]! += values[i]!;
+  }
 }
 
 /** Tokens of a window: the context, or less for a text that is much shorter. */

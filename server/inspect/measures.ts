@@ -1,4 +1,5 @@
-import type { CellMeasure, PairMeasure } from "../protocol/routing.ts";
+import type { CellMeasure, LayerRow, PairMeasure } from "../protocol/routing.ts";
+import { histogramBins } from "../protocol/routingFiles.ts";
 
 /** The measures of routing, worked out from what was counted. Their formulas in words: `cellMeasures` (protocol/routing.ts). */
 
@@ -78,18 +79,8 @@ export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array
   return values;
 }
 
-/** What is measured of each layer [L]; see `LayerRow` of the protocol. */
-export interface LayerMeasures {
-  /** Mean entropy of the routers' softmax, nats; at most ln E. */
-  entropy?: number[];
-  /** Largest load over mean load; 1 where all experts get as much. */
-  imbalance: number[];
-  /** Coefficient of variation of the load: standard deviation over mean. */
-  variation: number[];
-}
-
 /** Of each domain, and of all together at the end [D + 1]. Where a domain had no tokens: 0. */
-export function layerMeasures(counts: RoutingCounts): LayerMeasures[] {
+export function layerMeasures(counts: RoutingCounts): LayerRow[] {
   const [L, D, E] = counts.shape;
   const tokens = tokensOf(counts);
   const { routedTokens, droppedTokens, entropy } = counts;
@@ -133,6 +124,17 @@ export function pairShares(counts: ArrayLike<number>, what: PairMeasure, experts
     if (what === "coActivation") below = counts[start + row]!;
     else for (let at = start; at < start + experts; at++) below += counts[at]!;
     if (below > 0) for (let at = start; at < start + experts; at++) shares[at] = counts[at]! / below;
+  }
+  return shares;
+}
+
+/** Histograms as shares of the tokens: counts [R, bins]; 0 where there were no tokens. */
+export function binShares(counts: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  const shares = Float32Array.from(counts);
+  for (let start = 0; start < shares.length; start += histogramBins) {
+    const bins = shares.subarray(start, start + histogramBins);
+    const tokens = bins.reduce((sum, count) => sum + count, 0);
+    if (tokens > 0) bins.set(bins.map((count) => count / tokens));
   }
   return shares;
 }

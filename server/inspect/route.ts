@@ -1,7 +1,10 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Inspected, RoutedText } from "../protocol/inspect.ts";
+import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
+import { type CellMeasure, cellMeasureSchema } from "../protocol/routing.ts";
 import { rounded } from "./choices.ts";
 import { forward } from "./forward.ts";
+import { binShares, cells, layerMeasures, measured, type RoutingCounts } from "./measures.ts";
 import { tokenPlaces } from "./places.ts";
 import type { WarmModel } from "./warmModel.ts";
 
@@ -11,7 +14,7 @@ const mostTold = 2_000_000;
 /** Where each token of a text goes; see `inspections.route`. */
 export async function route(
   model: WarmModel,
-  { text, off, k }: Omit<Inspected<"route">, "model">,
+  { text, off, k, ...asked }: Omit<Inspected<"route">, "model">,
   signal: AbortSignal,
 ): Promise<RoutedText> {
   const { tokenizer } = model.opened;
@@ -21,7 +24,8 @@ export async function route(
   const told = axes.layers.length * ids.length * axes.k;
   if (told > mostTold)
     throw new UserError(`the text has ${ids.length} tokens, too many to be routed at once: select a part of it`);
-  const { choices, surprise, likeliest } = await forward(model, ids, { k, mask, signal });
+  const counts = asked.measured === true && ids.length > 0;
+  const { choices, surprise, likeliest, ...rest } = await forward(model, ids, { k, mask, counts, signal });
   const textOf = new Map<number, string>();
   const predicted = Array.from(likeliest, (id) => {
     const known = textOf.get(id) ?? tokenizer.decode([id]);
@@ -34,5 +38,23 @@ export async function route(
     ...choices.told(),
     surprise: Array.from(surprise, (nats) => (Number.isNaN(nats) ? null : rounded(nats))),
     predicted,
+    ...(rest.counts ? { measures: measuresOf(model.config(k), rest.counts) } : {}),
+  };
+}
+
+/** The measures of a text, from the counts of all its tokens. */
+function measuresOf(config: ModelConfig, counts: Record<string, Float64Array>): RoutedText["measures"] {
+  const moe = config.moe!;
+  const [L, E] = [moe.layers.length, moe.experts.length];
+  const none = new Float64Array(0);
+  const { routedTokens = none, gateMass = none, probability = none, entropy = none, histogram = none } = counts;
+  const k = moe.layers.map((_, position) => expertsPerToken(moe, position));
+  const all: RoutingCounts = { shape: [L, 1, E], routedTokens, gateMass, probability, entropy, k };
+  // [1 + 1, L, E] of which the first is the text
+  const told = (measure: CellMeasure) => Array.from(cells(all, measure).subarray(0, L * E), rounded);
+  return {
+    cells: Object.fromEntries(measured(all, cellMeasureSchema.options).map((measure) => [measure, told(measure)])),
+    layers: layerMeasures(all)[0]!,
+    histogram: Array.from(binShares(histogram), rounded),
   };
 }

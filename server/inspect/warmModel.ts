@@ -91,11 +91,11 @@ export class WarmModel {
     return { mask };
   }
 
-  /** `inspection` of `rows` texts of `time` tokens. */
-  inspection(rows: number, time: number, k?: number): Promise<Runnable> {
-    return this.#once(`inspection ${rows} ${time} ${k}`, () => {
+  /** `inspection` of `rows` texts of `time` tokens, with k experts a token; one that counts has `counted` in its batch. */
+  inspection(rows: number, time: number, k?: number, counts = false): Promise<Runnable> {
+    return this.#once(`inspection ${rows} ${time} ${k} ${counts}`, () => {
       const config = this.config(k);
-      return this.#compile(inspection(config), inspectionBatch(config, rows, time));
+      return this.#compile(inspection(config), inspectionBatch(config, rows, time, counts));
     });
   }
 

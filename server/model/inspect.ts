@@ -1,11 +1,13 @@
-import { argMax, ones, reshape } from "@tensorflow/tfjs-core";
+import { argMax, ones, reshape, type Tensor, zeros } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { Routing } from "../routers/router.ts";
 import type { BatchSpecs } from "./loss.ts";
+import type { LayerRouting } from "./moe.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
+import { routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
 /** The mask that switches experts off, [Lmoe, E], beside what a batch of a Mixture-of-Experts has already. */
@@ -14,13 +16,14 @@ export const maskSpec = ({ moe }: ModelConfig): BatchSpecs =>
 
 /**
  * What `inspection` reads: `tokens` and `targets` [B, T] int32, the targets being the tokens after each; for a
- * Mixture-of-Experts `mask` [Lmoe, E]; for routers that draw `noise` [Lmoe, B*T, E].
+ * Mixture-of-Experts `mask` [Lmoe, E]; for routers that draw `noise` [Lmoe, B*T, E]; `counted` where it counts.
  */
-export const inspectionBatch = (config: ModelConfig, batch: number, time: number): BatchSpecs => ({
+export const inspectionBatch = (config: ModelConfig, batch: number, time: number, counts = false): BatchSpecs => ({
   tokens: { shape: [batch, time], dtype: "int32" },
   targets: { shape: [batch, time], dtype: "int32" },
   ...maskSpec(config),
   ...(drawsExperts(config) ? { noise: { shape: noiseShape(config, batch * time), dtype: "float32" } } : {}),
+  ...(counts && config.moe ? { counted: { shape: [batch * time, 1], dtype: "float32" } } : {}),
 });
 
 /** Names of the results of the Mixture-of-Experts layer at `position` among these layers. */
@@ -36,15 +39,20 @@ export const routingResults = (routings: Routing[]): Tensors =>
     ]),
   );
 
+/** What `inspection` counts: names of results. */
+export const countedResults = ["routedTokens", "gateMass", "probability", "entropy", "histogram"] as const;
+
 /**
  * What a model makes of N = B*T tokens, as in generation: no token is dropped. State: parameters. Results: `nll` [N],
- * nats; `likeliest` [N] int32, the likeliest next token; and `routingResults`.
+ * nats; `likeliest` [N] int32, the likeliest next token; `routingResults`; and, with `counted` [N, 1] in the batch, the
+ * `countedResults` as `routingStatistics` has them, of one domain: the tokens whose `counted` is 1.
  */
 export function inspection(config: ModelConfig): Program {
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const count = tokens.size;
     const routing = routingInputs(batch, ones([count, 1]), "generation");
+    const { counted } = batch;
     const forward = logits(state, tokens, config, routing);
     return {
       state: {},
@@ -52,7 +60,13 @@ export function inspection(config: ModelConfig): Program {
         nll: crossEntropy(forward.logits, reshape(named(batch, "targets"), [count])),
         likeliest: argMax(forward.logits, -1),
         ...routingResults(forward.routings),
+        ...(counted ? statistics(forward.routings, counted, tokens.shape[0]!) : {}),
       },
     };
   };
+}
+
+function statistics(routings: LayerRouting[], counted: Tensor, sequences: number): Tensors {
+  const all = routingStatistics(routings, zeros([sequences], "int32"), counted, 1, true);
+  return Object.fromEntries(countedResults.map((name) => [name, named(all, name)]));
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { chartColors } from "./colors.ts";
 import { stageReferenceSchema } from "./editor/basics.ts";
+import { cellMeasureSchema, layerRowSchema } from "./routing.ts";
 
 /**
  * What is asked of a model after it is made: where a text's tokens go, what it says, what an expert is for. The inspector
@@ -43,6 +44,16 @@ export type RoutingAxes = z.infer<typeof axesSchema>;
 const chosenSchema = z.array(z.int());
 const gatesSchema = z.array(z.number());
 
+/** What is measured of a text's routing as a whole, as `cellMeasures` and `layerRowSchema` (routing.ts) define it. */
+export const textMeasuresSchema = z.strictObject({
+  /** [L, E] flat each. */
+  cells: z.partialRecord(cellMeasureSchema, z.array(z.number())),
+  layers: layerRowSchema,
+  /** Tokens by the probability of an expert, as shares, [L, E, bins] flat; bins of equal width from 0 to 1. */
+  histogram: z.array(z.number()),
+});
+export type TextMeasures = z.infer<typeof textMeasuresSchema>;
+
 export const routedTextSchema = z.strictObject({
   ...axesSchema.shape,
   /**
@@ -58,6 +69,8 @@ export const routedTextSchema = z.strictObject({
   surprise: z.array(z.number().nullable()),
   /** Text of the likeliest token after each one [N]; "" for the end of a text. */
   predicted: z.array(z.string()),
+  /** Where they were asked for, of a Mixture-of-Experts and a text that is not empty. */
+  measures: textMeasuresSchema.optional(),
 });
 export type RoutedText = z.infer<typeof routedTextSchema>;
 
@@ -153,7 +166,13 @@ export const inspections = {
    * of each but the first only the second half counts: every token is given at least half a context, as far as there is one.
    */
   route: {
-    params: z.strictObject({ model, text: z.string().max(mostCharacters), ...changesSchema }),
+    params: z.strictObject({
+      model,
+      text: z.string().max(mostCharacters),
+      /** Asks for the measures of the text as a whole, too. */
+      measured: z.boolean().optional(),
+      ...changesSchema,
+    }),
     news: z.never(),
     result: routedTextSchema,
   },

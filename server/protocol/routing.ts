@@ -162,15 +162,16 @@ export const routedModelSchema = z.strictObject({
 });
 export type RoutedModel = z.infer<typeof routedModelSchema>;
 
-/** Of each layer. */
-const layerRowSchema = z.strictObject({
+/** What is measured of each layer [L]. */
+export const layerRowSchema = z.strictObject({
   /** Mean entropy of the router's softmax, nats; at most ln E. */
   entropy: z.array(z.number()).optional(),
-  /** Largest load over mean load. */
+  /** Largest load over mean load; 1 where all experts get as much. */
   imbalance: z.array(z.number()),
-  /** Coefficient of variation of the load. */
+  /** Coefficient of variation of the load: standard deviation over mean. */
   variation: z.array(z.number()),
 });
+export type LayerRow = z.infer<typeof layerRowSchema>;
 
 /** From the backend to a page, beside frames. */
 export const routingHubMessages = [

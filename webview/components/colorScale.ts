@@ -137,3 +137,13 @@ export function isDark(color: string): boolean {
   const [red = 255, green = 255, blue = 255] = (color.match(/[\d.]+/g) ?? []).map(Number);
   return luminance(red, green, blue) < 0.18;
 }
+
+/** The least and the greatest value; both 0 where there is none. */
+export function extremes(values: Float32Array): [low: number, high: number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : [0, 0];
+}

@@ -65,3 +65,15 @@ export function bytes(value: number): string {
   const gib = value / 2 ** 30;
   return gib >= 1 ? `${Number(gib.toFixed(2))} GiB` : `${Number((value / 2 ** 20).toFixed(1))} MiB`;
 }
+
+/** 0.12345 as "12.3 %". */
+export const percent = (value: number): string => (Number.isNaN(value) ? "–" : `${signed(value * 100, 3)} %`);
+
+/** As `percent`, for a cell: "12", "3.4", "0". */
+export const cellText = (value: number): string => (Number.isNaN(value) ? "–" : signed(value * 100, 2));
+
+/** A number to so many digits, two of them after the point at most, with a minus sign. */
+export function signed(value: number, digits: number): string {
+  const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(digits));
+  return String(Math.abs(rounded) < 0.005 ? 0 : Number(rounded.toFixed(2))).replace("-", "−");
+}

@@ -1,25 +1,15 @@
 import { type ChartColor, chartColors } from "../../server/protocol/colors.ts";
 import { allDomains, type CellMeasure, cellMeasures, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
+import { cellText, signed } from "../components/format.ts";
 import { chartColor } from "../components/theme.ts";
 
 /** Names, numbers and colours of what the page shows. */
-
-/** 0.12345 as "12.3 %". */
-export const percent = (value: number): string => (Number.isNaN(value) ? "–" : `${signed(value * 100, 3)} %`);
-
-/** As `percent`, for a cell: "12", "3.4", "0". */
-export const cellText = (value: number): string => (Number.isNaN(value) ? "–" : signed(value * 100, 2));
 
 /** A difference of two shares: "+3.2 points". */
 export const points = (value: number): string =>
   Number.isNaN(value) ? "–" : `${value > 0 ? "+" : ""}${signed(value * 100, 3)} points`;
 export const cellPoints = (value: number): string => (value > 0 ? "+" : "") + cellText(value);
-
-function signed(value: number, digits: number): string {
-  const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(digits));
-  return String(Math.abs(rounded) < 0.005 ? 0 : Number(rounded.toFixed(2))).replace("-", "−");
-}
 
 /** How a value stands to the uniform one: "2.5 times uniform". */
 export const timesUniform = (value: number, uniform: number): string =>

@@ -30,10 +30,7 @@ export interface Load {
 export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
 
 /** The router's softmax of a layer, as shares of tokens [experts, bins]. */
-export interface Histogram {
-  values: Float32Array;
-  bins: number;
-}
+export type Histogram = Pick<Extract<Frame, { kind: "histogram" }>, "values">;
 
 /** What the backend has told, and what it is to be asked next. */
 export class Model {
@@ -217,7 +214,7 @@ export class Model {
     else if (frame.kind === "pairs")
       (frame.what === "transitions" ? this.#transitions : this.#together).take(frame.id, frame);
     else if (frame.kind === "load") this.#load.take(frame.id, frame);
-    else if (frame.kind === "histogram") this.#histogram.take(frame.id, { values: frame.values, bins: frame.shape[1] });
+    else if (frame.kind === "histogram") this.#histogram.take(frame.id, frame);
     this.#changed();
   }
 }

@@ -1,13 +1,13 @@
 import { html, type TemplateResult } from "lit";
 import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
-import { count } from "../components/format.ts";
+import type { FlowEvents } from "../components/flow-picture.ts";
+import { count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
-import type { FlowEvents } from "./flow-picture.ts";
-import "./flow-picture.ts";
-import type { Flow } from "./flow.ts";
+import "../components/flow-picture.ts";
+import type { Flow } from "../components/flow.ts";
 import type { LoadEvents } from "./load-area.ts";
 import "./load-area.ts";
-import { domainName, expertColor, percent } from "./looks.ts";
+import { domainName, expertColor } from "./looks.ts";
 import type { Load, Pairs } from "./model.ts";
 import type { PageState } from "./state.ts";
 import { flowTable, followersText, loadTable } from "./tables.ts";

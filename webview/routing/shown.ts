@@ -1,5 +1,5 @@
 import type { RoutedModel } from "../../server/protocol/routing.ts";
-import { type Flow, flowOf } from "./flow.ts";
+import { type Flow, flowOf } from "../components/flow.ts";
 import type { FrameStore, RoutingFrame } from "./frames.ts";
 import { expertColor } from "./looks.ts";
 import { modelId, type Pairs } from "./model.ts";

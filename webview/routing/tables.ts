@@ -1,8 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
-import { count } from "../components/format.ts";
-import { followers } from "./flow.ts";
-import { percent } from "./looks.ts";
+import { followers } from "../components/flow.ts";
+import { count, percent } from "../components/format.ts";
 import type { Load, Pairs } from "./model.ts";
 import type { MapView, Picture } from "./view.ts";
 

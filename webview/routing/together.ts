@@ -1,14 +1,14 @@
 import { html, type TemplateResult } from "lit";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
-import { linearScale } from "../components/colorScale.ts";
+import { extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
-import { count } from "../components/format.ts";
+import { cellText, count, percent } from "../components/format.ts";
 import type { Cell, MapEvents } from "../components/heat-map.ts";
-import { cellText, domainName, percent } from "./looks.ts";
+import { histogramMap } from "../components/histogramMap.ts";
+import { domainName } from "./looks.ts";
 import type { Histogram, Pairs } from "./model.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
-import { extremes } from "./values.ts";
 
 /** Pictures of one layer: which experts go together, and how sure its router is. */
 
@@ -86,22 +86,7 @@ export function histogramSection(
   reading: Reading,
 ): TemplateResult | "" {
   if (!histogram) return "";
-  const { bins } = histogram;
-  const from = (bin: number) => `${Math.round((100 * bin) / bins)}`;
-  const values = new Float32Array(order.length * bins);
-  for (const [place, expert] of order.entries())
-    values.set(histogram.values.subarray(expert * bins, (expert + 1) * bins), place * bins);
-  const columns = Array.from({ length: bins }, (_, bin) => `${from(bin)}–${from(bin + 1)}`);
-  const cells: Cells = {
-    values,
-    rows: order.map((expert) => model.experts[expert]!.name),
-    columns,
-    order: columns.map((_, bin) => bin),
-    scale: linearScale(extremes(values)[1]),
-    text: cellText,
-  };
-  const says = ({ row, column }: Cell) =>
-    `expert ${cells.rows[row]}: probability ${columns[column]} % for ${percent(values[row * bins + column]!)} of the tokens`;
+  const { cells, says } = histogramMap(histogram.values, model.experts, order);
   const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">

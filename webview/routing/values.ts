@@ -19,16 +19,6 @@ export function differenceOf(a: RoutingValues, b: RoutingValues): RoutingValues 
   return { values, shape: a.shape };
 }
 
-/** The least and the greatest value; both 0 where there is none. */
-export function extremes(values: Float32Array): [low: number, high: number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return low <= high ? [low, high] : [0, 0];
-}
-
 /** What two models must have in common for their maps to be subtracted. */
 export interface Axes {
   layers: readonly number[];

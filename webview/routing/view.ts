@@ -1,14 +1,15 @@
 import { type CellMeasure, cellMeasures, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
-import { anchoredScale, type ColorScale, divergingScale, linearScale } from "../components/colorScale.ts";
+import { anchoredScale, type ColorScale, divergingScale, extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
+import { cellText, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
 import type { FrameName, RoutingFrame } from "./frames.ts";
-import { cellPoints, cellText, domainName, percent, points, timesUniform } from "./looks.ts";
+import { cellPoints, domainName, points, timesUniform } from "./looks.ts";
 import { modelId } from "./model.ts";
 import { asMixed, clusteredOrder, expertProfiles } from "./order.ts";
 import { nearestSnapshot, shownSnapshot, snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
-import { differenceOf, extremes, incomparable, mapOf, type RoutingValues } from "./values.ts";
+import { differenceOf, incomparable, mapOf, type RoutingValues } from "./values.ts";
 
 /** What the page shows of the frames at hand. */
 

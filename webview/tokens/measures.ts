@@ -17,17 +17,16 @@ export function pairsOf(routed: Routed, shown: Shown): Float64Array {
   return counts;
 }
 
-/** Of each layer: an expert's mean gate, 0 for tokens that did not choose it, and the share of tokens that did [L][E]. */
-export function gatesOf({ layers, experts, k, tokens }: Routed): { gate: number; share: number }[][] {
-  const rows = layers.map(() => experts.map(() => ({ gate: 0, share: 0 })));
-  for (const { chosen, gates } of tokens)
-    for (const [at, expert] of chosen.entries()) {
-      if (expert < 0) continue;
-      const cell = rows[Math.floor(at / k)]![expert]!;
-      cell.gate += (gates[at] ?? 0) / tokens.length;
-      cell.share += 1 / tokens.length;
-    }
-  return rows;
+/** How often a choice of an expert is followed by a choice of another in the next layer [L - 1, E, E]. */
+export function transitionsOf({ layers, experts, k, tokens }: Routed): Float32Array<ArrayBuffer> {
+  const size = experts.length;
+  const counts = new Float32Array(Math.max(0, layers.length - 1) * size * size);
+  for (const { chosen } of tokens)
+    for (let layer = 0; layer < layers.length - 1; layer++)
+      for (let from = layer * k; from < (layer + 1) * k; from++)
+        for (let to = (layer + 1) * k; to < (layer + 2) * k; to++)
+          if (chosen[from]! >= 0 && chosen[to]! >= 0) counts[(layer * size + chosen[from]!) * size + chosen[to]!]! += 1;
+  return counts;
 }
 
 /** Mean surprise, nats, of the tokens that have one. */

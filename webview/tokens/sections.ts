@@ -1,9 +1,10 @@
 import { html, svg, type TemplateResult } from "lit";
-import type { RoutedText } from "../../server/protocol/inspect.ts";
+import type { RoutedText, TextMeasures } from "../../server/protocol/inspect.ts";
 import { expertOf, type Routed, type Shown, shares } from "../../server/protocol/routed.ts";
 import { expertClass } from "../components/experts.ts";
+import { percent } from "../components/format.ts";
 import { expertsText, firstName, layerText, nats, visible } from "./looks.ts";
-import { gatesOf, pairsOf } from "./measures.ts";
+import { pairsOf } from "./measures.ts";
 import type { GridPlace } from "./token-grid.ts";
 
 /** What the page shows of a routed text, besides the grid. */
@@ -12,11 +13,12 @@ export interface Answer {
   text: string;
   routed: Routed;
   predicted: RoutedText["predicted"];
+  /** Of the text as a whole. */
+  measures: TextMeasures | undefined;
 }
 
 /** Tokens written out in the table and in the coloured text, at most. */
 const most = 3000;
-const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
 /** Experts with their share of the tokens, as marks and in words. */
 export function legend(routed: Routed, shown: Shown): TemplateResult {
@@ -112,33 +114,6 @@ export function pairsTable(routed: Routed, shown: Shown): TemplateResult {
                     ? experts.map((_, b) => html`<td class="number">${counts[a * experts.length + b]}</td>`)
                     : html`<td class="number">${counts[a * experts.length + a]}</td>`
                 }
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-  </figure>`;
-}
-
-/** Mean gates and shares of tokens, a row a layer. */
-export function gatesTable(routed: Routed): TemplateResult {
-  const rows = gatesOf(routed);
-  return html`<figure>
-    <figcaption>Gates <span class="soft">mean gate, and share of the tokens that chose the expert</span></figcaption>
-    <div class="scroll" tabindex="0" role="group" aria-label="Mean gates by layer">
-      <table class="values means">
-        <thead>
-          <tr>
-            <th scope="col" class="number">Layer</th>
-            ${routed.experts.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (cells, row) =>
-              html`<tr>
-                <th scope="row" class="number">${routed.layers[row]}</th>
-                ${cells.map(({ gate, share }) => html`<td class="number">${gate.toFixed(3)} <span class="soft">${percent(share)}</span></td>`)}
               </tr>`,
           )}
         </tbody>

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
+import { cellMeasureSchema } from "../../server/protocol/routing.ts";
 
 /** What a person has chosen. It is kept when the page is closed. */
 export const stateSchema = z.object({
@@ -16,6 +17,8 @@ export const stateSchema = z.object({
   off: z.array(z.string()).default([]),
   /** Pixels of a token in the grid. */
   width: z.int().min(2).max(80).default(18),
+  /** What the map of layers by experts shows. */
+  measure: cellMeasureSchema.default("routedShare"),
   table: z.boolean().default(false),
 });
 export type PageState = z.infer<typeof stateSchema>;

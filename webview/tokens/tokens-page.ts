@@ -8,8 +8,9 @@ import { modelId, modelName, option, runChoice, select } from "../components/mod
 import type { Host } from "../host.ts";
 import { inspectedModel, type Question, Questions } from "../questions.ts";
 import { csvOf, pngOf } from "./export.ts";
+import { measuredSections, type Reads } from "./measured.ts";
 import { meanSurprise } from "./measures.ts";
-import { type Answer, colouredText, gatesTable, legend, pairsTable, tokenDetail, tokensTable } from "./sections.ts";
+import { type Answer, colouredText, legend, pairsTable, tokenDetail, tokensTable } from "./sections.ts";
 import { type PageState, restored } from "./state.ts";
 import type { GridEvents, GridPlace } from "./token-grid.ts";
 import "./token-grid.ts";
@@ -30,6 +31,7 @@ export class TokensPage extends LitElement {
   #problem = "";
   #said = "";
   #place: GridPlace | undefined;
+  #reads: Reads = {};
 
   protected override createRenderRoot(): HTMLElement {
     return this;
@@ -108,14 +110,21 @@ export class TokensPage extends LitElement {
 
   async #ask(model: RoutedModel, asked: string): Promise<void> {
     const { text, k, off } = this.#state;
-    const params = { model: inspectedModel(model), text, ...(k ? { k } : {}), ...(off.length > 0 ? { off } : {}) };
+    const params = {
+      model: inspectedModel(model),
+      text,
+      measured: true,
+      ...(k ? { k } : {}),
+      ...(off.length > 0 ? { off } : {}),
+    };
     const question = this.#questions!.inspect("route", params);
     this.#question = question;
     try {
       const answer = await question.answer;
       if (this.#asked !== asked) return;
-      this.#answer = { text, routed: routedFrom(answer, 0), predicted: answer.predicted };
+      this.#answer = { text, routed: routedFrom(answer, 0), predicted: answer.predicted, measures: answer.measures };
       this.#place = undefined;
+      this.#reads = {};
     } catch (error) {
       if (this.#asked !== asked) return;
       this.#problem = error instanceof Error ? error.message : String(error);
@@ -256,7 +265,11 @@ export class TokensPage extends LitElement {
           @grid-layer=${({ detail }: CustomEvent<GridEvents["grid-layer"]>) => this.#change({ layer: detail.layer })}
         ></token-grid>
       </figure>
-      <div class="side">${pairsTable(routed, layer)} ${gatesTable(routed)}</div>
+      <div class="side">${pairsTable(routed, layer)}</div>
+      ${measuredSections(answer, this.#state, layer === "all" ? 0 : layer, this.#reads, {
+        redraw: () => this.requestUpdate(),
+        choose: (measure) => this.#change({ measure }),
+      })}
       ${table ? tokensTable(answer) : ""}`;
   }
 

@@ -1,4 +1,4 @@
-import { cells, layerMeasures, pairShares } from "../../inspect/measures.ts";
+import { binShares, cells, layerMeasures, pairShares } from "../../inspect/measures.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
 import { allDomains, cellMeasures, heldOut, type PairMeasure } from "../../protocol/routing.ts";
@@ -142,10 +142,5 @@ export async function histogramFrame(
   const start = evaluation?.detail ? pairsSize(evaluation.detail) + layer * size : 0;
   const counts = layer < model.layers.length && (await detailCounts({ evaluation, model }, domain, start, size));
   if (!counts) throw new UserError(`${model.name} has no histograms of that layer`);
-  for (let expert = 0; expert < E; expert++) {
-    const bins = counts.subarray(expert * histogramBins, (expert + 1) * histogramBins);
-    const tokens = bins.reduce((sum, count) => sum + count, 0);
-    if (tokens > 0) bins.set(bins.map((count) => count / tokens));
-  }
-  return frame({ kind: "histogram", id, layer, domain, shape: [E, histogramBins] }, counts);
+  return frame({ kind: "histogram", id, layer, domain, shape: [E, histogramBins] }, binShares(counts));
 }

@@ -168,6 +168,57 @@ describe("a text", () => {
     await model.dispose();
   });
 
+  test("has the measures of a slow count over its tokens, each counted once whatever the windows", async () => {
+    const run = await inspectedRun();
+    const model = await run.warm("finetune");
+    const long = Array.from({ length: 16 * 4 + 5 }, (_, i) => String.fromCharCode(97 + ((i * i + 3) % 26))).join("");
+    const { measures, ...routed } = await route(model, { text: long, measured: true }, unending());
+    const { k, layers, tokens } = routed;
+    const E = experts.length;
+    const own = pairs(routed);
+    const ofCells = (value: (chosen: [number, number][], expert: number) => number) =>
+      layers.flatMap((_, layer) =>
+        experts.map((__, expert) =>
+          expect.closeTo(own[layer]!.reduce((sum, token) => sum + value(token, expert), 0) / tokens.length, 4),
+        ),
+      );
+    const chose = (token: [number, number][], expert: number) => Number(token.some(([one]) => one === expert));
+    expect(measures!.cells.domainSpecialisation).toEqual(ofCells(chose));
+    expect(measures!.cells.routedShare).toEqual(ofCells((token, expert) => chose(token, expert) / k));
+    expect(measures!.cells.gateMass).toEqual(
+      ofCells((token, expert) => token.find(([one]) => one === expert)?.[1] ?? 0),
+    );
+    const loads = layers.map((_, layer) =>
+      experts.map((__, expert) => own[layer]!.reduce((sum, token) => sum + chose(token, expert), 0)),
+    );
+    const mean = (k * tokens.length) / E;
+    expect(measures!.layers.imbalance).toEqual(loads.map((load) => expect.closeTo(Math.max(...load) / mean, 4)));
+
+    // With all experts chosen the gates are the router's softmax; of the first layer alone, since the others read its output.
+    const all = pairs(await route(model, { text: long, k: E }, unending()))[0]!;
+    const probabilities = all.map((token) => experts.map((_, expert) => token.find(([one]) => one === expert)![1]));
+    const total = (of: (token: number[]) => number) => probabilities.reduce((sum, token) => sum + of(token), 0);
+    expect(measures!.cells.probability!.slice(0, E)).toEqual(
+      experts.map((_, expert) => expect.closeTo(total((token) => token[expert]!) / tokens.length, 4)),
+    );
+    const entropy = total((token) => -token.reduce((sum, p) => sum + p * Math.log(p), 0)) / tokens.length;
+    expect(measures!.layers.entropy![0]).toBeCloseTo(entropy, 3);
+    const bins = 10;
+    expect(measures!.histogram.slice(0, E * bins)).toEqual(
+      experts.flatMap((_, expert) =>
+        Array.from({ length: bins }, (__, bin) =>
+          expect.closeTo(total((token) => Number(Math.floor(token[expert]! * bins) === bin)) / tokens.length, 4),
+        ),
+      ),
+    );
+    expect((await route(model, { text: "", measured: true }, unending())).measures).toBeUndefined();
+    expect((await route(model, { text: "abc" }, unending())).measures).toBeUndefined();
+    const dense = await run.warm("seed");
+    expect((await route(dense, { text: "abc", measured: true }, unending())).measures).toBeUndefined();
+    await dense.dispose();
+    await model.dispose();
+  });
+
   test("that is empty has no tokens", async () => {
     const run = await inspectedRun();
     const model = await run.warm("finetune");

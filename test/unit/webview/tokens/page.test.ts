@@ -28,6 +28,17 @@ function routed(text: string): RoutedText {
     gates: each(() => [0.75, 0.25]),
     surprise: tokens.map((_, at) => (at === 0 ? null : 2)),
     predicted: tokens.map(() => "\n"),
+    measures: {
+      cells: {
+        routedShare: model.layers.flatMap((_, layer) => (layer === 0 ? [0.25, 0.25, 0.5] : [0.125, 0.375, 0.5])),
+        probability: model.layers.flatMap(() => [0.5, 0.3, 0.2]),
+      },
+      layers: { entropy: [0.5, 0.6, 0.7], imbalance: [1.5, 2, 3], variation: [0.1, 0.2, 0.3] },
+      // Of each expert all tokens are in one bin, of e0 in the first.
+      histogram: model.layers.flatMap(() =>
+        [0, 1, 2].flatMap((expert) => Array.from({ length: 10 }, (_, bin) => Number(bin === 3 * expert))),
+      ),
+    },
   };
 }
 
@@ -64,7 +75,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("has the same in numbers: gates of every layer, pairs, means", async () => {
+  it("has the same in numbers: gates of every layer, pairs, measures of the whole, flow", async () => {
     const { page } = await open("a1b");
     await page.getByRole("button", { name: "Table" }).click();
     const rows = (table: string) =>
@@ -86,7 +97,20 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
       ["e1", "0", "4", "4"],
       ["e2", "5", "4", "9"],
     ]);
-    expect((await rows("means"))[0]).toEqual(["0", "0.500 66.7 %", "0.250 33.3 %", "0.250 100 %"]);
+    expect((await rows("cells"))[0]).toEqual(["0", "25 %", "25 %", "50 %"]);
+    await page.getByRole("combobox", { name: "Measure" }).selectOption({ label: "Router probability" });
+    await expect.poll(async () => (await rows("cells"))[2]).toEqual(["2", "50 %", "30 %", "20 %"]);
+    expect((await rows("layers"))[1]).toEqual(["1", "0.600 of 1.10", "2.00", "0.20"]);
+    // A letter's first expert is e0 in the first layer and e1 in the second; its other choice is e2 in both.
+    expect((await rows("cells"))[3]).toEqual(["0", "e0", "e1 50 %, e2 50 %"]);
+    expect((await rows("cells"))[4]).toEqual(["0", "e1", "e0 50 %, e2 50 %"]);
+    await page.locator(".histogram .map-box").focus();
+    await page.keyboard.press("End");
+    await expect
+      .poll(() => page.locator(".histogram [role=gridcell]").getAttribute("aria-label"))
+      .toMatch(/^expert e\d: probability 90–100 % for/);
+    await page.locator(".flow-box").focus();
+    await expect.poll(() => page.locator("figure.flow .read").innerText()).toContain("Layer 0, expert e0");
   });
 
   it("draws all layers by all tokens in the colours of their experts", async () => {

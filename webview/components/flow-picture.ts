@@ -1,8 +1,8 @@
 import { html, type PropertyValues } from "lit";
-import { CanvasElement } from "../components/canvasElement.ts";
-import type { Cell } from "../components/heat-map.ts";
-import { theme } from "../components/theme.ts";
+import { CanvasElement } from "./canvasElement.ts";
 import type { Flow } from "./flow.ts";
+import type { Cell } from "./heat-map.ts";
+import { theme } from "./theme.ts";
 
 export interface FlowEvents {
   "flow-cell": { cell: Cell | undefined };

@@ -1,0 +1,33 @@
+import { extremes, linearScale } from "./colorScale.ts";
+import type { Cells } from "./drawCells.ts";
+import { cellText, percent } from "./format.ts";
+import type { Cell } from "./heat-map.ts";
+
+/**
+ * Tokens by the probability that a router gave an expert, as a map: a row an expert, from above in the order, a column a bin.
+ *
+ * @param histogram shares of the tokens [experts, bins], bins of equal width from 0 to 1.
+ */
+export function histogramMap(
+  histogram: Float32Array,
+  experts: readonly { name: string }[],
+  order: readonly number[],
+): { cells: Cells; says(cell: Cell): string } {
+  const bins = histogram.length / experts.length;
+  const from = (bin: number) => `${Math.round((100 * bin) / bins)}`;
+  const values = new Float32Array(order.length * bins);
+  for (const [place, expert] of order.entries())
+    values.set(histogram.subarray(expert * bins, (expert + 1) * bins), place * bins);
+  const columns = Array.from({ length: bins }, (_, bin) => `${from(bin)}–${from(bin + 1)}`);
+  const cells: Cells = {
+    values,
+    rows: order.map((expert) => experts[expert]!.name),
+    columns,
+    order: columns.map((_, bin) => bin),
+    scale: linearScale(extremes(values)[1]),
+    text: cellText,
+  };
+  const says = ({ row, column }: Cell) =>
+    `expert ${cells.rows[row]}: probability ${columns[column]} % for ${percent(values[row * bins + column]!)} of the tokens`;
+  return { cells, says };
+}

@@ -1,0 +1,245 @@
+import { html, type TemplateResult } from "lit";
+import type { TextMeasures } from "../../server/protocol/inspect.ts";
+import { type CellMeasure, cellMeasureSchema, cellMeasures } from "../../server/protocol/routing.ts";
+import { anchoredScale, extremes } from "../components/colorScale.ts";
+import type { Cells } from "../components/drawCells.ts";
+import { expertFill } from "../components/experts.ts";
+import { type Flow, flowOf, followers } from "../components/flow.ts";
+import type { FlowEvents } from "../components/flow-picture.ts";
+import "../components/flow-picture.ts";
+import { cellText, percent } from "../components/format.ts";
+import type { Cell, MapEvents } from "../components/heat-map.ts";
+import "../components/heat-map.ts";
+import { histogramMap } from "../components/histogramMap.ts";
+import { layersTable } from "../components/layersTable.ts";
+import { option, select } from "../components/modelChoice.ts";
+import { transitionsOf } from "./measures.ts";
+import type { Answer } from "./sections.ts";
+import type { PageState } from "./state.ts";
+
+/** What is measured of a text as a whole, as the routing page has it of domains. */
+
+/** What is pointed at or read in the pictures. */
+export interface Reads {
+  cells?: Cell | undefined;
+  flow?: Cell | undefined;
+  histogram?: Cell | undefined;
+}
+
+export interface MeasuredActions {
+  redraw(): void;
+  choose(measure: CellMeasure): void;
+}
+
+interface Drawn {
+  maps: Map<string, Cells>;
+  histograms: Map<number, ReturnType<typeof histogramMap>>;
+  transitions: Float32Array<ArrayBuffer>;
+  flow: Flow;
+  order: readonly number[];
+  colors(expert: number): string;
+}
+
+/** Pictures of an answer, which are drawn again only when they are others. */
+const drawn = new WeakMap<Answer, Drawn>();
+
+function drawnOf(answer: Answer): Drawn {
+  const known = drawn.get(answer);
+  if (known) return known;
+  const { routed, measures } = answer;
+  const { experts } = routed;
+  const order = [...experts.keys()];
+  const transitions = transitionsOf(routed);
+  const made: Drawn = {
+    maps: new Map(),
+    histograms: new Map(),
+    transitions,
+    flow: flowOf(transitions, Float32Array.from(measures?.cells.routedShare ?? []), experts.length, order),
+    order,
+    colors: (expert) => expertFill(experts, expert),
+  };
+  drawn.set(answer, made);
+  return made;
+}
+
+function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
+}
+
+/** @param layer a place among the layers, of the histogram. */
+export function measuredSections(
+  answer: Answer,
+  { measure, table }: Pick<PageState, "measure" | "table">,
+  layer: number,
+  reads: Reads,
+  { redraw, choose }: MeasuredActions,
+): TemplateResult | "" {
+  const { routed, measures } = answer;
+  if (!measures) return "";
+  const reading =
+    <K extends keyof Reads>(name: K) =>
+    (cell: Cell | undefined) => {
+      reads[name] = cell;
+      redraw();
+    };
+  return html`<h2>The text as a whole</h2>
+    ${cellsSection(answer, measures, measure, table, { cell: reads.cells, tell: reading("cells") }, choose)}
+    <figure>
+      <figcaption>Layers <span class="soft">how sharply and how evenly each routes</span></figcaption>
+      ${layersTable(routed, measures.layers)}
+    </figure>
+    ${flowSection(answer, table, { cell: reads.flow, tell: reading("flow") })}
+    ${histogramSection(answer, measures, layer, { cell: reads.histogram, tell: reading("histogram") })}`;
+}
+
+interface Reading {
+  cell: Cell | undefined;
+  tell(cell: Cell | undefined): void;
+}
+
+/** A measure of every layer and expert. */
+function cellsSection(
+  answer: Answer,
+  { cells: measured }: TextMeasures,
+  wanted: CellMeasure,
+  table: boolean,
+  { cell, tell }: Reading,
+  choose: (measure: CellMeasure) => void,
+): TemplateResult {
+  const { layers, experts, k } = answer.routed;
+  const offered = cellMeasureSchema.options.filter((one) => measured[one]);
+  const measure = measured[wanted] ? wanted : offered[0]!;
+  const { label, formula, meaning, uniform } = cellMeasures[measure];
+  const { maps, order } = drawnOf(answer);
+  const cells = remembered(maps, measure, (): Cells => {
+    const values = Float32Array.from(measured[measure] ?? []);
+    const names = { rows: layers.map(String), columns: experts.map(({ name }) => name) };
+    const scale = anchoredScale(uniform(experts.length, k), extremes(values)[1]);
+    return { values, ...names, order, scale, text: cellText };
+  });
+  const value = ({ row, column }: Cell) => percent(cells.values[row * experts.length + column]!);
+  const says = (at: Cell) =>
+    `layer ${layers[at.row]}, expert ${experts[at.column]!.name}: ${label.toLowerCase()} ${value(at)}`;
+  return html`<figure class="cells">
+    <figcaption>Layers by experts</figcaption>
+    ${select(
+      "Measure",
+      offered.map((one) => option(one, cellMeasures[one].label, one === measure)),
+      (chosen) => choose(cellMeasureSchema.parse(chosen)),
+    )}
+    <p class="soft"><code>${formula}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
+    <heat-map
+      .name=${`${label} of the text, layers by experts`}
+      .cells=${cells}
+      .cell=${cell}
+      .says=${says}
+      .entry=${true}
+      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
+    ></heat-map>
+    ${
+      table
+        ? valuesTable(
+            label,
+            ["Layer", ...cells.columns],
+            cells.rows.map((name, row) => [name, ...order.map((column) => value({ row, column }))]),
+          )
+        : ""
+    }
+  </figure>`;
+}
+
+function valuesTable(caption: string, head: string[], rows: string[][]): TemplateResult {
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${caption}>
+    <table class="values cells">
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          ${head.map((name) => html`<th scope="col" class="number">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          ([name, ...values]) =>
+            html`<tr>
+              <th scope="row" class="number">${name}</th>
+              ${values.map((value) => html`<td class="number">${value}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** Which expert follows which. */
+function flowSection(answer: Answer, table: boolean, { cell, tell }: Reading): TemplateResult | "" {
+  const { layers, experts } = answer.routed;
+  if (layers.length < 2) return "";
+  const { flow, transitions, order, colors } = drawnOf(answer);
+  const next = (layer: number, expert: number) =>
+    followers(transitions, experts.length, layer, expert)
+      .slice(0, 5)
+      .map((one) => `${experts[one.expert]!.name} ${percent(one.share)}`)
+      .join(", ");
+  const says = ({ row, column }: Cell) => {
+    const share = flow.nodes.find((one) => one.layer === row && one.expert === column)?.share ?? 0;
+    const then = row < layers.length - 1 ? next(row, column) : "";
+    return `Layer ${layers[row]}, expert ${experts[column]!.name}: ${percent(share)} of the choices${then ? `, then ${then}` : ""}`;
+  };
+  return html`<figure class="flow">
+    <figcaption>From layer to layer <span class="soft">which expert follows which</span></figcaption>
+    <flow-picture
+      .name=${`From layer to layer, ${layers.length} layers; arrow keys read experts`}
+      .flow=${flow}
+      .layers=${layers}
+      .order=${order}
+      .colors=${colors}
+      .cell=${cell}
+      .says=${says}
+      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => tell(detail.cell)}
+    ></flow-picture>
+    ${
+      table
+        ? valuesTable(
+            "From layer to layer",
+            ["Layer", "Expert", "Followed by"],
+            layers
+              .slice(0, -1)
+              .flatMap((layer, place) =>
+                order.map((expert) => [String(layer), experts[expert]!.name, next(place, expert) || "no token"]),
+              ),
+          )
+        : ""
+    }
+  </figure>`;
+}
+
+/** How sure the router of a layer is. */
+function histogramSection(
+  answer: Answer,
+  { histogram }: TextMeasures,
+  layer: number,
+  { cell, tell }: Reading,
+): TemplateResult {
+  const { layers, experts } = answer.routed;
+  const { histograms, order } = drawnOf(answer);
+  const { cells, says } = remembered(histograms, layer, () => {
+    const size = histogram.length / layers.length;
+    return histogramMap(Float32Array.from(histogram.slice(layer * size, (layer + 1) * size)), experts, order);
+  });
+  const title = `Router probability in layer ${layers[layer]}`;
+  return html`<figure class="histogram">
+    <figcaption>${title} <span class="soft">shares of the text's tokens by the probability of an expert</span></figcaption>
+    <heat-map
+      .name=${`${title}, experts by probability`}
+      .cells=${cells}
+      .cell=${cell}
+      .says=${says}
+      .entry=${true}
+      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
+    ></heat-map>
+  </figure>`;
+}
