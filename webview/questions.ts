@@ -8,13 +8,11 @@ import {
   inspections,
 } from "../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../server/protocol/pageInspections.ts";
-import { allDomains, heldOut, mostModels, type RoutedModel } from "../server/protocol/routing.ts";
+import { allDomains, heldOut, type RoutedModel } from "../server/protocol/routing.ts";
 import type { HubMessage, OfferedRun, PageMessage, StageReference, StreamedRun } from "../server/protocol/stream.ts";
+import { mixedModels } from "./components/modelChoice.ts";
 import type { Host } from "./host.ts";
 import { Transport } from "./transport.ts";
-
-/** Kinds of stages that train mixed models. */
-const mixedKinds = new Set(["finetune", "upcycling"]);
 
 interface Pending {
   resolve(answer: unknown): void;
@@ -203,10 +201,7 @@ export class Questions {
 
   /** Opens the mixed models of the runs, each once. */
   #open(): void {
-    const found = new Map<string, StageReference>();
-    for (const { root, stages } of this.runs)
-      for (const { key, kind } of stages) if (mixedKinds.has(kind)) found.set(`${root}\n${key}`, { root, key });
-    const models = [...found.values()].slice(0, mostModels);
+    const models = mixedModels(this.runs);
     const told = JSON.stringify(models);
     if (told === this.#told) return;
     this.#told = told;

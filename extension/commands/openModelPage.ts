@@ -18,8 +18,7 @@ async function chosenModel(studio: Studio, argument: unknown): Promise<Model | u
     const { listed, stage } = one ?? {};
     if (listed && stage && typeof stage === "object" && stage.experts.length > 0) return { listed, stage };
   }
-  // What was only mixed has recorded no routing.
-  const picked = await mixedModel(studio, false, ({ kind }) => kind !== "mix");
+  const picked = await mixedModel(studio);
   if (!picked) return undefined;
   const { root, run, stage: name } = picked.reference;
   const stages = await studio.experiments.stagesOf({ root, run });

@@ -86,7 +86,7 @@ export type PageMessage = z.infer<typeof pageMessageSchema>;
 /** One number of a stage and where on the stage's own axes it was recorded. */
 const placedSchema = z.strictObject({ value: z.number(), step: z.number() });
 
-/** A stage of a run that trains. */
+/** A stage of a run. */
 export const streamedStageSchema = z.strictObject({
   key: z.string(),
   /** As in the plan: "expert:code". */
@@ -105,12 +105,15 @@ export const streamedRunSchema = z.strictObject({
   state: stateSchema,
   /** Why it cannot be read; then it has no stages. */
   problem: z.string().optional(),
+  /** Those that train. */
   stages: z.array(streamedStageSchema),
+  /** Those that only mix models: they have no metrics. */
+  mixes: z.array(streamedStageSchema),
 });
 export type StreamedRun = z.infer<typeof streamedRunSchema>;
 
 /** A row of a list of runs to choose from. */
-export const offeredRunSchema = streamedRunSchema.omit({ stages: true, problem: true });
+export const offeredRunSchema = streamedRunSchema.omit({ stages: true, mixes: true, problem: true });
 export type OfferedRun = z.infer<typeof offeredRunSchema>;
 
 /** One stage and one measure in numbers. Absent where nothing was recorded. */

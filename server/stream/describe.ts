@@ -2,7 +2,7 @@ import { stageColors } from "../protocol/colors.ts";
 import type { RunReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { Metric, PlannedStage } from "../protocol/stage.ts";
-import type { Axis, StreamedRun } from "../protocol/stream.ts";
+import type { Axis, StreamedRun, StreamedStage } from "../protocol/stream.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { readRun } from "../runs/runs.ts";
@@ -37,6 +37,7 @@ export async function describeRun({ root, run }: RunReference): Promise<Describe
       state: "failed",
       problem: error.message,
       stages: [],
+      mixes: [],
     };
     return { streamed, sources: new Map() };
   }
@@ -48,26 +49,20 @@ async function read(root: string, id: string): Promise<DescribedRun> {
   const { record, state } = run;
   const colors = stageColors(record.stages.map(({ name }) => name));
   const ends = new Map<string, Ends>();
-  const stages: StreamedRun["stages"] = [];
+  const [stages, mixes]: StreamedStage[][] = [[], []];
   const sources = new Map<string, Source>();
   for (const planned of record.stages) {
     const begins = latest(Object.values(planned.parents).map((parent) => ends.get(parent) ?? nowhere));
-    if (!trains.has(planned.spec.kind)) {
+    const [draws, mixed] = [trains.has(planned.spec.kind), planned.spec.kind === "mix"];
+    const stage = draws || mixed ? await readStage(stagePaths(root, planned.key).folder) : undefined;
+    if (mixed) mixes.push(streamedStage(planned, stage, colors));
+    if (!draws) {
       ends.set(planned.name, begins);
       continue;
     }
-    const stage = await readStage(stagePaths(root, planned.key).folder);
     const flopsPerToken = perToken(stage);
     ends.set(planned.name, endOf(begins, await lastMetric(root, planned), flopsPerToken));
-    const color = colors.get(planned.name);
-    stages.push({
-      key: planned.key,
-      name: planned.name,
-      kind: planned.spec.kind,
-      state: stage?.state ?? "waiting",
-      ...(color ? { color } : {}),
-      ...(stage?.record.error === undefined ? {} : { error: stage.record.error }),
-    });
+    stages.push(streamedStage(planned, stage, colors));
     sources.set(planned.key, {
       root,
       key: planned.key,
@@ -76,7 +71,24 @@ async function read(root: string, id: string): Promise<DescribedRun> {
       ...(flopsPerToken === undefined ? {} : { flopsPerToken }),
     });
   }
-  return { streamed: { root, run: id, name: record.name, created: record.created, state, stages }, sources };
+  return { streamed: { root, run: id, name: record.name, created: record.created, state, stages, mixes }, sources };
+}
+
+function streamedStage(
+  { key, name, spec: { kind } }: PlannedStage,
+  stage: Stage | undefined,
+  colors: ReturnType<typeof stageColors>,
+): StreamedStage {
+  const color = colors.get(name);
+  const { error } = stage?.record ?? {};
+  return {
+    key,
+    name,
+    kind,
+    state: stage?.state ?? "waiting",
+    ...(color ? { color } : {}),
+    ...(error === undefined ? {} : { error }),
+  };
 }
 
 /** The last line may be half of another version's: then the stage ends where it began. */

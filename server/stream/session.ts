@@ -291,7 +291,8 @@ export class Session {
 
   #nameOf({ root, key }: StageReference): { run: string; stage: string } {
     for (const { streamed } of this.#runs) {
-      const stage = streamed.root === root ? streamed.stages.find((one) => one.key === key) : undefined;
+      const { stages, mixes } = streamed;
+      const stage = streamed.root === root ? [...stages, ...mixes].find((one) => one.key === key) : undefined;
       if (stage) return { run: streamed.run, stage: stage.name };
     }
     return { run: "", stage: key };

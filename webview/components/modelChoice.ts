@@ -1,11 +1,24 @@
 import { html, type TemplateResult } from "lit";
 import type { RunReference } from "../../server/protocol/editor/basics.ts";
-import type { RoutedModel } from "../../server/protocol/routing.ts";
-import type { OfferedRun, StreamedRun } from "../../server/protocol/stream.ts";
+import { mostModels, type RoutedModel } from "../../server/protocol/routing.ts";
+import type { OfferedRun, StageReference, StreamedRun } from "../../server/protocol/stream.ts";
 
 /** The choice of a mixed model, and of the run it is one of where none is chosen yet. */
 
 export const modelId = ({ root, key }: { root: string; key: string }): string => `${root}\n${key}`;
+
+/** Kinds of stages whose models have experts: those that train them first. */
+const mixedKinds = ["finetune", "upcycling", "mix"];
+
+/** The mixed models of runs, each once, as many as one page may be about. */
+export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {
+  const found = new Map<string, StageReference>();
+  for (const wanted of mixedKinds)
+    for (const { root, stages, mixes } of runs)
+      for (const { key, kind } of [...stages, ...mixes])
+        if (kind === wanted) found.set(modelId({ root, key }), { root, key });
+  return [...found.values()].slice(0, mostModels);
+}
 
 /** "finetune", with the run where there are several. */
 export function modelName(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {

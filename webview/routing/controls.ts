@@ -4,7 +4,7 @@ import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import { html, type TemplateResult } from "lit";
 import { type CellMeasure, cellMeasures, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { count } from "../components/format.ts";
-import { modelId } from "./model.ts";
+import { modelId } from "../components/modelChoice.ts";
 import { snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 import { isLive, type Side, type Sides } from "./view.ts";

@@ -1,7 +1,8 @@
 import type { Frame } from "../../server/protocol/frame.ts";
-import { allDomains, heldOut, mostModels, type PairMeasure, type RoutedModel } from "../../server/protocol/routing.ts";
+import { allDomains, heldOut, type PairMeasure, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { HubMessage, OfferedRun, PageMessage, StreamedRun } from "../../server/protocol/stream.ts";
 import type { StageReference } from "../../server/protocol/streamed.ts";
+import { mixedModels, modelId } from "../components/modelChoice.ts";
 import type { Host } from "../host.ts";
 import { Transport } from "../transport.ts";
 import { Asking } from "./asking.ts";
@@ -9,11 +10,6 @@ import { FrameStore } from "./frames.ts";
 import { Saturations } from "./saturation.ts";
 import { stepOf } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
-
-export const modelId = ({ root, key }: StageReference): string => `${root}\n${key}`;
-
-/** Kinds of stages that train mixed models. */
-const mixedKinds = new Set(["finetune", "upcycling"]);
 
 /** How one expert follows another, at the last record before a snapshot, [layers - 1, experts, experts]. */
 export interface Pairs {
@@ -195,10 +191,7 @@ export class Model {
 
   /** Opens the mixed models of the runs, each once. */
   #open(): void {
-    const found = new Map<string, StageReference>();
-    for (const { root, stages } of this.runs)
-      for (const { key, kind } of stages) if (mixedKinds.has(kind)) found.set(modelId({ root, key }), { root, key });
-    const models = [...found.values()].slice(0, mostModels);
+    const models = mixedModels(this.runs);
     const told = JSON.stringify(models);
     if (told === this.#told) return;
     this.#told = told;

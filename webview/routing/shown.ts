@@ -1,8 +1,9 @@
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { type Flow, flowOf } from "../components/flow.ts";
+import { modelId } from "../components/modelChoice.ts";
 import type { FrameStore, RoutingFrame } from "./frames.ts";
 import { expertColor } from "./looks.ts";
-import { modelId, type Pairs } from "./model.ts";
+import type { Pairs } from "./model.ts";
 import { domainOf } from "./sections.ts";
 import type { PageState } from "./state.ts";
 import { mapOf } from "./values.ts";

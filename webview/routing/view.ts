@@ -3,9 +3,9 @@ import { anchoredScale, type ColorScale, divergingScale, extremes, linearScale }
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
+import { modelId } from "../components/modelChoice.ts";
 import type { FrameName, RoutingFrame } from "./frames.ts";
 import { cellPoints, domainName, points, timesUniform } from "./looks.ts";
-import { modelId } from "./model.ts";
 import { asMixed, clusteredOrder, expertProfiles } from "./order.ts";
 import { nearestSnapshot, shownSnapshot, snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";

@@ -93,8 +93,9 @@ export class PageRouting {
 
   async #read(one: Opened): Promise<void> {
     const { root, key } = one.reference;
-    const run = this.#told.runs().find((each) => each.root === root && each.stages.some((stage) => stage.key === key));
-    const stage = run?.stages.find((each) => each.key === key);
+    const stageOf = (one: StreamedRun) => [...one.stages, ...one.mixes].find((each) => each.key === key);
+    const run = this.#told.runs().find((each) => each.root === root && stageOf(each));
+    const stage = run && stageOf(run);
     if (!run || !stage) {
       one.model = { ...one.model, problem: "its run was removed, or is not open" };
       return;

@@ -13,7 +13,7 @@ import {
   routingPairsIndexSchema,
 } from "../../protocol/routingFiles.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
-import { colouredExperts, type FoundModel, mixOf } from "../../runs/findModel.ts";
+import { colouredExperts, type FoundModel, mixOf, seedOf } from "../../runs/findModel.ts";
 import { type StagePaths, stagePaths } from "../../runs/layout.ts";
 import { readJson, readLastMetric } from "../../runs/read.ts";
 import { readStage } from "../../runs/stages.ts";
@@ -43,7 +43,7 @@ export const pairsSize = ({ layers, experts }: Pick<RoutingPairsIndex, "layers" 
 export const detailSize = (detail: RoutingDetailIndex): number =>
   pairsSize(detail) + detail.layers.length * detail.experts.length * histogramBins;
 
-/** Reads what has been recorded so far of a stage that trains a mixed model. @throws UserError for a broken file. */
+/** Reads what has been recorded so far of the routing of a mixed model. @throws UserError for a broken file. */
 export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const { root, run, stage } = found;
   const paths = stagePaths(root, stage.key);
@@ -52,7 +52,8 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const pairs = await readJson(paths.routingPairsIndex, routingPairsIndexSchema);
   const evaluation = await readEvaluation(found);
   const mix = mixOf(found);
-  const { layers, experts, domains } = index ?? evaluation?.summary ?? { layers: [], experts: [], domains: [] };
+  const planned = read?.state === "done" ? plannedAxes(found) : { layers: [], experts: [], domains: [] };
+  const { layers, experts, domains } = index ?? evaluation?.summary ?? planned;
   const k = mix ? layers.map((_, position) => perToken(mix.spec, layers, position)) : layers.map(() => 1);
   const snapshots = index ? await recordCount(paths.routing, recordSize(index)) : 0;
   const last = await readLastMetric(paths).catch((_: UserError) => undefined);
@@ -84,6 +85,18 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
     [counts, summed].some((some) => some && measured(some, [one]).length > 0),
   );
   return recorded;
+}
+
+/** What the plan says of a mixed model of which nothing was recorded. */
+function plannedAxes(found: FoundModel): Pick<RoutingIndex, "layers" | "experts" | "domains"> {
+  const [mix, seed] = [mixOf(found), seedOf(found)];
+  if (!mix || seed?.spec.kind !== "seed") return { layers: [], experts: [], domains: [] };
+  const evaluation = found.stages.find(({ spec }) => spec.kind === "evaluate");
+  return {
+    layers: mix.spec.layers ?? [...Array(seed.spec.model.layers).keys()],
+    experts: mixedExperts(mix.spec),
+    domains: evaluation?.spec.kind === "evaluate" ? evaluation.spec.domains : [],
+  };
 }
 
 const perToken = ({ router, ...mix }: MixSpec, layers: number[], position: number): number =>

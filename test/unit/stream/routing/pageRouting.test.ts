@@ -27,13 +27,15 @@ const [L, D, E] = [2, 3, 4];
 
 type FrameOf<K extends Frame["kind"]> = Extract<Frame, { kind: K }>;
 
-async function opened(change: Partial<KnownRouting> = {}) {
+async function opened(change: Partial<KnownRouting> = {}, stage: "finetune" | "mix" = "finetune") {
   const written = writeRun(temporaryFolder(), { k: 1 });
   const { root, run, keyOf } = written;
-  const key = keyOf("finetune");
+  const key = keyOf(stage);
   const routing = { ...known, ...change };
-  writeRouting(root, key, routing, 6);
-  writeEvaluatedRouting(root, keyOf("evaluate:finetune"), routing);
+  if (stage === "finetune") {
+    writeRouting(root, key, routing, 6);
+    writeEvaluatedRouting(root, keyOf("evaluate:finetune"), routing);
+  }
   const { hub, logged } = await startHub();
   const page = new Page(hub.ticket(origin));
   await page.opened();
@@ -88,6 +90,15 @@ describe("routing over a stream", () => {
       evaluated: true,
       pairsEvery: 3,
     });
+  });
+
+  it("tells of a model that was only mixed what its plan says, while nothing of its routing was recorded", async () => {
+    const { told, run } = await opened({}, "mix");
+    const model = await told();
+    expect(model).toMatchObject({ run, name: "mix", state: "done", router: "top-k", snapshots: 0, evaluated: false });
+    expect(model.experts.map(({ name }) => name)).toEqual(["code", "prose", "math", "seed"]);
+    expect(model.layers.length).toBeGreaterThan(0);
+    expect(model.domains.map(({ name }) => name)).toEqual(known.domains);
   });
 
   it("shows exactly a routing that is known: each domain's tokens at its own expert, in training and held out", async () => {

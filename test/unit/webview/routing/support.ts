@@ -200,4 +200,5 @@ export const runsOf = (models: Scripted[]) =>
     stages: models
       .filter((model) => model.run === run)
       .map(({ key, name, state }) => ({ key, name, kind: name, state })),
+    mixes: [],
   }));
