@@ -82,11 +82,16 @@ function smallCanvas(width: number, height: number) {
   return found;
 }
 
-/** Draws cells, names and numbers into a context whose units are CSS pixels. */
+/**
+ * Draws cells, names and numbers into a context whose units are CSS pixels.
+ *
+ * @param named the names are there already: letters take longer to draw than cells.
+ */
 export function drawCells(
   context: CanvasRenderingContext2D,
   cells: Cells,
   { left, top, width, height }: CellGrid,
+  named = false,
 ): void {
   const { rows, columns, order, scale, values, text } = cells;
   const { page, soft, grid, ink, font, highContrast } = theme();
@@ -119,6 +124,7 @@ export function drawCells(
     for (let place = 0; place <= columns.length; place++) context.rect(left + place * wide, top, 0, height);
     context.stroke();
   }
+  if (named) return;
   context.fillStyle = soft;
   drawNames(context, cells, { left, top, width, height });
 }

@@ -2,6 +2,7 @@ import { html, type PropertyValues } from "lit";
 import { CanvasElement } from "./canvasElement.ts";
 import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
 import { movedPlace, type Place } from "./gridKeys.ts";
+import { theme } from "./theme.ts";
 
 /** A cell by its row and its column as the values have it, whatever the order. */
 export interface Cell {
@@ -43,6 +44,8 @@ export class HeatMap extends CanvasElement {
   /** Tab leads to this map. */
   declare entry: boolean;
   readonly #id = `map-cell-${made++}`;
+  /** What the names on the canvas are of. */
+  #named = "";
   #over = false;
   #focused = false;
 
@@ -105,12 +108,17 @@ export class HeatMap extends CanvasElement {
     if (canvas.style.height !== height) canvas.style.height = height;
     const ratio = devicePixelRatio;
     const [wide, tall] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    const named = JSON.stringify([wide, tall, theme(), cells.rows, cells.columns, cells.order]);
+    const same = named === this.#named;
+    this.#named = named;
     if (canvas.width !== wide) canvas.width = wide;
     if (canvas.height !== tall) canvas.height = tall;
     const context = canvas.getContext("2d")!;
+    const grid = cellGrid(canvas.clientWidth, canvas.clientHeight, cells.rows);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    drawCells(context, cells, cellGrid(canvas.clientWidth, canvas.clientHeight, cells.rows));
+    if (same) context.clearRect(grid.left, grid.top, grid.width, grid.height);
+    else context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    drawCells(context, cells, grid, same);
     this.#mark();
   }
 

@@ -31,6 +31,8 @@ export class FrameStore {
   #asked = new Set<string>();
   #refused = new Set<string>();
   #wanted: readonly FrameName[] = [];
+  /** How many of those, from the first on, are shown now. */
+  #shown = 0;
   #bytes = 0;
 
   /** @param ask asks for frames of one model and measure. @param bytes to keep at most. */
@@ -48,13 +50,18 @@ export class FrameStore {
     return frame;
   }
 
-  /** What is wanted now, the most urgent first; what was wanted before and is not asked for yet is not wanted any more. */
-  want(names: readonly FrameName[]): void {
-    this.#wanted = names;
+  /**
+   * What is wanted now: what is shown, then what may be shown next, the most urgent first. What was wanted before and is not
+   * asked for yet is not wanted any more.
+   */
+  want(shown: readonly FrameName[], next: readonly FrameName[]): void {
+    this.#wanted = [...shown, ...next];
+    this.#shown = shown.length;
     this.#next();
   }
 
-  take(model: string, header: Extract<RoutingHeader, { kind: "routing" }>, values: Float32Array): void {
+  /** @returns whether there is something else to show. */
+  take(model: string, header: Extract<RoutingHeader, { kind: "routing" }>, values: Float32Array): boolean {
     const { snapshot, measure, shape, step, uniform } = header;
     const key = nameOf({ model, snapshot, measure });
     this.#asked.delete(key);
@@ -66,6 +73,7 @@ export class FrameStore {
       this.#bytes -= gone.byteLength;
     }
     this.#next();
+    return this.#wanted.slice(0, this.#shown).some((name) => nameOf(name) === key);
   }
 
   /** What was asked for will not come; it is not asked for again until `begin`. */

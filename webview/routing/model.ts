@@ -203,8 +203,9 @@ export class Model {
   }
 
   #take(frame: Frame): void {
-    if (frame.kind === "routing") this.frames.take(modelId(frame), frame, frame.values);
-    else if (frame.kind === "pairs")
+    if (frame.kind === "routing") {
+      if (!this.frames.take(modelId(frame), frame, frame.values)) return;
+    } else if (frame.kind === "pairs")
       (frame.what === "transitions" ? this.#transitions : this.#together).take(frame.id, frame);
     else if (frame.kind === "load") this.#load.take(frame.id, frame);
     else if (frame.kind === "histogram") this.#histogram.take(frame.id, frame);

@@ -7,7 +7,7 @@ export interface PlayTarget {
 }
 
 /** A play from the first to the last takes about so long, seconds; no faster than pictures can be drawn, no slower than can be waited for. */
-const length = 10;
+const length = 8;
 const fastest = 60;
 const slowest = 3;
 /** With reduced motion, snapshots a second. */

@@ -153,12 +153,10 @@ export class RoutingPage extends LitElement {
     const { measure } = this.#state;
     const { plays } = this.#player;
     const next = around(main.model, main.snapshot, plays, plays ? reach.playing : reach.still);
-    this.#model!.frames.want([
-      frameName(main, measure),
-      ...(other ? [frameName(other, measure)] : []),
-      frameName(main, "routedShare"),
-      ...next.map((snapshot) => frameName({ model: main.model, snapshot }, measure)),
-    ]);
+    this.#model!.frames.want(
+      [frameName(main, measure), ...(other ? [frameName(other, measure)] : []), frameName(main, "routedShare")],
+      next.map((snapshot) => frameName({ model: main.model, snapshot }, measure)),
+    );
   }
 
   protected override render(): unknown {
