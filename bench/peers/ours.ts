@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { cpuEngine } from "../../server/engine/engine.ts";
 import { compile } from "../../server/engine/runtime/compile.ts";
 import { Store } from "../../server/engine/runtime/store.ts";
 import { openCheckpointFolder } from "../../server/inspect/checkpoint.ts";
@@ -30,7 +31,7 @@ const forward: Program = (state, batch) => ({
 const program = await compile(forward, store, { tokens: { shape: [rows, time], dtype: "int32" } }, { threads: 1 });
 const results = await program.run({ tokens: Int32Array.from(ids.flat()) });
 
-const decoder = await generator(config, parameters, { rows, threads: 1 });
+const decoder = await generator(config, parameters, { rows, engine: cpuEngine(1) });
 const continued = await decoder.generate(
   ids.map((row) => row.slice(0, time / 2)),
   { tokens: greedy, temperature: 0, topP: 1, randomSeed: 0, stop: () => false },

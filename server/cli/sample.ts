@@ -48,7 +48,8 @@ export async function sample(args: string[]): Promise<number> {
     );
   }
   const { generator } = await import("../inspect/generate.ts");
-  const generation = await generator(config, model.parameters, { rows: 1, threads: availableParallelism() });
+  const { cpuEngine } = await import("../engine/engine.ts");
+  const generation = await generator(config, model.parameters, { rows: 1, engine: cpuEngine(availableParallelism()) });
   const shown: number[] = [];
   let printed = "";
   const onToken = (_: number, token: number) => {

@@ -1,5 +1,5 @@
+import type { Engine } from "../engine/engine.ts";
 import { sizeOf, type Values } from "../engine/program.ts";
-import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { cacheShapes, type DecodeOptions, decode, decodeBatch } from "../model/decode.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
@@ -24,7 +24,7 @@ const chunk = 32;
 export async function openDecoder(
   config: ModelConfig,
   parameters: ReadonlyMap<string, { shape: number[]; data: Float32Array }>,
-  { rows, threads, inspected = false }: { rows: number; threads: number } & DecodeOptions,
+  { rows, engine, inspected = false }: { rows: number; engine: Engine } & DecodeOptions,
 ): Promise<Decoder> {
   const store = new Store();
   for (const [name, { shape, data }] of parameters) store.set(name, shape, data);
@@ -32,7 +32,7 @@ export async function openDecoder(
   for (const [name, shape] of caches) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const width = Math.min(chunk, config.context);
   const compiled = (time: number) =>
-    compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }), { threads });
+    engine.compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }));
   const prefill = await compiled(width);
   const step = await compiled(1);
   const noise = noiseOfPositions(config);

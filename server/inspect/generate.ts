@@ -1,3 +1,4 @@
+import type { Engine } from "../engine/engine.ts";
 import { randomStream } from "../model/random.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { openDecoder } from "./decoder.ts";
@@ -26,9 +27,9 @@ export interface Generator {
 export async function generator(
   config: ModelConfig,
   parameters: Map<string, { shape: number[]; data: Float32Array }>,
-  { rows, threads }: { rows: number; threads: number },
+  { rows, engine }: { rows: number; engine: Engine },
 ): Promise<Generator> {
-  const decoder = await openDecoder(config, parameters, { rows, threads });
+  const decoder = await openDecoder(config, parameters, { rows, engine });
 
   return {
     async generate(prompts, options) {

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { cpuEngine } from "../engine/engine.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type FromInspector, type ToInspector, toInspectorSchema } from "../protocol/inspect.ts";
 import { answer } from "./answer.ts";
@@ -9,7 +10,7 @@ import { WarmModels } from "./warmModels.ts";
  * the work on one when told so, and ends with its parent.
  */
 
-const models = new WarmModels(availableParallelism());
+const models = new WarmModels(cpuEngine(availableParallelism()));
 const working = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 

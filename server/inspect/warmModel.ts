@@ -1,5 +1,5 @@
+import type { Engine } from "../engine/engine.ts";
 import type { Runnable } from "../engine/program.ts";
-import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { inspection, inspectionBatch, maskSpec } from "../model/inspect.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
@@ -19,19 +19,19 @@ export class WarmModel {
   /** What was found out about it, by what it is. */
   readonly known = new Map<string, unknown>();
   readonly #store = new Store();
-  readonly #threads: number;
+  readonly #engine: Engine;
   readonly #made = new Map<string, { dispose(): Promise<void> }>();
 
-  constructor(found: FoundModel, opened: OpenedModel, threads: number) {
+  constructor(found: FoundModel, opened: OpenedModel, engine: Engine) {
     this.found = found;
     this.opened = opened;
-    this.#threads = threads;
+    this.#engine = engine;
     for (const [name, { shape, data }] of opened.parameters) this.#store.set(name, shape, data);
   }
 
   /** Reads a model's checkpoint. @throws UserError naming what cannot be read. */
-  static async open(found: FoundModel, threads: number): Promise<WarmModel> {
-    return new WarmModel(found, await openCheckpointFolder(checkpointOf(found, found.stage)), threads);
+  static async open(found: FoundModel, engine: Engine): Promise<WarmModel> {
+    return new WarmModel(found, await openCheckpointFolder(checkpointOf(found, found.stage)), engine);
   }
 
   get name(): string {
@@ -95,7 +95,7 @@ export class WarmModel {
   inspection(rows: number, time: number, k?: number, counts = false): Promise<Runnable> {
     return this.#once(`inspection ${rows} ${time} ${k} ${counts}`, () => {
       const config = this.config(k);
-      return this.#compile(inspection(config), inspectionBatch(config, rows, time, counts));
+      return this.#engine.compile(inspection(config), this.#store, inspectionBatch(config, rows, time, counts));
     });
   }
 
@@ -104,24 +104,20 @@ export class WarmModel {
     return this.#once(`evaluation ${rows} ${domains}`, () => {
       const config = this.config();
       const batch = sequenceBatch(config, rows, config.context, { training: false });
-      return this.#compile(evaluation(config, domains), { ...batch, ...maskSpec(config) });
+      return this.#engine.compile(evaluation(config, domains), this.#store, { ...batch, ...maskSpec(config) });
     });
   }
 
   /** A decoder of one text. */
   decoder(k?: number): Promise<Decoder> {
     return this.#once(`decoder ${k}`, () =>
-      openDecoder(this.config(k), this.opened.parameters, { rows: 1, threads: this.#threads, inspected: true }),
+      openDecoder(this.config(k), this.opened.parameters, { rows: 1, engine: this.#engine, inspected: true }),
     );
   }
 
   async dispose(): Promise<void> {
     for (const made of this.#made.values()) await made.dispose();
     this.#made.clear();
-  }
-
-  #compile(program: Parameters<typeof compile>[0], batch: Parameters<typeof compile>[2]): Promise<Runnable> {
-    return compile(program, this.#store, batch, { threads: this.#threads });
   }
 
   async #once<T extends { dispose(): Promise<void> }>(name: string, make: () => Promise<T>): Promise<T> {

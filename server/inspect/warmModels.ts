@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import type { Engine } from "../engine/engine.ts";
 import type { StageReference } from "../protocol/editor/basics.ts";
 import { checkpointOf, findModel } from "../runs/findModel.ts";
 import { WarmModel } from "./warmModel.ts";
@@ -10,10 +11,10 @@ const mostModels = 2;
 export class WarmModels {
   /** By reference and state of the checkpoint; the last asked for at the end. */
   readonly #models = new Map<string, WarmModel>();
-  readonly #threads: number;
+  readonly #engine: Engine;
 
-  constructor(threads: number) {
-    this.#threads = threads;
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   /** A stage's model, as its checkpoint is now. @throws UserError when there is none, or it cannot be read. */
@@ -22,7 +23,7 @@ export class WarmModels {
     // A save renames the weights in the folder, or the folder: either changes these.
     const folder = await stat(checkpointOf(found, found.stage)).catch(() => undefined);
     const key = JSON.stringify([found.root, found.run, found.stage.name, folder?.ino, folder?.mtimeMs]);
-    const model = this.#models.get(key) ?? (await WarmModel.open(found, this.#threads));
+    const model = this.#models.get(key) ?? (await WarmModel.open(found, this.#engine));
     this.#models.delete(key);
     this.#models.set(key, model);
     for (const [oldest, unused] of [...this.#models].slice(0, -mostModels)) {

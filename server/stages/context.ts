@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import type { Engine } from "../engine/engine.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { StageResult, StageSpec } from "../protocol/stage.ts";
 import { withDiskErrorsSync } from "../runs/atomic.ts";
@@ -13,8 +14,8 @@ export interface StageContext<Spec extends StageSpec = StageSpec> {
   paths: StagePaths;
   /** Paths of the stage that fills a role. */
   parent(role: string): StagePaths;
-  /** CPU threads of one operator. */
-  threads: number;
+  /** What computes. */
+  engine: Engine;
   /** Lets signals and messages in, and throws StopRequested if the stage is asked to stop. */
   breathe(): Promise<void>;
   stopRequested(): boolean;
@@ -32,20 +33,20 @@ interface ContextOptions<Spec> {
   spec: Spec;
   key: string;
   parents: Record<string, string>;
-  threads: number;
+  engine: Engine;
   asked: () => boolean;
   progress: StageContext["progress"];
 }
 
 export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spec>): StageContext<Spec> {
-  const { root, name, spec, key, parents, threads, asked, progress } = options;
+  const { root, name, spec, key, parents, engine, asked, progress } = options;
   const paths = stagePaths(root, key);
   const stopRequested = () => asked() || isStopRequested(paths.stop);
   return {
     name,
     spec,
     paths,
-    threads,
+    engine,
     stopRequested,
     progress,
     parent(role) {

@@ -1,7 +1,6 @@
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
-import { compile } from "../engine/runtime/compile.ts";
 import { Store } from "../engine/runtime/store.ts";
 import { generator } from "../inspect/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
@@ -52,7 +51,7 @@ async function heldOutLosses(
   const store = new Store();
   for (const [name, { shape, data: values }] of parameters) store.set(name, shape, values);
   const specs = sequenceBatch(config, spec.batch, config.context, { training: false });
-  const program = await compile(evaluation(config, spec.domains.length), store, specs, { threads: context.threads });
+  const program = await context.engine.compile(evaluation(config, spec.domains.length), store, specs);
   const bytesOfToken = byteLengths(data.tokenizer);
   const routing = config.moe && new RoutingTally(config.moe, spec.domains);
   const draws = drawsExperts(config);
@@ -123,7 +122,7 @@ async function exactMatches(
   });
   if (asked.length === 0) return;
   const rows = Math.min(16, asked.length);
-  const decoder = await generator(config, parameters, { rows, threads: context.threads });
+  const decoder = await generator(config, parameters, { rows, engine: context.engine });
   const right = new Map<string, number>();
   try {
     for (let first = 0; first < asked.length; first += rows) {

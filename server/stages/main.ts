@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { openEngine } from "../engine/engine.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.ts";
 import { removeLeftovers } from "../runs/atomic.ts";
@@ -84,13 +85,14 @@ async function main(): Promise<number> {
     await removeLeftovers(paths.folder);
     const started = Date.now();
     const progress = progressFile(paths.folder);
+    const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads });
     const context = stageContext({
       root,
       name,
       spec: stage.spec,
       key: stage.key,
       parents,
-      threads,
+      engine,
       asked: () => asked,
       progress,
     });
@@ -105,8 +107,8 @@ async function main(): Promise<number> {
       parents,
       spec: stage.spec,
       status: "running",
-      engine: "onnx",
-      device: "cpu",
+      engine: engine.engine,
+      device: engine.device,
       threads,
       created: before?.record.created ?? new Date(started).toISOString(),
       started: new Date(started).toISOString(),
@@ -121,7 +123,7 @@ async function main(): Promise<number> {
         ...change,
       });
     await writeStage(paths, record);
-    context.log(`process ${process.pid} begins`);
+    context.log(`process ${process.pid} begins: ${engine.engine} on ${engine.device}, ${engine.description}`);
     try {
       const result = await work(context);
       lock.check();

@@ -56,7 +56,7 @@ export async function routersFromText(
     const batch = Math.min(sequences, Math.max(1, Math.floor(BATCH_TOKENS / dense.context)));
     const perLayer = init.from === "hidden";
     const vectors = perLayer
-      ? await blockInputs(dense, layers, mean, { batch, threads: context.threads })
+      ? await blockInputs(dense, layers, mean, { batch, engine: context.engine })
       : embeddings(mean(EMBEDDING), dense.hidden);
     try {
       const sample = { tokens: init.tokens, batch, context: dense.context, randomSeed };

@@ -1,4 +1,4 @@
-import { compile } from "../../engine/runtime/compile.ts";
+import type { Engine } from "../../engine/engine.ts";
 import { Store } from "../../engine/runtime/store.ts";
 import { blockInputBatch, blockInputSums } from "../../model/blockInputSums.ts";
 import { HEAD, parameterShapes } from "../../model/parameters.ts";
@@ -38,11 +38,11 @@ export async function blockInputs(
   config: ModelConfig,
   layers: readonly number[],
   parameter: (name: string) => Float32Array,
-  { batch, threads }: { batch: number; threads: number },
+  { batch, engine }: { batch: number; engine: Engine },
 ): Promise<TokenVectors> {
   const store = new Store();
   for (const [name, shape] of parameterShapes(config)) if (name !== HEAD) store.set(name, shape, parameter(name));
-  const program = await compile(blockInputSums(config, layers), store, blockInputBatch(config, batch), { threads });
+  const program = await engine.compile(blockInputSums(config, layers), store, blockInputBatch(config, batch));
   return {
     async sums({ tokens, weights }) {
       const sums = (await program.run({ tokens, weights })).sums as Float32Array;

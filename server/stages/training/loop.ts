@@ -159,11 +159,11 @@ class Training {
     const sampler = new Sampler(this.#data, { mixture, batch, context, randomSeed });
     sampler.seek((this.#step - before) * batch);
     this.#tokens += (this.#step - before) * batch * context;
-    const { threads } = this.#context;
+    const { engine } = this.#context;
     const started = performance.now();
     const domains = this.#domains.length;
-    const program = await optimizer(this.#store, { config, training, domains, threads, steps, randomSeed });
-    this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms, ${threads} threads`);
+    const program = await optimizer(this.#store, { config, training, domains, engine, steps, randomSeed });
+    this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms`);
     try {
       while (this.#step < before + steps) {
         const start = performance.now();

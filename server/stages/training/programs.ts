@@ -1,5 +1,5 @@
+import type { Engine } from "../../engine/engine.ts";
 import { type Runnable, sizeOf, type TensorSpecs, type Values } from "../../engine/program.ts";
-import { compile } from "../../engine/runtime/compile.ts";
 import type { Store } from "../../engine/runtime/store.ts";
 import { balanceMeans, balancesOverBatch } from "../../model/balanceMeans.ts";
 import { sequenceBatch } from "../../model/loss.ts";
@@ -39,8 +39,7 @@ export interface PhaseJob {
   training: TrainingConfig;
   /** Number of domains. */
   domains: number;
-  /** CPU threads of one operator. */
-  threads: number;
+  engine: Engine;
   /** Steps of the phase. */
   steps: number;
   /** Seed of the phase's random numbers. */
@@ -91,13 +90,13 @@ export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer>
   };
 }
 
-async function whole(store: Store, { config, training, domains, threads }: PhaseJob): Promise<StepPrograms> {
+async function whole(store: Store, { config, training, domains, engine }: PhaseJob): Promise<StepPrograms> {
   const sequenceSpecs = sequenceBatch(config, training.batch, config.context, { training: true });
-  const program = await compile(
+  const program = await engine.compile(
     trainStep(config, training, domains),
     store,
     { ...sequenceSpecs, ...scalarSpecs(...optimizerInputs) },
-    { threads, state: stateNames(config, training.freeze) },
+    { state: stateNames(config, training.freeze) },
   );
   return {
     run: async (batch, inputs) => summed([await program.run({ ...sequences(batch, config), ...inputs })]),
@@ -106,7 +105,7 @@ async function whole(store: Store, { config, training, domains, threads }: Phase
 }
 
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
-  const { config, training, domains, threads } = job;
+  const { config, training, domains, engine } = job;
   const { freeze } = training;
   const shapes = gradientShapes(config, freeze);
   for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
@@ -115,15 +114,18 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
   const means = balancesOverBatch(config) ? await meansOverBatch(store, job) : undefined;
   const specs = sequenceBatch(config, training.microBatch, config.context, { training: true, means: !!means });
   const gradients = (first: boolean): Promise<Runnable> =>
-    compile(accumulate(config, domains, { first, ...(freeze ? { freeze } : {}) }), store, specs, {
-      threads,
+    engine.compile(accumulate(config, domains, { first, ...(freeze ? { freeze } : {}) }), store, specs, {
       state: [...parameterShapes(config).keys(), ...shapes.keys()],
     });
   const [first, next] = [await gradients(true), await gradients(false)];
-  const apply = await compile(applyGradients(config, training), store, scalarSpecs(...optimizerInputs, "share"), {
-    threads,
-    state: [...stateNames(config, freeze), ...shapes.keys()],
-  });
+  const apply = await engine.compile(
+    applyGradients(config, training),
+    store,
+    scalarSpecs(...optimizerInputs, "share"),
+    {
+      state: [...stateNames(config, freeze), ...shapes.keys()],
+    },
+  );
   return {
     async run(batch, inputs) {
       const batches = Array.from({ length: parts }, (_, part) => ({
@@ -145,10 +147,9 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
 }
 
 /** A forward pass over all micro-batches, for the means over the batch that the gradients of each of them need. */
-async function meansOverBatch(store: Store, { config, training, threads }: PhaseJob) {
+async function meansOverBatch(store: Store, { config, training, engine }: PhaseJob) {
   const specs = sequenceBatch(config, training.microBatch, config.context, { training: true });
-  const program = await compile(balanceMeans(config), store, specs, {
-    threads,
+  const program = await engine.compile(balanceMeans(config), store, specs, {
     state: [...parameterShapes(config).keys()],
   });
   return {

@@ -1,5 +1,6 @@
 import { ones } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cpuEngine } from "../../../server/engine/engine.ts";
 import type { TensorSpecs, Values } from "../../../server/engine/program.ts";
 import { compile } from "../../../server/engine/runtime/compile.ts";
 import { Store } from "../../../server/engine/runtime/store.ts";
@@ -56,7 +57,7 @@ beforeAll(async () => {
     const results = await program.run({ tokens });
     return [...results.logits!.slice((text.length - 1) * config.vocab, text.length * config.vocab)];
   };
-  three = await generator(config, parameters, { rows: 3, threads: 1 });
+  three = await generator(config, parameters, { rows: 3, engine: cpuEngine(1) });
   dispose = async () => {
     await program.dispose();
     await three.dispose();
@@ -165,7 +166,7 @@ describe.each<RouterConfig>([
   }
 
   test("generation with a cache is that of whole forward passes, whatever is in the batch", async () => {
-    const two = await generator(model, weights, { rows: 2, threads: 1 });
+    const two = await generator(model, weights, { rows: 2, engine: cpuEngine(1) });
     const prompts = [prompt(3, 2), prompt(33, 5)];
     const together = await two.generate(prompts, { ...greedy, tokens: 6 });
     for (const [row, text] of prompts.entries()) {

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
+import { cpuEngine } from "../../../server/engine/engine.ts";
 import type { Watch } from "../../../server/inspect/heldOut.ts";
 import { WarmModel } from "../../../server/inspect/warmModel.ts";
 import { expertNames, routerBiasName, routerName } from "../../../server/model/parameters.ts";
@@ -122,7 +123,7 @@ export async function inspectedRun(options: RunOptions = {}): Promise<InspectedR
     evaluate,
     parameters,
     reference,
-    warm: async (stage) => WarmModel.open(await findModel(reference(stage)), 1),
+    warm: async (stage) => WarmModel.open(await findModel(reference(stage)), cpuEngine(1)),
   };
 }
 

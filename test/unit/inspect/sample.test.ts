@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cpuEngine } from "../../../server/engine/engine.ts";
 import { forward } from "../../../server/inspect/forward.ts";
 import { generator } from "../../../server/inspect/generate.ts";
 import { sample } from "../../../server/inspect/sample.ts";
@@ -22,7 +23,7 @@ const joined = (tokens: SampledToken[]): string => tokens.map(({ text }) => text
 
 /** Ids that a whole generation without routing gives. */
 async function generated(model: WarmModel, tokens: number): Promise<number[]> {
-  const plain = await generator(model.opened.config, model.opened.parameters, { rows: 1, threads: 1 });
+  const plain = await generator(model.opened.config, model.opened.parameters, { rows: 1, engine: cpuEngine(1) });
   const { endOfText } = model.opened.tokenizer;
   const [ids] = await plain.generate([[...model.opened.tokenizer.encode(asked.prompt)]], {
     ...asked,
@@ -141,5 +142,5 @@ async function reciter(
     parameters.get("model.embed_tokens.weight")!.data[id * 257 + id] = 1;
     parameters.get("lm_head.weight")!.data[ids[(i + 1) % ids.length]! * 257 + id] = 1;
   }
-  return new WarmModel(found, { config: shape, parameters, tokenizer }, 1);
+  return new WarmModel(found, { config: shape, parameters, tokenizer }, cpuEngine(1));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
+import { cpuEngine } from "../../../server/engine/engine.ts";
 import { openCheckpointFolder } from "../../../server/inspect/checkpoint.ts";
 import { WarmModels } from "../../../server/inspect/warmModels.ts";
 import { checkpointOf } from "../../../server/runs/findModel.ts";
@@ -8,7 +9,7 @@ import { inspectedRun } from "./run.ts";
 
 test("a model is read once, and kept until two others were asked for", async () => {
   const run = await inspectedRun();
-  const models = new WarmModels(1);
+  const models = new WarmModels(cpuEngine(1));
   const get = (stage: string) => models.get(run.reference(stage));
   const [seed, mix] = [await get("seed"), await get("mix")];
   expect([await get("seed"), await get("mix")]).toEqual([seed, mix]);
@@ -20,7 +21,7 @@ test("a model is read once, and kept until two others were asked for", async () 
 
 test("a model whose checkpoint is another one is read again", async () => {
   const run = await inspectedRun();
-  const models = new WarmModels(1);
+  const models = new WarmModels(cpuEngine(1));
   const before = await models.get(run.reference("finetune"));
   const { config } = before.opened;
   const tensors = randomModel(config, 99) as Map<string, { shape: number[]; data: Float32Array<ArrayBuffer> }>;

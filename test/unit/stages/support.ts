@@ -7,6 +7,7 @@ import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { hashFiles } from "../../../server/data/files.ts";
 import { prepareData } from "../../../server/data/prepare.ts";
 import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
+import { cpuEngine } from "../../../server/engine/engine.ts";
 import { initialParameters, parameterShapes } from "../../../server/model/parameters.ts";
 import { randomStream } from "../../../server/model/random.ts";
 import { StopRequested } from "../../../server/protocol/errors.ts";
@@ -35,18 +36,17 @@ export interface Surroundings {
   folder?: string;
   /** Asked at every breath. */
   stopRequested?: () => boolean;
-  threads?: number;
 }
 
 /** The surroundings of a stage's work, without a process. */
 export function contextOf<Spec extends StageSpec>(spec: Spec, around: Surroundings = {}): StageContext<Spec> {
-  const { parents = {}, folder = temporaryFolder(), stopRequested = () => false, threads = 1 } = around;
+  const { parents = {}, folder = temporaryFolder(), stopRequested = () => false } = around;
   mkdirSync(folder, { recursive: true });
   return {
     name: spec.kind,
     spec,
     paths: stagePathsIn(folder),
-    threads,
+    engine: cpuEngine(1),
     stopRequested,
     progress: () => {},
     log: () => {},

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { eager } from "../../../../server/engine/eager/eager.ts";
+import { cpuEngine } from "../../../../server/engine/engine.ts";
 import type { TensorSpecs } from "../../../../server/engine/program.ts";
 import type { Store } from "../../../../server/engine/runtime/store.ts";
 import { sequenceBatch } from "../../../../server/model/loss.ts";
@@ -64,7 +65,7 @@ async function steps(
     config,
     training: { ...training, microBatch, ...(freeze ? { freeze } : {}) },
     domains: 2,
-    threads: 1,
+    engine: cpuEngine(1),
     steps: 10,
     randomSeed,
   };

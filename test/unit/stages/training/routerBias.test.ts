@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cpuEngine } from "../../../../server/engine/engine.ts";
 import { Store } from "../../../../server/engine/runtime/store.ts";
 import { routerBiasName, routerName } from "../../../../server/model/parameters.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
@@ -86,7 +87,7 @@ async function steps(microBatch: number, count: number): Promise<{ store: Store;
     config,
     training: still,
     domains: 2,
-    threads: 1,
+    engine: cpuEngine(1),
     steps: count,
     randomSeed: 1,
   });

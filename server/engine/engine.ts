@@ -1,0 +1,40 @@
+import { availableParallelism, cpus } from "node:os";
+import type { Program, Runnable, TensorSpecs } from "./program.ts";
+import { type CompileOptions, compile } from "./runtime/compile.ts";
+import type { Store } from "./runtime/store.ts";
+
+/** An engine on a device: makes programs ready to run. */
+export interface Engine {
+  readonly engine: "onnx";
+  readonly device: string;
+  /** For people: what computes, and with how many threads. */
+  readonly description: string;
+  /** Makes `program` ready on the tensors of `store`, for batches of these shapes. */
+  compile(
+    program: Program,
+    store: Store,
+    batch: TensorSpecs,
+    options?: Omit<CompileOptions, "threads">,
+  ): Promise<Runnable>;
+}
+
+export interface EngineChoice {
+  engine: "onnx";
+  device: "cpu";
+}
+
+/** @param threads CPU threads of one operator */
+export async function openEngine(_choice: EngineChoice, { threads }: { threads: number }): Promise<Engine> {
+  return cpuEngine(threads);
+}
+
+/** ONNX Runtime on the processor. @param threads of one operator */
+export function cpuEngine(threads: number): Engine {
+  const name = cpus()[0]?.model.trim() || process.arch;
+  return {
+    engine: "onnx",
+    device: "cpu",
+    description: `${name}, ${threads} of ${availableParallelism()} cores`,
+    compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
+  };
+}
