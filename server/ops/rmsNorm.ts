@@ -5,9 +5,13 @@ import { kernelOr } from "./kernel.ts";
 /** 1 / root of the mean square of each row: x [N, D] gives [N, 1]. */
 const inverseRms = (x: Tensor, eps: number): Tensor => rsqrt(add(mean(square(x), -1, true), eps));
 
-/** With r the inverse RMS, n = x r and g = dy * weight: dx = r (g - n mean(g n)), dweight = sum over rows of dy n. */
-function gradients(dy: Tensor, x: Tensor, weight: Tensor, eps: number): Tensor[] {
+function forward(x: Tensor, weight: Tensor, eps: number): Tensor[] {
   const r = inverseRms(x, eps);
+  return [mul(mul(x, r), weight), r];
+}
+
+/** With r the inverse RMS, n = x r and g = dy * weight: dx = r (g - n mean(g n)), dweight = sum over rows of dy n. */
+function gradients(dy: Tensor, x: Tensor, weight: Tensor, r: Tensor): Tensor[] {
   const n = mul(x, r);
   const g = mul(dy, weight);
   const dx = mul(r, sub(g, mul(n, mean(mul(g, n), -1, true))));
@@ -16,16 +20,17 @@ function gradients(dy: Tensor, x: Tensor, weight: Tensor, eps: number): Tensor[]
 
 /**
  * x / sqrt(mean(x^2) + eps) * weight, by row: x [N, D], weight [D]. Zhang and Sennrich, arXiv 1910.07467.
- * Kernels `RmsNorm` and `RmsNormGrad`.
+ * Kernel `RmsNorm` gives the inverse RMS [N, 1] as well; kernel `RmsNormGrad` starts from it.
  */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
-  return differentiable<[Tensor, Tensor]>(
+  return differentiable<[Tensor, Tensor, Tensor]>(
     [x, weight],
     (save) => {
-      save(x, weight);
-      return kernelOr("RmsNorm", { x, weight }, { eps }, () => mul(mul(x, inverseRms(x, eps)), weight));
+      const [y, r] = kernelOr<Tensor[]>("RmsNorm", { x, weight }, { eps }, () => forward(x, weight, eps));
+      save(x, weight, r!);
+      return y!;
     },
-    (dy, input, w) =>
-      kernelOr<Tensor[]>("RmsNormGrad", { dy, x: input, weight: w }, { eps }, () => gradients(dy, input, w, eps)),
+    (dy, input, w, r) =>
+      kernelOr<Tensor[]>("RmsNormGrad", { dy, x: input, weight: w, r }, {}, () => gradients(dy, input, w, r)),
   );
 }

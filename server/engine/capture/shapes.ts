@@ -146,7 +146,7 @@ export const shapeRules: Record<string, ShapeRule> = {
   MaskedSoftmax: unary,
   SwiGlu: unary,
   SwiGluGrad: ([dy]) => [dy!, dy!],
-  RmsNorm: unary,
+  RmsNorm: ([x]) => [x!, { shape: [x!.shape[0]!, 1], dtype: "float32" }],
   RmsNormGrad: ([, x, weight]) => [x!, weight!],
   CrossEntropy: ([logits]) => [{ shape: [logits!.shape[0]!], dtype: "float32" }, logits!],
   CrossEntropyGrad: ([, logProbs]) => [logProbs!],

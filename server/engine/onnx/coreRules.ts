@@ -2,7 +2,7 @@ import { axesOf, splitSizes } from "../capture/shapes.ts";
 import type { Lowering, Rule } from "./rule.ts";
 import { dtypeCode } from "./types.ts";
 
-/** ONNX forms of TF.js's own kernels. */
+/** ONNX forms of TF.js's own kernels, and of those that `fold` joins of them. */
 
 const simple =
   (op: string): Rule =>
@@ -173,6 +173,7 @@ export const coreRules: Record<string, Rule> = {
   UnsortedSegmentSum: segmentSum,
   BatchMatMul: matMul,
   Sum: reduction("ReduceSum"),
+  SumOfSquares: reduction("ReduceSumSquare"),
   Mean: reduction("ReduceMean"),
   Max: reduction("ReduceMax", "reductionIndices"),
   Min: reduction("ReduceMin"),

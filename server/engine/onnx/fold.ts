@@ -194,6 +194,9 @@ class Folder {
       if (x.dtype === output!.dtype && axes.every((axis) => x.shape[axis] === 1)) {
         return this.#reshapeOnce({ ...node, kernel: "Reshape", inputs: new Map([["x", x]]) });
       }
+      const before = this.#producer.get(x);
+      if (node.kernel === "Sum" && before?.kernel === "Square")
+        return { ...node, kernel: "SumOfSquares", inputs: before.inputs };
     }
     if (node.kernel === "Concat") {
       const filled = [...node.inputs].filter(([, { shape }]) => sizeOf(shape) > 0);

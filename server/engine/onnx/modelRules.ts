@@ -37,24 +37,23 @@ const rotary: Rule = ({ names: [x, cos, sin], values: [input, table], attrs, bui
   );
 };
 
-const rmsNormGrad: Rule = ({ names: [dy, x, weight], values: [, input], attrs, build }) => {
+const rmsNorm: Rule = ({ names: [x, weight], attrs, build }) =>
+  build.many("SimplifiedLayerNormalization", [x!, weight!], {
+    attributes: { axis: -1, epsilon: { float: attrs.eps as number }, stash_type: 1 },
+    outputs: 2,
+  });
+
+const rmsNormGrad: Rule = ({ names: [dy, x, weight, r], values: [, input], build }) => {
   const [, width] = input!.shape as [number, number];
-  const axis = build.ints([1]);
-  // r = 1 / sqrt(mean(x^2) + eps) [N, 1]
-  const squares = build.node("ReduceSumSquare", [x!, axis], { keepdims: 1 });
-  const mean = build.node("Mul", [squares, build.float(1 / width)]);
-  const r = build.node("Reciprocal", [
-    build.node("Sqrt", [build.node("Add", [mean, build.float(attrs.eps as number)])]),
-  ]);
   // dx = r (dy w) - x r^3/D sum(dy w x); dw = sum over rows of dy x r
   const product = build.node("Mul", [dy!, x!]);
   const column = build.node("Reshape", [weight!, build.ints([width, 1])]);
   const sum = build.node("MatMul", [product, column]);
-  const cube = build.node("Mul", [build.node("Mul", [r, r]), build.node("Mul", [r, build.float(1 / width)])]);
+  const cube = build.node("Mul", [build.node("Mul", [r!, r!]), build.node("Mul", [r!, build.float(1 / width)])]);
   const pull = build.node("Mul", [x!, build.node("Mul", [sum, cube])]);
-  const direct = build.node("Mul", [build.node("Mul", [dy!, weight!]), r]);
+  const direct = build.node("Mul", [build.node("Mul", [dy!, weight!]), r!]);
   const dx = build.node("Sub", [direct, pull]);
-  const dweight = build.node("Gemm", [r, product], { transA: 1 });
+  const dweight = build.node("Gemm", [r!, product], { transA: 1 });
   return [dx, build.node("Reshape", [dweight, build.ints([width])])];
 };
 
@@ -123,12 +122,7 @@ export const modelRules: Record<string, Rule> = {
     build.node("Softmax", [build.node("Add", [scores!, mask!])], { axis: -1 }),
   SwiGlu: ({ names: [gate, up], build }) => swiGlu(build, gate!, up!),
   SwiGluGrad: ({ names: [dy, gate, up], build }) => swiGluGradient(build, dy!, gate!, up!),
-  RmsNorm: ({ names: [x, weight], attrs, build }) =>
-    build.node("SimplifiedLayerNormalization", [x!, weight!], {
-      axis: -1,
-      epsilon: { float: attrs.eps as number },
-      stash_type: 1,
-    }),
+  RmsNorm: rmsNorm,
   RmsNormGrad: rmsNormGrad,
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: crossEntropyGrad,
