@@ -61,8 +61,8 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   /** Bytes of the largest models that run at once, each with a micro-batch of at most `limit`. */
   const need = (limit: number): number =>
     batches
-      .map(({ batch, microBatch }) =>
-        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit)),
+      .map(({ batch, microBatch, recompute }) =>
+        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), recompute),
       )
       .toSorted((a, b) => b - a)
       .slice(0, machine.processes)

@@ -63,17 +63,24 @@ export interface Losses {
   routing: Tensors;
 }
 
+export interface LossOptions {
+  /** "training" where it is left out. */
+  mode?: RoutingMode;
+  /** See `Pass`. */
+  recompute?: boolean;
+}
+
 /** Losses and routing statistics of a `sequenceBatch`; its weights must not all be 0. */
 export function losses(
   params: Tensors,
   batch: Tensors,
   config: ModelConfig,
   domains: number,
-  mode: RoutingMode = "training",
+  { mode = "training", recompute = false }: LossOptions = {},
 ): Losses {
   const tokens = named(batch, "tokens");
   const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode));
+  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode), recompute);
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
@@ -91,7 +98,7 @@ export function losses(
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
   return (state, batch) => {
-    const { nll, routing } = losses(state, batch, config, domains, "evaluation");
+    const { nll, routing } = losses(state, batch, config, domains, { mode: "evaluation" });
     return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing } };
   };
 }

@@ -8,8 +8,9 @@ import { swiGlu } from "../ops/swiGlu.ts";
 import type { MoeConfig } from "../protocol/model.ts";
 import { router } from "../routers/index.ts";
 import type { Routing } from "../routers/router.ts";
+import { type Block, parametersOf } from "./block.ts";
 import { feedForward } from "./feedForward.ts";
-import { expertNames, type FeedForwardNames, routerBiasName, routerName } from "./parameters.ts";
+import { expertNames, type FeedForwardNames, moePrefix, routerBiasName, routerName } from "./parameters.ts";
 import { named, type Tensors } from "./program.ts";
 import type { LayerInputs } from "./routingInputs.ts";
 
@@ -23,7 +24,7 @@ export interface LayerRouting extends Routing {
  * The Mixture-of-Experts block of one layer: sum over the K chosen experts of gate * FF_expert(x). BTX §3.2.
  * Sparse: only chosen experts are computed; where all are chosen (K = E) nothing is sorted.
  *
- * x [N, D] and what the layer's router reads beside it; gives the output [N, D] and the routing.
+ * x [N, D] and what the layer's router reads beside it; gives the output [N, D], which `block` computes, and the routing.
  */
 export function moe(
   params: Tensors,
@@ -31,25 +32,40 @@ export function moe(
   x: Tensor,
   { mask, ...input }: LayerInputs,
   config: MoeConfig,
+  block: Block,
 ): { output: Tensor; routing: LayerRouting } {
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
   const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
   const logits = masked(matMul(x, named(params, routerName(layer)), false, true));
   const bias = config.router.balance === "bias" ? { bias: masked(named(params, routerBiasName(layer))) } : {};
   const routing = { ...router(config.router)({ ...input, logits, ...bias }), logits };
+  const weights = parametersOf(params, `${moePrefix(layer)}.experts.`);
   const all = routing.gates.shape[1] === experts.length;
-  const output = all ? everyExpert(params, x, routing, experts) : chosenExperts(params, x, routing, experts);
+  const gates = all ? routing.gateOfExpert : routing.gates;
+  const output = block(x, { ...weights, gates }, (given, own) =>
+    all
+      ? everyExpert(own, given, own.gates!, experts)
+      : chosenExperts(own, given, own.gates!, routing.experts, experts),
+  );
   return { output, routing };
 }
 
-function everyExpert(params: Tensors, x: Tensor, { gateOfExpert }: Routing, experts: FeedForwardNames[]): Tensor {
+/** gateOfExpert [N, E]; gives [N, D]. */
+function everyExpert(params: Tensors, x: Tensor, gateOfExpert: Tensor, experts: FeedForwardNames[]): Tensor {
   const gates = split(gateOfExpert, experts.length, 1);
   return experts.map((names, e) => mul(feedForward(params, names, x), gates[e]!)).reduce((sum, part) => add(sum, part));
 }
 
-function chosenExperts(params: Tensors, x: Tensor, routing: Routing, experts: FeedForwardNames[]): Tensor {
-  const [tokens, k] = routing.gates.shape as [number, number];
-  const chosen = reshape(routing.experts, [tokens * k]);
+/** gates and choices [N, K]; gives [N, D]. */
+function chosenExperts(
+  params: Tensors,
+  x: Tensor,
+  gates: Tensor,
+  choices: Tensor,
+  experts: FeedForwardNames[],
+): Tensor {
+  const [tokens, k] = gates.shape as [number, number];
+  const chosen = reshape(choices, [tokens * k]);
   const { order, inverse, sizes } = routeOrder(chosen, experts.length);
 
   const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
@@ -64,5 +80,5 @@ function chosenExperts(params: Tensors, x: Tensor, routing: Routing, experts: Fe
 
   const rows = dispatch(x, order, inverse, k);
   const hidden = swiGlu(linear("gate", rows), linear("up", rows));
-  return combine(linear("down", hidden), routing.gates, order, inverse);
+  return combine(linear("down", hidden), gates, order, inverse);
 }

@@ -123,16 +123,22 @@ function ffnActivations(config: ModelConfig, tokens: number): number {
   return dense + total(layers);
 }
 
+/** Floats kept from all layers: with `recompute` what their blocks are given and give, and what one layer makes anew. */
+function layerActivations(config: ModelConfig, microBatch: number, recompute: boolean): number {
+  const tokens = microBatch * config.context;
+  const attention = attentionActivations(config, microBatch);
+  const ffn = ffnActivations(config, tokens);
+  if (!recompute) return config.layers * attention + ffn;
+  return config.layers * tokens * 4 * config.hidden + Math.max(attention, ffn / config.layers);
+}
+
 /**
  * Estimated bytes of one training process in float32: parameters, gradients and AdamW's two moments (16 bytes a
  * parameter), and the activations of one micro-batch of `microBatch` sequences at full context: those of every layer,
  * and the head's logits, their softmax and their gradient [N, V]. The runtime's own needs come on top.
  */
-export function trainingMemory(config: ModelConfig, microBatch: number): number {
-  const tokens = microBatch * config.context;
-  const activations =
-    config.layers * attentionActivations(config, microBatch) +
-    ffnActivations(config, tokens) +
-    3 * tokens * config.vocab;
+export function trainingMemory(config: ModelConfig, microBatch: number, recompute = false): number {
+  const head = 3 * microBatch * config.context * config.vocab;
+  const activations = layerActivations(config, microBatch, recompute) + head;
   return FLOAT_BYTES * (4 * parameterCount(config).total + activations);
 }

@@ -26,7 +26,8 @@ export function momentShapes(config: ModelConfig, freeze?: readonly FrozenGroup[
 export const gradientShapes = (config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes =>
   renamed(trainedShapes(config, freeze), gradientName);
 
-type OptimizerConfig = Pick<TrainingConfig, "beta1" | "beta2" | "clip" | "freeze">;
+type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute">;
+type OptimizerConfig = GradientConfig & Pick<TrainingConfig, "beta1" | "beta2" | "clip">;
 
 interface Gradients {
   gradients: Tensors;
@@ -43,7 +44,7 @@ function differentiate(
   batch: Tensors,
   config: ModelConfig,
   domains: number,
-  freeze?: readonly FrozenGroup[],
+  { freeze, recompute }: GradientConfig,
 ): Gradients {
   const names = [...trainedShapes(config, freeze).keys()];
   const constant = [...parameterShapes(config).keys()].filter((name) => !names.includes(name));
@@ -55,7 +56,7 @@ function differentiate(
   };
   const total = (...parameters: Tensor[]): Scalar => {
     const trained = Object.fromEntries(names.map((name, i) => [name, parameters[i]!]));
-    const all = losses({ ...constants, ...trained }, batch, config, domains);
+    const all = losses({ ...constants, ...trained }, batch, config, domains, recompute ? { recompute } : {});
     report(all);
     return all.total;
   };
@@ -71,7 +72,8 @@ function update(
   { beta1, beta2, clip }: OptimizerConfig,
   share?: Tensor,
 ): { state: Tensors; results: Tensors } {
-  const unscaled = globalNorm(Object.values(gradients));
+  // The last parameters' gradients come first on the way back; added up in this order, what they were made of is free soon.
+  const unscaled = globalNorm(Object.values(gradients).toReversed());
   const norm = share ? (mul(unscaled, share) as Scalar) : unscaled;
   const clipping = clip > 0 ? clipFactor(norm, clip) : undefined;
   const scale = clipping && share ? mul(clipping, share) : (clipping ?? share);
@@ -101,7 +103,7 @@ function update(
  */
 export function trainStep(config: ModelConfig, training: OptimizerConfig, domains: number): Program {
   return (state, batch) => {
-    const { gradients, results } = differentiate(state, batch, config, domains, training.freeze);
+    const { gradients, results } = differentiate(state, batch, config, domains, training);
     const updated = update(state, batch, gradients, training);
     return { state: updated.state, results: { ...results, ...updated.results } };
   };
@@ -117,10 +119,10 @@ export function trainStep(config: ModelConfig, training: OptimizerConfig, domain
 export function accumulate(
   config: ModelConfig,
   domains: number,
-  { first, freeze }: { first: boolean; freeze?: readonly FrozenGroup[] },
+  { first, ...training }: GradientConfig & { first: boolean },
 ): Program {
   return (state, batch) => {
-    const { gradients, results } = differentiate(state, batch, config, domains, freeze);
+    const { gradients, results } = differentiate(state, batch, config, domains, training);
     const sums = Object.entries(gradients).map(([name, gradient]) => {
       const sum = gradientName(name);
       return [sum, first ? gradient : add(named(state, sum), gradient)];

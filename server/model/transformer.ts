@@ -4,6 +4,7 @@ import { embedding } from "../ops/embedding.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { type AttentionCore, attention } from "./attention.ts";
+import { parametersOf, plainBlock, recomputedBlock } from "./block.ts";
 import { feedForward } from "./feedForward.ts";
 import { type LayerRouting, moe } from "./moe.ts";
 import { EMBEDDING, FINAL_NORM, feedForwardNames, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
@@ -17,6 +18,8 @@ export interface Pass {
   /** What each layer's queries see. */
   core: (layer: number) => AttentionCore;
   routing: RoutingInputs;
+  /** Attention and feed-forward blocks keep what they are given, and make the rest anew on the way back. */
+  recompute?: boolean;
 }
 
 /**
@@ -32,20 +35,31 @@ export function decoder(
 ): { hidden: Tensor; routings: LayerRouting[]; blockInputs: Tensor[] } {
   const routings: LayerRouting[] = [];
   const blockInputs: Tensor[] = [];
+  const block = pass.recompute ? recomputedBlock : plainBlock;
   const norm = (name: string, x: Tensor) => rmsNorm(x, named(params, name), config.normEps);
   let x: Tensor = embedding(named(params, EMBEDDING), reshape(tokens, [tokens.size]));
   for (let layer = 0; layer < config.layers; layer++) {
     const prefix = layerPrefix(layer);
     const attended = norm(`${prefix}.input_layernorm.weight`, x);
-    x = add(x, attention(params, layer, attended, pass.tables, pass.core(layer), config));
+    x = add(
+      x,
+      block(attended, parametersOf(params, `${prefix}.self_attn.`), (given, own) =>
+        attention(own, layer, given, pass.tables, pass.core(layer), config),
+      ),
+    );
     const normed = norm(`${prefix}.post_attention_layernorm.weight`, x);
     blockInputs.push(normed);
     if (config.moe && isMoeLayer(config, layer)) {
-      const { output, routing } = moe(params, layer, normed, layerInputs(pass.routing, routings.length), config.moe);
+      const inputs = layerInputs(pass.routing, routings.length);
+      const { output, routing } = moe(params, layer, normed, inputs, config.moe, block);
       routings.push(routing);
       x = add(x, output);
     } else {
-      x = add(x, feedForward(params, feedForwardNames(layer), normed));
+      const names = feedForwardNames(layer);
+      x = add(
+        x,
+        block(normed, parametersOf(params, `${prefix}.mlp.`), (given, own) => feedForward(own, names, given)),
+      );
     }
   }
   return { hidden: norm(FINAL_NORM, x), routings, blockInputs };
@@ -56,13 +70,14 @@ export const head = (params: Tensors, hidden: Tensor, config: ModelConfig): Tens
   matMul(hidden, named(params, config.tiedEmbeddings ? EMBEDDING : HEAD), false, true);
 
 /** The pass in which every token sees itself and the tokens before it: training and evaluation. */
-export function wholeSequences(time: number, routing: RoutingInputs, config: ModelConfig): Pass {
+export function wholeSequences(time: number, routing: RoutingInputs, config: ModelConfig, recompute = false): Pass {
   const positions = expandDims(range(0, time, 1, "int32"), 0);
   const blocks = causalBlocks(time, config.heads / config.kvHeads);
   return {
     tables: rotaryTables(config, positions, time),
     core: () => (q, k, v) => causalAttention(q, k, v, blocks),
     routing,
+    recompute,
   };
 }
 
@@ -77,15 +92,16 @@ export interface ForwardPass {
 
 /**
  * The whole model: tokens [B, T] int32 give next-token scores of all N = B*T positions. `routing` is what routers read; it
- * is that of an evaluation in which every token counts where it is left out.
+ * is that of an evaluation in which every token counts where it is left out; `recompute` is that of a `Pass`.
  */
 export function logits(
   params: Tensors,
   tokens: Tensor,
   config: ModelConfig,
   routing: RoutingInputs = { mode: "evaluation", weights: ones([tokens.size, 1]) },
+  recompute = false,
 ): ForwardPass {
-  const pass = wholeSequences(tokens.shape[1]!, routing, config);
+  const pass = wholeSequences(tokens.shape[1]!, routing, config, recompute);
   const { hidden, routings } = decoder(params, tokens, pass, config);
   const scores = head(params, hidden, config);
   const losses = routings.flatMap(({ auxiliaryLoss }) => (auxiliaryLoss ? [auxiliaryLoss] : []));

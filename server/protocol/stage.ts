@@ -31,6 +31,8 @@ export const trainingConfigSchema = z.strictObject({
   epsilon: z.number().positive(),
   /** Largest global gradient norm; 0 switches clipping off. */
   clip: z.number().min(0),
+  /** Attention and feed-forward blocks are computed once more for their gradients, not kept. */
+  recompute: z.literal(true).optional(),
   /** Parameters that are not trained; absent: none. */
   freeze: z.array(frozenGroupSchema).optional(),
 });

@@ -4,6 +4,7 @@ import { Builder } from "./builder.ts";
 import { coreRules } from "./coreRules.ts";
 import type { OnnxGraph, OnnxValue } from "./encode.ts";
 import { modelRules } from "./modelRules.ts";
+import { orderForRuntime } from "./order.ts";
 import { pieceRules } from "./pieceRules.ts";
 import type { PieceLowering, Pieces } from "./rule.ts";
 
@@ -70,11 +71,11 @@ class Lowerer implements PieceLowering {
     const resultNames = publish(results);
     return {
       onnx: {
-        nodes: this.build.nodes,
+        done: this.build.node("SequenceEmpty", []),
+        nodes: orderForRuntime(this.build.nodes),
         initializers: this.build.initializers,
         inputs,
         outputs,
-        done: this.build.node("SequenceEmpty", []),
       },
       state: stateNames,
       batch: batchNames,

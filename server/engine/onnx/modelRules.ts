@@ -1,3 +1,4 @@
+import { sizeOf } from "../program.ts";
 import type { Builder } from "./builder.ts";
 import type { Rule } from "./rule.ts";
 
@@ -116,7 +117,15 @@ const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) =>
   return [build.node("Cast", [order!], { to: 6 }), inverse, sizes];
 };
 
+/** x plus nothing, but a nothing that comes from the other: the runtime orders nodes by their data alone. */
+const after: Rule = ({ names: [x, first], values: [, other], build }) => {
+  const flat = build.node("Reshape", [first!, build.ints([sizeOf(other!.shape)])]);
+  const one = build.node("Slice", [flat, build.ints([0]), build.ints([1])]);
+  return build.node("Add", [x!, build.node("Mul", [one, build.float(0)])]);
+};
+
 export const modelRules: Record<string, Rule> = {
+  After: after,
   Rotary: rotary,
   MaskedSoftmax: ({ names: [scores, mask], build }) =>
     build.node("Softmax", [build.node("Add", [scores!, mask!])], { axis: -1 }),

@@ -37,6 +37,8 @@ export async function compile(
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "basic",
+    // A pattern is laid out for the second run beside the memory of the first, and is no faster.
+    enableMemPattern: false,
     logSeverityLevel: 3,
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   });

@@ -11,6 +11,7 @@ export const trainingDefaults = {
   beta2: 0.95,
   epsilon: 1e-8,
   clip: 1,
+  recompute: false,
 } as const;
 
 /** Longest warm-up that is chosen by itself, in steps. BTX §4.1.2. */
@@ -53,6 +54,16 @@ export function trainingKeys(inherited?: string) {
             "Sequences worked on at once; divides `batch`. Gradients are accumulated over batch / microBatch of them: smaller needs less memory.",
           unit: "sequences",
           ...otherwise(undefined, `the largest divisor of \`batch\` with at most ${microBatchTokens} tokens`),
+        }),
+      ),
+    recompute: z
+      .boolean()
+      .optional()
+      .meta(
+        notes({
+          description:
+            "Attention and feed-forward blocks are computed once more for their gradients, not kept: much less memory where sequences are long, for about a third more work. The results do not change.",
+          ...otherwise(trainingDefaults.recompute),
         }),
       ),
     learningRate: z

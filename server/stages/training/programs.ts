@@ -106,7 +106,7 @@ async function whole(store: Store, { config, training, domains, engine }: PhaseJ
 
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
   const { config, training, domains, engine } = job;
-  const { freeze } = training;
+  const { freeze, recompute } = training;
   const shapes = gradientShapes(config, freeze);
   for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const parts = training.batch / training.microBatch;
@@ -114,9 +114,14 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
   const means = balancesOverBatch(config) ? await meansOverBatch(store, job) : undefined;
   const specs = sequenceBatch(config, training.microBatch, config.context, { training: true, means: !!means });
   const gradients = (first: boolean): Promise<Runnable> =>
-    engine.compile(accumulate(config, domains, { first, ...(freeze ? { freeze } : {}) }), store, specs, {
-      state: [...parameterShapes(config).keys(), ...shapes.keys()],
-    });
+    engine.compile(
+      accumulate(config, domains, { first, ...(freeze ? { freeze } : {}), ...(recompute ? { recompute } : {}) }),
+      store,
+      specs,
+      {
+        state: [...parameterShapes(config).keys(), ...shapes.keys()],
+      },
+    );
   const [first, next] = [await gradients(true), await gradients(false)];
   const apply = await engine.compile(
     applyGradients(config, training),

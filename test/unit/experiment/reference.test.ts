@@ -78,7 +78,7 @@ describe("the generated pages", () => {
       expect(experiment!.model, key).toHaveProperty(key, value);
     }
     for (const key of trainingKeyNames)
-      expect(schemaAt(["training", key])?.default, key).toBe((trainingDefaults as Record<string, number>)[key]);
+      expect(schemaAt(["training", key])?.default, key).toBe((trainingDefaults as Record<string, unknown>)[key]);
     const { k: _, ...router } = routerDefaults;
     for (const [key, value] of Object.entries(router))
       expect(schemaAt(["mix", "router", key])?.default, key).toBe(value);

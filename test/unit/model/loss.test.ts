@@ -89,7 +89,7 @@ describe("padding", () => {
     const weights = atLast(batch.weights!, () => 0);
     const other = atLast(batch.tokens!, (token) => (token + 4) % config.vocab);
     for (const mode of ["training", "evaluation"] as const) {
-      const of = (tokens: tf.Tensor) => losses(params, { ...batch, weights, tokens }, config, 2, mode);
+      const of = (tokens: tf.Tensor) => losses(params, { ...batch, weights, tokens }, config, 2, { mode });
       const [one, two] = [of(batch.tokens!), of(other)];
       expectClose(two.total, one.total, 1e-6);
       expect(Object.keys(two.routing)).toEqual(Object.keys(one.routing));
@@ -140,7 +140,7 @@ describe("routing statistics", () => {
       else expect(count).toBeLessThanOrEqual(5);
     });
     expect(values(routing.gateMass!).every((mass, i) => mass <= values(routed)[i]!)).toBe(true);
-    expect(losses(params, batch, full, 2, "evaluation").routing).not.toHaveProperty("droppedTokens");
+    expect(losses(params, batch, full, 2, { mode: "evaluation" }).routing).not.toHaveProperty("droppedTokens");
   });
 
   test("follow the router's choices one sequence at a time", () => {

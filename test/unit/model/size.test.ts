@@ -177,6 +177,17 @@ describe("trainingMemory", () => {
     expect(activations).toBeGreaterThan(4 * (32 * 32 * 4096 * 4096 + 4096 * 32000));
   });
 
+  it("is smaller where blocks are computed anew, the more so the deeper the model", () => {
+    const saved = (layers: number) => {
+      const config = { ...llama7b, layers };
+      return trainingMemory(config, 1) / trainingMemory(config, 1, true);
+    };
+    expect(saved(1)).toBeGreaterThan(1);
+    expect(saved(32)).toBeGreaterThan(saved(8));
+    const mixed = mixture(llama7b, 4, 2);
+    expect(trainingMemory(mixed, 1, true)).toBeLessThan(trainingMemory(mixed, 1));
+  });
+
   it("grows with the experts of a mixture, and with k at equal experts", () => {
     const top1 = trainingMemory(mixture(tiny, 4, 1), 1);
     expect(top1).toBeGreaterThan(trainingMemory(mixture(tiny, 3, 1), 1));
