@@ -4,6 +4,7 @@ import { clean } from "./cli/clean.ts";
 import { CommandError, exitStatus, usage } from "./cli/command.ts";
 import { compare } from "./cli/compare.ts";
 import { devices } from "./cli/devices.ts";
+import { engines } from "./cli/engines.ts";
 import { list, show, status } from "./cli/look.ts";
 import { resume, run, stop } from "./cli/run.ts";
 import { sample } from "./cli/sample.ts";
@@ -24,6 +25,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   check,
   clean,
   devices,
+  engines,
 };
 
 async function main(): Promise<number> {

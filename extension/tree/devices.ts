@@ -9,7 +9,8 @@ import {
   type TreeView,
   window,
 } from "vscode";
-import type { Device, Load, WorkingStage } from "../../server/protocol/editor.ts";
+import type { Device } from "../../server/protocol/devices.ts";
+import type { Load, WorkingStage } from "../../server/protocol/editor.ts";
 import { bytes, percent } from "../../server/protocol/format.ts";
 import type { Backend } from "../backend.ts";
 import { countText } from "./texts.ts";
@@ -26,7 +27,7 @@ interface WorkRow {
 
 type Row = DeviceRow | WorkRow;
 
-/** The view "Devices": what this machine computes with, how busy it is, and which stage runs where. */
+/** The view "Devices": what this machine computes with, or could, how busy it is, and which stage runs where. */
 export class DevicesTree implements TreeDataProvider<Row> {
   readonly view: TreeView<Row>;
   readonly #backend: Backend;
@@ -81,22 +82,36 @@ export class DevicesTree implements TreeDataProvider<Row> {
   }
 
   #deviceItem(device: Device): TreeItem {
-    const { engine, name, cores, memory } = device;
+    const { engine, name, usable, reason, remedy } = device;
     const work = this.#workOn(device).length;
     const item = new TreeItem(name, work > 0 ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.None);
-    const free = this.#load?.freeMemory ?? device.freeMemory;
-    const busy = this.#load?.busy === undefined ? [] : [`${percent(this.#load.busy)} busy`];
+    const why = [reason, remedy].filter((text) => text !== undefined).join(": ");
+    const facts = usable ? this.#facts(device) : why;
     item.id = `${engine} ${device.device} ${name}${work > 0 ? " at work" : ""}`;
-    item.description = [`${device.device}, ${cores} cores`, ...busy, `${bytes(free)} of ${bytes(memory)} free`].join(
-      ", ",
-    );
-    item.iconPath = new ThemeIcon(device.device === "cpu" ? "chip" : "zap");
-    item.tooltip = `${name}\n${item.description}\nengine: ${engine}`;
-    item.contextValue = "device";
+    item.description = `${engine}, ${device.device}${facts ? `, ${facts}` : ""}`;
+    item.iconPath = new ThemeIcon(usable ? (device.kind === "gpu" ? "zap" : "chip") : "circle-slash");
+    item.tooltip = [name, `engine ${engine}, device ${device.device}`, this.#facts(device), why]
+      .filter(Boolean)
+      .join("\n");
+    item.contextValue = `device:${usable ? "usable" : "unusable"}${device.install ? `:install:${device.install}` : ""}`;
     item.accessibilityInformation = {
-      label: `Device ${name}, engine ${engine}, ${item.description}, ${countText(work, "stage")} running`,
+      label: `Device ${name}, engine ${item.description}, ${usable ? `${countText(work, "stage")} running` : "not usable"}`,
     };
     return item;
+  }
+
+  /** Cores, memory and driver; of the processor also how busy it is. */
+  #facts({ engine, device, cores, memory, freeMemory, driver }: Device): string {
+    const isProcessor = engine === "onnx" && device === "cpu";
+    const free = isProcessor ? (this.#load?.freeMemory ?? freeMemory) : freeMemory;
+    const busy = isProcessor ? this.#load?.busy : undefined;
+    const facts = [
+      cores === undefined ? "" : countText(cores, "core"),
+      busy === undefined ? "" : `${percent(busy)} busy`,
+      memory === undefined ? "" : free === undefined ? bytes(memory) : `${bytes(free)} of ${bytes(memory)} free`,
+      driver === undefined ? "" : `driver ${driver}`,
+    ];
+    return facts.filter(Boolean).join(", ");
   }
 }
 

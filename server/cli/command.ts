@@ -28,7 +28,9 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
   btx serve [RUN] [--port N]             the metrics of runs in a browser of this machine, live
   btx check FILE [--json]                look for mistakes without running anything
   btx clean [--dry-run] [--json]         remove the stages that no run uses
-  btx devices [--json]                   what this machine computes with
+  btx devices [--json]                   what this machine computes with, and what stands in the way of the rest
+  btx engines [install|remove ENGINE] [--json]
+                                         engines that are not a part of btx: cuda, tfjs-node-gpu, tfjs-node
 
 RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs lie in the folder
 .btx beside the experiment file; --in FOLDER says where to look for it (the current folder and those above it).

@@ -1,4 +1,4 @@
-import { type Device, deviceSchema } from "../protocol/editor.ts";
+import { type Device, deviceSchema } from "../protocol/devices.ts";
 import type { Answers } from "./answers.ts";
 import { btxJson } from "./btx.ts";
 import { LoadMeter } from "./load.ts";
@@ -25,6 +25,6 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
 
 /** Asks the command, in a process of its own: a device's library may take seconds to load, and may crash. */
 async function devices(): Promise<Device[]> {
-  const lines = await btxJson(["devices"], AbortSignal.timeout(30_000));
+  const lines = await btxJson(["devices"], AbortSignal.timeout(60_000));
   return lines.map((line) => deviceSchema.strip().parse(line));
 }

@@ -10,7 +10,7 @@ import { streamRequests } from "./editor/stream.ts";
 /** What the editor and the backend say to each other beside the language server protocol. Both sides validate. */
 
 export { type RunReference, runReferenceSchema, type StageReference } from "./editor/basics.ts";
-export { type Device, deviceSchema, type Load, type WorkingStage } from "./editor/devices.ts";
+export type { Load, WorkingStage } from "./editor/devices.ts";
 export type { LostStage, Removed } from "./editor/removal.ts";
 export { type ListedRun, listedRunSchema } from "./editor/runs.ts";
 export { type ListedCheckpoint, type ListedStage, listedStageSchema } from "./editor/stages.ts";

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { deviceSchema } from "../../server/protocol/devices.ts";
 import { type RunSummary, runEventSchema, runSummarySchema } from "../../server/protocol/run.ts";
 import { runPaths } from "../../server/runs/layout.ts";
 import { summarizeRun } from "../../server/runs/summary.ts";
@@ -75,16 +76,14 @@ describe("the command btx, on a finished run", () => {
     expect(problems).toEqual([]);
   });
 
-  it("`devices` names the processor", async () => {
-    expect(await output("devices")).toMatch(
-      /^onnx {2}cpu {2}\S.*, \d+ cores?, [\d.]+ \wB memory \([\d.]+ \wB free\)\n$/,
+  it("`devices` names the processor, and says why other devices cannot be used and what to do", async () => {
+    const text = await output("devices");
+    expect(text).toMatch(/^onnx {2}cpu +yes {2}\S.*, \d+ cores?, [\d.]+ \wB memory \([\d.]+ \wB free\)\n/);
+    expect(text).toMatch(/^tfjs {2}tfjs-node-gpu +(yes|no {2}.*; .*)/m);
+    const devices = (await output("devices", "--json")).trimEnd().split("\n");
+    expect(devices.map((line) => deviceSchema.parse(JSON.parse(line)))).toContainEqual(
+      expect.objectContaining({ engine: "onnx", device: "cpu", usable: true, cores: expect.any(Number) }),
     );
-    expect(JSON.parse(await output("devices", "--json"))).toMatchObject({
-      engine: "onnx",
-      device: "cpu",
-      cores: expect.any(Number),
-      memory: expect.any(Number),
-    });
   });
 
   it("`sample` continues a prompt: greedily the same every time, at random as the random seed says", async () => {

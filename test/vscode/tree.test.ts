@@ -172,7 +172,7 @@ describe("the devices view", () => {
   it("has the devices that the command tells of, and how busy they are while it is shown", async () => {
     const { devices, backend } = await api();
     const [device] = await devices.getChildren();
-    assert.match(String(devices.getTreeItem(device!).description), /^cpu, \d+ cores, .* of .* GB free$/);
+    assert.match(String(devices.getTreeItem(device!).description), /^onnx, cpu, \d+ cores, .* of .* GB free$/);
     const loads: unknown[] = [];
     const listening = backend.hear("btx/loadChanged", (load) => loads.push(load));
     await vscode.commands.executeCommand("btx.devices.focus");

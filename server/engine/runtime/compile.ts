@@ -1,10 +1,11 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { capture } from "../capture/capture.ts";
 import { encodeOnnx } from "../onnx/encode.ts";
 import { fold } from "../onnx/fold.ts";
 import { inPlaceTest } from "../onnx/inPlace.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import { type Program, type Runnable, sizeOf, type TensorSpecs, type Values } from "../program.ts";
+import { ort } from "./ort.ts";
 import { runInPlace } from "./runInPlace.ts";
 import type { Store } from "./store.ts";
 
@@ -32,7 +33,7 @@ export async function compile(
     ? Object.fromEntries(options.state.map((name) => [name, all[name] ?? store.get(name)]))
     : all;
   const lowered = lower(fold(capture(program, state, batch)));
-  const session = await InferenceSession.create(encodeOnnx(lowered.onnx), {
+  const session = await ort().InferenceSession.create(encodeOnnx(lowered.onnx), {
     executionProviders: ["cpu"],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
@@ -45,8 +46,10 @@ export async function compile(
   return new CompiledProgram(session, lowered, store, batch);
 }
 
-const tensor = (data: Values, shape: readonly number[]): Tensor =>
-  data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+function tensor(data: Values, shape: readonly number[]): Tensor {
+  const { Tensor } = ort();
+  return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+}
 
 class CompiledProgram implements Runnable {
   readonly #session: InferenceSession;

@@ -1,19 +1,8 @@
 import { z } from "zod";
+import { deviceSchema } from "../devices.ts";
 import { stageReferenceSchema } from "./basics.ts";
 
 /** What this machine computes with, and how busy it is. */
-
-/** The device that computes. */
-export const deviceSchema = z.strictObject({
-  engine: z.string(),
-  device: z.string(),
-  name: z.string(),
-  cores: z.int(),
-  /** Bytes. */
-  memory: z.number(),
-  freeMemory: z.number(),
-});
-export type Device = z.infer<typeof deviceSchema>;
 
 /** A stage's process at work. */
 export const workingStageSchema = z.strictObject({

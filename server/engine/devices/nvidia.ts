@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+
+/** A graphics card as NVIDIA's driver tells of it. */
+export interface NvidiaGpu {
+  index: number;
+  name: string;
+  /** Bytes. */
+  memory: number;
+  freeMemory: number;
+  driver: string;
+}
+
+const fields = ["index", "name", "memory.total", "memory.free", "driver_version"];
+
+/** NVIDIA's graphics cards; none where their driver is not installed. */
+export async function nvidiaGpus(run: typeof said = said): Promise<NvidiaGpu[]> {
+  return parseNvidiaSmi(await run("nvidia-smi", [`--query-gpu=${fields.join()}`, "--format=csv,noheader,nounits"]));
+}
+
+/** The lines of `nvidia-smi --query-gpu --format=csv,noheader,nounits`; memory is in MiB there. */
+export function parseNvidiaSmi(text: string): NvidiaGpu[] {
+  return text.split("\n").flatMap((line) => {
+    const [index, name, total, free, driver] = line.split(",").map((field) => field.trim());
+    if (!driver || !name || !/^\d+$/.test(index!)) return [];
+    // Cards that share the machine's memory say "[N/A]".
+    const bytes = (mebibytes: string | undefined) => Number(mebibytes) * 2 ** 20 || 0;
+    return [{ index: Number(index), name, memory: bytes(total), freeMemory: bytes(free), driver }];
+  });
+}
+
+/** Version of NVIDIA's kernel driver, where there is one but its tools are not installed. */
+export async function nvidiaKernelDriver(): Promise<string | undefined> {
+  const text = await readFile("/proc/driver/nvidia/version", "utf8").catch(() => "");
+  return /(\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1];
+}
+
+/** What a program prints within five seconds; "" where there is no such program or it fails. */
+export function said(program: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: 5000, windowsHide: true, maxBuffer: 2 ** 22 }, (error, stdout) =>
+      resolve(error ? "" : stdout),
+    );
+  });
+}
+
+/** Whether version `found` is older than `least`, both of numbers with dots between them. */
+export function isOlder(found: string, least: string): boolean {
+  const [a, b] = [found, least].map((version) => version.split(".").map(Number)) as [number[], number[]];
+  for (const [i, part] of b.entries()) {
+    if ((a[i] ?? 0) !== part) return (a[i] ?? 0) < part;
+  }
+  return false;
+}

@@ -1,0 +1,29 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+/** ONNX Runtime's binding. */
+export type Ort = typeof import("onnxruntime-node");
+
+let loaded: Ort | undefined;
+
+/** Loads it from where `base` lies. It would tell its makers about its use: what is computed here is nobody's business. */
+function load(base: string): Ort {
+  process.env.ORT_DISABLE_TELEMETRY = "1";
+  return createRequire(base)("onnxruntime-node") as Ort;
+}
+
+/**
+ * ONNX Runtime: the one beside this program, loaded when it is first asked for. A process has one: a second copy of the
+ * library would find the first one's files.
+ */
+export function ort(): Ort {
+  loaded ??= load(import.meta.url);
+  return loaded;
+}
+
+/** Loads ONNX Runtime from a folder of packages instead, where another provider lies beside it. */
+export function loadOrtFrom(folder: string): Ort {
+  if (loaded) throw new Error("ONNX Runtime is loaded already: one process computes on one device");
+  loaded = load(join(folder, "package.json"));
+  return loaded;
+}
