@@ -152,7 +152,7 @@ const tasks = {
   },
   bench() {
     const [suite, ...rest] = ["routers", "routingPage"].includes(args[0]) ? args : ["main", ...args];
-    node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts");
+    node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");
     node(`dist/bench/${suite}.js`, ...rest);
   },
 };

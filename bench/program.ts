@@ -38,6 +38,9 @@ export const dense: ModelConfig = {
   ffnBias: false,
 };
 
+/** 33.6 M parameters, measured with B 4. */
+export const large: ModelConfig = { ...dense, vocab: 8192, hidden: 512, layers: 8, heads: 8, kvHeads: 8, ffn: 1408 };
+
 export const mixture: ModelConfig = {
   ...dense,
   moe: { experts: ["a", "b", "c", "d"], layers: [0, 1, 2, 3], router: { type: "top-k", k: 2, loadBalance: 0.01 } },
@@ -48,15 +51,17 @@ const training = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clip: 1, weightDecay:
 export interface StepOptions {
   /** B */
   sequences?: number;
+  /** See `recompute` of the experiment file. */
+  recompute?: true;
   /** What the program does without: its results of these names are left out, and what only they need. */
   without?: readonly string[];
 }
 
-/** A whole training step, forward, backward and update, as the stages take it: B 8 unless told, T 256. */
+/** A whole training step, forward, backward and update, as the stages take it: B 8 unless told. */
 export async function trainingStep(
   config: ModelConfig,
   threads: number,
-  { sequences = 8, without = [] }: StepOptions = {},
+  { sequences = 8, recompute, without = [] }: StepOptions = {},
 ): Promise<Measured> {
   const store = new Store();
   for (const [name, { shape, data }] of initialParameters(config, 1)) store.set(name, shape, data);
@@ -64,7 +69,7 @@ export async function trainingStep(
   const specs: TensorSpecs = sequenceBatch(config, sequences);
   for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
   const started = performance.now();
-  const whole = trainStep(config, training, 3);
+  const whole = trainStep(config, recompute ? { ...training, recompute } : training, 3);
   const step: Program = (state, batch) => {
     const { state: changed, results } = whole(state, batch);
     const kept = Object.entries(results).filter(([name]) => !without.includes(name));

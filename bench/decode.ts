@@ -1,0 +1,54 @@
+import { cpuEngine } from "../server/engine/engine.ts";
+import { sizeOf } from "../server/engine/program.ts";
+import { generator } from "../server/inspect/generate.ts";
+import { EMBEDDING, initialParameters, parameterShapes } from "../server/model/parameters.ts";
+import { median } from "./measure.ts";
+import { large } from "./program.ts";
+
+export interface Decoding {
+  /** Tokens a second of greedy decoding with a cache of keys and values, batch 1, 33.6 M parameters. */
+  tokensPerSecond: number;
+  /** Bytes a second of a copy from memory to memory. */
+  copy: number;
+  /** Tokens a second over weight bytes a second at the speed of the copy: the median over rounds. */
+  share: number;
+}
+
+/** Bytes of the weights that a token meets: all but the embedding, of which it reads one row. */
+const weightBytes = [...parameterShapes(large)]
+  .filter(([name]) => name !== EMBEDDING)
+  .reduce((sum, [, shape]) => sum + 4 * sizeOf(shape), 0);
+
+const buffers = [new Uint8Array(256e6), new Uint8Array(256e6)] as const;
+
+function copySpeed(): number {
+  const start = performance.now();
+  for (let i = 0; i < 5; i++) buffers[1].set(buffers[0]);
+  return (5 * buffers[0].length) / ((performance.now() - start) / 1000);
+}
+
+/** Decoding and copies in turn. */
+export async function decoding(threads: number, count: number): Promise<Decoding> {
+  const generation = await generator(large, initialParameters(large, 1), { rows: 1, engine: cpuEngine(threads) });
+  const tokensPerSecond = async (): Promise<number> => {
+    const start = performance.now();
+    const options = { tokens: 200, temperature: 0, topP: 1, randomSeed: 0, stop: () => false };
+    const [written] = await generation.generate([[1, 2, 3]], options);
+    return written!.length / ((performance.now() - start) / 1000);
+  };
+  await tokensPerSecond();
+  copySpeed();
+  const rounds: Decoding[] = [];
+  for (let round = 0; round < count; round++) {
+    const copy = copySpeed();
+    const tokens = await tokensPerSecond();
+    rounds.push({ tokensPerSecond: tokens, copy, share: tokens / (copy / weightBytes) });
+  }
+  await generation.dispose();
+  const medianOf = (of: (round: Decoding) => number) => median(rounds.map(of));
+  return {
+    tokensPerSecond: medianOf((round) => round.tokensPerSecond),
+    copy: medianOf((round) => round.copy),
+    share: medianOf((round) => round.share),
+  };
+}
