@@ -151,7 +151,7 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
-    const [suite, ...rest] = ["routers", "routingPage"].includes(args[0]) ? args : ["main", ...args];
+    const [suite, ...rest] = ["routers", "routingPage", "bigger"].includes(args[0]) ? args : ["main", ...args];
     node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");
     node(`dist/bench/${suite}.js`, ...rest);
   },
