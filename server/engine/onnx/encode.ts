@@ -91,8 +91,8 @@ export interface OnnxGraph {
   initializers: OnnxTensor[];
   inputs: OnnxValue[];
   outputs: OnnxValue[];
-  /** The first output: a sequence of tensors, always empty (see `runtime/runInPlace.ts`). */
-  done: string;
+  /** On the CPU the first output: a sequence of tensors, always empty (see `runtime/runInPlace.ts`). */
+  done?: string;
 }
 
 const tensorProto = (tensor: OnnxTensor) => ({
@@ -141,7 +141,7 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
       })),
       initializer: graph.initializers.map(tensorProto),
       input: graph.inputs.map(valueInfo),
-      output: [emptySequence(graph.done), ...graph.outputs.map(valueInfo)],
+      output: [...(graph.done ? [emptySequence(graph.done)] : []), ...graph.outputs.map(valueInfo)],
     },
   });
   return modelProto.encode(message).finish();

@@ -6,7 +6,9 @@ import type { OnnxGraph, OnnxValue } from "./encode.ts";
 import { modelRules } from "./modelRules.ts";
 import { orderForRuntime } from "./order.ts";
 import { pieceRules } from "./pieceRules.ts";
-import type { PieceLowering, Pieces } from "./rule.ts";
+import { type LayOut, type RowLayout, splitRows, tiledRows } from "./rowLayout.ts";
+import type { PieceLowering, Pieces, Rule } from "./rule.ts";
+import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
   onnx: OnnxGraph;
@@ -17,20 +19,32 @@ export interface LoweredProgram {
   results: Map<string, string>;
 }
 
-/** Turns a folded graph into ONNX. Throws where a kernel has no rule. */
-export function lower(graph: Graph): LoweredProgram {
-  return new Lowerer(graph).run();
+/** The execution provider of ONNX Runtime that a graph is written for. */
+export type Target = "cpu" | "webgpu";
+
+const layOut: Record<Target, LayOut> = { cpu: splitRows, webgpu: tiledRows };
+const rules: Record<Target, Record<string, Rule>> = {
+  cpu: { ...coreRules, ...modelRules },
+  webgpu: { ...coreRules, ...modelRules, ...webgpuRules },
+};
+
+/** Turns a folded graph into ONNX for `target`. Throws where a kernel has no rule. */
+export function lower(graph: Graph, target: Target = "cpu"): LoweredProgram {
+  return new Lowerer(graph, target).run();
 }
 
 class Lowerer implements PieceLowering {
   readonly build = new Builder();
   readonly #graph: Graph;
+  readonly #target: Target;
+  readonly #layouts = new Map<Value, RowLayout>();
   readonly #names = new Map<Value, string>();
   readonly #pieces = new Map<Value, Pieces>();
   readonly #producer = new Map<Value, GraphNode>();
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, target: Target) {
     this.#graph = graph;
+    this.#target = target;
     for (const node of graph.nodes) for (const output of node.outputs) this.#producer.set(output, node);
   }
 
@@ -71,7 +85,7 @@ class Lowerer implements PieceLowering {
     const resultNames = publish(results);
     return {
       onnx: {
-        done: this.build.node("SequenceEmpty", []),
+        ...(this.#target === "cpu" ? { done: this.build.node("SequenceEmpty", []) } : {}),
         nodes: orderForRuntime(this.build.nodes),
         initializers: this.build.initializers,
         inputs,
@@ -95,7 +109,7 @@ class Lowerer implements PieceLowering {
       });
       return;
     }
-    const rule = coreRules[node.kernel] ?? modelRules[node.kernel];
+    const rule = rules[this.#target][node.kernel];
     const values = [...node.inputs.values()];
     if (!rule) {
       const shapes = values.map(({ shape }) => `[${shape}]`).join(", ");
@@ -115,7 +129,7 @@ class Lowerer implements PieceLowering {
     const pieces = this.#pieces.get(value);
     const constant = this.#graph.constants.get(value);
     const name = pieces
-      ? this.build.node("Concat", pieces.names, { axis: 0 })
+      ? this.layoutOf(pieces.sizes, value.shape[0]!).join(pieces.names)
       : this.#constant(constant!, value.shape, value.dtype);
     this.#names.set(value, name);
     return name;
@@ -135,8 +149,16 @@ class Lowerer implements PieceLowering {
     return pieces && (!sizes || pieces.sizes === sizes) ? pieces : undefined;
   }
 
+  layoutOf(sizes: Value, rows: number): RowLayout {
+    const known = this.#layouts.get(sizes);
+    if (known) return known;
+    const layout = layOut[this.#target](this.build, this.name(sizes), rows, sizes.shape[0]!);
+    this.#layouts.set(sizes, layout);
+    return layout;
+  }
+
   /** Rows that were gathered are gathered piece by piece instead. */
-  piecesOf(value: Value, sizes: Value, experts: number): Pieces {
+  piecesOf(value: Value, sizes: Value): Pieces {
     const existing = this.existingPieces(value, sizes);
     if (existing) return existing;
     const producer = this.#producer.get(value);
@@ -144,7 +166,7 @@ class Lowerer implements PieceLowering {
     let names: string[];
     if (producer?.kernel === "GatherV2" && producer.attrs.axis === 0 && indices!.shape.length === 1) {
       const source = this.name(x!);
-      names = this.piecesOf(indices!, sizes, experts).names.map((piece) =>
+      names = this.piecesOf(indices!, sizes).names.map((piece) =>
         this.build.node("Gather", [source, piece], { axis: 0 }),
       );
     } else if (
@@ -153,12 +175,11 @@ class Lowerer implements PieceLowering {
       sameShape(x!.shape, value.shape) &&
       rowsMatch(indices!, value)
     ) {
-      const scale = this.piecesOf(indices!, sizes, experts).names;
+      const scale = this.piecesOf(indices!, sizes).names;
       const op = producer.kernel === "Multiply" ? "Mul" : producer.kernel;
-      names = this.piecesOf(x!, sizes, experts).names.map((piece, e) => this.build.node(op, [piece, scale[e]!]));
+      names = this.piecesOf(x!, sizes).names.map((piece, e) => this.build.node(op, [piece, scale[e]!]));
     } else {
-      const lengths = this.build.node("Cast", [this.name(sizes)], { to: 7 });
-      names = this.build.many("Split", [this.name(value), lengths], { attributes: { axis: 0 }, outputs: experts });
+      names = this.layoutOf(sizes, value.shape[0]!).cut(this.name(value));
     }
     const pieces = { sizes, names };
     this.#pieces.set(value, pieces);

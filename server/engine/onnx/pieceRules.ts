@@ -4,33 +4,32 @@ import { swiGlu, swiGluGradient } from "./modelRules.ts";
 import type { PieceLowering, PieceRule, Pieces } from "./rule.ts";
 
 /**
- * Rules that work on the rows of each expert apart, with as many rows as that expert has at run time.
- * Between two grouped products nothing is joined and split again.
+ * Rules that work on rows laid out by expert, with as many rows an expert as it has at run time.
+ * Between two grouped products nothing is joined and laid out again.
  */
 
 const groupedMatMul: PieceRule = (lowerer, { inputs, attrs }) => {
   const [x, sizes, ...weights] = [...inputs.values()];
-  const rows = lowerer.piecesOf(x!, sizes!, weights.length);
-  const names = weights.map((weight, expert) =>
-    lowerer.build.node("Gemm", [rows.names[expert]!, lowerer.name(weight)], { transB: attrs.transposeW ? 1 : 0 }),
-  );
-  return [{ sizes: sizes!, names }];
+  const rows = lowerer.piecesOf(x!, sizes!);
+  const matrices = weights.map((weight) => lowerer.name(weight));
+  const layout = lowerer.layoutOf(sizes!, x!.shape[0]!);
+  return [{ sizes: sizes!, names: layout.product(rows.names, matrices, attrs.transposeW as boolean) }];
 };
 
 /** Weight gradient of each expert [F, D]: dy_e^T x_e; zero for an expert without rows. */
-const groupedWeightGrad: PieceRule = (lowerer, { inputs, attrs }) => {
+const groupedWeightGrad: PieceRule = (lowerer, { inputs, outputs }) => {
   const [x, dy, sizes] = [...inputs.values()];
-  const experts = attrs.experts as number;
-  const rows = lowerer.piecesOf(x!, sizes!, experts).names;
-  const gradients = lowerer.piecesOf(dy!, sizes!, experts).names;
-  return rows.map((row, expert) => lowerer.build.node("Gemm", [gradients[expert]!, row], { transA: 1 }));
+  const rows = lowerer.piecesOf(x!, sizes!).names;
+  const gradients = lowerer.piecesOf(dy!, sizes!).names;
+  const layout = lowerer.layoutOf(sizes!, x!.shape[0]!);
+  return layout.weightGradients(rows, gradients, outputs[0]!.shape as [number, number]);
 };
 
 /** The pieces of all inputs where at least the first is in pieces; undefined where joining is cheaper or needed. */
 function together(lowerer: PieceLowering, values: Value[]): Pieces[] | undefined {
   const [lead] = values.flatMap((value) => lowerer.existingPieces(value) ?? []);
   if (!lead || values.some((value) => value.shape[0] !== values[0]!.shape[0])) return undefined;
-  return values.map((value) => lowerer.piecesOf(value, lead.sizes, lead.names.length));
+  return values.map((value) => lowerer.piecesOf(value, lead.sizes));
 }
 
 const rowByRow =

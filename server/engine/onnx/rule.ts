@@ -1,5 +1,6 @@
 import type { GraphNode, Value } from "../capture/graph.ts";
 import type { Builder } from "./builder.ts";
+import type { RowLayout } from "./rowLayout.ts";
 
 /** What a rule sees: one node, the names of its inputs in ONNX, and the builder. */
 export interface Lowering {
@@ -14,7 +15,7 @@ export interface Lowering {
 /** Writes the ONNX nodes of one kernel and returns the names of its outputs. */
 export type Rule = (lowering: Lowering) => string | string[];
 
-/** Rows of a tensor, cut by the run-time sizes in `sizes`: one ONNX value an expert, in place of one that joins them. */
+/** Rows of a tensor, sorted by expert with the run-time sizes in `sizes`, laid out for products by expert. */
 export interface Pieces {
   sizes: Value;
   names: string[];
@@ -28,7 +29,9 @@ export interface PieceLowering {
   /** Pieces of `value` already there for these sizes. */
   existingPieces(value: Value, sizes?: Value): Pieces | undefined;
   /** `value` [S, ...] cut in rows by `sizes` [E]. */
-  piecesOf(value: Value, sizes: Value, experts: number): Pieces;
+  piecesOf(value: Value, sizes: Value): Pieces;
+  /** The layout of S rows cut by `sizes` [E]. */
+  layoutOf(sizes: Value, rows: number): RowLayout;
 }
 /** Writes the ONNX nodes of one kernel for each piece; undefined where the kernel is better left whole. */
 export type PieceRule = (lowering: PieceLowering, node: GraphNode) => (Pieces | string)[] | undefined;

@@ -109,7 +109,7 @@ class CompiledProgram implements Runnable {
       fetches[onnxName] = spare ? tensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
     }
     for (const [name, onnxName] of results) fetches[onnxName] = this.#results.get(name)!.tensor;
-    await runInPlace(this.#session, feeds, fetches, this.#program.onnx.done);
+    await runInPlace(this.#session, feeds, fetches, this.#program.onnx.done!);
     for (const [name, spare] of this.#spare) {
       const { shape, data } = this.#store.get(name);
       this.#store.set(name, shape, spare);

@@ -1,0 +1,124 @@
+import type { Builder } from "./builder.ts";
+
+/**
+ * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time how
+ * many rows each expert has: as one ONNX value or several, which ops by row then compute alike.
+ */
+export interface RowLayout {
+  /** A value [S, ...] laid out. */
+  cut(value: string): string[];
+  /** What is laid out as one value [S, ...]. */
+  join(parts: string[]): string;
+  /** Each row of [S, D] times its expert's matrix: E names of [F, D], transposed, or of [D, F]; gives [S, F]. */
+  product(rows: string[], weights: string[], transposeW: boolean): string[];
+  /** dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D]. */
+  weightGradients(rows: string[], gradients: string[], shape: [F: number, D: number]): string[];
+}
+
+export type LayOut = (build: Builder, sizes: string, rows: number, experts: number) => RowLayout;
+
+/** One value an expert, as long as it has rows. Needs the sizes on the CPU. */
+export const splitRows: LayOut = (build, sizes, _, experts) => ({
+  cut(value) {
+    const lengths = build.node("Cast", [sizes], { to: 7 });
+    return build.many("Split", [value, lengths], { attributes: { axis: 0 }, outputs: experts });
+  },
+  join: (parts) => build.node("Concat", parts, { axis: 0 }),
+  product: (rows, weights, transposeW) =>
+    weights.map((weight, e) => build.node("Gemm", [rows[e]!, weight], { transB: transposeW ? 1 : 0 })),
+  weightGradients: (rows, gradients) => rows.map((row, e) => build.node("Gemm", [gradients[e]!, row], { transA: 1 })),
+});
+
+/** Rows of a tile: a third to a half of an expert's mean share, so that padding stays small; then whole workgroups. */
+function tileLength(rows: number, experts: number): number {
+  const length = Math.max(1, Math.ceil(rows / (2 * experts)));
+  return length < 32 ? length : 32 * Math.ceil(length / 32);
+}
+
+/**
+ * One value of static shape [n * T, ...]: tiles of T rows of one expert each, which a batched product takes with as many
+ * gathered matrices. All is worked out on the device, and nothing comes back for it. The last tile of an expert is filled
+ * up with its last row, tiles that are left over repeat the last tile; both count nowhere. The sum of ceil(s_e / T) is at
+ * most (S + E (T - 1)) / T, so no row is dropped whatever the sizes: about 1.5 S rows are computed, and three times the
+ * matrices of a layer are held for it.
+ */
+export const tiledRows: LayOut = (build, sizes, rows, experts) => {
+  const length = tileLength(rows, experts);
+  const tiles = Math.floor((rows + experts * (length - 1)) / length);
+  const padded = tiles * length;
+  const counting = (n: number, shape = [n]) =>
+    build.constant(
+      "int32",
+      shape,
+      Int32Array.from({ length: n }, (_, i) => i),
+    );
+  const node = (op: string, ...inputs: string[]) => build.node(op, inputs);
+  const at = (values: string, indices: string) => build.node("Gather", [values, indices], { axis: 0 });
+  const reshape = (value: string, ...shape: number[]) => node("Reshape", value, build.ints(shape));
+  const sumsUpTo = (values: string) => node("CumSum", values, build.constant("int32", [], Int32Array.of(0)));
+  /** How many of `ends` [E] are at or before each of [n]: the expert that a place belongs to. */
+  const expertAt = (ends: string, places: string, n: number) => {
+    const passed = node("LessOrEqual", reshape(ends, 1, experts), reshape(places, n, 1));
+    return build.node("ReduceSum", [build.node("Cast", [passed], { to: 6 }), build.ints([1])], { keepdims: 0 });
+  };
+  const [one, long] = [build.int32(1), build.int32(length)];
+
+  // Of each expert [E]: its rows' first and end, its tiles' first and end.
+  const ends = sumsUpTo(sizes);
+  const starts = node("Sub", ends, sizes);
+  const tilesOfExpert = node("Div", node("Add", sizes, build.int32(length - 1)), long);
+  const tileEnds = sumsUpTo(tilesOfExpert);
+  const tileStarts = node("Sub", tileEnds, tilesOfExpert);
+  // Of each tile [n].
+  const used = build.node("Gather", [tileEnds, build.int32(experts - 1, [1])], { axis: 0 });
+  const tile = node("Min", counting(tiles), node("Sub", used, one));
+  const expertOfTile = expertAt(tileEnds, tile, tiles);
+  const firstRow = node(
+    "Add",
+    at(starts, expertOfTile),
+    node("Mul", node("Sub", tile, at(tileStarts, expertOfTile)), long),
+  );
+  const lastRow = node("Sub", at(ends, expertOfTile), one);
+  // Of each place in a tile [n * T]: the row that stands there, and 1 where it counts, else 0.
+  const place = node("Add", reshape(firstRow, tiles, 1), counting(length, [1, length]));
+  const source = reshape(node("Min", place, reshape(lastRow, tiles, 1)), padded);
+  const counts = () => {
+    const own = node("LessOrEqual", place, reshape(lastRow, tiles, 1));
+    const needed = node("Less", counting(tiles, [tiles, 1]), used);
+    return reshape(build.node("Cast", [node("And", own, needed)], { to: 1 }), padded, 1);
+  };
+  // Of each row [S]: its place.
+  const placeOfRow = () => {
+    const expert = expertAt(ends, counting(rows), rows);
+    const before = node("Sub", node("Mul", at(tileStarts, expert), long), at(starts, expert));
+    return node("Add", counting(rows), before);
+  };
+
+  const inTiles = (value: string) => reshape(value, tiles, length, -1);
+  const stacked = (weights: string[]) =>
+    build.node(
+      "Concat",
+      weights.map((weight) => node("Unsqueeze", weight, build.ints([0]))),
+      { axis: 0 },
+    );
+  return {
+    cut: (value) => [at(value, source)],
+    join: ([value]) => at(value!, placeOfRow()),
+    product([value], weights, transposeW) {
+      const stack = stacked(weights);
+      const matrices = at(transposeW ? build.node("Transpose", [stack], { perm: [0, 2, 1] }) : stack, expertOfTile);
+      return [reshape(node("MatMul", inTiles(value!), matrices), padded, -1)];
+    },
+    weightGradients([value], [gradient], shape) {
+      const counted = node("Mul", gradient!, counts());
+      const turned = build.node("Transpose", [inTiles(counted)], { perm: [0, 2, 1] });
+      const ofTile = node("MatMul", turned, inTiles(value!));
+      const column = reshape(expertOfTile, 1, tiles);
+      const hits = build.node("Cast", [node("Equal", counting(experts, [experts, 1]), column)], { to: 1 });
+      const sums = node("Gemm", hits, reshape(ofTile, tiles, -1));
+      return Array.from({ length: experts }, (_, e) =>
+        reshape(node("Slice", sums, build.ints([e]), build.ints([e + 1]), build.ints([0])), ...shape),
+      );
+    },
+  };
+};
