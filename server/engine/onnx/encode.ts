@@ -83,7 +83,8 @@ export interface OnnxNode {
 export interface OnnxValue {
   name: string;
   dtype: DType;
-  shape: number[];
+  /** Any shape where it is absent. */
+  shape?: number[];
 }
 
 export interface OnnxGraph {
@@ -112,7 +113,12 @@ const attributeProto = (name: string, value: Attribute) => {
 
 const valueInfo = ({ name, dtype, shape }: OnnxValue) => ({
   name,
-  type: { tensorType: { elemType: dtypeCode[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  type: {
+    tensorType: {
+      elemType: dtypeCode[dtype],
+      ...(shape ? { shape: { dim: shape.map((dimValue) => ({ dimValue })) } } : {}),
+    },
+  },
 });
 
 const emptySequence = (name: string) => ({

@@ -80,8 +80,8 @@ class CompiledProgram implements Runnable {
     const outputs = new Map(program.onnx.outputs.map((output) => [output.name, output]));
     for (const [name, onnxName] of program.results) {
       const { shape, dtype } = outputs.get(onnxName)!;
-      const data = dtype === "int32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
-      this.#results.set(name, { data, tensor: tensor(data, shape) });
+      const data = dtype === "int32" ? new Int32Array(sizeOf(shape!)) : new Float32Array(sizeOf(shape!));
+      this.#results.set(name, { data, tensor: tensor(data, shape!) });
     }
   }
 

@@ -29,12 +29,12 @@ test("a run leaves every output in the buffer it was given", async () => {
     [program.newState.get("p")!]: new Tensor("float32", p, shape),
     [program.results.get("y")!]: new Tensor("float32", y, shape),
   };
-  await runInPlace(session, feeds, fetches, program.onnx.done);
+  await runInPlace(session, feeds, fetches, program.onnx.done!);
   expect([...p, ...y]).toEqual([11, 22, 10, 40]);
 });
 
 test("an error of the run itself is not taken for the end of one", async () => {
   const session = await InferenceSession.create(encodeOnnx(program.onnx));
   const feeds = { [program.state.get("p")!]: tensor(1, 2), [program.batch.get("x")!]: new Tensor("float32", [1], [1]) };
-  await expect(runInPlace(session, feeds, {}, program.onnx.done)).rejects.toThrow(/dimension/i);
+  await expect(runInPlace(session, feeds, {}, program.onnx.done!)).rejects.toThrow(/dimension/i);
 });
