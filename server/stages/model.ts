@@ -32,7 +32,9 @@ export async function saveModel(context: StageContext, model: Model, tokenizerFo
 }
 
 /** The parameters among a store's tensors. */
-export const parametersIn = (store: Store, config: ModelConfig): Parameters =>
-  new Map(
-    [...parameterShapes(config)].map(([name, shape]) => [name, { shape, data: store.get(name).data as Float32Array }]),
-  );
+export async function parametersIn(store: Store, config: ModelConfig): Promise<Parameters> {
+  const parameters: Parameters = new Map();
+  for (const [name, shape] of parameterShapes(config))
+    parameters.set(name, { shape, data: (await store.read(name)).data as Float32Array });
+  return parameters;
+}

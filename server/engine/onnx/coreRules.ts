@@ -31,7 +31,7 @@ const matMul: Rule = ({ names, values: [a], attrs, build }) => {
 };
 
 /** TF.js floors, ONNX truncates integers: one less where the remainder's sign differs from the divisor's. */
-const floorDiv: Rule = ({ names: [a, b], output, build }) => {
+export const floorDiv: Rule = ({ names: [a, b], output, build }) => {
   const quotient = build.node("Div", [a!, b!]);
   if (output.dtype === "float32") return build.node("Floor", [quotient]);
   const remainder = build.node("Sub", [a!, build.node("Mul", [quotient, b!])]);

@@ -82,7 +82,8 @@ export interface OnnxNode {
 
 export interface OnnxValue {
   name: string;
-  dtype: DType;
+  /** Worked out by the runtime where it is absent, which only an output's may be. */
+  dtype?: DType;
   /** Any shape where it is absent. */
   shape?: number[];
 }
@@ -113,12 +114,16 @@ const attributeProto = (name: string, value: Attribute) => {
 
 const valueInfo = ({ name, dtype, shape }: OnnxValue) => ({
   name,
-  type: {
-    tensorType: {
-      elemType: dtypeCode[dtype],
-      ...(shape ? { shape: { dim: shape.map((dimValue) => ({ dimValue })) } } : {}),
-    },
-  },
+  ...(dtype
+    ? {
+        type: {
+          tensorType: {
+            elemType: dtypeCode[dtype],
+            ...(shape ? { shape: { dim: shape.map((dimValue) => ({ dimValue })) } } : {}),
+          },
+        },
+      }
+    : {}),
 });
 
 const emptySequence = (name: string) => ({

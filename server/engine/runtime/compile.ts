@@ -5,7 +5,7 @@ import { fold } from "../onnx/fold.ts";
 import { inPlaceTest } from "../onnx/inPlace.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import { type Program, type Runnable, sizeOf, type TensorSpecs, type Values } from "../program.ts";
-import { ort } from "./ort.ts";
+import { hostTensor, ort } from "./ort.ts";
 import { runInPlace } from "./runInPlace.ts";
 import type { Store } from "./store.ts";
 
@@ -46,11 +46,6 @@ export async function compile(
   return new CompiledProgram(session, lowered, store, batch);
 }
 
-function tensor(data: Values, shape: readonly number[]): Tensor {
-  const { Tensor } = ort();
-  return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
-}
-
 class CompiledProgram implements Runnable {
   readonly #session: InferenceSession;
   readonly #program: LoweredProgram;
@@ -81,7 +76,7 @@ class CompiledProgram implements Runnable {
     for (const [name, onnxName] of program.results) {
       const { shape, dtype } = outputs.get(onnxName)!;
       const data = dtype === "int32" ? new Int32Array(sizeOf(shape!)) : new Float32Array(sizeOf(shape!));
-      this.#results.set(name, { data, tensor: tensor(data, shape!) });
+      this.#results.set(name, { data, tensor: hostTensor(data, shape!) });
     }
   }
 
@@ -89,7 +84,7 @@ class CompiledProgram implements Runnable {
     const { data, shape } = this.#store.get(name);
     const wrapped = this.#wrapped.get(name);
     if (wrapped && wrapped.data === data) return wrapped;
-    const made = tensor(data, shape);
+    const made = hostTensor(data, shape);
     this.#wrapped.set(name, made);
     return made;
   }
@@ -102,11 +97,11 @@ class CompiledProgram implements Runnable {
     for (const [name, onnxName] of inputs) {
       const data = batch[name];
       if (!data) throw new Error(`the batch lacks "${name}"`);
-      feeds[onnxName] = tensor(data, this.#batch[name]!.shape);
+      feeds[onnxName] = hostTensor(data, this.#batch[name]!.shape);
     }
     for (const [name, onnxName] of newState) {
       const spare = this.#spare.get(name);
-      fetches[onnxName] = spare ? tensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
+      fetches[onnxName] = spare ? hostTensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
     }
     for (const [name, onnxName] of results) fetches[onnxName] = this.#results.get(name)!.tensor;
     await runInPlace(this.#session, feeds, fetches, this.#program.onnx.done!);

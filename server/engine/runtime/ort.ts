@@ -1,5 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { Tensor } from "onnxruntime-node";
+import type { Values } from "../program.ts";
 
 /** ONNX Runtime's binding. */
 export type Ort = typeof import("onnxruntime-node");
@@ -26,4 +28,10 @@ export function loadOrtFrom(folder: string): Ort {
   if (loaded) throw new Error("ONNX Runtime is loaded already: one process computes on one device");
   loaded = load(join(folder, "package.json"));
   return loaded;
+}
+
+/** ONNX Runtime's tensor around values of the host. */
+export function hostTensor(data: Values, shape: readonly number[]): Tensor {
+  const { Tensor } = ort();
+  return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
 }

@@ -49,7 +49,7 @@ export class Store {
 
   /** The tensor's newest values on the device, if they are there. */
   device(name: string): DeviceValues | undefined {
-    return this.#held(name).device;
+    return this.#entries.get(name)?.device;
   }
 
   /** Takes note of a copy of the newest values on a device. */

@@ -1,68 +1,20 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { capture } from "../capture/capture.ts";
-import { encodeOnnx, type OnnxGraph } from "../onnx/encode.ts";
 import { fold } from "../onnx/fold.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import type { Program, Runnable, TensorSpecs, Values } from "../program.ts";
 import type { CompileOptions } from "./compile.ts";
-import type { DeviceValues, Store } from "./store.ts";
-
-type Location = "cpu" | "gpu-buffer";
-
-/** A session of which every node runs on the GPU. @throws where one would not */
-const openSession = (graph: OnnxGraph, location: (output: string) => Location, options = {}) =>
-  InferenceSession.create(encodeOnnx(graph), {
-    executionProviders: ["webgpu"],
-    graphOptimizationLevel: "basic",
-    logSeverityLevel: 3,
-    preferredOutputLocation: Object.fromEntries(graph.outputs.map(({ name }) => [name, location(name)])),
-    extra: { session: { disable_cpu_ep_fallback: "1" } },
-    ...options,
-  });
-
-const hostTensor = (data: Values, shape: readonly number[]): Tensor =>
-  data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
-
-/** Copies between host and GPU: the binding itself has none. Made once a process, for tensors of every shape. */
-const transfers = new Map<string, Promise<InferenceSession>>();
-
-async function moved(tensor: Tensor, to: Location): Promise<Tensor> {
-  const dtype = tensor.type as "float32" | "int32";
-  const key = `${dtype} ${to}`;
-  let session = transfers.get(key);
-  if (!session) {
-    const graph: OnnxGraph = {
-      nodes: [{ op: "Identity", domain: "", inputs: ["x"], outputs: ["y"], attributes: {}, name: `to ${to}` }],
-      initializers: [],
-      inputs: [{ name: "x", dtype }],
-      outputs: [{ name: "y", dtype }],
-    };
-    session = openSession(graph, () => to);
-    transfers.set(key, session);
-  }
-  return (await (await session).run({ x: tensor })).y!;
-}
-
-class GpuValues implements DeviceValues {
-  readonly tensor: Tensor;
-
-  constructor(tensor: Tensor) {
-    this.tensor = tensor;
-  }
-
-  async read(): Promise<Values> {
-    return (await moved(this.tensor, "cpu")).data as Values;
-  }
-
-  dispose(): void {
-    this.tensor.dispose();
-  }
-}
+import { hostTensor } from "./ort.ts";
+import type { Store } from "./store.ts";
+import { assertLargestFits, GpuValues } from "./webgpuMemory.ts";
+import { openSession, run } from "./webgpuSession.ts";
 
 /**
  * Captures `program`, compiles it with ONNX Runtime for WebGPU and binds it to the tensors of `store`. They stay on the
  * device from the first run on, the changed ones until `Store.read` brings them back; what comes back of itself are the
  * results. Nothing is computed on the CPU.
+ *
+ * @throws UserError where a tensor is too large for the device, and, of a run, where the device fails
  */
 export async function compileWebGpu(
   program: Program,
@@ -72,13 +24,11 @@ export async function compileWebGpu(
 ): Promise<Runnable> {
   const specs = store.specs();
   const state = Object.fromEntries(names.map((name) => [name, specs[name] ?? store.get(name)]));
-  const lowered = lower(fold(capture(program, state, batch)), "webgpu");
-  const onDevice = new Set(lowered.newState.values());
-  const session = await openSession(
-    lowered.onnx,
-    (output) => (onDevice.has(output) ? "gpu-buffer" : "cpu"),
-    profile ? { enableProfiling: true, profileFilePrefix: profile } : {},
-  );
+  const graph = fold(capture(program, state, batch));
+  await assertLargestFits(graph);
+  const lowered = lower(graph, "webgpu");
+  const staying = new Set(lowered.newState.values());
+  const session = await openSession(lowered.onnx, (name) => (staying.has(name) ? "gpu-buffer" : "cpu"), profile);
   return new WebGpuProgram(session, lowered, store, batch);
 }
 
@@ -87,6 +37,8 @@ class WebGpuProgram implements Runnable {
   readonly #program: LoweredProgram;
   readonly #store: Store;
   readonly #batch: TensorSpecs;
+  /** What the last run left in the store, by name. */
+  readonly #made = new Map<string, GpuValues>();
 
   constructor(session: InferenceSession, program: LoweredProgram, store: Store, batch: TensorSpecs) {
     this.#session = session;
@@ -100,9 +52,9 @@ class WebGpuProgram implements Runnable {
     const there = this.#store.device(name);
     if (there) return (there as GpuValues).tensor;
     const { data, shape } = this.#store.get(name);
-    const tensor = await moved(hostTensor(data, shape), "gpu-buffer");
-    this.#store.copied(name, new GpuValues(tensor));
-    return tensor;
+    const values = await GpuValues.of(data, shape);
+    this.#store.copied(name, values);
+    return values.tensor;
   }
 
   async run(batch: Record<string, Values>): Promise<Record<string, Values>> {
@@ -114,12 +66,18 @@ class WebGpuProgram implements Runnable {
       feeds[onnxName] = hostTensor(data, this.#batch[name]!.shape);
     }
     for (const [name, onnxName] of state) feeds[onnxName] = await this.#stateTensor(name);
-    const outputs = await this.#session.run(feeds);
-    for (const [name, onnxName] of newState) this.#store.changed(name, new GpuValues(outputs[onnxName]!));
+    const outputs = await run(this.#session, feeds);
+    for (const [name, onnxName] of newState) {
+      const values = new GpuValues(outputs[onnxName]!);
+      this.#store.changed(name, values);
+      this.#made.set(name, values);
+    }
     return Object.fromEntries([...results].map(([name, onnxName]) => [name, outputs[onnxName]!.data as Values]));
   }
 
   async dispose(): Promise<void> {
+    for (const [name, values] of this.#made)
+      if (this.#store.device(name) === values) this.#store.changed(name, await values.copy());
     await this.#session.release();
   }
 }

@@ -240,7 +240,7 @@ class Training {
     const { config } = this.#job;
     const { paths } = this.#context;
     this.#recorder?.finish(this.#step);
-    const model = { config, parameters: parametersIn(this.#store, config) };
+    const model = { config, parameters: await parametersIn(this.#store, config) };
     await saveModel(this.#context, model, this.#context.parent("data").folder);
     rmSync(paths.state, { force: true });
     const { total, active } = parameterCount(config);

@@ -83,7 +83,7 @@ export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer>
       );
       if (needed.progress) inputs.progress = scalar((step - 1) / steps);
       const result = await programs.run({ ...sequencesOfStep, ...noise }, inputs);
-      moveRouterBiases(store, config, result, freeze);
+      await moveRouterBiases(store, config, result, freeze);
       return result;
     },
     dispose: () => programs.dispose(),

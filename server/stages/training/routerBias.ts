@@ -29,20 +29,25 @@ function chosenOf(load: Load, layer: number, layers: number, experts: number): n
  * with c_e the tokens of the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Nothing moves where
  * balancing is another or the routers are frozen.
  */
-export function moveRouterBiases(store: Store, config: ModelConfig, load: Load, freeze?: readonly FrozenGroup[]): void {
+export async function moveRouterBiases(
+  store: Store,
+  config: ModelConfig,
+  load: Load,
+  freeze?: readonly FrozenGroup[],
+): Promise<void> {
   const { moe } = config;
   if (moe?.router.balance !== "bias") return;
   const rate = moe.router.biasRate ?? BIAS_RATE;
-  moe.layers.forEach((layer, position) => {
+  for (const [position, layer] of moe.layers.entries()) {
     const name = routerBiasName(layer);
-    if (isFrozen(name, freeze)) return;
+    if (isFrozen(name, freeze)) continue;
     const chosen = chosenOf(load, position, moe.layers.length, moe.experts.length);
     const mean = chosen.reduce((sum, count) => sum + count, 0) / chosen.length;
-    const { shape, data } = store.get(name);
+    const { shape, data } = await store.read(name);
     store.set(
       name,
       shape,
       Float32Array.from(data, (bias, expert) => bias + rate * Math.sign(mean - chosen[expert]!)),
     );
-  });
+  }
 }

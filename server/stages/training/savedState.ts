@@ -28,10 +28,11 @@ export interface Saved extends Progress {
 /** Writes the named tensors of `store` and `saved` as one whole file. */
 export async function saveState(path: string, store: Store, names: string[], saved: Saved): Promise<void> {
   const { pairs, ...progress } = saved;
-  const tensors: NamedTensor[] = names.map((name) => {
-    const { shape, data } = store.get(name);
-    return { name, dtype: "F32", shape, data: data as Float32Array<ArrayBuffer> };
-  });
+  const tensors: NamedTensor[] = [];
+  for (const name of names) {
+    const { shape, data } = await store.read(name);
+    tensors.push({ name, dtype: "F32", shape, data: data as Float32Array<ArrayBuffer> });
+  }
   if (pairs)
     tensors.push({ name: pairsName, dtype: "F64", shape: [pairs.length], data: pairs as Float64Array<ArrayBuffer> });
   await writeSafetensors(path, tensors, { progress: JSON.stringify(progress) });

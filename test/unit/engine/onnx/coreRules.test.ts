@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { Tensors } from "../../../../server/engine/program.ts";
-import { bothEngines, expectClose, float, type Input, ints, positive } from "../../../fixtures/engine.ts";
+import { bothEngines, devices, expectClose, float, type Input, ints, positive } from "../../../fixtures/engine.ts";
 
 type Case = [
   name: string,
@@ -193,14 +193,25 @@ const cases: Case[] = [
 const list = (output: tf.Tensor | tf.Tensor[]) => (Array.isArray(output) ? output : [output]);
 const named = (tensors: tf.Tensor[]): Tensors => Object.fromEntries(tensors.map((tensor, i) => [`${i}`, tensor]));
 
-describe("every kernel gives what TF.js's cpu backend gives", () => {
-  test.each(cases)("%s", async (_, inputs, op) => {
+describe.each(devices)("every kernel gives on %s what TF.js's cpu backend gives", (device) => {
+  const inexact = (name: string) => device === "webgpu" && /^(cos|sin)(?!.*zero-sized)/.test(name);
+
+  test.each(cases.filter(([name]) => !inexact(name)))("%s", async (_, inputs, op) => {
     const { fast, slow } = await bothEngines(
       (_state, batch) => ({ state: {}, results: named(list(op(batch))) }),
       inputs,
+      device,
     );
     for (const name of Object.keys(slow)) expectClose(fast[name]!, slow[name]!);
   });
+});
+
+test.skipIf(!devices.includes("webgpu")).each([
+  ["cos", tf.cos],
+  ["sin", tf.sin],
+] as const)("%s is refused on WebGPU, which is not exact enough", async (_, op) => {
+  const program = (_state: Tensors, { x }: Tensors) => ({ state: {}, results: { y: op(x!) } });
+  await expect(bothEngines(program, { x: a34 }, "webgpu")).rejects.toThrow(/is not exact enough on WebGPU/);
 });
 
 describe("every gradient gives what TF.js's cpu backend gives", () => {

@@ -11,7 +11,7 @@ import { rmsNorm } from "../../../../server/ops/rmsNorm.ts";
 import { rotary } from "../../../../server/ops/rotary.ts";
 import { routeOrder } from "../../../../server/ops/routeOrder.ts";
 import { swiGlu } from "../../../../server/ops/swiGlu.ts";
-import { bothEngines, expectClose, float, type Input, ints } from "../../../fixtures/engine.ts";
+import { bothEngines, devices, expectClose, float, type Input, ints } from "../../../fixtures/engine.ts";
 
 /** Every op with a fused ONNX form, and its gradient, against the composition of TF.js's own ops on `cpu`. */
 type Case = [name: string, inputs: Record<string, Input>, differentiable: string[], op: (t: Tensors) => tf.Tensor];
@@ -92,7 +92,9 @@ const cases: Case[] = [
   ),
 ];
 
-describe("every op of a model gives what its composition gives on TF.js's cpu backend", () => {
+describe.each(
+  devices,
+)("every op of a model gives on %s what its composition gives on TF.js's cpu backend", (device) => {
   test.each(cases)("%s", async (_, inputs, differentiable, op) => {
     const program = (_state: Tensors, batch: Tensors) => {
       const total = (...xs: tf.Tensor[]) => {
@@ -105,7 +107,7 @@ describe("every op of a model gives what its composition gives on TF.js's cpu ba
         results: { value: op(batch), ...Object.fromEntries(differentiable.map((name, i) => [name, gradients[i]!])) },
       };
     };
-    const { fast, slow } = await bothEngines(program, inputs);
+    const { fast, slow } = await bothEngines(program, inputs, device);
     for (const name of ["value", ...differentiable]) expectClose(fast[name]!, slow[name]!, 2e-4);
   });
 

@@ -29,42 +29,42 @@ const routedTokens = Float64Array.of(...[5, 0, 1, 2, 3, 1], ...[4, 1, 1, 0, 3, 3
 const biases = (store: Store) => [0, 1].map((layer) => [...store.get(routerBiasName(layer)).data]);
 
 describe("the rule", () => {
-  test("moves each bias against its expert's load, summed over domains, and none at the mean", () => {
+  test("moves each bias against its expert's load, summed over domains, and none at the mean", async () => {
     const store = storeWithBiases();
     // Layer 0: 7, 3, 2 tokens of 4 on average; layer 1: 4, 4, 4.
-    moveRouterBiases(store, withRouter(router), { routedTokens });
+    await moveRouterBiases(store, withRouter(router), { routedTokens });
     expect(biases(store)).toEqual([
       [-0.25, 0.25, 0.25],
       [1, -1, 0.5],
     ]);
   });
 
-  test("counts tokens that an expert was too full for", () => {
+  test("counts tokens that an expert was too full for", async () => {
     const store = storeWithBiases();
     const droppedTokens = Float64Array.of(...[0, 0, 0, 0, 0, 3], ...[0, 0, 6, 0, 0, 0]);
     // Layer 0: 7, 3, 5 of 5; layer 1: 4, 4, 10 of 6.
-    moveRouterBiases(store, withRouter(router), { routedTokens, droppedTokens });
+    await moveRouterBiases(store, withRouter(router), { routedTokens, droppedTokens });
     expect(biases(store)).toEqual([
       [-0.25, 0.25, 0],
       [1.25, -0.75, 0.25],
     ]);
   });
 
-  test("has a rate of 0.001 where none is given", () => {
+  test("has a rate of 0.001 where none is given", async () => {
     const { biasRate: _, ...unrated } = router;
     const store = storeWithBiases();
-    moveRouterBiases(store, withRouter(unrated as RouterConfig), { routedTokens });
+    await moveRouterBiases(store, withRouter(unrated as RouterConfig), { routedTokens });
     expect(biases(store)[0]).toEqual([-0.001, 0.001, 0.001].map(Math.fround));
   });
 
-  test("holds for routers balanced by a bias and not frozen, no others", () => {
+  test("holds for routers balanced by a bias and not frozen, no others", async () => {
     const store = storeWithBiases();
     const before = biases(store);
-    moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention", "router"]);
-    moveRouterBiases(store, withRouter({ type: "top-k", k: 1, loadBalance: 0.1 }), { routedTokens });
-    moveRouterBiases(store, tiny, {});
+    await moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention", "router"]);
+    await moveRouterBiases(store, withRouter({ type: "top-k", k: 1, loadBalance: 0.1 }), { routedTokens });
+    await moveRouterBiases(store, tiny, {});
     expect(biases(store)).toEqual(before);
-    moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention"]);
+    await moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention"]);
     expect(biases(store)).not.toEqual(before);
   });
 });
