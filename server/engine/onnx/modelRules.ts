@@ -74,10 +74,23 @@ const crossEntropyGrad: Rule = ({ names: [dnll, logProbs, targets], values: [, ,
   return build.node("ScatterElements", [soft, rows, build.node("Neg", [scale])], { axis: 1, reduction: "add" });
 };
 
+/** A product with one-hot rows is quicker than adding element by element up to about this vocabulary. */
+const smallVocabulary = 512;
+
 const embeddingGrad: Rule = ({ names: [dy, ids], values: [gradient], attrs, build }) => {
   const [rows, width] = gradient!.shape as [number, number];
-  const zeros = build.node("Expand", [build.float(0), build.ints([attrs.vocab as number, width])]);
+  const vocab = attrs.vocab as number;
   const column = build.node("Reshape", [ids!, build.ints([rows, 1])]);
+  if (vocab <= smallVocabulary) {
+    const tokens = build.constant(
+      "int32",
+      [1, vocab],
+      Int32Array.from({ length: vocab }, (_, token) => token),
+    );
+    const chosen = build.node("Cast", [build.node("Equal", [column, tokens])], { to: 1 });
+    return build.node("Gemm", [chosen, dy!], { transA: 1 });
+  }
+  const zeros = build.node("Expand", [build.float(0), build.ints([vocab, width])]);
   const spread = build.node("Expand", [column, build.ints([rows, width])]);
   return build.node("ScatterElements", [zeros, spread, dy!], { axis: 0, reduction: "add" });
 };

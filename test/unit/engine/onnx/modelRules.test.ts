@@ -76,12 +76,14 @@ const cases: Case[] = [
   ["SwiGLU", { g: float([6, 8], 1, 3), u: float([6, 8], 2) }, ["g", "u"], ({ g, u }) => swiGlu(g!, u!)],
   ["SwiGLU of nothing", { g: float([0, 8], 1), u: float([0, 8], 2) }, ["g", "u"], ({ g, u }) => swiGlu(g!, u!)],
   ["cross-entropy", { x: float([6, 8], 1, 3), t: ints([6], 2, 8) }, ["x"], ({ x, t }) => crossEntropy(x!, t!)],
-  [
-    "embedding with repeated ids",
-    { w: float([5, 3], 1), ids: ints([12], 2, 5) },
-    ["w"],
-    ({ w, ids }) => embedding(w!, ids!),
-  ],
+  ...[5, 600].map(
+    (vocab): Case => [
+      `embedding with repeated ids, a vocabulary of ${vocab}`,
+      { w: float([vocab, 3], 1), ids: ints([40], 2, Math.min(vocab, 30)) },
+      ["w"],
+      ({ w, ids }) => embedding(w!, ids!),
+    ],
+  ),
   ...[1, 2, 3].map(
     (blocks): Case => [
       `causal attention of grouped queries in ${blocks} blocks`,
