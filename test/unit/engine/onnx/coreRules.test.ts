@@ -193,7 +193,7 @@ const cases: Case[] = [
 const list = (output: tf.Tensor | tf.Tensor[]) => (Array.isArray(output) ? output : [output]);
 const named = (tensors: tf.Tensor[]): Tensors => Object.fromEntries(tensors.map((tensor, i) => [`${i}`, tensor]));
 
-describe.each(devices)("every kernel gives on %s what TF.js's cpu backend gives", (device) => {
+describe.each(devices)("every kernel gives on %s what TF.js's cpu backend gives", { timeout: 300_000 }, (device) => {
   const inexact = (name: string) => device === "webgpu" && /^(cos|sin)(?!.*zero-sized)/.test(name);
 
   test.each(cases.filter(([name]) => !inexact(name)))("%s", async (_, inputs, op) => {

@@ -20,7 +20,7 @@ const sizes = (...rows: number[]): Input => ({ shape: [rows.length], data: Int32
 const weights = { w0: float([5, 4], 11), w1: float([5, 4], 12), w2: float([5, 4], 13) };
 const grouped = (rows: Input): Case => [
   `grouped matmul with ${rows.data.join(", ")} rows`,
-  { x: float([9, 4], 1), sizes: rows, ...weights },
+  { x: float([[...rows.data].reduce((sum, n) => sum + n, 0), 4], 1), sizes: rows, ...weights },
   ["x", "w0", "w1", "w2"],
   ({ x, sizes: s, w0, w1, w2 }) => groupedMatMul(x!, s!, [w0!, w1!, w2!]),
 ];
@@ -31,6 +31,7 @@ const cases: Case[] = [
   grouped(sizes(0, 9, 0)),
   grouped(sizes(9, 0, 0)),
   grouped(sizes(0, 4, 5)),
+  grouped(sizes(130, 0, 71)),
   [
     "a chain of grouped products: the experts' feed-forward block",
     {
@@ -116,10 +117,11 @@ describe.each(
   test.each([
     ["spread over experts", [2, 0, 1, 2, 2, 0, 1, 1]],
     ["all to one expert", [1, 1, 1, 1]],
+    ["of more rows than a workgroup sorts", [...ints([5000], 3, 3).data]],
   ])("route order, %s", async (_, chosen) => {
-    const { fast, slow } = await bothEngines((_state, { c }) => ({ state: {}, results: { ...routeOrder(c!, 3) } }), {
-      c: { shape: [chosen.length], data: Int32Array.from(chosen) },
-    });
+    const program = (_state: Tensors, { c }: Tensors) => ({ state: {}, results: { ...routeOrder(c!, 3) } });
+    const inputs = { c: { shape: [chosen.length], data: Int32Array.from(chosen) } };
+    const { fast, slow } = await bothEngines(program, inputs, device);
     for (const name of ["order", "inverse", "sizes"]) expect([...fast[name]!]).toEqual([...slow[name]!]);
   });
 });
