@@ -95,9 +95,9 @@ const cases: Case[] = [
   ),
 ];
 
-describe.each(
-  devices,
-)("every op of a model gives on %s what its composition gives on TF.js's cpu backend", (device) => {
+describe.each(devices)("every op of a model gives on %s what its composition gives on TF.js's cpu backend", {
+  timeout: 300_000,
+}, (device) => {
   test.each(cases)("%s", async (_, inputs, differentiable, op) => {
     const program = (_state: Tensors, batch: Tensors) => {
       const total = (...xs: tf.Tensor[]) => {
