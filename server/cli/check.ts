@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { checkExperiment } from "../experiment/check.ts";
+import type { Machine } from "../experiment/checkMemory.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import { type Problem, problemText } from "../experiment/problem.ts";
 import type { Experiment } from "../experiment/resolve.ts";
@@ -12,12 +13,19 @@ export interface Checked {
   problems: Problem[];
 }
 
-/** Reads an experiment file and finds all that can be known to be wrong before training. */
-export async function readExperiment(file: string): Promise<Checked> {
+/**
+ * Reads an experiment file and finds all that can be known to be wrong before training.
+ * @param machineFor what it would train on, where that is not simply this machine
+ */
+export async function readExperiment(
+  file: string,
+  machineFor?: (experiment: Experiment) => Promise<Machine | undefined>,
+): Promise<Checked> {
   const text = await readFile(file, "utf8");
   const { experiment, problems } = parseExperiment(text, file);
   if (!experiment) return { text, problems };
-  const found = [...problems, ...(await checkExperiment(experiment, file))];
+  const machine = await machineFor?.(experiment);
+  const found = [...problems, ...(await checkExperiment(experiment, file, machine))];
   const usable = !found.some(({ severity }) => severity === "error");
   return { text, problems: found, ...(usable ? { experiment } : {}) };
 }

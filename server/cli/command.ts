@@ -13,10 +13,12 @@ export class CommandError extends UserError {}
 
 export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixture-of-Experts
 
-  btx run FILE [--json] [--cores N] [--random-seed N] [--stage NAME]
+  btx run FILE [--json] [--cores N] [--random-seed N] [--stage NAME] [--engine NAME] [--device NAME]...
                                          run an experiment file (*.btx.yaml); N replaces its randomSeed, and
-                                         --stage runs only that stage (experts, compare: those) and what it needs
-  btx resume [RUN] [--json] [--cores N]  go on with a run that was stopped, killed or failed
+                                         --stage runs only that stage (experts, compare: those) and what it needs;
+                                         --engine and --device replace its engine and devices
+  btx resume [RUN] [--json] [--cores N] [--engine NAME] [--device NAME]...
+                                         go on with a run that was stopped, killed or failed
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand
   btx list [--json]                      all runs

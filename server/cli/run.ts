@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { nearestName } from "../data/corpus/nearest.ts";
+import { type Choice, choiceText } from "../engine/devices/choose.ts";
 import { runStages } from "../execution/runner.ts";
 import { didYouMean } from "../experiment/nearest.ts";
 import { planExperiment } from "../experiment/plan.ts";
@@ -27,8 +28,14 @@ import {
   shownPath,
   wholeNumber,
 } from "./command.ts";
+import { chosenDevices, computeAsked, memoryOf } from "./compute.ts";
 
-const runOptions = { json: { type: "boolean" }, cores: { type: "string" } } as const;
+const runOptions = {
+  json: { type: "boolean" },
+  cores: { type: "string" },
+  engine: { type: "string" },
+  device: { type: "string", multiple: true },
+} as const;
 
 /**
  * `btx run FILE`; `--random-seed` replaces the file's `randomSeed` and is kept in `run.json`, `--stage` leaves out what
@@ -44,14 +51,19 @@ export async function run(args: string[]): Promise<number> {
   const asked = values["random-seed"];
   const replaced = asked === undefined ? {} : { randomSeed: wholeNumber(asked, "random-seed", 0) };
   const { file, root } = experimentFile(positionals[0]);
-  const { text, experiment, problems } = await readExperiment(file);
+  let choice: Choice | undefined;
+  const { text, experiment, problems } = await readExperiment(file, async (read) => {
+    choice = await chosenDevices(computeAsked(values, read.compute));
+    return memoryOf(choice);
+  });
   for (const problem of problems) process.stderr.write(`${problemText(problem, shownPath(file))}\n`);
   if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above; nothing was run`);
   const plan = await planExperiment({ ...experiment, ...replaced }, file);
   const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
-  const fields = { name: experiment.name, file, experiment: text, ...replaced, stages, reused: [] };
+  const compute = computeAsked(values, experiment.compute);
+  const fields = { name: experiment.name, file, experiment: text, ...replaced, compute, stages, reused: [] };
   const made = await createRun(root, fields);
-  return attend(root, made.record.id, { ...options, fresh: true });
+  return attend(root, made.record.id, { ...options, choice: choice!, fresh: true });
 }
 
 /** Whether a stage, by its name, comes of a section of the file that several come of. */
@@ -75,12 +87,18 @@ export async function resume(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...runOptions, in: { type: "string" } });
   const options = attendance(values);
   const { root, run: found } = await namedRun(positionals[0], values.in);
-  return attend(root, found.record.id, { ...options, fresh: false });
+  const compute = computeAsked(values, found.record.compute ?? { engine: "auto" });
+  return attend(root, found.record.id, { ...options, choice: await chosenDevices(compute), fresh: false });
 }
 
 interface Attendance {
   json: boolean;
   cores: number;
+}
+
+interface Start extends Attendance {
+  choice: Choice;
+  fresh: boolean;
 }
 
 const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attendance => ({
@@ -89,11 +107,7 @@ const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attend
 });
 
 /** Runs a run's stages to the end while showing their progress. */
-async function attend(
-  root: string,
-  id: string,
-  { json, cores, fresh }: Attendance & { fresh: boolean },
-): Promise<number> {
+async function attend(root: string, id: string, { json, cores, choice, fresh }: Start): Promise<number> {
   const tty = process.stderr.isTTY === true;
   const color = wantsColor(tty);
   const progress = createProgress(process.stderr, { tty, color });
@@ -111,7 +125,18 @@ async function attend(
   process.on("SIGTERM", interrupt);
   let status: RunRecord["status"];
   try {
-    status = await runStages(root, id, { cores, fresh, onEvent: show, stop: stopping.signal, kill: killing.signal });
+    status = await runStages(root, id, {
+      cores,
+      devices: {
+        all: choice.devices.map(({ engine, device }) => ({ engine, device })),
+        text: choiceText(choice),
+        why: choice.why,
+      },
+      fresh,
+      onEvent: show,
+      stop: stopping.signal,
+      kill: killing.signal,
+    });
   } finally {
     progress.close();
     process.off("SIGINT", interrupt);

@@ -1,11 +1,13 @@
 import { availableParallelism, cpus } from "node:os";
+import type { EngineName } from "../protocol/devices.ts";
 import type { Program, Runnable, TensorSpecs } from "./program.ts";
 import { type CompileOptions, compile } from "./runtime/compile.ts";
 import type { Store } from "./runtime/store.ts";
 
 /** An engine on a device: makes programs ready to run. */
 export interface Engine {
-  readonly engine: "onnx";
+  readonly engine: EngineName;
+  /** As an experiment's `devices` names it. */
   readonly device: string;
   /** For people: what computes, and with how many threads. */
   readonly description: string;
@@ -14,18 +16,8 @@ export interface Engine {
     program: Program,
     store: Store,
     batch: TensorSpecs,
-    options?: Omit<CompileOptions, "threads">,
+    options?: Pick<CompileOptions, "state" | "profile">,
   ): Promise<Runnable>;
-}
-
-export interface EngineChoice {
-  engine: "onnx";
-  device: "cpu";
-}
-
-/** @param threads CPU threads of one operator */
-export async function openEngine(_choice: EngineChoice, { threads }: { threads: number }): Promise<Engine> {
-  return cpuEngine(threads);
 }
 
 /** ONNX Runtime on the processor. @param threads of one operator */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { exitCodes } from "../stages/process.ts";
+import { engineEnvironment } from "../engine/install/catalog.ts";
+import { exitCodes, type StageAsked } from "../stages/process.ts";
 
 /** How a stage's process ended: its exit status ("busy": another run's process does the work or has done it), and the last thing it said. */
 export interface StageExit {
@@ -21,23 +22,23 @@ export interface StageProcess {
 const program = fileURLToPath(new URL("./stage.js", import.meta.url));
 
 /** Starts a stage's process on this machine. It stops by itself when this process is gone. */
-export function startStage(root: string, runId: string, name: string, threads: number): StageProcess {
-  const child = spawn(process.execPath, [program, root, runId, name, String(threads), String(process.pid)], {
+export function startStage(root: string, runId: string, name: string, asked: StageAsked): StageProcess {
+  const child = spawn(process.execPath, [program, root, runId, name, String(process.pid), JSON.stringify(asked)], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    env: process.env,
+    env: { ...process.env, ...engineEnvironment(asked.device.device) },
   });
-  let asked = false;
+  let ended = false;
   const end = (signal: "SIGTERM" | "SIGKILL") => {
-    asked = true;
+    ended = true;
     child.kill(signal);
   };
-  return { exit: ended(child, () => asked), stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
+  return { exit: exitOf(child, () => ended), stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
 }
 
 /** Signals that ask to stop: Ctrl-C, which reaches all processes of a terminal, and a polite end. */
 const requests: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
 
-function ended(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
+function exitOf(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
   let said = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-4000);

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { DeviceReference } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
@@ -10,12 +11,14 @@ import { readRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import { type StageProcess, startStage } from "./local.ts";
-import { type StageStanding, startable } from "./schedule.ts";
+import { type Share, type StageStanding, sameDevice, startable } from "./schedule.ts";
 import { watchStage } from "./watch.ts";
 
 export interface RunnerOptions {
   /** CPU cores to share out among the stages. */
   cores: number;
+  /** What models run on, and for people what that is and why. */
+  devices: { all: readonly DeviceReference[]; text: string; why: string };
   /** The run was just made: stages that are done are other runs' work. */
   fresh: boolean;
   onEvent(event: RunEvent): void;
@@ -45,7 +48,7 @@ export async function runStages(root: string, runId: string, options: RunnerOpti
 
 interface Running {
   process: StageProcess;
-  threads: number;
+  share: Share;
   poll: ReturnType<typeof watchStage>;
 }
 
@@ -88,6 +91,7 @@ class Runner {
       folder: paths.folder,
       stages: record.stages.map(({ name }) => name),
     });
+    this.#options.onEvent({ event: "message", text: this.#options.devices.text });
     for (const stage of record.stages) if (isDone(stage.name)) this.#say(stage, "done");
     this.#options.kill.addEventListener("abort", () => {
       for (const { process } of this.#running.values()) process.kill();
@@ -108,10 +112,10 @@ class Runner {
     for (;;) {
       if (!this.#stopping && (this.#options.stop.aborted || stopRequested(stopFile))) this.#stopAll();
       if (!this.#stopping) {
-        const threads = new Map([...this.#running].map(([name, running]) => [name, running.threads]));
-        for (const { stage, threads: share } of startable(plan, this.#standing, threads, this.#options.cores)) {
+        const shares = new Map([...this.#running].map(([name, { share }]) => [name, share]));
+        const { cores, devices } = this.#options;
+        for (const { stage, ...share } of startable(plan, this.#standing, shares, { cores, devices: devices.all }))
           await this.#start(stage, share);
-        }
       }
       if (this.#running.size === 0 && (this.#stopping || this.#elsewhere.size === 0)) return;
       await Promise.race([setTimeout(tick), ...[...this.#running.values()].map(({ process }) => process.exit)]);
@@ -143,14 +147,17 @@ class Runner {
     this.#options.onEvent({ event: "message", text: `another run works on stage "${stage.name}": waiting for it` });
   }
 
-  async #start(stage: PlannedStage, threads: number): Promise<void> {
+  async #start(stage: PlannedStage, share: Share): Promise<void> {
     const paths = stagePaths(this.#root, stage.key);
     await this.#free(stage);
     if (lockHolder(paths.folder)) return this.#leave(stage);
     await clearStop(paths.stop);
-    const process = startStage(this.#root, this.#id, stage.name, threads);
+    const { all, why } = this.#options.devices;
+    const chosen = all.some((device) => sameDevice(device, share.device));
+    const asked = { ...share, why: chosen ? why : "the stage runs no model" };
+    const process = startStage(this.#root, this.#id, stage.name, asked);
     this.#standing.set(stage.name, "running");
-    this.#running.set(stage.name, { process, threads, poll: watchStage(stage.name, paths) });
+    this.#running.set(stage.name, { process, share, poll: watchStage(stage.name, paths) });
     this.#say(stage, "running");
     void process.exit.then(({ status, error }) => {
       this.#running.delete(stage.name);

@@ -1,10 +1,10 @@
+import type { DeviceReference } from "../protocol/devices.ts";
 import { expertsPerToken } from "../protocol/model.ts";
 import type { MixSpec, Plan, PlannedStage, StageSpec } from "../protocol/stage.ts";
 
 export type StageStanding = "waiting" | "running" | "done";
-export interface Start {
+export interface Start extends Share {
   stage: PlannedStage;
-  threads: number;
 }
 
 /** Tokens a stage trains on; 0 for stages that do not train. */
@@ -45,37 +45,87 @@ function urgency({ name, spec }: PlannedStage, chain: number): number {
   return chain;
 }
 
+/** What a running stage takes. */
+export interface Share {
+  threads: number;
+  device: DeviceReference;
+}
+
+/** What there is to share out among the stages. */
+export interface Resources {
+  cores: number;
+  /** Devices to compute on, at least one. */
+  devices: readonly DeviceReference[];
+}
+
+/** The processor, for what needs no device: reading text, joining and averaging weights. */
+const host: DeviceReference = { engine: "onnx", device: "cpu" };
+
+/** Whether a device is the processor, which any number of stages share. */
+const isProcessor = ({ device }: DeviceReference): boolean => device === "cpu" || device === "tfjs-node";
+
+export const sameDevice = (a: DeviceReference, b: DeviceReference): boolean =>
+  a.engine === b.engine && a.device === b.device;
+
+/** Whether a stage runs a model: it trains, or evaluates. */
+const runsModel = ({ spec }: PlannedStage): boolean =>
+  spec.kind === "evaluate" || ("phases" in spec && !("from" in spec && spec.from));
+
 /**
- * The stages to start now, with the CPU threads each gets. Experts all start at once and share the cores (BTX §3.1);
- * other stages take what is free, at least one thread each: two processes of one thread do the work of one process of
- * two, and small operators gain little from a second thread.
+ * The stages to start now, with the CPU threads and the device each gets.
+ *
+ * On the processor experts all start at once and share the cores (BTX §3.1); other stages take what is free, at least one
+ * thread each: two processes of one thread do the work of one process of two, and small operators gain little from a
+ * second thread. A graphics card takes one model at a time, and a thread that feeds it; what finds none free goes to the
+ * processor, if that is among the devices, or waits.
  */
 export function startable(
   plan: Plan,
   standing: ReadonlyMap<string, StageStanding>,
-  running: ReadonlyMap<string, number>,
-  cores: number,
+  running: ReadonlyMap<string, Share>,
+  { cores, devices }: Resources,
 ): Start[] {
+  const ready = readyStages(plan, standing);
+  const cards = devices.filter(
+    (device) => !isProcessor(device) && ![...running.values()].some((share) => sameDevice(share.device, device)),
+  );
+  const processor = devices.find(isProcessor);
+  const starts: Start[] = [];
+  const onProcessor: { stage: PlannedStage; device: DeviceReference }[] = [];
+  for (const stage of ready) {
+    const card = runsModel(stage) ? cards.shift() : undefined;
+    if (card) starts.push({ stage, threads: 1, device: card });
+    else if (!runsModel(stage)) onProcessor.push({ stage, device: host });
+    else if (processor) onProcessor.push({ stage, device: processor });
+  }
+  const taken = [...running.values(), ...starts].reduce((sum, { threads }) => sum + threads, 0);
+  return [...starts, ...shareCores(onProcessor, cores - taken, cores)];
+}
+
+/** The stages that may start, the most urgent first. */
+function readyStages(plan: Plan, standing: ReadonlyMap<string, StageStanding>): PlannedStage[] {
   const lengths = chains(plan);
   const urgencyOf = (stage: PlannedStage) => urgency(stage, lengths.get(stage.name)!);
-  const ready = plan
-    .filter(({ name, parents }) => {
-      return (
-        standing.get(name) === "waiting" && Object.values(parents).every((parent) => standing.get(parent) === "done")
-      );
-    })
+  return plan
+    .filter(
+      ({ name, parents }) =>
+        standing.get(name) === "waiting" && Object.values(parents).every((parent) => standing.get(parent) === "done"),
+    )
     .sort((a, b) => urgencyOf(b) - urgencyOf(a) || plan.indexOf(a) - plan.indexOf(b));
-  let free = cores - [...running.values()].reduce((sum, threads) => sum + threads, 0);
-  const experts = ready.filter(({ spec }) => spec.kind === "expert");
-  if (experts.length > 0 && free > 0) {
+}
+
+function shareCores(stages: { stage: PlannedStage; device: DeviceReference }[], left: number, cores: number): Start[] {
+  const experts = stages.filter(({ stage: { spec } }) => spec.kind === "expert");
+  if (experts.length > 0 && left > 0) {
     const threads = Math.max(1, Math.floor(cores / experts.length));
-    return experts.map((stage) => ({ stage, threads }));
+    return experts.map((start) => ({ ...start, threads }));
   }
+  let free = left;
   const starts: Start[] = [];
-  for (const [index, stage] of ready.entries()) {
+  for (const [index, start] of stages.entries()) {
     if (free < 1) break;
-    const threads = Math.max(1, Math.floor(free / (ready.length - index)));
-    starts.push({ stage, threads });
+    const threads = Math.max(1, Math.floor(free / (stages.length - index)));
+    starts.push({ ...start, threads });
     free -= threads;
   }
   return starts;

@@ -1,3 +1,4 @@
+import { checkCompute } from "./checkCompute.ts";
 import { checkFiles } from "./checkFiles.ts";
 import { checkMemory, type Machine, thisMachine } from "./checkMemory.ts";
 import { checkMix } from "./checkMix.ts";
@@ -20,5 +21,12 @@ export async function checkExperiment(
   const files = await checkFiles(experiment, file);
   const model = checkShape(experiment, files.shape);
   const fits = model.length > 0 || !files.shape ? [] : checkMemory(experiment, files.shape, files.vocab, machine);
-  return sortProblems([...checkNames(experiment), ...checkMix(experiment), ...files.problems, ...model, ...fits]);
+  return sortProblems([
+    ...checkNames(experiment),
+    ...checkMix(experiment),
+    ...checkCompute(experiment),
+    ...files.problems,
+    ...model,
+    ...fits,
+  ]);
 }

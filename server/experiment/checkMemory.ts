@@ -12,8 +12,10 @@ import type { TrainingKeys } from "./schema/training.ts";
 export interface Machine {
   memory: number;
   free: number;
-  /** Experts trained at once, at most. */
+  /** Experts trained at once in it, at most. */
   processes: number;
+  /** What it is, where it is not this machine's memory: "cuda:0 (NVIDIA H100)". */
+  name?: string;
 }
 
 /** This machine, within the limits set for this process. */
@@ -77,7 +79,9 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   const section = work.sections.find((place) => positions.has([...place, "microBatch"]));
   const path: Path = section ? [...section, "microBatch"] : fitting ? work.sections[0]! : ["model"];
   const has =
-    severity === "error" ? `this machine has ${gigabytes(available)}` : `only ${gigabytes(available)} are free now`;
+    severity === "error"
+      ? `${machine.name ?? "this machine"} has ${gigabytes(available)}`
+      : `only ${gigabytes(available)} are free now${machine.name ? ` on ${machine.name}` : ""}`;
   const remedy = fitting
     ? `lower \`microBatch\` to ${fitting}, the largest that fits`
     : "not even a micro-batch of 1 fits, so lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`";

@@ -43,8 +43,9 @@ function published(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(published);
   if (typeof value !== "object" || value === null) return value;
   const node = value as SchemaNode;
-  const isSchema = typeof node.description === "string";
-  const result: Record<string, unknown> = isSchema ? { description: fullDescription(node) } : {};
+  // A property named like one of the notes holds a schema, and notes do not.
+  const isSchema = typeof node.type === "string" || typeof node.description === "string";
+  const result: Record<string, unknown> = node.description ? { description: fullDescription(node) } : {};
   for (const [key, child] of Object.entries(value)) {
     if (isSchema && internal.has(key)) continue;
     const unbounded = typeof child === "number" && Math.abs(child) >= Number.MAX_SAFE_INTEGER;
@@ -125,6 +126,7 @@ export function experimentReference(): string {
     "- Warm-up: unless `warmup` is given, it is 100 steps but at most a tenth of the steps of the phase, so that short phases warm up too. The steps of a phase are its tokens over `batch` x `context`, rounded up.",
     "- Changing a key reruns only the stages that depend on it: `mix.router.k` reruns the mix and what follows, not the experts. Names of files and of the experiment change nothing.",
     "- `btx run FILE --random-seed N` runs it with another `randomSeed`, so that results can be given with their spread.",
+    "- `engine` and `devices` rerun nothing: a stage that is done on one device serves every other, and its `stage.json` says where it ran. `--engine` and `--device` of `btx run` and `btx resume` replace them. Losses agree to rounding from device to device, and bit for bit on the processor only.",
     "- Each stage's seed of random numbers is the first 31 bits of the SHA-256 of `randomSeed`, a colon and the stage's name.",
     "",
     "## The paper's ablations",

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { Compute } from "../protocol/devices.ts";
 import { type FrozenGroup, frozenGroupSchema, type MixSpec, type ModelShape } from "../protocol/stage.ts";
 import type { Positions } from "./problem.ts";
 import { defaultFfn, modelDefaults } from "./schema/model.ts";
@@ -62,6 +63,8 @@ export interface Experiment {
   compare: Baseline[];
   heldOut: number;
   randomSeed: number;
+  /** What it is computed with; no stage depends on it. */
+  compute: Compute;
   /** Where everything stands in the file. */
   positions: Positions;
 }
@@ -135,6 +138,7 @@ export function resolveExperiment(file: ExperimentFile, positions: Positions, pa
     compare: [...new Set(file.compare)],
     heldOut: file.heldOut,
     randomSeed: file.randomSeed,
+    compute: { engine: file.engine, ...(file.devices ? { devices: file.devices } : {}) },
     positions,
   };
 }

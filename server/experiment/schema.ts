@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { devicesSchema, engineSchema } from "./schema/compute.ts";
 import { domainsSchema } from "./schema/domains.ts";
 import { modelSchema, tokenizerSchema } from "./schema/model.ts";
 import { notes } from "./schema/notes.ts";
@@ -40,6 +41,8 @@ export const experimentFileSchema = z
     finetune: finetuneSchema,
     evaluate: evaluateSchema,
     compare: compareSchema,
+    engine: engineSchema,
+    devices: devicesSchema,
     heldOut: z
       .number()
       .gt(0)

@@ -22,6 +22,10 @@ export const devicesOf: Readonly<Record<EngineName, readonly DeviceName[]>> = {
   tfjs: ["tfjs-node-gpu", "tfjs-node", "cpu"],
 };
 
+/** A device of an engine. */
+export const deviceReferenceSchema = z.strictObject({ engine: engineNameSchema, device: z.string() });
+export type DeviceReference = z.infer<typeof deviceReferenceSchema>;
+
 /** What an experiment, or a command, wants to be computed with. */
 export const computeSchema = z.strictObject({
   engine: engineChoiceSchema,

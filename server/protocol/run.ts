@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { computeSchema } from "./devices.ts";
 import { plannedStageSchema } from "./stage.ts";
 
 export const runStatusSchema = z.enum(["running", "stopped", "failed", "done"]);
@@ -13,6 +14,8 @@ export const runRecordSchema = z.strictObject({
   experiment: z.string(),
   /** Seed of random numbers that was asked for in place of the file's. */
   randomSeed: z.int().optional(),
+  /** What it is computed with: of the file, or asked for in its place. Absent in runs of older versions. */
+  compute: computeSchema.optional(),
   stages: z.array(plannedStageSchema),
   /** Names of stages that were done before the run began. */
   reused: z.array(z.string()),

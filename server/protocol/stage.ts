@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deviceReferenceSchema } from "./devices.ts";
 import { modelConfigSchema, routerConfigSchema } from "./model.ts";
 import { routingSummarySchema } from "./routingFiles.ts";
 
@@ -228,9 +229,14 @@ export const stageRecordSchema = z.strictObject({
   parents: z.record(z.string(), z.string()),
   spec: stageSpecSchema,
   status: stageStatusSchema,
+  /** What it was last worked on with, what that is, and why it was that. */
   engine: z.string(),
   device: z.string(),
+  description: z.string().optional(),
+  why: z.string().optional(),
   threads: z.int(),
+  /** All that it was worked on with, one after the other, where that is more than one. */
+  ranOn: z.array(deviceReferenceSchema.extend({ description: z.string() })).optional(),
   /** ISO 8601 times. */
   created: z.string(),
   started: z.string().optional(),

@@ -25,7 +25,7 @@ export interface Run {
  */
 export async function createRun(
   root: string,
-  fields: Pick<RunRecord, "name" | "file" | "experiment" | "randomSeed" | "stages" | "reused">,
+  fields: Pick<RunRecord, "name" | "file" | "experiment" | "randomSeed" | "compute" | "stages" | "reused">,
 ): Promise<Run> {
   const created = new Date();
   const id = await createRunFolder(root, created);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { openEngine } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.ts";
 import { removeLeftovers } from "../runs/atomic.ts";
@@ -14,11 +15,12 @@ import { type StageContext, stageContext } from "./context.ts";
 import { data } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { average, mix } from "./mix.ts";
-import { exitCodes, progressFile } from "./process.ts";
+import { exitCodes, progressFile, stageAskedSchema } from "./process.ts";
 import { continued, seed } from "./train.ts";
 
 /**
- * A stage's process: `stage.js ROOT RUN NAME THREADS RUNNER`, RUNNER the id of the process that starts it. It takes the
+ * A stage's process: `stage.js ROOT RUN NAME RUNNER ASKED`, RUNNER the id of the process that starts it, ASKED what it
+ * works with, as JSON (`stageAskedSchema`). It takes the
  * stage's lock, does the work of its kind and writes what became of it into the stage's folder. It stops, after a
  * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner is gone.
  */
@@ -62,8 +64,9 @@ async function planned(
 }
 
 async function main(): Promise<number> {
-  const [root, runId, name, ...numbers] = process.argv.slice(2) as [string, string, string, string, string];
-  const [threads, runner] = numbers.map(Number) as [number, number];
+  const [root, runId, name, runnerText, text] = process.argv.slice(2) as [string, string, string, string, string];
+  const runner = Number(runnerText);
+  const { threads, device, why } = stageAskedSchema.parse(JSON.parse(text));
   let asked = false;
   // Ctrl-C reaches the whole process group; the runner decides what it means.
   process.on("SIGINT", () => {});
@@ -85,7 +88,7 @@ async function main(): Promise<number> {
     await removeLeftovers(paths.folder);
     const started = Date.now();
     const progress = progressFile(paths.folder);
-    const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads });
+    const engine = await openEngine(device, { threads });
     const context = stageContext({
       root,
       name,
@@ -109,7 +112,10 @@ async function main(): Promise<number> {
       status: "running",
       engine: engine.engine,
       device: engine.device,
+      description: engine.description,
+      why,
       threads,
+      ...ranOn(before?.record, engine),
       created: before?.record.created ?? new Date(started).toISOString(),
       started: new Date(started).toISOString(),
       seconds: earlier,
@@ -123,7 +129,7 @@ async function main(): Promise<number> {
         ...change,
       });
     await writeStage(paths, record);
-    context.log(`process ${process.pid} begins: ${engine.engine} on ${engine.device}, ${engine.description}`);
+    context.log(`process ${process.pid} begins: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
     try {
       const result = await work(context);
       lock.check();
@@ -144,6 +150,17 @@ async function main(): Promise<number> {
   } finally {
     lock.release();
   }
+}
+
+/** What a stage was worked on with, where that changed. */
+function ranOn(before: StageRecord | undefined, engine: Engine): Pick<StageRecord, "ranOn"> {
+  if (!before) return {};
+  const { engine: name, device, description = "" } = before;
+  const earlier = before.ranOn ?? [{ engine: name as Engine["engine"], device, description }];
+  const last = earlier.at(-1)!;
+  const now = { engine: engine.engine, device: engine.device, description: engine.description };
+  if (last.engine === now.engine && last.device === now.device) return before.ranOn ? { ranOn: before.ranOn } : {};
+  return { ranOn: [...earlier, now] };
 }
 
 function versions(): Record<string, string> {

@@ -1,12 +1,23 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { deviceReferenceSchema } from "../protocol/devices.ts";
 import { diskError } from "../runs/atomic.ts";
 
 /** What the runner and a stage's process agree on, besides the run folder. */
 
 /** "busy": a process of another run works on the stage, or has done it meanwhile. */
 export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3, busy: 4 } as const;
+
+/** What a stage's process works with. */
+export const stageAskedSchema = z.strictObject({
+  /** CPU threads of one operator. */
+  threads: z.int().min(1),
+  device: deviceReferenceSchema,
+  /** Why it is this device, for people. */
+  why: z.string(),
+});
+export type StageAsked = z.infer<typeof stageAskedSchema>;
 
 /** How far work without training steps has come. Overwritten in place: half a line is no harm, and is not read. */
 export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });

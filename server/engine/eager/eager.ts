@@ -6,8 +6,15 @@ import type { Store } from "../runtime/store.ts";
 /**
  * Runs `program` op by op on a TF.js backend that is registered under `backend`. The plain `cpu` backend is the
  * oracle the compiled programs are checked against.
+ * @param state names of the store's tensors the program takes; all of them if left out
  */
-export function eager(program: Program, store: Store, batch: TensorSpecs, backend: string): Runnable {
+export function eager(
+  program: Program,
+  store: Store,
+  batch: TensorSpecs,
+  backend: string,
+  state?: readonly string[],
+): Runnable {
   const tensorsOf = (
     names: string[],
     of: (name: string) => { data: Values; shape: number[]; dtype: "float32" | "int32" },
@@ -24,7 +31,7 @@ export function eager(program: Program, store: Store, batch: TensorSpecs, backen
       await tf.setBackend(backend);
       return tf.tidy(() => {
         const output = program(
-          tensorsOf(store.names(), (name) => store.get(name)),
+          tensorsOf([...(state ?? store.names())], (name) => store.get(name)),
           tensorsOf(Object.keys(batch), (name) => ({ data: inputs[name]!, ...batch[name]! })),
         );
         for (const [name, tensor] of Object.entries(output.state)) store.set(name, tensor.shape, values(tensor));

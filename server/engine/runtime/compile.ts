@@ -14,6 +14,8 @@ export interface CompileOptions {
   threads: number;
   /** Names of the store's tensors the program takes; all of them if left out. */
   state?: string[];
+  /** What runs the operators; the processor if left out. Then none of them may fall back to the processor. */
+  provider?: InferenceSession.ExecutionProviderConfig;
   /** Prefix of a file for ONNX Runtime's profile of every operator. */
   profile?: string;
 }
@@ -34,7 +36,8 @@ export async function compile(
     : all;
   const lowered = lower(fold(capture(program, state, batch)));
   const session = await ort().InferenceSession.create(encodeOnnx(lowered.onnx), {
-    executionProviders: ["cpu"],
+    executionProviders: [options.provider ?? "cpu"],
+    ...(options.provider ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "basic",

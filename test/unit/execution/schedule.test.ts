@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import { type Share, type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import type { DeviceReference } from "../../../server/protocol/devices.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
 import type { Plan, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";
 import { seeded } from "../../fixtures/random.ts";
@@ -60,14 +61,21 @@ const standingOf = (done: string[], running: string[] = [], of = plan) =>
     of.map(({ name }) => [name, done.includes(name) ? "done" : running.includes(name) ? "running" : "waiting"]),
   );
 const started = (starts: Start[]) => starts.map(({ stage: { name }, threads }) => [name, threads]);
-const none = new Map<string, number>();
+const cpu: DeviceReference = { engine: "onnx", device: "cpu" };
+const cuda = (index: number): DeviceReference => ({ engine: "onnx", device: `cuda:${index}` });
+/** Running stages with so many threads each, on the processor. */
+const shares = (threads: Record<string, number> = {}) =>
+  new Map<string, Share>(Object.entries(threads).map(([name, count]) => [name, { threads: count, device: cpu }]));
+const none = shares();
+/** So many cores and no other device. */
+const only = (cores: number) => ({ cores, devices: [cpu] });
 
 describe("startable", () => {
   test("starts nothing before its parents are done, and nothing twice", () => {
-    expect(started(startable(plan, standingOf([]), none, 4))).toEqual([["data", 4]]);
-    expect(started(startable(plan, standingOf([], ["data"]), new Map([["data", 4]]), 4))).toEqual([]);
-    expect(started(startable(plan, standingOf(["data"], ["seed"]), new Map([["seed", 4]]), 4))).toEqual([]);
-    expect(startable(plan, standingOf(plan.map(({ name }) => name)), none, 4)).toEqual([]);
+    expect(started(startable(plan, standingOf([]), none, only(4)))).toEqual([["data", 4]]);
+    expect(started(startable(plan, standingOf([], ["data"]), shares({ data: 4 }), only(4)))).toEqual([]);
+    expect(started(startable(plan, standingOf(["data"], ["seed"]), shares({ seed: 4 }), only(4)))).toEqual([]);
+    expect(startable(plan, standingOf(plan.map(({ name }) => name)), none, only(4))).toEqual([]);
   });
 
   test.each([
@@ -76,7 +84,7 @@ describe("startable", () => {
     [8, 2],
     [9, 3],
   ])("starts all experts at once, before anything else, %i cores shared among three of them", (cores, threads) => {
-    expect(started(startable(plan, standingOf(["data", "seed"]), none, cores))).toEqual([
+    expect(started(startable(plan, standingOf(["data", "seed"]), none, only(cores)))).toEqual([
       ["expert:code", threads],
       ["expert:prose", threads],
       ["expert:math", threads],
@@ -85,36 +93,38 @@ describe("startable", () => {
 
   test("gives a single expert all cores", () => {
     const single = planOf(["code"]);
-    const starts = startable(single, standingOf(["data", "seed"], [], single), none, 6);
+    const starts = startable(single, standingOf(["data", "seed"], [], single), none, only(6));
     expect(started(starts)).toEqual([["expert:code", 6]]);
   });
 
   test("starts the mix and the finetuning before the comparisons", () => {
-    expect(started(startable(plan, standingOf(["data", "seed", ...experts]), none, 1))).toEqual([["mix", 1]]);
-    expect(started(startable(plan, standingOf(["data", "seed", ...experts, "mix"]), none, 1))).toEqual([
+    expect(started(startable(plan, standingOf(["data", "seed", ...experts]), none, only(1)))).toEqual([["mix", 1]]);
+    expect(started(startable(plan, standingOf(["data", "seed", ...experts, "mix"]), none, only(1)))).toEqual([
       ["finetune", 1],
     ]);
   });
 
   test("starts long trainings before short work", () => {
     const done = ["data", "seed", ...experts, "mix", "finetune", "average", "upcycling:mix"];
-    const names = startable(plan, standingOf(done), none, 3).map(({ stage: { name } }) => name);
+    const names = startable(plan, standingOf(done), none, only(3)).map(({ stage: { name } }) => name);
     expect(names).toEqual(["upcycling", "dense", "evaluate:seed"]);
   });
 
   test("starts short work that a long training waits for before work that nothing waits for", () => {
-    const names = startable(plan, standingOf(["data", "seed", ...experts]), none, 3).map(({ stage: { name } }) => name);
+    const names = startable(plan, standingOf(["data", "seed", ...experts]), none, only(3)).map(
+      ({ stage: { name } }) => name,
+    );
     expect(names).toEqual(["mix", "upcycling:mix", "dense"]);
   });
 
   test("shares free cores out among what is ready, and leaves none idle", () => {
     const done = plan.map(({ name }) => name).filter((name) => !["dense", "upcycling"].includes(name));
-    expect(started(startable(plan, standingOf(done), none, 5))).toEqual([
+    expect(started(startable(plan, standingOf(done), none, only(5)))).toEqual([
       ["upcycling", 2],
       ["dense", 3],
     ]);
     const one = standingOf(done, ["dense"]);
-    expect(started(startable(plan, one, new Map([["dense", 3]]), 5))).toEqual([["upcycling", 2]]);
+    expect(started(startable(plan, one, shares({ dense: 3 }), only(5)))).toEqual([["upcycling", 2]]);
   });
 });
 
@@ -127,7 +137,7 @@ describe("of two trainings, startable starts the one of more work", () => {
       stage("mix of copies", mix),
       stage("upcycling", trained("upcycling", 1000), "mix of copies"),
     ];
-    const [start] = startable(both, standingOf(["mix of copies"], [], both), none, 1);
+    const [start] = startable(both, standingOf(["mix of copies"], [], both), none, only(1));
     return start!.stage.name === "upcycling";
   }
 
@@ -140,6 +150,95 @@ describe("of two trainings, startable starts the one of more work", () => {
     ["sampled top-1", mixed({ type: "sample-top-1", ...rate }), 1],
   ])("%s", (_, mix, blocks) => {
     expect([first(mix, blocks * 1000 - 1), first(mix, blocks * 1000 + 1)]).toEqual([true, false]);
+  });
+});
+
+describe("on graphics cards", () => {
+  const placed = (starts: Start[]) => starts.map(({ stage: { name }, device }) => [name, device.device]);
+  const two = { cores: 4, devices: [cuda(0), cuda(1)] };
+  const afterSeed = ["data", "seed"];
+
+  test("text is read on the processor, and the seed trains on the first card", () => {
+    expect(placed(startable(plan, standingOf([]), none, two))).toEqual([["data", "cpu"]]);
+    expect(placed(startable(plan, standingOf(["data"]), none, two))).toEqual([["seed", "cuda:0"]]);
+  });
+
+  test("experts are spread over them, one a card, and the rest wait", () => {
+    const starts = startable(plan, standingOf(afterSeed), none, two);
+    expect(placed(starts)).toEqual([
+      ["expert:code", "cuda:0"],
+      ["expert:prose", "cuda:1"],
+      ["upcycling:mix", "cpu"],
+    ]);
+    const running = new Map<string, Share>(starts.map(({ stage: { name }, ...share }) => [name, share]));
+    const names = starts.map(({ stage: { name } }) => name);
+    expect(startable(plan, standingOf(afterSeed, names), running, two)).toEqual([]);
+    running.delete("expert:code");
+    const next = startable(plan, standingOf([...afterSeed, "expert:code"], names.slice(1)), running, two);
+    expect(placed(next)).toEqual([["expert:math", "cuda:0"]]);
+  });
+
+  test("a card takes one model at a time, whether it trains or is evaluated", () => {
+    const done = plan.map(({ name }) => name).filter((name) => !name.startsWith("evaluate:") && name !== "btm");
+    const one = { cores: 8, devices: [cuda(3)] };
+    expect(placed(startable(plan, standingOf(done), none, one))).toEqual([["evaluate:seed", "cuda:3"]]);
+  });
+
+  test("each process on a card has a thread, even where there are more cards than cores", () => {
+    const many = { cores: 1, devices: [cuda(0), cuda(1), cuda(2)] };
+    const starts = startable(plan, standingOf(afterSeed), none, many).filter(isExpert);
+    expect(starts.map(({ threads, device }) => [threads, device.device])).toEqual([
+      [1, "cuda:0"],
+      [1, "cuda:1"],
+      [1, "cuda:2"],
+    ]);
+  });
+
+  test("the processor takes what finds no card, if it is one of the devices", () => {
+    const starts = startable(plan, standingOf(afterSeed), none, { cores: 4, devices: [cuda(0), cpu] });
+    expect(placed(starts)).toEqual([
+      ["expert:code", "cuda:0"],
+      ["expert:prose", "cpu"],
+      ["expert:math", "cpu"],
+    ]);
+  });
+
+  test("a seed that is loaded needs no card", () => {
+    const from = { path: "/x", sha256: "0" };
+    const { kind: _, ...rest } = trained("dense", 1) as Extract<StageSpec, { kind: "dense" }>;
+    const shape = { context: 8, layers: 1, hidden: 8, heads: 1, kvHeads: 1, headSize: 8, ffn: 8 };
+    const model = {
+      ...shape,
+      ropeTheta: 1e4,
+      normEps: 1e-5,
+      tiedEmbeddings: false,
+      attentionBias: false,
+      ffnBias: false,
+    };
+    const loaded = [stage("seed", { kind: "seed", model, from, ...rest })];
+    expect(placed(startable(loaded, standingOf([], [], loaded), none, two))).toEqual([["seed", "cpu"]]);
+  });
+
+  test("a plan of any shape comes to its end on any number of cards", () => {
+    const random = seeded(9);
+    for (let round = 0; round < 50; round++) {
+      const of = randomPlan(random);
+      const devices = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, index) => cuda(index));
+      const standing = standingOf([], [], of);
+      const running = new Map<string, Share>();
+      for (let ended = 0; ended < of.length; ended++) {
+        for (const { stage: started, ...share } of startable(of, standing, running, { cores: 2, devices })) {
+          standing.set(started.name, "running");
+          running.set(started.name, share);
+        }
+        const cards = [...running.values()].map(({ device }) => device.device).filter((name) => name !== "cpu");
+        expect(new Set(cards).size).toBe(cards.length);
+        expect(running.size).toBeGreaterThan(0);
+        const over = [...running.keys()][Math.floor(random() * running.size)]!;
+        running.delete(over);
+        standing.set(over, "done");
+      }
+    }
   });
 });
 
@@ -158,20 +257,22 @@ function randomPlan(random: () => number): Plan {
 /** Runs a plan in a model of time: now and then a random running stage ends. */
 function simulate(plan: Plan, cores: number, random: () => number): string[] {
   const standing = standingOf([], [], plan);
-  const running = new Map<string, number>();
+  const running = new Map<string, Share>();
   const ended: string[] = [];
   while (ended.length < plan.length) {
-    const free = cores - [...running.values()].reduce((sum, threads) => sum + threads, 0);
-    const starts = startable(plan, standing, running, cores);
+    const free = cores - [...running.values()].reduce((sum, { threads }) => sum + threads, 0);
+    const starts = startable(plan, standing, running, only(cores));
     for (const {
       stage: { name, parents },
       threads,
+      device,
     } of starts) {
       expect(standing.get(name)).toBe("waiting");
       expect(Object.values(parents).every((parent) => standing.get(parent) === "done")).toBe(true);
       expect(Number.isInteger(threads) && threads >= 1 && threads <= cores).toBe(true);
       standing.set(name, "running");
-      running.set(name, threads);
+      expect(device).toEqual(cpu);
+      running.set(name, { threads, device });
     }
     const asked = starts.reduce((sum, { threads }) => sum + threads, 0);
     if (starts.some(isExpert)) {
