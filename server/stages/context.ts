@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { Engine } from "../engine/engine.ts";
-import { StopRequested, UserError } from "../protocol/errors.ts";
+import { StopRequested } from "../protocol/errors.ts";
 import type { StageResult, StageSpec } from "../protocol/stage.ts";
 import { withDiskErrorsSync } from "../runs/atomic.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
@@ -62,12 +62,4 @@ export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spe
       withDiskErrorsSync(paths.log, () => appendFileSync(paths.log, `${new Date().toISOString()} ${text}\n`));
     },
   };
-}
-
-/** Refuses to go on with numbers that are none. */
-export function assertFinite(value: number, what: string, step: number, learningRate: number): void {
-  if (Number.isFinite(value)) return;
-  throw new UserError(
-    `${what} is ${value} at step ${step} (learning rate ${learningRate.toPrecision(3)}): lower the learning rate, then run again; the last checkpoint is kept`,
-  );
 }

@@ -11,8 +11,9 @@ import { flopsPerToken, parameterCount } from "../../model/size.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";
 import { type LineAppender, openLines } from "../../runs/append.ts";
-import { assertFinite, type StageContext } from "../context.ts";
+import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
+import { assertFiniteStep, assertFiniteTensor, type Standing } from "./finite.ts";
 import { freshMoments, stateNames } from "./moments.ts";
 import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingRecorder } from "./routingRecorder.ts";
@@ -83,6 +84,8 @@ class Training {
   readonly #recorder: RoutingRecorder | undefined;
   /** Losses of the last tenth of the steps. */
   readonly #recent: number[] = [];
+  /** Of the last step that was taken here. */
+  #standing: Standing | undefined;
   #step = 0;
   #seconds = 0;
   #tokens = 0;
@@ -186,8 +189,8 @@ class Training {
     const tokens = this.#tokensOf(stretch) / stretch.steps;
     const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
-    assertFinite(loss, "the loss", this.#step + 1, learningRate);
-    assertFinite(gradientNorm, "the gradient norm", this.#step + 1, learningRate);
+    this.#standing = { step: this.#step + 1, learningRate, loss, gradientNorm };
+    assertFiniteStep(this.#standing);
     this.#step++;
     this.#seconds += seconds;
     this.#tokens += tokens;
@@ -231,7 +234,8 @@ class Training {
     this.#recorder?.sync();
     const { sums = [], ...pairs } = this.#recorder?.pending() ?? {};
     const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs };
-    await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress);
+    const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
+    await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress, check);
     this.#savedAt = performance.now();
     this.#savingMs = this.#savedAt - start;
   }
@@ -241,6 +245,7 @@ class Training {
     const { paths } = this.#context;
     this.#recorder?.finish(this.#step);
     const model = { config, parameters: await parametersIn(this.#store, config) };
+    for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#standing);
     await saveModel(this.#context, model, this.#context.parent("data").folder);
     rmSync(paths.state, { force: true });
     const { total, active } = parameterCount(config);

@@ -4,6 +4,7 @@ import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
 import type { Store } from "../../engine/runtime/store.ts";
 import { UserError } from "../../protocol/errors.ts";
+import { assertFiniteTensor } from "./finite.ts";
 
 /** Where unfinished training stands, beside its tensors in `state.safetensors`. */
 const progressSchema = z.object({
@@ -25,12 +26,22 @@ export interface Saved extends Progress {
   pairs?: Float64Array;
 }
 
-/** Writes the named tensors of `store` and `saved` as one whole file. */
-export async function saveState(path: string, store: Store, names: string[], saved: Saved): Promise<void> {
+/**
+ * Writes the named tensors of `store` and `saved` as one whole file, in place of the one before. `check` may throw on a
+ * tensor: then that one stays.
+ */
+export async function saveState(
+  path: string,
+  store: Store,
+  names: string[],
+  saved: Saved,
+  check: (name: string, values: ArrayLike<number>) => void = assertFiniteTensor,
+): Promise<void> {
   const { pairs, ...progress } = saved;
   const tensors: NamedTensor[] = [];
   for (const name of names) {
     const { shape, data } = await store.read(name);
+    check(name, data);
     tensors.push({ name, dtype: "F32", shape, data: data as Float32Array<ArrayBuffer> });
   }
   if (pairs)

@@ -7,7 +7,7 @@ import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { hashFiles } from "../../../server/data/files.ts";
 import { prepareData } from "../../../server/data/prepare.ts";
 import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
-import { cpuEngine } from "../../../server/engine/engine.ts";
+import { cpuEngine, type Engine } from "../../../server/engine/engine.ts";
 import { initialParameters, parameterShapes } from "../../../server/model/parameters.ts";
 import { randomStream } from "../../../server/model/random.ts";
 import { StopRequested } from "../../../server/protocol/errors.ts";
@@ -34,19 +34,20 @@ export interface Surroundings {
   /** Role to the parent's folder. */
   parents?: Record<string, string>;
   folder?: string;
+  engine?: Engine;
   /** Asked at every breath. */
   stopRequested?: () => boolean;
 }
 
 /** The surroundings of a stage's work, without a process. */
 export function contextOf<Spec extends StageSpec>(spec: Spec, around: Surroundings = {}): StageContext<Spec> {
-  const { parents = {}, folder = temporaryFolder(), stopRequested = () => false } = around;
+  const { parents = {}, folder = temporaryFolder(), stopRequested = () => false, engine = cpuEngine(1) } = around;
   mkdirSync(folder, { recursive: true });
   return {
     name: spec.kind,
     spec,
     paths: stagePathsIn(folder),
-    engine: cpuEngine(1),
+    engine,
     stopRequested,
     progress: () => {},
     log: () => {},
