@@ -6,6 +6,7 @@ import { runStages } from "../execution/runner.ts";
 import { didYouMean } from "../experiment/nearest.ts";
 import { planExperiment } from "../experiment/plan.ts";
 import { problemText } from "../experiment/problem.ts";
+import type { Device } from "../protocol/devices.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { Plan } from "../protocol/stage.ts";
 import { lineage } from "../runs/cost.ts";
@@ -128,7 +129,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
     status = await runStages(root, id, {
       cores,
       devices: {
-        all: choice.devices.map(({ engine, device }) => ({ engine, device })),
+        all: choice.devices.map(named),
         text: choiceText(choice),
         why: choice.why,
       },
@@ -153,6 +154,12 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
   }
   return status === "done" ? exitStatus.done : status === "stopped" ? exitStatus.stopped : exitStatus.failed;
 }
+
+const named = ({ engine, device, name, driver }: Device) => ({
+  engine,
+  device,
+  name: driver === undefined ? name : `${name}, driver ${driver}`,
+});
 
 /** `btx stop [RUN]` */
 export async function stop(args: string[]): Promise<number> {

@@ -1,40 +1,49 @@
 import type { DeviceReference } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 import { deviceFailure } from "./devices/failures.ts";
-import { nvidiaGpus } from "./devices/nvidia.ts";
 import { cpuEngine, type Engine } from "./engine.ts";
 import { installedFolder } from "./install/catalog.ts";
 import { compile } from "./runtime/compile.ts";
 import { loadOrtFrom } from "./runtime/ort.ts";
+import { compileWebGpu } from "./runtime/webgpu.ts";
 
-/**
- * An engine on one device, and on no other: a device that fails ends the work with a UserError that names it.
- * @param threads CPU threads of one operator
- */
-export async function openEngine(
-  { engine, device }: DeviceReference,
-  { threads }: { threads: number },
-): Promise<Engine> {
+export interface OpenOptions {
+  /** CPU threads of one operator. */
+  threads: number;
+  /** What the device is, for people. */
+  name: string;
+}
+
+/** An engine on one device, and on no other: a device that fails ends the work with a UserError that names it. */
+export async function openEngine({ engine, device }: DeviceReference, options: OpenOptions): Promise<Engine> {
   if (engine === "tfjs") {
     const { tfjsEngine } = await import("./tfjs/engine.ts");
-    return guarded(await tfjsEngine(device));
+    return guarded(await tfjsEngine(device, options.name));
   }
-  if (device === "cpu") return cpuEngine(threads);
-  if (device.startsWith("cuda:")) return guarded(await cudaEngine(Number(device.slice(5)), threads));
+  if (device === "cpu") return cpuEngine(options.threads);
+  if (device === "webgpu") return guarded(webGpuEngine(options.name));
+  if (device.startsWith("cuda:")) return guarded(cudaEngine(device, options));
   throw new UserError(`the engine ${engine} has no device ${device}`);
 }
 
+/** ONNX Runtime on the graphics card that WebGPU reaches. */
+const webGpuEngine = (name: string): Engine => ({
+  engine: "onnx",
+  device: "webgpu",
+  description: name,
+  compile: compileWebGpu,
+});
+
 /** ONNX Runtime on a graphics card of NVIDIA. Its library is the installed one, beside which CUDA's provider lies. */
-async function cudaEngine(index: number, threads: number): Promise<Engine> {
+function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
   const folder = installedFolder("cuda");
   if (!folder) throw new UserError("CUDA's provider is not installed: btx engines install cuda");
   loadOrtFrom(folder);
-  const card = (await nvidiaGpus()).find((gpu) => gpu.index === index);
-  const provider = { name: "cuda", deviceId: index };
+  const provider = { name: "cuda", deviceId: Number(device.slice("cuda:".length)) };
   return {
     engine: "onnx",
-    device: `cuda:${index}`,
-    description: card ? `${card.name}, driver ${card.driver}` : "a graphics card of NVIDIA",
+    device,
+    description: name,
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads, provider }),
   };
 }

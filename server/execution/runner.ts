@@ -10,6 +10,7 @@ import { isRunning, processSpace } from "../runs/process.ts";
 import { readRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
+import type { StageAsked } from "../stages/process.ts";
 import { type StageProcess, startStage } from "./local.ts";
 import { type Share, type StageStanding, sameDevice, startable } from "./schedule.ts";
 import { watchStage } from "./watch.ts";
@@ -17,8 +18,8 @@ import { watchStage } from "./watch.ts";
 export interface RunnerOptions {
   /** CPU cores to share out among the stages. */
   cores: number;
-  /** What models run on, and for people what that is and why. */
-  devices: { all: readonly DeviceReference[]; text: string; why: string };
+  /** What models run on, each with its name for people; why it is that, and all of it in a sentence. */
+  devices: { all: readonly (DeviceReference & { name: string })[]; why: string; text: string };
   /** The run was just made: stages that are done are other runs' work. */
   fresh: boolean;
   onEvent(event: RunEvent): void;
@@ -153,8 +154,14 @@ class Runner {
     if (lockHolder(paths.folder)) return this.#leave(stage);
     await clearStop(paths.stop);
     const { all, why } = this.#options.devices;
-    const chosen = all.some((device) => sameDevice(device, share.device));
-    const asked = { ...share, why: chosen ? why : "the stage runs no model" };
+    const chosen = all.find((device) => sameDevice(device, share.device));
+    const { engine, device } = share.device;
+    const asked: StageAsked = {
+      threads: share.threads,
+      device: { engine, device },
+      name: chosen?.name ?? "the processor",
+      why: chosen ? why : "the stage runs no model",
+    };
     const process = startStage(this.#root, this.#id, stage.name, asked);
     this.#standing.set(stage.name, "running");
     this.#running.set(stage.name, { process, share, poll: watchStage(stage.name, paths) });

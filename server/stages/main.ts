@@ -66,7 +66,7 @@ async function planned(
 async function main(): Promise<number> {
   const [root, runId, name, runnerText, text] = process.argv.slice(2) as [string, string, string, string, string];
   const runner = Number(runnerText);
-  const { threads, device, why } = stageAskedSchema.parse(JSON.parse(text));
+  const { threads, device, name: deviceName, why } = stageAskedSchema.parse(JSON.parse(text));
   let asked = false;
   // Ctrl-C reaches the whole process group; the runner decides what it means.
   process.on("SIGINT", () => {});
@@ -88,7 +88,7 @@ async function main(): Promise<number> {
     await removeLeftovers(paths.folder);
     const started = Date.now();
     const progress = progressFile(paths.folder);
-    const engine = await openEngine(device, { threads });
+    const engine = await openEngine(device, { threads, name: deviceName });
     const context = stageContext({
       root,
       name,

@@ -14,7 +14,8 @@ export const stageAskedSchema = z.strictObject({
   /** CPU threads of one operator. */
   threads: z.int().min(1),
   device: deviceReferenceSchema,
-  /** Why it is this device, for people. */
+  /** For people: what the device is, and why it is this one. */
+  name: z.string(),
   why: z.string(),
 });
 export type StageAsked = z.infer<typeof stageAskedSchema>;

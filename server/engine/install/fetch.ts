@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Installable, InstallEvent } from "../../protocol/devices.ts";
+import type { CatalogEntry } from "./catalog.ts";
 
 /** How far an installation has come. */
 export type Progress = Omit<Extract<InstallEvent, { event: "progress" }>, "event" | "engine">;
@@ -9,6 +10,7 @@ export type Progress = Omit<Extract<InstallEvent, { event: "progress" }>, "event
 /** What a fetch works with. */
 export interface Fetch {
   engine: Installable;
+  entry: CatalogEntry;
   /** Becomes the engine's folder. */
   folder: string;
   signal: AbortSignal;

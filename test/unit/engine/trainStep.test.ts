@@ -17,7 +17,7 @@ test.each<[string, ModelConfig]>([
   const program = trainStep(config, training, domains);
   const [fastStore, slowStore] = [storeOf(config, { moments: true }), storeOf(config, { moments: true })];
   const fast = await compile(program, fastStore, batch, { threads: 1 });
-  const slow = eager(program, slowStore, batch, "cpu");
+  const slow = eager(program, slowStore, batch, { backend: "cpu" });
   for (let step = 1; step <= 20; step++) {
     const inputs = trainingInputs(config, step);
     const [got, want] = [await fast.run(inputs), await slow.run(inputs)];

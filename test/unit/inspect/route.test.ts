@@ -30,7 +30,9 @@ async function oracle(config: ModelConfig, parameters: Parameters, ids: number[]
     mask: new Float32Array(layers.length * names.length),
     ...(drawsExperts(config) ? { noise: joinNoise(config, noise) } : {}),
   };
-  const results = await eager(inspection(config), store, inspectionBatch(config, 1, ids.length), "cpu").run(batch);
+  const results = await eager(inspection(config), store, inspectionBatch(config, 1, ids.length), {
+    backend: "cpu",
+  }).run(batch);
   return layers.map((_, layer) => {
     const k = expertsPerToken(config.moe!, layer);
     return ids.map((_, token) =>

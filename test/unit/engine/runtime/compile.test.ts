@@ -25,7 +25,7 @@ function storeWith(state: Record<string, Input>): Store {
 async function buffersOf(program: Program, state: Record<string, Input>, x = small): Promise<Record<string, number>> {
   const [fast, slow] = [storeWith(state), storeWith(state)];
   const compiled = await compile(program, fast, specsOf({ x }), { threads: 1 });
-  const oracle = eager(program, slow, specsOf({ x }), "cpu");
+  const oracle = eager(program, slow, specsOf({ x }), { backend: "cpu" });
   const buffers = new Map(Object.keys(state).map((name) => [name, new Set([fast.get(name).data.buffer])]));
   for (let step = 0; step < 5; step++) {
     const batch = { x: x.data.map((value) => value + step / 10) as Float32Array };

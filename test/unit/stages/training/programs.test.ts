@@ -124,7 +124,7 @@ test("steps with frozen groups are those of the same program run eagerly", async
   freshMoments(slow, config, freeze);
   const specs: TensorSpecs = sequenceBatch(config, 4);
   for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
-  const oracle = eager(trainStep(config, { ...training, freeze }, 2), slow, specs, "cpu");
+  const oracle = eager(trainStep(config, { ...training, freeze }, 2), slow, specs, { backend: "cpu" });
   for (const [i, result] of results.entries()) {
     const numbers = Object.entries(adamWInputs(i + 1, 5e-3, training)).map(([name, x]) => [name, Float32Array.of(x)]);
     const wanted = await oracle.run({ ...sequences(batchOf(i + 1), config), ...Object.fromEntries(numbers) });
@@ -192,7 +192,7 @@ describe("routers that draw", () => {
     const store = decided(config);
     for (const [name, shape] of gradientShapes(config))
       store.set(name, shape, new Float32Array(shape.reduce((product, size) => product * size, 1)));
-    const oracle = eager(accumulate(config, 2, { first: true }), store, sequenceBatch(config, 4), "cpu");
+    const oracle = eager(accumulate(config, 2, { first: true }), store, sequenceBatch(config, 4), { backend: "cpu" });
     for (const [i, step] of [6, 7].entries()) {
       const noise = gumbelNoise(config, 4 * config.context, 5, step);
       const inputs = { ...sequences({ ...same(), noise }, config), progress: Float32Array.of((step - 1) / 10) };
