@@ -151,7 +151,8 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
-    const [suite, ...rest] = ["routers", "routingPage", "bigger"].includes(args[0]) ? args : ["main", ...args];
+    const suites = ["bigger", "peers", "routers", "routingPage"];
+    const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];
     node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");
     node(`dist/bench/${suite}.js`, ...rest);
   },

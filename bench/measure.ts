@@ -1,9 +1,12 @@
 import type { Measured } from "./program.ts";
 
+/** What is run again and again. */
+type Repeated = Pick<Measured, "run" | "flops" | "tokens">;
+
 export const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Seconds of one run: the mean over as many runs as fill `seconds`. */
-async function secondsOf(measured: Measured, seconds: number): Promise<number> {
+async function secondsOf(measured: Repeated, seconds: number): Promise<number> {
   const start = performance.now();
   let runs = 0;
   let elapsed = 0;
@@ -28,7 +31,7 @@ export interface Rates {
  * shares are taken within a round, against the fastest of `references`.
  */
 export async function rounds(
-  measured: Record<string, Measured>,
+  measured: Record<string, Repeated>,
   references: string[],
   count: number,
   seconds: number,

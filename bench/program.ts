@@ -6,6 +6,7 @@ import { sequenceBatch } from "../server/model/loss.ts";
 import { drawsExperts, gumbelNoise } from "../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../server/model/optimizer.ts";
 import { initialParameters } from "../server/model/parameters.ts";
+import { randomStream } from "../server/model/random.ts";
 import { flopsPerToken } from "../server/model/size.ts";
 import { momentShapes, trainStep } from "../server/model/trainStep.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
@@ -46,7 +47,7 @@ export const mixture: ModelConfig = {
   moe: { experts: ["a", "b", "c", "d"], layers: [0, 1, 2, 3], router: { type: "top-k", k: 2, loadBalance: 0.01 } },
 };
 
-const training = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clip: 1, weightDecay: 0.1 };
+export const training = { learningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clip: 1, weightDecay: 0.1 };
 
 export interface StepOptions {
   /** B */
@@ -57,14 +58,39 @@ export interface StepOptions {
   without?: readonly string[];
 }
 
+/** A training step that tells the loss of its last run, nats a token. */
+export interface MeasuredStep extends Measured {
+  readonly loss: number;
+}
+
+/** Different batches that a measured step takes in turn. */
+export const BATCHES = 8;
+const RANDOM_SEED = 1;
+
+/** The weights that a measured step starts from. */
+export const startingWeights = (config: ModelConfig) => initialParameters(config, RANDOM_SEED);
+
+/**
+ * Token ids [BATCHES, B, T + 1] in which half of the tokens follow from the one before and half are drawn, small ids
+ * more often: there is something to learn. The same on every machine.
+ */
+export function tokenIds({ vocab, context }: ModelConfig, sequences: number): Int32Array {
+  const random = randomStream(RANDOM_SEED, "tokens");
+  let last = 0;
+  return Int32Array.from({ length: BATCHES * sequences * (context + 1) }, () => {
+    last = random.uniform() < 0.5 ? (last * 31 + 7) % vocab : Math.floor(vocab * random.uniform() ** 2);
+    return last;
+  });
+}
+
 /** A whole training step, forward, backward and update, as the stages take it: B 8 unless told. */
 export async function trainingStep(
   config: ModelConfig,
   threads: number,
   { sequences = 8, recompute, without = [] }: StepOptions = {},
-): Promise<Measured> {
+): Promise<MeasuredStep> {
   const store = new Store();
-  for (const [name, { shape, data }] of initialParameters(config, 1)) store.set(name, shape, data);
+  for (const [name, { shape, data }] of startingWeights(config)) store.set(name, shape, data);
   for (const [name, shape] of momentShapes(config)) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const specs: TensorSpecs = sequenceBatch(config, sequences);
   for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
@@ -78,19 +104,31 @@ export async function trainingStep(
   const program = await compile(step, store, specs, { threads });
   const compileMs = performance.now() - started;
   const tokens = sequences * config.context;
-  // Text-like ids: skewed, repeating, the same on every machine.
-  const ids = Int32Array.from({ length: tokens }, (_, i) => (i * 7919 + ((i * i) >> 3)) % config.vocab);
+  const ids = tokenIds(config, sequences);
+  const row = config.context + 1;
+  /** [B, T] of a batch's [B, T + 1], without the first or without the last of each row. */
+  const part = (batch: number, from: 0 | 1) =>
+    Int32Array.from(
+      { length: tokens },
+      (_, i) => ids[(batch * sequences + Math.floor(i / config.context)) * row + (i % config.context) + from]!,
+    );
+  const batches = Array.from({ length: BATCHES }, (_, i) => ({ tokens: part(i, 0), targets: part(i, 1) }));
   const noise = drawsExperts(config) ? gumbelNoise(config, tokens, 1, 1) : undefined;
   let steps = 0;
+  let last = Number.NaN;
   return {
+    get loss() {
+      return last;
+    },
     async run() {
-      const scalars = adamWInputs(++steps, 1e-3, training);
-      const batch: Record<string, Values> = { tokens: ids, targets: ids, weights: new Float32Array(tokens).fill(1) };
+      const weights = new Float32Array(tokens).fill(1);
+      const batch: Record<string, Values> = { ...batches[steps % BATCHES], weights };
+      const scalars = adamWInputs(++steps, training.learningRate, training);
       if (config.moe) batch.domain = Int32Array.from({ length: sequences }, (_, i) => i % 3);
       if (noise) Object.assign(batch, { noise, progress: Float32Array.of(0.5) });
       for (const name of optimizerInputs) batch[name] = Float32Array.of(scalars[name]);
-      const { loss } = await program.run(batch);
-      if (!Number.isFinite(loss![0])) throw new Error(`the loss is ${loss![0]} at step ${steps}`);
+      last = (await program.run(batch)).loss![0]!;
+      if (!Number.isFinite(last)) throw new Error(`the loss is ${last} at step ${steps}`);
     },
     flops: flopsPerToken(config, { training: true }) * tokens,
     tokens,

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { parameterCount } from "../server/model/size.ts";
+import { UserError } from "../server/protocol/errors.ts";
+import type { ModelConfig } from "../server/protocol/model.ts";
+import { statistics } from "../server/stages/training/programs.ts";
+import { rounds } from "./measure.ts";
+import { writeCase } from "./peers/case.ts";
+import { peersPython } from "./peers/environment.ts";
+import { type Peer, type PeerOptions, startPeer } from "./peers/peer.ts";
+import { type LeftOut, otherComputations, type Row, type Size, table } from "./peers/table.ts";
+import { dense, large, type MeasuredStep, mixture, trainingStep } from "./program.ts";
+
+/**
+ * `npm run bench -- peers [--json FILE] [--device cpu|cuda] [--threads N]`: the same model and training step here, in
+ * PyTorch and in JAX, from the same weights and token ids, with the same precision and threads; measured in turn.
+ */
+
+type Kind = Omit<PeerOptions, "device" | "threads">;
+const kinds: Record<string, Record<string, Kind>> = {
+  cpu: {
+    "PyTorch, eager": { framework: "torch" },
+    "PyTorch, torch.compile": { framework: "torch", compile: true },
+    "JAX, jit": { framework: "jax" },
+  },
+  cuda: {
+    "PyTorch, eager": { framework: "torch" },
+    "PyTorch, torch.compile": { framework: "torch", compile: true },
+    "PyTorch, eager, bfloat16": { framework: "torch", bf16: true },
+    "PyTorch, torch.compile, bfloat16": { framework: "torch", compile: true, bf16: true },
+  },
+};
+const models: [name: string, config: ModelConfig, sequences: number][] = [
+  ["dense", dense, 8],
+  ["dense", large, 4],
+  ["4 experts, top-2", mixture, 8],
+];
+
+/** Losses that are compared before anything is measured, and how far from ours they may be, relative. */
+const STEPS = 6;
+const [LIMIT, BFLOAT16_LIMIT] = [1e-3, 2e-2];
+const [ROUNDS, SECONDS] = [7, 2];
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    device: { type: "string", default: "cpu" },
+    threads: { type: "string", default: `${availableParallelism()}` },
+  },
+});
+const { device } = values;
+const threads = Number(values.threads);
+const { version: ownVersion } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+// It is bundled into dist/bench/.
+const scripts = fileURLToPath(new URL("../../bench/peers", import.meta.url));
+
+/** Losses of the first steps, nats a token. */
+async function firstLosses(step: Pick<MeasuredStep, "run" | "loss">): Promise<number[]> {
+  const losses: number[] = [];
+  while (losses.length < STEPS) {
+    await step.run();
+    losses.push(step.loss);
+  }
+  return losses;
+}
+
+/** A peer that has taken its first steps. */
+interface Ready {
+  peer: Peer;
+  row: Omit<Row, "tokensPerSecond" | "share">;
+}
+
+async function ready(name: string, kind: Kind, start: () => Promise<Peer>, ours: number[]): Promise<Ready | LeftOut> {
+  let peer: Peer | undefined;
+  try {
+    peer = await start();
+    const losses = await firstLosses(peer);
+    const difference = Math.max(...losses.map((loss, i) => Math.abs(loss / ours[i]! - 1)));
+    const limit = kind.bf16 ? BFLOAT16_LIMIT : LIMIT;
+    return { peer, row: { name, version: peer.version, device: peer.device, losses, difference, limit } };
+  } catch (error) {
+    await peer?.dispose();
+    return { name, leftOut: (error as Error).message };
+  }
+}
+
+/** Ours and every peer on one model, B sequences a step. */
+async function compare(python: string, config: ModelConfig, sequences: number): Promise<Size["rows"]> {
+  const folder = mkdtempSync(join(tmpdir(), "btx-peers-"));
+  await writeCase(folder, config, sequences);
+  const ours = await trainingStep(config, threads, { sequences, without: statistics });
+  const losses = await firstLosses(ours);
+  const own = { name: "ours", version: ownVersion, device: "cpu", losses, difference: 0, limit: LIMIT };
+  const all: (Ready | LeftOut)[] = [];
+  for (const [name, kind] of Object.entries(kinds[device]!)) {
+    console.error(`  ${name}`);
+    const start = () => startPeer({ python, scripts, folder }, { ...kind, device, threads }, ours);
+    all.push(await ready(name, kind, start, losses));
+  }
+  const peers = all.flatMap((each) => ("peer" in each ? [each] : []));
+  const measured = { ours, ...Object.fromEntries(peers.map(({ row, peer }) => [row.name, peer])) };
+  console.error("  measuring in turn");
+  const rates = await rounds(measured, ["ours"], ROUNDS, SECONDS);
+  for (const each of Object.values(measured)) await each.dispose();
+  rmSync(folder, { recursive: true });
+  const withRate = (row: Ready["row"]): Row => ({
+    ...row,
+    tokensPerSecond: rates.tokensPerSecond[row.name]!,
+    share: rates.share[row.name]!,
+  });
+  return [withRate(own), ...all.map((each) => ("peer" in each ? withRate(each.row) : each))];
+}
+
+async function main(): Promise<void> {
+  if (!Object.hasOwn(kinds, device)) throw new UserError(`--device ${device}: take cpu or cuda`);
+  if (!Number.isInteger(threads) || threads < 1) throw new UserError(`--threads ${values.threads}: take 1 or more`);
+  const load = loadavg()[0]!;
+  const python = peersPython(join(scripts, "requirements.txt"));
+  const sizes: Size[] = [];
+  for (const [name, config, sequences] of models) {
+    const parameters = parameterCount(config).total;
+    console.error(`${name}, ${(parameters / 1e6).toFixed(1)} M parameters`);
+    sizes.push({
+      name,
+      parameters,
+      sequences,
+      context: config.context,
+      rows: await compare(python, config, sequences),
+    });
+  }
+  const figures = {
+    machine: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism(), load },
+    threads,
+    date: new Date().toISOString().slice(0, 10),
+    sizes,
+  };
+  console.log(`\n${figures.machine.cpu}, ${threads} threads, load before the run ${load.toFixed(1)}`);
+  console.log(table(sizes));
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+  const others = otherComputations(sizes);
+  if (others.length > 0) throw new UserError(`not the same computation: ${others.map(({ name }) => name).join("; ")}`);
+}
+
+await main().catch((error) => {
+  if (!(error instanceof UserError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+});
