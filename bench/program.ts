@@ -74,7 +74,7 @@ export const startingWeights = (config: ModelConfig) => initialParameters(config
  * Token ids [BATCHES, B, T + 1] in which half of the tokens follow from the one before and half are drawn, small ids
  * more often: there is something to learn. The same on every machine.
  */
-export function tokenIds({ vocab, context }: ModelConfig, sequences: number): Int32Array {
+export function tokenIds({ vocab, context }: ModelConfig, sequences: number): Int32Array<ArrayBuffer> {
   const random = randomStream(RANDOM_SEED, "tokens");
   let last = 0;
   return Int32Array.from({ length: BATCHES * sequences * (context + 1) }, () => {

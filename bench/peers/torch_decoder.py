@@ -1,5 +1,9 @@
 """The decoder of server/model/ and its training step in PyTorch; parameters are named as in Hugging Face's checkpoints."""
 
+import shutil
+import sysconfig
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -143,6 +147,17 @@ class Decoder(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten()), balance
 
 
+def require_compiler():
+    """torch.compile turns CPU code into C++ modules of Python."""
+    from torch._inductor.config import cpp
+
+    compiler = cpp.cxx[-1]
+    if not shutil.which(compiler):
+        raise RuntimeError(f"torch.compile needs a C++ compiler: install {compiler}")
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        raise RuntimeError("torch.compile needs Python's headers: install python3-dev")
+
+
 def training_step(case, weights, batches, options):
     """A function that takes one whole step, the next batch each time, and gives the loss before it; and its versions."""
     torch.set_num_threads(options.threads)
@@ -166,6 +181,8 @@ def training_step(case, weights, batches, options):
         weight_decay=training["weightDecay"],
         fused=True,
     )
+    if options.compile and device.type == "cpu":
+        require_compiler()
     forward = torch.compile(model) if options.compile else model
     ids = load_file(batches)["ids"].long().to(device)
     steps = 0

@@ -38,5 +38,5 @@ try:
     for _ in sys.stdin:
         answer(loss=step())
 except Exception as error:
-    answer(error=f"{type(error).__name__}: {error}".strip().splitlines()[0])
+    answer(error=str(error).strip().split("\n")[0] or type(error).__name__)
     raise
