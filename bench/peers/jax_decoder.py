@@ -47,23 +47,37 @@ def feed_forward(p, prefix, x):
     return linear(p[f"{prefix}.down_proj.weight"], jax.nn.silu(gate) * up)
 
 
+def sorted_rows(weights, rows, gates, chosen):
+    """Each of the [N, K] chosen experts on its own rows, sorted by expert: [N, D]."""
+    count, k = weights("w1").shape[0], chosen.shape[1]
+    order = jnp.argsort(chosen.reshape(-1))
+    sizes = jnp.bincount(chosen.reshape(-1), length=count)
+    x = rows[order // k]
+    hidden = jax.nn.silu(jax.lax.ragged_dot(x, weights("w1"), sizes)) * jax.lax.ragged_dot(x, weights("w3"), sizes)
+    done = jax.lax.ragged_dot(hidden, weights("w2"), sizes)[jnp.argsort(order)]
+    return jnp.einsum("nkd,nk->nd", done.reshape(*chosen.shape, -1), gates)
+
+
+def every_row(weights, rows, gate_of_expert):
+    """Every expert on all rows, by gates [N, E] that are 0 where an expert was not chosen: [N, D]."""
+    gate, up = jnp.einsum("nd,edf->enf", rows, weights("w1")), jnp.einsum("nd,edf->enf", rows, weights("w3"))
+    return jnp.einsum("enf,efd,ne->nd", jax.nn.silu(gate) * up, weights("w2"), gate_of_expert)
+
+
 def mixture_of_experts(p, prefix, x, moe):
-    """Dropless top-k with rows sorted by expert and BTX's balancing loss (arXiv 2403.07816): x [B, T, D] gives the same shape, []."""
+    """Dropless top-k with BTX's balancing loss (arXiv 2403.07816): x [B, T, D] gives the same shape, []."""
     rows = x.reshape(-1, x.shape[-1])
-    count, k = len(moe["experts"]), moe["router"]["k"]
+    count = len(moe["experts"])
     logits = linear(p[f"{prefix}.gate.weight"], rows)
-    kept, chosen = jax.lax.top_k(logits, k)
+    kept, chosen = jax.lax.top_k(logits, moe["router"]["k"])
     gates = jax.nn.softmax(kept)
     gate_of_expert = jnp.einsum("nk,nke->ne", gates, jax.nn.one_hot(chosen, count))
     balance = moe["router"]["loadBalance"] * count * jnp.sum(gate_of_expert.mean(0) * jax.nn.softmax(logits).mean(0))
-
-    order = jnp.argsort(chosen.reshape(-1))
-    inverse = jnp.argsort(order)
-    sizes = jnp.bincount(chosen.reshape(-1), length=count)
-    grouped = lambda name, y: jax.lax.ragged_dot(y, p[f"{prefix}.experts.{name}"], sizes)
-    ordered = rows[order // k]
-    done = grouped("w2", jax.nn.silu(grouped("w1", ordered)) * grouped("w3", ordered))
-    out = jnp.einsum("nkd,nk->nd", done[inverse].reshape(*chosen.shape, -1), gates)
+    weights = lambda name: p[f"{prefix}.experts.{name}"]
+    if moe["everyRow"]:
+        out = every_row(weights, rows, gate_of_expert)
+    else:
+        out = sorted_rows(weights, rows, gates, chosen)
     return out.reshape(x.shape), balance
 
 
@@ -97,9 +111,11 @@ def stacked(parameters, c):
     return parameters
 
 
-def training_step(case, weights, batches, _options):
+def training_step(case, weights, batches, options):
     """A function that takes one whole step, the next batch each time, and gives the loss before it; and its versions."""
     c, training = case["config"], case["training"]
+    if "moe" in c:
+        c["moe"]["everyRow"] = options.every_row
     parameters = jax.tree.map(jnp.asarray, stacked(load_file(weights), c))
     tables = rotary_tables(c)
     optimizer = optax.chain(

@@ -8,6 +8,8 @@ export interface PeerOptions {
   framework: "torch" | "jax";
   /** Through torch.compile. */
   compile?: boolean;
+  /** JAX: every expert on all rows, in place of `ragged_dot` on the rows of each. */
+  everyRow?: boolean;
   /** Under bfloat16 autocast, with float32 parameters. */
   bf16?: boolean;
   device: string;
@@ -58,10 +60,12 @@ export interface Peer extends Pick<MeasuredStep, "run" | "loss" | "flops" | "tok
  */
 export async function startPeer(
   { python, scripts, folder }: { python: string; scripts: string; folder: string },
-  { framework, compile, bf16, device, threads }: PeerOptions,
+  { framework, compile, everyRow, bf16, device, threads }: PeerOptions,
   { flops, tokens }: Pick<MeasuredStep, "flops" | "tokens">,
 ): Promise<Peer> {
-  const flags = [...(compile ? ["--compile"] : []), ...(bf16 ? ["--bf16"] : [])];
+  const flags = Object.entries({ "--compile": compile, "--every-row": everyRow, "--bf16": bf16 })
+    .filter(([, wanted]) => wanted)
+    .map(([flag]) => flag);
   const args = [join(scripts, "worker.py"), framework, folder, "--device", device, "--threads", `${threads}`, ...flags];
   const child = spawn(python, args, { env: environment(threads) });
   const next = answersOf(child);

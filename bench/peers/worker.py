@@ -1,6 +1,6 @@
 """One peer as a process: a training step for each line that it reads, answered with a line of JSON. See peer.ts.
 
-Usage: worker.py torch|jax CASE [--compile] [--bf16] [--device cpu|cuda] [--threads N]
+Usage: worker.py torch|jax CASE [--compile] [--every-row] [--bf16] [--device cpu|cuda] [--threads N]
   CASE      a folder with case.json, weights.safetensors and batches.safetensors
 """
 
@@ -15,6 +15,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("framework", choices=["torch", "jax"])
 parser.add_argument("case", type=Path)
 parser.add_argument("--compile", action="store_true")
+parser.add_argument("--every-row", action="store_true")
 parser.add_argument("--bf16", action="store_true")
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int, required=True)
