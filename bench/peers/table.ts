@@ -1,6 +1,7 @@
 /** What came of ours or of a peer on a model. */
 export interface Row {
   name: string;
+  /** Of ONNX Runtime, PyTorch or JAX. */
   version: string;
   /** Name of the device that it computed on. */
   device: string;
@@ -36,12 +37,13 @@ const sameComputation = ({ difference, limit }: Row): boolean => difference <= l
 export const otherComputations = (sizes: Size[]): Row[] =>
   sizes.flatMap(({ rows }) => rows.filter((row): row is Row => !("leftOut" in row) && !sameComputation(row)));
 
-const columns = ["tokens/s", "of ours", "loss at first", "and last step", "difference"];
-const widths = [10, 9, 15, 15, 12];
+const columns = ["version", "tokens/s", "of ours", "loss at first", "and last step", "difference"];
+const widths = [14, 10, 9, 15, 15, 12];
 const NAME_WIDTH = 36;
 
 function cells(row: Row): string[] {
   return [
+    row.version,
     Math.round(row.tokensPerSecond).toString(),
     row.share.toFixed(2),
     row.losses[0]!.toFixed(5),
