@@ -66,7 +66,17 @@ export async function startPeer(
   const flags = Object.entries({ "--compile": compile, "--every-row": everyRow, "--bf16": bf16 })
     .filter(([, wanted]) => wanted)
     .map(([flag]) => flag);
-  const args = [join(scripts, "worker.py"), framework, folder, "--device", device, "--threads", `${threads}`, ...flags];
+  const args = [
+    "-B",
+    join(scripts, "worker.py"),
+    framework,
+    folder,
+    "--device",
+    device,
+    "--threads",
+    `${threads}`,
+    ...flags,
+  ];
   const child = spawn(python, args, { env: environment(threads) });
   const next = answersOf(child);
   const { version = "", device: name = "" } = await next();
