@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { nearestName } from "../data/corpus/nearest.ts";
 import { type Choice, choiceText } from "../engine/devices/choose.ts";
 import { runStages } from "../execution/runner.ts";
+import { thisMachine } from "../experiment/checkMemory.ts";
 import { didYouMean } from "../experiment/nearest.ts";
 import { planExperiment } from "../experiment/plan.ts";
 import { problemText } from "../experiment/problem.ts";
@@ -128,6 +129,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
   try {
     status = await runStages(root, id, {
       cores,
+      memory: thisMachine().free,
       devices: {
         all: choice.devices.map(named),
         text: choiceText(choice),

@@ -12,12 +12,15 @@ import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import type { StageAsked } from "../stages/process.ts";
 import { type StageProcess, startStage } from "./local.ts";
+import { memoryNeeded } from "./memory.ts";
 import { type Share, type StageStanding, sameDevice, startable } from "./schedule.ts";
 import { watchStage } from "./watch.ts";
 
 export interface RunnerOptions {
   /** CPU cores to share out among the stages. */
   cores: number;
+  /** Bytes of memory for all stages that are trained at once. */
+  memory: number;
   /** What models run on, each with its name for people; why it is that, and all of it in a sentence. */
   devices: { all: readonly (DeviceReference & { name: string })[]; why: string; text: string };
   /** The run was just made: stages that are done are other runs' work. */
@@ -61,6 +64,8 @@ class Runner {
   readonly #running = new Map<string, Running>();
   /** Stages that a process of another run works on. */
   readonly #elsewhere = new Set<PlannedStage>();
+  /** Bytes that stages are estimated to take, by name; of those that might start. */
+  readonly #needed = new Map<string, number>();
   /** Names of stages that another run did. */
   #reused = new Set<string>();
   #error: string | undefined;
@@ -114,8 +119,11 @@ class Runner {
       if (!this.#stopping && (this.#options.stop.aborted || stopRequested(stopFile))) this.#stopAll();
       if (!this.#stopping) {
         const shares = new Map([...this.#running].map(([name, { share }]) => [name, share]));
-        const { cores, devices } = this.#options;
-        for (const { stage, ...share } of startable(plan, this.#standing, shares, { cores, devices: devices.all }))
+        const { cores, devices, memory } = this.#options;
+        await this.#estimate(plan);
+        const needed = ({ name }: PlannedStage) => this.#needed.get(name) ?? 0;
+        const resources = { cores, devices: devices.all, memory, needed };
+        for (const { stage, ...share } of startable(plan, this.#standing, shares, resources))
           await this.#start(stage, share);
       }
       if (this.#running.size === 0 && (this.#stopping || this.#elsewhere.size === 0)) return;
@@ -125,6 +133,15 @@ class Runner {
         if (event) this.#options.onEvent(event);
       }
       await this.#lookElsewhere();
+    }
+  }
+
+  /** Notes what memory the stages take whose parents are done. */
+  async #estimate(plan: PlannedStage[]): Promise<void> {
+    for (const stage of plan) {
+      const ready = Object.values(stage.parents).every((parent) => this.#standing.get(parent) === "done");
+      if (!ready || this.#standing.get(stage.name) === "done" || this.#needed.has(stage.name)) continue;
+      this.#needed.set(stage.name, await memoryNeeded(this.#root, plan, stage));
     }
   }
 

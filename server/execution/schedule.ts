@@ -49,6 +49,8 @@ function urgency({ name, spec }: PlannedStage, chain: number): number {
 export interface Share {
   threads: number;
   device: DeviceReference;
+  /** Bytes of this machine's memory that it is estimated to take. */
+  memory: number;
 }
 
 /** What there is to share out among the stages. */
@@ -56,6 +58,10 @@ export interface Resources {
   cores: number;
   /** Devices to compute on, at least one. */
   devices: readonly DeviceReference[];
+  /** Bytes for all stages together. */
+  memory: number;
+  /** Bytes that a stage which may start is estimated to take on the processor. */
+  needed: (stage: PlannedStage) => number;
 }
 
 /** The processor, for what needs no device: reading text, joining and averaging weights. */
@@ -76,14 +82,14 @@ const runsModel = ({ spec }: PlannedStage): boolean =>
  *
  * On the processor experts all start at once and share the cores (BTX §3.1); other stages take what is free, at least one
  * thread each: two processes of one thread do the work of one process of two, and small operators gain little from a
- * second thread. A graphics card takes one model at a time, and a thread that feeds it; what finds none free goes to the
- * processor, if that is among the devices, or waits.
+ * second thread. What does not fit in memory beside the others waits. A graphics card takes one model at a time, and a
+ * thread that feeds it; what finds none free goes to the processor, if that is among the devices, or waits.
  */
 export function startable(
   plan: Plan,
   standing: ReadonlyMap<string, StageStanding>,
   running: ReadonlyMap<string, Share>,
-  { cores, devices }: Resources,
+  { cores, devices, memory, needed }: Resources,
 ): Start[] {
   const ready = readyStages(plan, standing);
   const cards = devices.filter(
@@ -91,12 +97,19 @@ export function startable(
   );
   const processor = devices.find(isProcessor);
   const starts: Start[] = [];
-  const onProcessor: { stage: PlannedStage; device: DeviceReference }[] = [];
+  const onProcessor: Omit<Start, "threads">[] = [];
+  let used = [...running.values()].reduce((sum, share) => sum + share.memory, 0);
+  const fits = (stage: PlannedStage): boolean => {
+    const alone = running.size + onProcessor.length === 0;
+    if (!alone && used + needed(stage) > memory) return false;
+    used += needed(stage);
+    return true;
+  };
   for (const stage of ready) {
     const card = runsModel(stage) ? cards.shift() : undefined;
-    if (card) starts.push({ stage, threads: 1, device: card });
-    else if (!runsModel(stage)) onProcessor.push({ stage, device: host });
-    else if (processor) onProcessor.push({ stage, device: processor });
+    if (card) starts.push({ stage, threads: 1, device: card, memory: 0 });
+    else if (!runsModel(stage)) onProcessor.push({ stage, device: host, memory: 0 });
+    else if (processor && fits(stage)) onProcessor.push({ stage, device: processor, memory: needed(stage) });
   }
   const taken = [...running.values(), ...starts].reduce((sum, { threads }) => sum + threads, 0);
   return [...starts, ...shareCores(onProcessor, cores - taken, cores)];
@@ -114,7 +127,7 @@ function readyStages(plan: Plan, standing: ReadonlyMap<string, StageStanding>): 
     .sort((a, b) => urgencyOf(b) - urgencyOf(a) || plan.indexOf(a) - plan.indexOf(b));
 }
 
-function shareCores(stages: { stage: PlannedStage; device: DeviceReference }[], left: number, cores: number): Start[] {
+function shareCores(stages: Omit<Start, "threads">[], left: number, cores: number): Start[] {
   const experts = stages.filter(({ stage: { spec } }) => spec.kind === "expert");
   if (experts.length > 0 && left > 0) {
     const threads = Math.max(1, Math.floor(cores / experts.length));

@@ -1,4 +1,4 @@
-import { availableParallelism, freemem, totalmem } from "node:os";
+import { freemem, totalmem } from "node:os";
 import { trainingMemory } from "../model/size.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { ModelShape } from "../protocol/stage.ts";
@@ -12,8 +12,6 @@ import type { TrainingKeys } from "./schema/training.ts";
 export interface Machine {
   memory: number;
   free: number;
-  /** Experts trained at once in it, at most. */
-  processes: number;
   /** What it is, where it is not this machine's memory: "cuda:0 (NVIDIA H100)". */
   name?: string;
 }
@@ -22,10 +20,10 @@ export interface Machine {
 export function thisMachine(): Machine {
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return { memory, free: Math.min(freemem(), memory), processes: availableParallelism() };
+  return { memory, free: Math.min(freemem(), memory) };
 }
 
-/** Models trained at the same time: what each is called, its training, and where its keys stand, nearest first. */
+/** Models of one shape: what each is called, its training, and where its keys stand, nearest first. */
 interface Work {
   label: string;
   config: ModelConfig;
@@ -43,7 +41,7 @@ function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[
   const { seed, domains, finetune } = experiment;
   const mixed = mixedModel(experiment, dense);
   const experts: Work = {
-    label: "the experts",
+    label: "an expert",
     config: dense,
     models: [...domains.values()],
     sections: [["experts"], ["training"]],
@@ -60,15 +58,13 @@ function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[
 function checkWork({ positions }: Experiment, work: Work, machine: Machine): Problem[] {
   const { config } = work;
   const batches = work.models.map(({ training, tokens }) => trainingConfig(training, tokens, config.context));
-  /** Bytes of the largest models that run at once, each with a micro-batch of at most `limit`. */
+  /** Bytes of the largest of them, each with a micro-batch of at most `limit`. Those that do not fit together wait. */
   const need = (limit: number): number =>
-    batches
-      .map(({ batch, microBatch, recompute }) =>
+    Math.max(
+      ...batches.map(({ batch, microBatch, recompute }) =>
         trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), recompute),
-      )
-      .toSorted((a, b) => b - a)
-      .slice(0, machine.processes)
-      .reduce((sum, bytes) => sum + bytes, 0);
+      ),
+    );
   const largest = Math.max(...batches.map(({ microBatch }) => microBatch));
   const bytes = need(largest);
   if (bytes <= machine.free) return [];
@@ -85,10 +81,7 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   const remedy = fitting
     ? `lower \`microBatch\` to ${fitting}, the largest that fits`
     : "not even a micro-batch of 1 fits, so lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`";
-  const atOnce = Math.min(machine.processes, batches.length);
-  const label = atOnce > 1 ? `${work.label}, ${atOnce} at once,` : work.label;
-  const verb = work.label === "the experts" ? "need" : "needs";
-  const message = `training ${label} ${verb} about ${gigabytes(bytes)} of memory, but ${has}: ${remedy}`;
+  const message = `training ${work.label} needs about ${gigabytes(bytes)} of memory, but ${has}: ${remedy}`;
   return [{ ...positions.value(path), message, path, severity }];
 }
 

@@ -65,12 +65,43 @@ const cpu: DeviceReference = { engine: "onnx", device: "cpu" };
 const cuda = (index: number): DeviceReference => ({ engine: "onnx", device: `cuda:${index}` });
 /** Running stages with so many threads each, on the processor. */
 const shares = (threads: Record<string, number> = {}) =>
-  new Map<string, Share>(Object.entries(threads).map(([name, count]) => [name, { threads: count, device: cpu }]));
+  new Map<string, Share>(
+    Object.entries(threads).map(([name, count]) => [name, { threads: count, device: cpu, memory: 0 }]),
+  );
 const none = shares();
 /** So many cores and no other device. */
-const only = (cores: number) => ({ cores, devices: [cpu] });
+const roomy = { memory: Number.POSITIVE_INFINITY, needed: () => 1 };
+const only = (cores: number) => ({ ...roomy, cores, devices: [cpu] });
 
 describe("startable", () => {
+  describe("where memory is short", () => {
+    /** Room for so many experts; the largest is `math`. */
+    const room = (memory: number) => ({
+      ...only(4),
+      memory,
+      needed: ({ name }: PlannedStage) => (name === "expert:math" ? 3 : 2),
+    });
+    const afterSeed = ["data", "seed"];
+
+    test("starts the experts that fit, which share the cores", () => {
+      expect(started(startable(plan, standingOf(afterSeed), none, room(5)))).toEqual([
+        ["expert:code", 2],
+        ["expert:prose", 2],
+      ]);
+    });
+
+    test("starts one that does not fit where nothing else runs", () => {
+      expect(started(startable(plan, standingOf(afterSeed), none, room(1)))).toEqual([["expert:code", 4]]);
+    });
+
+    test("starts the next when one has ended", () => {
+      const running = new Map([["expert:prose", { threads: 2, device: cpu, memory: 2 }]]);
+      const standing = standingOf([...afterSeed, "expert:code"], ["expert:prose"]);
+      expect(startable(plan, standing, running, room(4)).filter(isExpert)).toEqual([]);
+      expect(started(startable(plan, standing, running, room(5)))[0]).toEqual(["expert:math", 4]);
+    });
+  });
+
   test("starts nothing before its parents are done, and nothing twice", () => {
     expect(started(startable(plan, standingOf([]), none, only(4)))).toEqual([["data", 4]]);
     expect(started(startable(plan, standingOf([], ["data"]), shares({ data: 4 }), only(4)))).toEqual([]);
@@ -155,7 +186,7 @@ describe("of two trainings, startable starts the one of more work", () => {
 
 describe("on graphics cards", () => {
   const placed = (starts: Start[]) => starts.map(({ stage: { name }, device }) => [name, device.device]);
-  const two = { cores: 4, devices: [cuda(0), cuda(1)] };
+  const two = { ...roomy, cores: 4, devices: [cuda(0), cuda(1)] };
   const afterSeed = ["data", "seed"];
 
   test("text is read on the processor, and the seed trains on the first card", () => {
@@ -180,12 +211,12 @@ describe("on graphics cards", () => {
 
   test("a card takes one model at a time, whether it trains or is evaluated", () => {
     const done = plan.map(({ name }) => name).filter((name) => !name.startsWith("evaluate:") && name !== "btm");
-    const one = { cores: 8, devices: [cuda(3)] };
+    const one = { ...roomy, cores: 8, devices: [cuda(3)] };
     expect(placed(startable(plan, standingOf(done), none, one))).toEqual([["evaluate:seed", "cuda:3"]]);
   });
 
   test("each process on a card has a thread, even where there are more cards than cores", () => {
-    const many = { cores: 1, devices: [cuda(0), cuda(1), cuda(2)] };
+    const many = { ...roomy, cores: 1, devices: [cuda(0), cuda(1), cuda(2)] };
     const starts = startable(plan, standingOf(afterSeed), none, many).filter(isExpert);
     expect(starts.map(({ threads, device }) => [threads, device.device])).toEqual([
       [1, "cuda:0"],
@@ -195,7 +226,7 @@ describe("on graphics cards", () => {
   });
 
   test("the processor takes what finds no card, if it is one of the devices", () => {
-    const starts = startable(plan, standingOf(afterSeed), none, { cores: 4, devices: [cuda(0), cpu] });
+    const starts = startable(plan, standingOf(afterSeed), none, { ...roomy, cores: 4, devices: [cuda(0), cpu] });
     expect(placed(starts)).toEqual([
       ["expert:code", "cuda:0"],
       ["expert:prose", "cpu"],
@@ -227,7 +258,7 @@ describe("on graphics cards", () => {
       const standing = standingOf([], [], of);
       const running = new Map<string, Share>();
       for (let ended = 0; ended < of.length; ended++) {
-        for (const { stage: started, ...share } of startable(of, standing, running, { cores: 2, devices })) {
+        for (const { stage: started, ...share } of startable(of, standing, running, { ...roomy, cores: 2, devices })) {
           standing.set(started.name, "running");
           running.set(started.name, share);
         }
@@ -272,7 +303,7 @@ function simulate(plan: Plan, cores: number, random: () => number): string[] {
       expect(Number.isInteger(threads) && threads >= 1 && threads <= cores).toBe(true);
       standing.set(name, "running");
       expect(device).toEqual(cpu);
-      running.set(name, { threads, device });
+      running.set(name, { threads, device, memory: 0 });
     }
     const asked = starts.reduce((sum, { threads }) => sum + threads, 0);
     if (starts.some(isExpert)) {

@@ -193,7 +193,7 @@ describe("checkExperiment, on a seed that is loaded", () => {
 });
 
 describe("checkExperiment, on memory", () => {
-  const gigabyte: Machine = { memory: 1e9, free: 1e9, processes: 1 };
+  const gigabyte: Machine = { memory: 1e9, free: 1e9 };
   const big = `${domain}model: {hidden: 512, layers: 8, context: 256}\nseed: {batch: 64, microBatch: 16}\nfinetune: {microBatch: 1}\n`;
 
   const about = (lines: string[], model: string) => lines.filter((line) => line.includes(`training ${model}`));
@@ -217,15 +217,13 @@ describe("checkExperiment, on memory", () => {
     expect(problem).toContain("not even a micro-batch of 1 fits, so lower `model.hidden`");
   });
 
-  it("counts experts that are trained at once together, as many as there are processes", async () => {
-    const text = "domains:\n  a: {files: a.txt}\n  b: {files: a.txt}\n  c: {files: a.txt}\n";
+  it("counts one expert, the largest: those that do not fit together wait for each other", async () => {
+    const text = "domains:\n  a: {files: a.txt}\n  b: {files: a.txt, microBatch: 8}\n";
     const one = trainingMemory({ vocab: 1024, ...parsed(text).model }, 16);
-    const experts = async (processes: number, memory: number) =>
-      about(await check(text, undefined, { memory, free: memory, processes }), "the experts");
-    expect(await experts(1, one)).toEqual([]);
-    expect(await experts(2, 2 * one)).toEqual([]);
-    expect((await experts(2, 2 * one - 1))[0]).toContain("training the experts, 2 at once, need about");
-    expect((await experts(8, 3 * one - 1))[0]).toContain("training the experts, 3 at once, need about");
+    const experts = async (memory: number) =>
+      about(await check(text, undefined, { memory, free: memory }), "an expert");
+    expect(await experts(one)).toEqual([]);
+    expect((await experts(one - 1))[0]).toContain("training an expert needs about");
   });
 
   it("counts the experts that a token goes to, and the width of split ones", async () => {
@@ -236,7 +234,7 @@ describe("checkExperiment, on memory", () => {
       return trainingMemory({ vocab: 1024, ...model, moe }, 16);
     };
     const fits = async (mix: string, memory: number) => {
-      const machine = { memory, free: memory, processes: 1 };
+      const machine = { memory, free: memory };
       return about(await check(`${domain}mix: {${mix}}\n`, undefined, machine), "the mixed model").length === 0;
     };
     const soft = need(2, { type: "soft", loadBalance: 0.01 });
@@ -258,7 +256,7 @@ describe("checkExperiment, on memory", () => {
   });
 
   it("only warns of what is larger than the memory that is free just now", async () => {
-    const [problem] = about(await check(big, undefined, { memory: 64e9, free: 1e9, processes: 1 }), "the seed");
+    const [problem] = about(await check(big, undefined, { memory: 64e9, free: 1e9 }), "the seed");
     expect(problem).toMatch(/^3:31 warning training the seed needs about .* but only 1\.0 GB are free now: lower/);
   });
 });

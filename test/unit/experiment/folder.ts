@@ -41,7 +41,7 @@ export const llamaConfig = {
 };
 
 /** A machine that every small model fits on. */
-const roomy: Machine = { memory: 64e9, free: 64e9, processes: 2 };
+const roomy: Machine = { memory: 64e9, free: 64e9 };
 /** Text enough for a context. */
 export const long = "a line of text\n".repeat(20);
 

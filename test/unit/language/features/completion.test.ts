@@ -31,6 +31,8 @@ describe("completion of keys", () => {
       "finetune",
       "evaluate",
       "compare",
+      "engine",
+      "devices",
       "heldOut",
       "randomSeed",
     ]);
