@@ -6,7 +6,7 @@ import { median } from "./measure.ts";
 import { large } from "./program.ts";
 
 export interface Decoding {
-  /** Tokens a second of greedy decoding with a cache of keys and values, batch 1, 33.6 M parameters. */
+  /** Tokens a second of greedy decoding with a cache of keys and values, batch 1, 34.1 M parameters. */
   tokensPerSecond: number;
   /** Bytes a second of a copy from memory to memory. */
   copy: number;

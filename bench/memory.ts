@@ -29,7 +29,7 @@ const cases: Record<string, MemoryCase> = {
 
 const worker = fileURLToPath(new URL("./memoryWorker.js", import.meta.url));
 
-/** Memory of the 33.6 M model's training step, each case in a process of its own. */
+/** Memory of the 34.1 M model's training step, each case in a process of its own. */
 export async function memoryUse(): Promise<Record<string, MemoryUse>> {
   const used: Record<string, MemoryUse> = {};
   for (const [name, each] of Object.entries(cases)) used[name] = await measured(each);
