@@ -52,7 +52,7 @@ export class Store {
     return this.#entries.get(name)?.device;
   }
 
-  /** Takes note of a copy of the newest values on a device. */
+  /** Takes note of a copy of the newest values on a device. What the host then writes into its own is not seen there: `set`. */
   copied(name: string, device: DeviceValues): void {
     this.#held(name).device = device;
   }

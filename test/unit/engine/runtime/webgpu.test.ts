@@ -116,6 +116,11 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
   test.each(models)("every other program of a %s model is taken whole, too", async (_, config) => {
     const { moe, context } = config;
     const programs: [Program, Store, TensorSpecs][] = [
+      [
+        trainStep(config, { ...training, recompute: true, freeze: ["attention"] }, domains),
+        storeOf(config, { moments: true }),
+        trainingBatch(config),
+      ],
       [evaluation(config, domains), storeOf(config), sequenceBatch(config, sequences, context, { training: false })],
       [
         accumulate(config, domains, { first: false }),
