@@ -7,14 +7,14 @@ import type { CompileOptions } from "./compile.ts";
 import { hostTensor } from "./ort.ts";
 import type { Store } from "./store.ts";
 import { assertLargestFits, GpuValues } from "./webgpuMemory.ts";
-import { openSession, run } from "./webgpuSession.ts";
+import { openSession } from "./webgpuSession.ts";
 
 /**
  * Captures `program`, compiles it with ONNX Runtime for WebGPU and binds it to the tensors of `store`. They stay on the
  * device from the first run on, the changed ones until `Store.read` brings them back; what comes back of itself are the
  * results. Nothing is computed on the CPU.
  *
- * @throws UserError where a tensor is too large for the device, and, of a run, where the device fails
+ * @throws UserError naming a tensor that is too large for the device
  */
 export async function compileWebGpu(
   program: Program,
@@ -66,7 +66,7 @@ class WebGpuProgram implements Runnable {
       feeds[onnxName] = hostTensor(data, this.#batch[name]!.shape);
     }
     for (const [name, onnxName] of state) feeds[onnxName] = await this.#stateTensor(name);
-    const outputs = await run(this.#session, feeds);
+    const outputs = await this.#session.run(feeds);
     for (const [name, onnxName] of newState) {
       const values = new GpuValues(outputs[onnxName]!);
       this.#store.changed(name, values);

@@ -1,12 +1,13 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { UserError } from "../../protocol/errors.ts";
 import type { Graph } from "../capture/graph.ts";
+import { deviceFailure, noMemory } from "../devices/failures.ts";
 import { Builder } from "../onnx/builder.ts";
 import type { OnnxGraph } from "../onnx/encode.ts";
 import { sizeOf, type Values } from "../program.ts";
 import { hostTensor } from "./ort.ts";
 import type { DeviceValues } from "./store.ts";
-import { type Large, whyNotHeld } from "./webgpuFailure.ts";
-import { type Location, openSession, run } from "./webgpuSession.ts";
+import { type Location, openSession } from "./webgpuSession.ts";
 
 /** The binding copies nothing between host and GPU but what runs take and give: these are made once a process, for every shape. */
 const transfers = new Map<string, Promise<InferenceSession>>();
@@ -22,7 +23,11 @@ async function moved(x: Tensor, to: Location): Promise<Tensor> {
   };
   const session = transfers.get(key) ?? openSession(graph, () => to);
   transfers.set(key, session);
-  return (await run(await session, { x })).y!;
+  try {
+    return (await (await session).run({ x })).y!;
+  } catch (error) {
+    throw deviceFailure(error, "webgpu", "the graphics card that WebGPU reaches");
+  }
 }
 
 /** Values in the GPU's memory. */
@@ -53,6 +58,31 @@ export class GpuValues implements DeviceValues {
 
 /** What every adapter's buffers hold at least (the default of WebGPU's limit `maxBufferSize`), bytes. */
 const smallBuffer = 2 ** 28;
+
+/** A tensor that may be too large for a GPU. */
+interface Large {
+  /** For people. */
+  name: string;
+  bytes: number;
+  /** Whether it shrinks with the batch. */
+  ofBatch: boolean;
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
+
+/** Why the GPU cannot hold a tensor; undefined where an error says something else. */
+export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
+  const text = String(error);
+  const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "take a smaller model"}, or train on the cpu`;
+  const limit = /exceeds the max buffer size limit \((\d+)\)/.exec(text)?.[1];
+  if (limit)
+    return new UserError(
+      `${name} takes ${gigabytes(bytes)}, but a buffer of this graphics card holds ${gigabytes(Number(limit))} at most: ${remedy}`,
+    );
+  if (noMemory.test(text))
+    return new UserError(`${name} takes ${gigabytes(bytes)}, for which this graphics card has no room: ${remedy}`);
+  return undefined;
+}
 
 function largestOf({ state, batch, nodes }: Graph): Large {
   const large = (name: string, shape: number[], ofBatch: boolean): Large => ({

@@ -1,7 +1,6 @@
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession } from "onnxruntime-node";
 import { encodeOnnx, type OnnxGraph, type OnnxNode } from "../onnx/encode.ts";
 import { ort } from "./ort.ts";
-import { asDeviceFailure } from "./webgpuFailure.ts";
 
 /** Where the binding leaves an output. */
 export type Location = "cpu" | "gpu-buffer";
@@ -34,7 +33,7 @@ export async function openSession(
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
     });
   } catch (error) {
-    if (!cpuRefused.test(String(error))) throw asDeviceFailure(error);
+    if (!cpuRefused.test(String(error))) throw error;
     const { op, name } = await firstWithoutKernel(graph);
     throw new Error(
       `operator ${op} ("${name}") has no WebGPU kernel for its types, and nothing runs on the CPU instead`,
@@ -58,13 +57,4 @@ async function firstWithoutKernel(graph: OnnxGraph): Promise<OnnxNode> {
     }
   }
   return graph.nodes[bad - 1]!;
-}
-
-/** @throws a UserError where the device failed */
-export async function run(session: InferenceSession, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
-  try {
-    return await session.run(feeds);
-  } catch (error) {
-    throw asDeviceFailure(error);
-  }
 }

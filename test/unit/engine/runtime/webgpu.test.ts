@@ -230,7 +230,7 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
   test("a tensor that is larger than a buffer can be is told by name before anything runs", async () => {
     const program: Program = (_, { x }) => ({ state: {}, results: { y: max(tile(x!, [30_000, 10_000])) } });
     await expect(compileWebGpu(program, new Store(), specsOf({ x }))).rejects.toThrow(
-      "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this GPU holds 1.00 GB at most: take a smaller micro-batch or a shorter context, or run on the CPU",
+      "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this graphics card holds 1.00 GB at most: lower `microBatch` or `context`, or train on the cpu",
     );
   });
 });
