@@ -29,7 +29,7 @@ export const splitRows: LayOut = (build, sizes, _, experts) => ({
   weightGradients: (rows, gradients) => rows.map((row, e) => build.node("Gemm", [gradients[e]!, row], { transA: 1 })),
 });
 
-/** Rows of a tile: a third to a half of an expert's mean share, so that padding stays small; then whole workgroups. */
+/** Rows of a tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; then whole workgroups. */
 function tileLength(rows: number, experts: number): number {
   const length = Math.max(1, Math.ceil(rows / (2 * experts)));
   return length < 32 ? length : 32 * Math.ceil(length / 32);
