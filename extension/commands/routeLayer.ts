@@ -1,7 +1,7 @@
 import { type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
 import { chartColors, colorId } from "../../server/protocol/colors.ts";
+import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
 import type { Shown } from "../../server/protocol/routed.ts";
-import { looks } from "../routing/looks.ts";
 import type { Painting } from "../routing/routing.ts";
 import { layerName, legend, percent } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
@@ -39,11 +39,11 @@ function pick({ context, routing }: Studio, painting: Painting, before: Shown): 
   const other: Item[] = painting.followed ? [{ label: "$(arrow-swap) Other model...", other: true }] : [];
   const swatches = swatchesOf(context.extension.packageJSON);
   const experts = (one: Shown): Item[] => {
-    const look = looks(painting.routed.experts, false);
+    const looks = expertLooks(painting.routed.experts);
     return legend(painting.routed, one).map(({ expert, name, share }) => ({
       label: name,
       description: percent(share),
-      iconPath: swatches(look[expert]!.color, look[expert]!.frame),
+      iconPath: swatches(looks[expert]!),
       shown: one,
     }));
   };
@@ -84,20 +84,24 @@ interface Manifest {
   contributes: { colors: { id: string; defaults: { light: string; dark: string } }[] };
 }
 
-/** Small squares in the colours of experts as the manifest has them, for light and dark themes. */
-function swatchesOf({ contributes }: Manifest): (color: string, frame: string) => { light: Uri; dark: Uri } {
+/** Small squares that look as tokens of experts do, in the manifest's colours for light and dark themes. */
+function swatchesOf({ contributes }: Manifest): (look: ExpertLook) => { light: Uri; dark: Uri } {
   const colors = new Map(
-    chartColors.map((color) => [color as string, contributes.colors.find(({ id }) => id === colorId(color))?.defaults]),
+    chartColors.map((color) => [color, contributes.colors.find(({ id }) => id === colorId(color))?.defaults]),
   );
-  const dashes: Record<string, string> = { dashed: "4 2", dotted: "1 2", double: "8 1" };
-  const square = (fill = "#888888", frame: string) => {
-    const inner = frame === "none" ? fill : "none";
-    const line = `stroke="${fill}" stroke-width="2" stroke-dasharray="${dashes[frame] ?? ""}"`;
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><rect x="3" y="3" width="10" height="10" fill="${inner}" ${line}/></svg>`;
+  const lines = {
+    solid: "M1 14H15",
+    dotted: "M1 14h2m2 0h2m2 0h2m2 0h2",
+    dashed: "M1 14h5m3 0h5",
+    double: "M1 12.5H15M1 15H15",
+  };
+  const square = (line: ExpertLook["line"], color = "#888888") => {
+    const wide = line === "double" ? 1 : 2;
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><rect x="1" y="1" width="14" height="10" fill="${color}" fill-opacity="0.6"/><path d="${lines[line]}" stroke="${color}" stroke-width="${wide}"/></svg>`;
     return Uri.parse(`data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}`, true);
   };
-  return (color, frame) => {
+  return ({ color, line }) => {
     const defaults = colors.get(color);
-    return { light: square(defaults?.light, frame), dark: square(defaults?.dark, frame) };
+    return { light: square(line, defaults?.light), dark: square(line, defaults?.dark) };
   };
 }

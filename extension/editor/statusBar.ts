@@ -1,37 +1,102 @@
 import { MarkdownString, StatusBarAlignment, window } from "vscode";
+import { colorVariable } from "../../server/protocol/colors.ts";
+import { expertLooks } from "../../server/protocol/expertLooks.ts";
 import { percentDone, runShare } from "../progress.ts";
+import { layerName, legend, percent, spoken } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { runText, stageText } from "../tree/texts.ts";
 
-/** The status bar says what runs and how far it is; with nothing running there is nothing to see. A click lists the stages. */
-export function registerStatusBar({ context, experiments }: Studio): void {
-  const item = window.createStatusBarItem("btx.runs", StatusBarAlignment.Left);
-  item.name = "BTX Studio runs";
-  item.command = "btx.showRunning";
+/** What the item says of one thing. */
+interface Part {
+  icon: string;
+  text: string;
+  /** For a screen reader. */
+  spoken: string;
+  command: string;
+  tell(tooltip: MarkdownString): void;
+}
+
+/** Experts that the legend lists; the picker has them all. */
+const listed = 12;
+
+/**
+ * The one item in the status bar: by which model and layer the active text is coloured, and what runs and how far it is. A
+ * click picks the layer, or lists the stages that run. With nothing to say there is nothing to see.
+ */
+export function registerStatusBar(studio: Studio): void {
+  const { context, experiments, routing } = studio;
+  const item = window.createStatusBarItem("btx", StatusBarAlignment.Left);
+  item.name = "BTX Studio";
   const update = () => {
-    const running = experiments.runs.filter(({ state }) => state === "running");
-    if (running.length === 0) return item.hide();
-    const known = running.map((run) => ({ run, stages: experiments.knownStages(run) ?? [] }));
-    const share = known.reduce((sum, { stages }) => sum + runShare(stages), 0) / known.length;
-    const what = running.length === 1 ? running[0]!.name : `${running.length} runs`;
-    item.text = `$(sync~spin) ${what} ${percentDone(share)}`;
+    const parts = [routedPart(studio), runningPart(studio)].filter((part) => part !== undefined);
+    const [first] = parts;
+    if (!first) return item.hide();
+    item.text = `$(${first.icon}) ${parts.map(({ text }) => text).join(" · ")}`;
+    item.command = first.command;
     const tooltip = new MarkdownString();
-    for (const { run, stages } of known) {
-      tooltip.appendMarkdown("**").appendText(run.name).appendMarkdown("** ");
-      tooltip.appendText(runText(run, stages)).appendMarkdown("\n\n");
-      for (const stage of stages.filter(({ state }) => state === "running"))
-        tooltip
-          .appendMarkdown("- ")
-          .appendText(`${stage.name}: ${stageText(stage)}`)
-          .appendMarkdown("\n");
-      tooltip.appendMarkdown("\n\n");
-    }
+    tooltip.supportHtml = true;
+    tooltip.isTrusted = { enabledCommands: parts.map(({ command }) => command) };
+    for (const part of parts) part.tell(tooltip);
     item.tooltip = tooltip;
-    item.accessibilityInformation = {
-      label: `${what}, ${percentDone(share)} done, list running stages`,
-      role: "button",
-    };
+    item.accessibilityInformation = { label: parts.map((part) => part.spoken).join("; "), role: "button" };
     item.show();
   };
-  context.subscriptions.push(item, experiments.onDidChange(update), experiments.onDidChangeStages(update));
+  context.subscriptions.push(
+    item,
+    experiments.onDidChange(update),
+    experiments.onDidChangeStages(update),
+    routing.onDidChangeActive(update),
+  );
+}
+
+/** Nothing without colours in the active text, and for a dense model. */
+function routedPart({ routing }: Studio): Part | undefined {
+  const painting = routing.of(window.activeTextEditor?.document.uri);
+  if (!painting || painting.routed.layers.length === 0) return undefined;
+  const { routed, model } = painting;
+  const shown = routing.shownIn(painting);
+  const layer = layerName(routed.layers, shown);
+  return {
+    icon: "symbol-color",
+    text: `${model}, ${layer}`,
+    spoken: `${model}, ${spoken(routed, shown)}, pick a layer`,
+    command: "btx.routeLayer",
+    tell(tooltip) {
+      const [looks, lines] = [expertLooks(routed.experts), legend(routed, shown)];
+      tooltip.appendText(`${routed.tokens.length} tokens, ${layer}`).appendMarkdown("\n\n");
+      for (const { name, share, expert } of lines.slice(0, listed))
+        tooltip
+          .appendMarkdown(`- <span style="color:var(${colorVariable(looks[expert]!.color)});">■</span> `)
+          .appendText(`${name} ${percent(share)}`)
+          .appendMarkdown("\n");
+      if (lines.length > listed) tooltip.appendMarkdown(`\n${lines.length - listed} more in the list`);
+      tooltip.appendMarkdown("\n\n[Pick a layer](command:btx.routeLayer)\n\n");
+    },
+  };
+}
+
+function runningPart({ experiments }: Studio): Part | undefined {
+  const running = experiments.runs.filter(({ state }) => state === "running");
+  if (running.length === 0) return undefined;
+  const known = running.map((run) => ({ run, stages: experiments.knownStages(run) ?? [] }));
+  const share = known.reduce((sum, { stages }) => sum + runShare(stages), 0) / known.length;
+  const what = running.length === 1 ? running[0]!.name : `${running.length} runs`;
+  return {
+    icon: "sync~spin",
+    text: `${what} ${percentDone(share)}`,
+    spoken: `${what}, ${percentDone(share)} done, list running stages`,
+    command: "btx.showRunning",
+    tell(tooltip) {
+      for (const { run, stages } of known) {
+        tooltip.appendMarkdown("**").appendText(run.name).appendMarkdown("** ");
+        tooltip.appendText(runText(run, stages)).appendMarkdown("\n\n");
+        for (const stage of stages.filter(({ state }) => state === "running"))
+          tooltip
+            .appendMarkdown("- ")
+            .appendText(`${stage.name}: ${stageText(stage)}`)
+            .appendMarkdown("\n");
+      }
+      tooltip.appendMarkdown("\n\n[Running stages](command:btx.showRunning)\n\n");
+    },
+  };
 }

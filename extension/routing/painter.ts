@@ -1,5 +1,4 @@
 import {
-  ColorThemeKind,
   DecorationRangeBehavior,
   type Disposable,
   Range,
@@ -9,8 +8,9 @@ import {
   window,
 } from "vscode";
 import { colorId } from "../../server/protocol/colors.ts";
+import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
 import type { Routed, Shown } from "../../server/protocol/routed.ts";
-import { backgroundId, type Look, looks } from "./looks.ts";
+import { backgroundId } from "./looks.ts";
 import { placesByExpert } from "./places.ts";
 
 /** Colours tokens in editors: one decoration type a look of experts, made when it is first used. */
@@ -19,11 +19,9 @@ export class Painter implements Disposable {
 
   /** Colours the tokens of an editor's text, in place of what was coloured. */
   paint(editor: TextEditor, text: string, routed: Routed, shown: Shown): void {
-    const { kind } = window.activeColorTheme;
-    const highContrast = kind === ColorThemeKind.HighContrast || kind === ColorThemeKind.HighContrastLight;
     const places = placesByExpert(text, routed, shown);
     const ranges = new Map<TextEditorDecorationType, Range[]>();
-    for (const [expert, look] of looks(routed.experts, highContrast).entries()) {
+    for (const [expert, look] of expertLooks(routed.experts).entries()) {
       const type = this.#typeOf(look);
       const same = ranges.get(type) ?? [];
       for (const place of places[expert]!) same.push(new Range(...place));
@@ -38,20 +36,17 @@ export class Painter implements Disposable {
     this.#types.clear();
   }
 
-  #typeOf({ color, frame }: Look): TextEditorDecorationType {
-    const name = `${color} ${frame}`;
+  #typeOf({ color, line }: ExpertLook): TextEditorDecorationType {
+    const name = `${color} ${line}`;
     const known = this.#types.get(name);
     if (known) return known;
     const type = window.createTextEditorDecorationType({
+      // High contrast has none: there the line alone tells.
       backgroundColor: new ThemeColor(backgroundId(color)),
+      borderStyle: `none none ${line} none`,
       // A double line needs three pixels to be one.
-      ...(frame === "none"
-        ? {}
-        : {
-            borderStyle: frame,
-            borderWidth: frame === "double" ? "3px" : "1px",
-            borderColor: new ThemeColor(colorId(color)),
-          }),
+      borderWidth: `0 0 ${line === "double" ? 3 : 2}px 0`,
+      borderColor: new ThemeColor(colorId(color)),
       rangeBehavior: DecorationRangeBehavior.ClosedClosed,
     });
     this.#types.set(name, type);

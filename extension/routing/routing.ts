@@ -3,6 +3,7 @@ import {
   commands,
   type Disposable,
   EndOfLine,
+  EventEmitter,
   type ExtensionContext,
   Hover,
   languages,
@@ -19,7 +20,6 @@ import { type Routed, routedFrom, type Shown, tokenAt } from "../../server/proto
 import type { Backend } from "../backend.ts";
 import { moved, stretched } from "./edits.ts";
 import { Painter } from "./painter.ts";
-import { RoutingStatus } from "./status.ts";
 import { tokenLines } from "./texts.ts";
 
 /** Most characters that are routed at once: some 30,000 tokens, which take seconds. */
@@ -53,17 +53,19 @@ const textOf = (document: TextDocument, { followed }: Painting): string =>
 export class Routing {
   readonly #backend: Backend;
   readonly #painter = new Painter();
-  readonly #status: RoutingStatus;
   readonly #paintings = new Map<string, Painting>();
   /** Routing again, by document: waiting, or asked for. */
   readonly #pending = new Map<string, Disposable>();
+  readonly #onDidChangeActive = new EventEmitter<void>();
+  /** The active text is another one, or coloured otherwise. */
+  readonly onDidChangeActive = this.#onDidChangeActive.event;
   #shown: Shown = "all";
 
   constructor(context: ExtensionContext, backend: Backend) {
     this.#backend = backend;
-    this.#status = new RoutingStatus(context);
     context.subscriptions.push(
       this.#painter,
+      this.#onDidChangeActive,
       { dispose: () => this.#endPending() },
       window.onDidChangeVisibleTextEditors(() => this.#paintAll()),
       window.onDidChangeActiveTextEditor(() => this.#tell()),
@@ -210,8 +212,7 @@ export class Routing {
 
   #tell(): void {
     void commands.executeCommand("setContext", "btx.routed", this.#paintings.size > 0);
-    const painting = this.of(window.activeTextEditor?.document.uri);
-    this.#status.show(painting, painting ? this.shownIn(painting) : "all");
+    this.#onDidChangeActive.fire();
   }
 
   #hover(document: TextDocument, position: Position): Hover | undefined {

@@ -286,3 +286,9 @@ describe("a file is one idea", () => {
     expect(long(files)).toEqual(["server/b.ts"]);
   });
 });
+
+test("the extension has one item in the status bar", () => {
+  const made = [...sources].filter(([path]) => path.startsWith("extension/"));
+  const items = made.flatMap(([, text]) => text.match(/createStatusBarItem\(/g) ?? []);
+  expect(items).toHaveLength(1);
+});

@@ -1,23 +1,24 @@
-import { type ChartColor, chartColors } from "../../server/protocol/colors.ts";
+import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
 import { chartColor } from "./theme.ts";
 
 /** How experts look, in texts by classes of experts.css and on canvases by colours. Colour is never all that tells them apart. */
 
-interface Named {
-  name: string;
-  color?: ChartColor | undefined;
+type Experts = Parameters<typeof expertLooks>[0];
+
+const known = new WeakMap<Experts, ExpertLook[]>();
+
+/** A text marks every token: looks are worked out once. */
+function lookOf(experts: Experts, expert: number): ExpertLook {
+  const looks = known.get(experts) ?? expertLooks(experts);
+  known.set(experts, looks);
+  return looks[expert] ?? { color: "seed", line: "solid" };
 }
 
-/** Other stages than the seed and the mixture have these. */
-const others: readonly ChartColor[] = chartColors.slice(2);
-/** Ways of underlining. */
-const lines = 5;
-
-export const colorOf = (experts: readonly Named[], expert: number): ChartColor =>
-  experts[expert]?.color ?? others[expert % others.length]!;
-
-export const expertFill = (experts: readonly Named[], expert: number): string => chartColor(colorOf(experts, expert));
+export const expertFill = (experts: Experts, expert: number): string => chartColor(lookOf(experts, expert).color);
 
 /** Classes of what is marked as an expert's; none where there is no expert. */
-export const expertClass = (experts: readonly Named[], expert: number | undefined): string =>
-  expert === undefined ? "" : `expert on-${colorOf(experts, expert)} line-${expert % lines}`;
+export function expertClass(experts: Experts, expert: number | undefined): string {
+  if (expert === undefined) return "";
+  const { color, line } = lookOf(experts, expert);
+  return `expert on-${color} line-${line}`;
+}

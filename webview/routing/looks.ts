@@ -1,8 +1,6 @@
-import { type ChartColor, chartColors } from "../../server/protocol/colors.ts";
 import { allDomains, type CellMeasure, cellMeasures, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { cellText, signed } from "../components/format.ts";
-import { chartColor } from "../components/theme.ts";
 
 /** Names, numbers and colours of what the page shows. */
 
@@ -14,13 +12,6 @@ export const cellPoints = (value: number): string => (value > 0 ? "+" : "") + ce
 /** How a value stands to the uniform one: "2.5 times uniform". */
 export const timesUniform = (value: number, uniform: number): string =>
   uniform > 0 && !Number.isNaN(value) ? `, ${Number((value / uniform).toPrecision(2))} times uniform` : "";
-
-/** Other stages than the seed and the mixture have these. */
-const expertColors: readonly ChartColor[] = chartColors.slice(2);
-
-/** The colour of an expert, for a canvas: as in the tree, or the next of six. */
-export const expertColor = ({ experts }: RoutedModel, expert: number): string =>
-  chartColor(experts[expert]?.color ?? expertColors[expert % expertColors.length]!);
 
 /** @param domain a place among the domains; as many as there are, or `allDomains`: all. */
 export const domainName = ({ domains }: RoutedModel, domain: number): string =>

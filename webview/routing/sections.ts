@@ -1,5 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { expertFill } from "../components/experts.ts";
 import type { FlowEvents } from "../components/flow-picture.ts";
 import { count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
@@ -7,7 +8,7 @@ import "../components/flow-picture.ts";
 import type { Flow } from "../components/flow.ts";
 import type { LoadEvents } from "./load-area.ts";
 import "./load-area.ts";
-import { domainName, expertColor } from "./looks.ts";
+import { domainName } from "./looks.ts";
 import type { Load, Pairs } from "./model.ts";
 import type { PageState } from "./state.ts";
 import { flowTable, followersText, loadTable } from "./tables.ts";
@@ -38,7 +39,7 @@ function swatches({ side: { model }, order }: SectionInput): TemplateResult {
     ${order.slice(0, mostNamed).map(
       (expert) =>
         html`<li>
-          <svg class="swatch" width="12" height="12"><rect width="12" height="12" fill=${expertColor(model, expert)} /></svg>
+          <svg class="swatch" width="12" height="12"><rect width="12" height="12" fill=${expertFill(model.experts, expert)} /></svg>
           ${model.experts[expert]!.name}
         </li>`,
     )}

@@ -1,8 +1,8 @@
 import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { expertFill } from "../components/experts.ts";
 import { type Flow, flowOf } from "../components/flow.ts";
 import { modelId } from "../components/modelChoice.ts";
 import type { FrameStore, RoutingFrame } from "./frames.ts";
-import { expertColor } from "./looks.ts";
 import type { Pairs } from "./model.ts";
 import { domainOf } from "./sections.ts";
 import type { PageState } from "./state.ts";
@@ -36,8 +36,8 @@ export class Shown {
     const [a, b] = [main, other].map((side) => side && frames.get(frameName(side, state.measure)));
     if (this.#colorsOf !== main.model.experts) {
       this.#colorsOf = main.model.experts;
-      const { model } = main;
-      this.colors = (expert) => expertColor(model, expert);
+      const { experts } = main.model;
+      this.colors = (expert) => expertFill(experts, expert);
     }
     this.#reorder(sides, state, a);
     const of = [a, b, this.order, sides.difference, state.measure];

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { backgroundId, looks } from "../../../../extension/routing/looks.ts";
+import { backgroundId } from "../../../../extension/routing/looks.ts";
 import { defaults, numberOptions, problemOf, summary, withNumber } from "../../../../extension/routing/sampling.ts";
 import { bar, legend, spoken, tokenLines } from "../../../../extension/routing/texts.ts";
 import { chartColors, colorId } from "../../../../server/protocol/colors.ts";
@@ -57,30 +57,6 @@ describe("the legend", () => {
 });
 
 describe("the looks of experts", () => {
-  const many = Array.from({ length: 24 }, (_, i) => ({ name: `${i}` }));
-  const distinct = (highContrast: boolean) =>
-    new Set(looks(many, highContrast).map(({ color, frame }) => `${color} ${frame}`)).size;
-
-  test("are the colours of the tree, and no two of 24 are the same", () => {
-    expect(
-      looks(
-        [
-          { name: "a", color: "two" },
-          { name: "b", color: "seed" },
-        ],
-        false,
-      ),
-    ).toEqual([
-      { color: "two", frame: "none" },
-      { color: "seed", frame: "none" },
-    ]);
-    expect([distinct(false), distinct(true)]).toEqual([24, 24]);
-  });
-
-  test("have a frame each in high contrast, where backgrounds are none", () => {
-    expect(looks(many, true).every(({ frame }) => frame !== "none")).toBe(true);
-  });
-
   test("have backgrounds in the manifest that let the text through, of the colours of charts", () => {
     const manifest = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"));
     const colors: { id: string; defaults: Record<string, string> }[] = manifest.contributes.colors;
