@@ -151,6 +151,13 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
+    // It drives the VS Code of the tests, from where that lies.
+    if (args[0] === "routeText") {
+      browser();
+      tasks.build();
+      node("test/vscode/install.ts");
+      return node("bench/routeText.ts", ...args.slice(1));
+    }
     const suites = ["bigger", "peers", "routers", "routingPage"];
     const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];
     node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");

@@ -1,5 +1,5 @@
 import type { Values } from "../engine/program.ts";
-import { expertsResult, gatesResult } from "../model/inspect.ts";
+import { expertsResult, gatesResult } from "../model/routingResults.ts";
 import { mostChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 

@@ -1,7 +1,8 @@
-import type { CellMeasure, LayerRow, PairMeasure } from "../protocol/routing.ts";
+import type { CellMeasure } from "../protocol/measures.ts";
+import type { LayerRow, PairMeasure } from "../protocol/routing.ts";
 import { histogramBins } from "../protocol/routingFiles.ts";
 
-/** The measures of routing, worked out from what was counted. Their formulas in words: `cellMeasures` (protocol/routing.ts). */
+/** The measures of routing, worked out from what was counted. Their formulas: protocol/measures.ts. */
 
 /** What was counted of a model's tokens, over D domains, L Mixture-of-Experts layers and E experts. */
 export interface RoutingCounts {
@@ -17,12 +18,20 @@ export interface RoutingCounts {
   droppedTokens?: ArrayLike<number>;
   /** [L, D] sums over tokens of the entropy of that softmax, nats. */
   entropy?: ArrayLike<number>;
+  /** [L, D + 1, E] vocabulary specialisation, of all domains last; not counts. */
+  vocabulary?: Record<VocabularyMeasure, ArrayLike<number>>;
   /** Experts a token in each layer [L]. */
   k: readonly number[];
 }
 
+type VocabularyMeasure = "vocabularyInput" | "vocabularyPredicted";
+const ofVocabulary = (measure: CellMeasure): measure is VocabularyMeasure => measure.startsWith("vocabulary");
+
 /** What of the counts a measure divides; undefined where it was not counted. */
-function numerator(counts: RoutingCounts, measure: CellMeasure): ArrayLike<number> | undefined {
+function numerator(
+  counts: RoutingCounts,
+  measure: Exclude<CellMeasure, VocabularyMeasure>,
+): ArrayLike<number> | undefined {
   switch (measure) {
     case "routedShare":
     case "domainSpecialisation":
@@ -41,7 +50,7 @@ const byChoice = new Set<CellMeasure>(["routedShare", "droppedShare"]);
 
 /** The measures that can be worked out. */
 export const measured = (counts: RoutingCounts, all: readonly CellMeasure[]): CellMeasure[] =>
-  all.filter((measure) => numerator(counts, measure) !== undefined);
+  all.filter((measure) => (ofVocabulary(measure) ? counts.vocabulary : numerator(counts, measure)) !== undefined);
 
 /** N_D: tokens of each domain in each layer [L, D], every token having made K choices, of which some were dropped. */
 function tokensOf({ shape: [L, D, E], routedTokens, droppedTokens, k }: RoutingCounts): Float64Array {
@@ -57,8 +66,15 @@ function tokensOf({ shape: [L, D, E], routedTokens, droppedTokens, k }: RoutingC
 /** A measure by domain, and over all domains together at the end: [D + 1, L, E]; 0 where a domain had no tokens. */
 export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array<ArrayBuffer> {
   const [L, D, E] = counts.shape;
-  const above = numerator(counts, measure);
   const values = new Float32Array((D + 1) * L * E);
+  if (ofVocabulary(measure)) {
+    for (let at = 0; at < values.length; at++) {
+      const [domain, layer] = [Math.floor(at / (L * E)), Math.floor(at / E) % L];
+      values[at] = counts.vocabulary?.[measure][(layer * (D + 1) + domain) * E + (at % E)] ?? 0;
+    }
+    return values;
+  }
+  const above = numerator(counts, measure);
   if (!above) return values;
   const tokens = tokensOf(counts);
   for (let layer = 0; layer < L; layer++) {

@@ -1,11 +1,13 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Inspected, RoutedText } from "../protocol/inspect.ts";
+import { type CellMeasure, cellMeasureSchema } from "../protocol/measures.ts";
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import { type CellMeasure, cellMeasureSchema } from "../protocol/routing.ts";
 import { rounded } from "./choices.ts";
 import { forward } from "./forward.ts";
 import { binShares, cells, layerMeasures, measured, type RoutingCounts } from "./measures.ts";
 import { tokenPlaces } from "./places.ts";
+import type { RoutedWindow } from "./routedWindows.ts";
+import { vocabularySpecialisation } from "./vocabulary.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /** Choices that are told of one text at most: L * N * K. */
@@ -38,18 +40,28 @@ export async function route(
     ...choices.told(),
     surprise: Array.from(surprise, (nats) => (Number.isNaN(nats) ? null : rounded(nats))),
     predicted,
-    ...(rest.counts ? { measures: measuresOf(model.config(k), rest.counts) } : {}),
+    ...(rest.counts
+      ? { measures: measuresOf(model.config(k), rest.counts, { domain: "", ids, likeliest, choices }) }
+      : {}),
   };
 }
 
-/** The measures of a text, from the counts of all its tokens. */
-function measuresOf(config: ModelConfig, counts: Record<string, Float64Array>): RoutedText["measures"] {
+/** The measures of a text, from the counts of all its tokens and from where each goes. */
+function measuresOf(
+  config: ModelConfig,
+  counts: Record<string, Float64Array>,
+  window: RoutedWindow,
+): RoutedText["measures"] {
   const moe = config.moe!;
   const [L, E] = [moe.layers.length, moe.experts.length];
   const none = new Float64Array(0);
   const { routedTokens = none, gateMass = none, probability = none, entropy = none, histogram = none } = counts;
   const k = moe.layers.map((_, position) => expertsPerToken(moe, position));
-  const all: RoutingCounts = { shape: [L, 1, E], routedTokens, gateMass, probability, entropy, k };
+  const vocabulary = {
+    vocabularyInput: vocabularySpecialisation([window], config, [window.domain], "input"),
+    vocabularyPredicted: vocabularySpecialisation([window], config, [window.domain], "predicted"),
+  };
+  const all: RoutingCounts = { shape: [L, 1, E], routedTokens, gateMass, probability, entropy, vocabulary, k };
   // [1 + 1, L, E] of which the first is the text
   const told = (measure: CellMeasure) => Array.from(cells(all, measure).subarray(0, L * E), rounded);
   return {

@@ -1,7 +1,8 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Saturation } from "../protocol/inspect.ts";
 import type { Watch } from "./heldOut.ts";
-import { decidingChoices, heldOutRouting } from "./heldOutRouting.ts";
+import { heldOutRouting } from "./heldOutRouting.ts";
+import { decidingChoices } from "./routedWindows.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /** Router saturation of another model against `model`; see `inspections.saturation`. */

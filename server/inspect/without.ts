@@ -1,4 +1,5 @@
 import type { Inspected, Without } from "../protocol/inspect.ts";
+import { evaluationInputs } from "./evaluationBatches.ts";
 import { counted, heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
 import type { WarmModel } from "./warmModel.ts";
 
@@ -40,15 +41,11 @@ function losses(model: WarmModel, mask: { mask?: Float32Array }, watch: Watch): 
     const config = model.config();
     const program = await model.evaluation(spec.batch, spec.domains.length);
     const found = spec.domains.map((domain) => ({ domain, nats: 0, tokens: 0 }));
-    for await (const windows of heldOutBatches(config, data, spec, watch)) {
-      const { tokens, targets, weights, noise, domainIndex } = windows;
-      const domain: Record<string, Int32Array> = config.moe
-        ? { domain: new Int32Array(spec.batch).fill(domainIndex) }
-        : {};
-      const { nll } = await program.run({ tokens, targets, weights, ...domain, ...noise, ...mask });
-      const { sum, count } = counted(nll!, weights);
-      found[domainIndex]!.nats += sum;
-      found[domainIndex]!.tokens += count;
+    for await (const batch of heldOutBatches(config, data, spec, watch)) {
+      const { nll } = await program.run({ ...evaluationInputs(config, batch, spec.batch), ...mask });
+      const { sum, count } = counted(nll!, batch.inputs.weights);
+      found[batch.domainIndex]!.nats += sum;
+      found[batch.domainIndex]!.tokens += count;
     }
     return found.map(({ domain, nats, tokens }) => ({ domain, nats: nats / tokens, tokens }));
   });

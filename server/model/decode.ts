@@ -19,12 +19,13 @@ import {
 } from "@tensorflow/tfjs-core";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { maskSpec, routingResults } from "./inspect.ts";
+import { maskSpec } from "./inspect.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
 import { rotaryTables } from "./rotary.ts";
 import { routingInputs } from "./routingInputs.ts";
+import { routingResults } from "./routingResults.ts";
 import { decoder, head, type Pass } from "./transformer.ts";
 
 export const keyCacheName = (layer: number): string => `cache.k.${layer}`;

@@ -1,12 +1,12 @@
 import { argMax, ones, reshape, type Tensor, zeros } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { Routing } from "../routers/router.ts";
 import type { BatchSpecs } from "./loss.ts";
 import type { LayerRouting } from "./moe.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
+import { routingResults } from "./routingResults.ts";
 import { routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
@@ -25,19 +25,6 @@ export const inspectionBatch = (config: ModelConfig, batch: number, time: number
   ...(drawsExperts(config) ? { noise: { shape: noiseShape(config, batch * time), dtype: "float32" } } : {}),
   ...(counts && config.moe ? { counted: { shape: [batch * time, 1], dtype: "float32" } } : {}),
 });
-
-/** Names of the results of the Mixture-of-Experts layer at `position` among these layers. */
-export const expertsResult = (position: number): string => `experts.${position}`;
-export const gatesResult = (position: number): string => `gates.${position}`;
-
-/** Experts [N, K] int32 and gates [N, K] of each layer by these names; K may differ by layer. */
-export const routingResults = (routings: Routing[]): Tensors =>
-  Object.fromEntries(
-    routings.flatMap(({ experts, gates }, position) => [
-      [expertsResult(position), experts],
-      [gatesResult(position), gates],
-    ]),
-  );
 
 /** What `inspection` counts: names of results. */
 export const countedResults = ["routedTokens", "gateMass", "probability", "entropy", "histogram"] as const;

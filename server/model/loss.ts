@@ -1,10 +1,11 @@
-import { add, div, matMul, reshape, type Scalar, sum, type Tensor } from "@tensorflow/tfjs-core";
+import { add, argMax, div, matMul, reshape, type Scalar, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingMode } from "../routers/router.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { named, type Program, type Tensors } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
+import { routingResults } from "./routingResults.ts";
 import { routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
@@ -59,7 +60,7 @@ export interface Losses {
   nll: Tensor;
   /** The routers' auxiliary losses, load balancing and z-loss, summed over layers, scaled; absent where there are none. */
   loadBalance?: Scalar;
-  /** The `routingStatistics` of a Mixture-of-Experts. */
+  /** The `routingStatistics` of a Mixture-of-Experts; in evaluation also `likeliest` and `routingResults`, by token. */
   routing: Tensors;
 }
 
@@ -84,8 +85,12 @@ export function losses(
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
+  const evaluates = mode === "evaluation";
   const routing = config.moe
-    ? routingStatistics(forward.routings, named(batch, "domain"), weights, domains, mode === "evaluation")
+    ? {
+        ...routingStatistics(forward.routings, named(batch, "domain"), weights, domains, evaluates),
+        ...(evaluates ? { likeliest: argMax(forward.logits, -1), ...routingResults(forward.routings) } : {}),
+      }
     : {};
   const loadBalance = forward.auxiliaryLoss;
   if (!loadBalance) return { total: loss, loss, nll, routing };
@@ -94,7 +99,7 @@ export function losses(
 
 /**
  * Evaluation: state is the parameters, batch a `sequenceBatch` that is not for training; results are `nll` [B, T], nats,
- * and the routing statistics of a Mixture-of-Experts.
+ * and for a Mixture-of-Experts its routing statistics, `likeliest` [N] int32, the likeliest next token, and `routingResults`.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
   return (state, batch) => {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { chartColors } from "./colors.ts";
 import { stageReferenceSchema } from "./editor/basics.ts";
-import { cellMeasureSchema, layerRowSchema } from "./routing.ts";
+import { cellMeasureSchema } from "./measures.ts";
+import { layerRowSchema } from "./routing.ts";
 
 /**
  * What is asked of a model after it is made: where a text's tokens go, what it says, what an expert is for. The inspector

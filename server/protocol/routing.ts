@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { chartColors } from "./colors.ts";
+import { cellMeasureSchema } from "./measures.ts";
 import { stageReferenceSchema, stateSchema } from "./streamed.ts";
 
 /**
@@ -16,59 +17,6 @@ export const mostLoadColumns = 4096;
 /** The snapshot that is the evaluation, and the domain that is all of them. */
 export const heldOut = -1;
 export const allDomains = -1;
-
-/** What is measured of an expert in a layer, by domain. */
-export const cellMeasureSchema = z.enum([
-  "routedShare",
-  "gateMass",
-  "probability",
-  "domainSpecialisation",
-  "droppedShare",
-]);
-export type CellMeasure = z.infer<typeof cellMeasureSchema>;
-
-export interface CellMeasureText {
-  /** For a list to choose from, and for headings. */
-  label: string;
-  /** N_D: tokens of the domain; N_ED: those of them that chose the expert. */
-  formula: string;
-  meaning: string;
-  /** The value where nothing is preferred; 0: there is none. */
-  uniform(experts: number, k: number): number;
-}
-
-export const cellMeasures: Record<CellMeasure, CellMeasureText> = {
-  routedShare: {
-    label: "Routed share",
-    formula: "N_ED / (k · N_D)",
-    meaning: "Of the places that a domain's tokens have to give in a layer, k each, the share that the expert got.",
-    uniform: (experts) => 1 / experts,
-  },
-  gateMass: {
-    label: "Gate mass",
-    formula: "Σ gates of the expert / N_D",
-    meaning: "The mean weight with which the expert enters the output of a layer, 0 for tokens that did not choose it.",
-    uniform: (experts) => 1 / experts,
-  },
-  probability: {
-    label: "Router probability",
-    formula: "Σ softmax(router logits)_E / N_D",
-    meaning: "The mean probability that the router gives the expert, before any expert is chosen.",
-    uniform: (experts) => 1 / experts,
-  },
-  domainSpecialisation: {
-    label: "Domain specialisation",
-    formula: "N_ED / N_D",
-    meaning: "The share of a domain's tokens that chose the expert (OLMoE, arXiv 2409.02060).",
-    uniform: (experts, k) => k / experts,
-  },
-  droppedShare: {
-    label: "Dropped tokens",
-    formula: "dropped_ED / (k · N_D)",
-    meaning: "The share of choices of the expert that were dropped because it was full.",
-    uniform: () => 0,
-  },
-};
 
 export const pairMeasureSchema = z.enum(["transitions", "coActivation"]);
 export type PairMeasure = z.infer<typeof pairMeasureSchema>;

@@ -17,6 +17,10 @@ export const routingSummarySchema = z.strictObject({
   probability: z.array(z.array(z.array(z.number()))).optional(),
   /** Sum over tokens of the entropy of that softmax, nats, [layer][domain]. */
   entropy: z.array(z.array(z.number())).optional(),
+  /** Vocabulary specialisation (measures.ts) by the token that goes in and by the likeliest next one, of all domains last. */
+  vocabulary: z
+    .strictObject({ input: z.array(z.array(z.array(z.number()))), predicted: z.array(z.array(z.array(z.number()))) })
+    .optional(),
   /** Tokens seen, by domain. */
   tokens: z.array(z.number()),
 });

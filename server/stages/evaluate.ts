@@ -1,12 +1,11 @@
 import { type Data, openData } from "../data/dataset.ts";
-import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
+import { byteLengths, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
 import { Store } from "../engine/runtime/store.ts";
+import { evaluationBatches, evaluationInputs } from "../inspect/evaluationBatches.ts";
 import { generator } from "../inspect/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
-import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
 import type { Problem } from "../protocol/data.ts";
-import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { DomainLoss, EvaluateSpec } from "../protocol/stage.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
@@ -14,7 +13,6 @@ import type { StageContext, StageWork } from "./context.ts";
 import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
 import { RoutingTally } from "./routingTally.ts";
-import { inputsAndTargets } from "./sequences.ts";
 
 /**
  * Held-out loss of one model by domain, in nats a token and bits a byte; which expert its tokens went to; and, where a
@@ -53,29 +51,20 @@ async function heldOutLosses(
   const specs = sequenceBatch(config, spec.batch, config.context, { training: false });
   const program = await context.engine.compile(evaluation(config, spec.domains.length), store, specs);
   const bytesOfToken = byteLengths(data.tokenizer);
-  const routing = config.moe && new RoutingTally(config.moe, spec.domains);
-  const draws = drawsExperts(config);
-  const windows = { context: config.context, batch: spec.batch, maxTokens: spec.tokens };
-  await writeWindows(context.paths.folder, windows);
+  const routing = config.moe && new RoutingTally(config, spec.domains);
+  await writeWindows(context.paths.folder, { context: config.context, batch: spec.batch, maxTokens: spec.tokens });
   try {
     for (const [domainIndex, domain] of spec.domains.entries()) {
       const nll: Float32Array[] = [];
-      let [sum, tokens, bytes, windowsBefore] = [0, 0, 0, 0];
-      for (const window of heldOutWindows(data.split(domain, "heldout"), windows)) {
-        const batch = {
-          ...inputsAndTargets(window.tokens, spec.batch, config.context),
-          weights: window.weights,
-          ...(config.moe ? { domain: new Int32Array(spec.batch).fill(domainIndex) } : {}),
-          ...(draws ? { noise: noiseOfWindows(config, windowsBefore, spec.batch) } : {}),
-        };
-        windowsBefore += spec.batch;
-        const results = await program.run(batch);
-        const counted = (results.nll as Float32Array).filter((_, i) => window.weights[i]! > 0);
+      let [sum, tokens, bytes] = [0, 0, 0];
+      for (const batch of evaluationBatches(config, data, spec, domainIndex)) {
+        const results = await program.run(evaluationInputs(config, batch, spec.batch));
+        const counted = (results.nll as Float32Array).filter((_, i) => batch.inputs.weights[i]! > 0);
         nll.push(counted);
         for (const value of counted) sum += value;
         tokens += counted.length;
-        bytes += targetBytes(window, bytesOfToken);
-        routing?.add(domainIndex, results);
+        bytes += targetBytes(batch.window, bytesOfToken);
+        routing?.add(batch, results);
         context.progress(domainIndex, spec.domains.length, domain);
         await context.breathe();
       }
@@ -87,15 +76,8 @@ async function heldOutLosses(
     await program.dispose();
   }
   await routing?.write(context.paths);
-  return routing?.summary;
+  return routing?.summary();
 }
-
-/** The noise of `count` windows from number `first` on: a window's does not depend on the batch it is in. */
-const noiseOfWindows = (config: ModelConfig, first: number, count: number): Float32Array =>
-  joinNoise(
-    config,
-    Array.from({ length: count }, (_, row) => gumbelNoise(config, config.context, EVALUATION_NOISE_SEED, first + row)),
-  );
 
 /**
  * Greedy decoding of held-out problems, each to the end of its answer's line, of text or of the context. Problems whose

@@ -1,5 +1,8 @@
 import type { Values } from "../engine/program.ts";
-import type { MoeConfig } from "../protocol/model.ts";
+import type { EvaluationBatch } from "../inspect/evaluationBatches.ts";
+import { keptTokens, type RoutedWindow, routedWindows } from "../inspect/routedWindows.ts";
+import { type VocabularyOf, vocabularySpecialisation } from "../inspect/vocabulary.ts";
+import type { ModelConfig } from "../protocol/model.ts";
 import { histogramBins, type RoutingDetailIndex, type RoutingSummary } from "../protocol/routingFiles.ts";
 import { writeFileAtomic, writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
@@ -12,15 +15,23 @@ const zeros = ({ layers, experts, domains }: Axes): number[][][] =>
 /** The largest file of pairs and histograms that is written, bytes. */
 const mostDetailBytes = 256 << 20;
 
-/** Sums the routing statistics of an evaluation: by domain and expert, and the pairs and histograms of each domain. */
+/**
+ * Sums the routing statistics of an evaluation: by domain and expert, and the pairs and histograms of each domain; and keeps
+ * which experts each token chose, for the measures that follow tokens.
+ */
 export class RoutingTally {
-  readonly summary: RoutingSummary;
+  readonly #config: ModelConfig;
+  readonly #summary: RoutingSummary;
+  readonly #windows: RoutedWindow[] = [];
   /** One record a domain, see `routingDetailIndexSchema`; absent where they would be too large. */
   readonly #details: Float64Array[] | undefined;
 
-  constructor({ layers, experts }: MoeConfig, domains: string[]) {
+  /** @param config of a Mixture-of-Experts. */
+  constructor(config: ModelConfig, domains: string[]) {
+    this.#config = config;
+    const { layers, experts } = config.moe!;
     const axes = { layers, experts, domains };
-    this.summary = {
+    this.#summary = {
       ...axes,
       routedTokens: zeros(axes),
       gateMass: zeros(axes),
@@ -33,9 +44,10 @@ export class RoutingTally {
     if (domains.length * size * 4 <= mostDetailBytes) this.#details = domains.map(() => new Float64Array(size));
   }
 
-  /** Adds the `routingStatistics` of a batch whose sequences are all of this domain. */
-  add(domain: number, results: Record<string, Values>): void {
-    const { summary } = this;
+  /** Adds what the program `evaluation` says of a batch. */
+  add(batch: EvaluationBatch, results: Record<string, Values>): void {
+    const domain = batch.domainIndex;
+    const summary = this.#summary;
     const { layers, experts, domains } = summary;
     if (results.droppedTokens) summary.droppedTokens ??= zeros(summary);
     summary.tokens[domain]! += results.tokens![domain]!;
@@ -51,12 +63,29 @@ export class RoutingTally {
       }
     });
     this.#addDetail(domain, results);
+    if (summary.tokens[domain]! <= keptTokens(this.#config, domains.length))
+      this.#windows.push(...routedWindows(this.#config, batch, results));
+  }
+
+  summary(): RoutingSummary {
+    const { layers, experts, domains } = this.#summary;
+    const of = (what: VocabularyOf) => {
+      // [L, D + 1, E] to [layer][expert][domain]
+      const flat = vocabularySpecialisation(this.#windows, this.#config, domains, what);
+      const rows = domains.length + 1;
+      return layers.map((_, layer) =>
+        experts.map((__, expert) =>
+          Array.from({ length: rows }, (___, row) => flat[(layer * rows + row) * experts.length + expert]!),
+        ),
+      );
+    };
+    return { ...this.#summary, vocabulary: { input: of("input"), predicted: of("predicted") } };
   }
 
   #addDetail(domain: number, { coActivation, transitions, histogram }: Record<string, Values>): void {
     const detail = this.#details?.[domain];
     if (!detail) return;
-    const { layers, experts, domains } = this.summary;
+    const { layers, experts, domains } = this.#summary;
     let start = 0;
     for (const values of [coActivation!, transitions ?? []]) {
       for (let at = 0; at < values.length; at++) detail[start + at]! += values[at]!;
@@ -73,7 +102,7 @@ export class RoutingTally {
   /** Writes the pairs and histograms. @throws UserError when the disk is full. */
   async write(paths: StagePaths): Promise<void> {
     if (!this.#details) return;
-    const { layers, experts, domains } = this.summary;
+    const { layers, experts, domains } = this.#summary;
     const values = Buffer.concat(this.#details.map((detail) => new Uint8Array(Float32Array.from(detail).buffer)));
     await writeFileAtomic(paths.routingDetail, values);
     const statistics = ["coActivation", "transitions", "histogram"];

@@ -1,7 +1,10 @@
 import { html, type TemplateResult } from "lit";
+import { type MeasureText, otherMeasures } from "../../server/protocol/measures.ts";
 import type { LayerRow } from "../../server/protocol/routing.ts";
 import { percent } from "./format.ts";
 
+const { entropy, imbalance, variation } = otherMeasures;
+const told = ({ formula, meaning }: MeasureText): string => `${meaning} ${formula}`;
 const fixed = (value: number, digits: number): string => value.toFixed(digits);
 
 /** How sharply and how evenly each layer routes. @param saturation of each layer, and what a person is told of it. */
@@ -16,9 +19,9 @@ export function layersTable(
       <thead>
         <tr>
           <th scope="col" class="number">Layer</th>
-          <th scope="col" class="number" title="Mean entropy of the router's softmax; ln E = ${fixed(sharpest, 2)} nats where all experts are alike">Entropy (nats)</th>
-          <th scope="col" class="number" title="Largest load over mean load; 1 where all experts get as much">Imbalance</th>
-          <th scope="col" class="number" title="Standard deviation of the load over its mean">Variation</th>
+          <th scope="col" class="number" title=${told(entropy)}>${entropy.label} (nats)</th>
+          <th scope="col" class="number" title=${told(imbalance)}>${imbalance.label}</th>
+          <th scope="col" class="number" title=${told(variation)}>${variation.label}</th>
           ${saturation ? html`<th scope="col" class="number" title=${saturation.title}>Saturation</th>` : ""}
         </tr>
       </thead>

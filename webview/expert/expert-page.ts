@@ -1,8 +1,10 @@
 import { html, LitElement, type TemplateResult } from "lit";
+import { cellMeasures, otherMeasures } from "../../server/protocol/measures.ts";
 import type { Start } from "../../server/protocol/page.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { csvBytes, fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
+import { measureHelp } from "../components/measureHelp.ts";
 import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
 import { onThemeChange } from "../components/theme.ts";
 import type { Host } from "../host.ts";
@@ -178,7 +180,8 @@ export class ExpertPage extends LitElement {
               write: () => void this.#write(about, other),
               cancel: () => this.#cancel(),
             })
-      }`;
+      }
+      ${measureHelp([cellMeasures.routedShare, otherMeasures.coActivation, otherMeasures.particular])}`;
   }
 
   #other({ model, name }: About): string | undefined {

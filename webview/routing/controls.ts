@@ -2,7 +2,8 @@ import "@vscode-elements/elements/dist/vscode-button/index.js";
 import "@vscode-elements/elements/dist/vscode-option/index.js";
 import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import { html, type TemplateResult } from "lit";
-import { type CellMeasure, cellMeasures, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
+import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { count } from "../components/format.ts";
 import { modelId } from "../components/modelChoice.ts";
 import { snapshotText } from "./snapshots.ts";
@@ -165,6 +166,7 @@ function timeline({ state, sides, plays }: ControlInput, { change, play }: Contr
   const evaluated = html`<vscode-button
     secondary
     aria-pressed=${String(onHeldOut)}
+    ?disabled=${cellMeasures[state.measure].heldOutOnly === true}
     @click=${() => change({ snapshot: onHeldOut ? undefined : heldOut })}
     >Held-out text</vscode-button
   >`;

@@ -1,4 +1,5 @@
-import type { CellMeasure, RoutedModel } from "../../server/protocol/routing.ts";
+import type { CellMeasure } from "../../server/protocol/measures.ts";
+import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { RoutingFrame } from "./frames.ts";
 import { domainName } from "./looks.ts";
 import { mapOf } from "./values.ts";

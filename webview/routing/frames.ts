@@ -1,5 +1,6 @@
 import type { RoutingHeader } from "../../server/protocol/frame.ts";
-import { type CellMeasure, mostSnapshots } from "../../server/protocol/routing.ts";
+import type { CellMeasure } from "../../server/protocol/measures.ts";
+import { mostSnapshots } from "../../server/protocol/routing.ts";
 import type { RoutingValues } from "./values.ts";
 
 /** A frame of one model, snapshot and measure. */

@@ -1,4 +1,5 @@
-import { allDomains, type CellMeasure, cellMeasures, type RoutedModel } from "../../server/protocol/routing.ts";
+import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
+import { allDomains, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { cellText, signed } from "../components/format.ts";
 

@@ -94,6 +94,10 @@ export class RoutingPage extends LitElement {
       this.#stages = undefined;
       if (first) this.#change({ model: `${first.root}\n${first.key}` });
     }
+    const sides = sidesOf(models, this.#state);
+    // What was kept, or chosen of another model, may not be measured of this one.
+    const measured = sides?.main.model.cells ?? [];
+    if (measured.length > 0 && !measured.includes(this.#state.measure)) this.#change({ measure: measured[0]! });
     const names = [...new Set(runs.map(({ name }) => name))].join(", ");
     const title = runs.length > 0 ? `${names}: routing`.slice(0, 200) : "Routing";
     if (title !== this.#state.title) {

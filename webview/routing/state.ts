@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { cellMeasureSchema } from "../../server/protocol/measures.ts";
 import { keptSchema } from "../../server/protocol/page.ts";
-import { allDomains, cellMeasureSchema, heldOut } from "../../server/protocol/routing.ts";
+import { allDomains, heldOut } from "../../server/protocol/routing.ts";
 
 const placeSchema = z.int().min(0);
 const snapshotSchema = z.int().min(heldOut);

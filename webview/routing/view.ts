@@ -1,4 +1,5 @@
-import { type CellMeasure, cellMeasures, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
+import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { anchoredScale, type ColorScale, divergingScale, extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, percent } from "../components/format.ts";
@@ -32,10 +33,11 @@ export interface Sides {
 export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides | undefined {
   const readable = models.filter((one) => one.problem === undefined && shownSnapshot(one, undefined) !== undefined);
   const model = readable.find((one) => modelId(one) === state.model) ?? readable[0];
-  const snapshot = model && shownSnapshot(model, state.snapshot);
+  const { heldOutOnly } = cellMeasures[state.measure];
+  const snapshot = model && shownSnapshot(model, heldOutOnly ? heldOut : state.snapshot);
   if (!model || snapshot === undefined) return undefined;
   const compared = state.other && readable.find((one) => modelId(one) === state.other!.model);
-  const chosen = state.other?.snapshot;
+  const chosen = heldOutOnly ? heldOut : state.other?.snapshot;
   const at =
     compared && (chosen === undefined ? nearestSnapshot(compared, model, snapshot) : shownSnapshot(compared, chosen));
   const other = compared && at !== undefined ? { model: compared, snapshot: at } : undefined;

@@ -2,6 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { gridKeyHelp } from "../components/gridKeys.ts";
+import { allMeasures, measureHelp } from "../components/measureHelp.ts";
 import type { RoutingFrame } from "./frames.ts";
 import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 import { mapOf } from "./values.ts";
@@ -53,9 +54,10 @@ export function nothingYet(runs: readonly StreamedRun[], models: readonly Routed
   return models.length > 0 ? "" : "No stage of this run trains a mixed model.";
 }
 
-/** The maps' keys. */
+/** The measures, and the maps' keys. */
 export function help(): TemplateResult {
-  return html`<details class="help">
+  return html`${measureHelp(allMeasures)}
+  <details class="help">
     <summary>Keys</summary>
     <p>In a map:</p>
     <dl>

@@ -1,6 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import type { TextMeasures } from "../../server/protocol/inspect.ts";
-import { type CellMeasure, cellMeasureSchema, cellMeasures } from "../../server/protocol/routing.ts";
+import { type CellMeasure, cellMeasureSchema, cellMeasures, otherMeasures } from "../../server/protocol/measures.ts";
 import { anchoredScale, extremes } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { expertFill } from "../components/experts.ts";
@@ -12,6 +12,7 @@ import type { Cell, MapEvents } from "../components/heat-map.ts";
 import "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
 import { layersTable } from "../components/layersTable.ts";
+import { measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
 import { transitionsOf } from "./measures.ts";
 import type { Answer } from "./sections.ts";
@@ -30,6 +31,9 @@ export interface MeasuredActions {
   redraw(): void;
   choose(measure: CellMeasure): void;
 }
+
+const { saturation, particular, ...rest } = otherMeasures;
+const ofTexts = Object.values(rest);
 
 interface Drawn {
   maps: Map<string, Cells>;
@@ -91,7 +95,8 @@ export function measuredSections(
       ${layersTable(routed, measures.layers)}
     </figure>
     ${flowSection(answer, table, { cell: reads.flow, tell: reading("flow") })}
-    ${histogramSection(answer, measures, layer, { cell: reads.histogram, tell: reading("histogram") })}`;
+    ${histogramSection(answer, measures, layer, { cell: reads.histogram, tell: reading("histogram") })}
+    ${measureHelp([...Object.keys(measures.cells).map((one) => cellMeasures[one as CellMeasure]), ...ofTexts])}`;
 }
 
 interface Reading {

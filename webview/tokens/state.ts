@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { cellMeasureSchema } from "../../server/protocol/measures.ts";
 import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
-import { cellMeasureSchema } from "../../server/protocol/routing.ts";
 
 /** What a person has chosen. It is kept when the page is closed. */
 export const stateSchema = z.object({

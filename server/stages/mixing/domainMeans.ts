@@ -1,8 +1,8 @@
 import type { Data } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
+import { inputsAndTargets } from "../../data/sequences.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
 import type { StageContext } from "../context.ts";
-import { inputsAndTargets } from "../sequences.ts";
 import type { TextBatch, TokenVectors } from "./tokenVectors.ts";
 
 export interface TextSample {

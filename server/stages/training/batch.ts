@@ -1,6 +1,6 @@
+import { inputsAndTargets } from "../../data/sequences.ts";
 import type { Values } from "../../engine/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
-import { inputsAndTargets } from "../sequences.ts";
 
 /** Sequences of one optimizer step. */
 export interface StepBatch {

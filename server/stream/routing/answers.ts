@@ -1,7 +1,8 @@
 import { binShares, cells, layerMeasures, pairShares } from "../../inspect/measures.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
-import { allDomains, cellMeasures, heldOut, type PairMeasure } from "../../protocol/routing.ts";
+import { cellMeasures } from "../../protocol/measures.ts";
+import { allDomains, heldOut, type PairMeasure } from "../../protocol/routing.ts";
 import { histogramBins } from "../../protocol/routingFiles.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
 import { readStretches, recordCount } from "./readRecords.ts";

@@ -1,7 +1,8 @@
 import { measured, type RoutingCounts } from "../../inspect/measures.ts";
 import type { UserError } from "../../protocol/errors.ts";
+import { cellMeasureSchema } from "../../protocol/measures.ts";
 import { expertsPerToken, mixedExperts } from "../../protocol/model.ts";
-import { cellMeasureSchema, type RoutedModel } from "../../protocol/routing.ts";
+import type { RoutedModel } from "../../protocol/routing.ts";
 import {
   histogramBins,
   type RoutingDetailIndex,
@@ -148,7 +149,14 @@ function summaryCounts({ model, k }: Recorded, summary: RoutingSummary): Routing
       const domain = from[row % domains.length]!;
       return values[Math.floor(row / domains.length)]?.[expert]?.[domain] ?? 0;
     });
-  const { probability, droppedTokens, entropy } = summary;
+  const { probability, droppedTokens, entropy, vocabulary } = summary;
+  /** [layer][expert][domain and all] to [L, D + 1, E]. */
+  const withAll = (values: number[][][]) =>
+    layers.flatMap((_, layer) =>
+      [...from, summary.domains.length].flatMap((at) =>
+        experts.map((__, expert) => values[layer]?.[expert]?.[at] ?? 0),
+      ),
+    );
   return {
     shape: [layers.length, domains.length, experts.length],
     routedTokens: turned(summary.routedTokens),
@@ -156,6 +164,14 @@ function summaryCounts({ model, k }: Recorded, summary: RoutingSummary): Routing
     ...(probability ? { probability: turned(probability) } : {}),
     ...(droppedTokens ? { droppedTokens: turned(droppedTokens) } : {}),
     ...(entropy ? { entropy: layers.flatMap((_, layer) => from.map((at) => entropy[layer]?.[at] ?? 0)) } : {}),
+    ...(vocabulary
+      ? {
+          vocabulary: {
+            vocabularyInput: withAll(vocabulary.input),
+            vocabularyPredicted: withAll(vocabulary.predicted),
+          },
+        }
+      : {}),
     k,
   };
 }

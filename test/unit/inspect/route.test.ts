@@ -4,9 +4,10 @@ import { eager } from "../../../server/engine/eager/eager.ts";
 import type { Values } from "../../../server/engine/program.ts";
 import { Store } from "../../../server/engine/runtime/store.ts";
 import { route } from "../../../server/inspect/route.ts";
-import { expertsResult, gatesResult, inspection, inspectionBatch } from "../../../server/model/inspect.ts";
+import { inspection, inspectionBatch } from "../../../server/model/inspect.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../../../server/model/noise.ts";
 import { routerBiasName } from "../../../server/model/parameters.ts";
+import { expertsResult, gatesResult } from "../../../server/model/routingResults.ts";
 import { expertsPerToken, type ModelConfig, type RouterConfig } from "../../../server/protocol/model.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
 import "../../fixtures/engine.ts";
@@ -190,6 +191,19 @@ describe("a text", () => {
     expect(measures!.cells.gateMass).toEqual(
       ofCells((token, expert) => token.find(([one]) => one === expert)?.[1] ?? 0),
     );
+    const ids = [...idsOf(long)];
+    /** Of the other places of a token's kind, the share that chose the expert, mean over the tokens that did. */
+    const vocabulary = layers.flatMap((_, layer) =>
+      experts.map((__, expert) => {
+        const shares = own[layer]!.flatMap((token, at) => {
+          const others = own[layer]!.filter((___, other) => other !== at && ids[other] === ids[at]);
+          if (chose(token, expert) === 0 || others.length === 0) return [];
+          return [others.reduce((sum, other) => sum + chose(other, expert), 0) / others.length];
+        });
+        return expect.closeTo(shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length), 4);
+      }),
+    );
+    expect(measures!.cells.vocabularyInput).toEqual(vocabulary);
     const loads = layers.map((_, layer) =>
       experts.map((__, expert) => own[layer]!.reduce((sum, token) => sum + chose(token, expert), 0)),
     );

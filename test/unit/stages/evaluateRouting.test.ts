@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { heldOutRouting } from "../../../server/inspect/heldOutRouting.ts";
+import { vocabularySpecialisation } from "../../../server/inspect/vocabulary.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise } from "../../../server/model/noise.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { evaluate } from "../../../server/stages/evaluate.ts";
+import { inspectedRun, mixed, watch } from "../inspect/run.ts";
 import { heldOut, mixture, slowNll, spec, sum, twoDomains } from "./evaluationSupport.ts";
 import { contextOf, randomModel, stageWithModel } from "./support.ts";
 
@@ -72,6 +75,24 @@ test("pairs of experts and histograms of each domain lie beside the record", asy
     }
     expect(sum([...record.subarray(L * E * E, (2 * L - 1) * E * E)])).toBe(4 * tokens[d]!);
   }
+});
+
+test("how far experts follow the token is what the inspector's choices of the same text give", async () => {
+  const run = await inspectedRun({ models: { finetune: randomModel(mixed(), 7) } });
+  const model = await run.warm("finetune");
+  const windows = await heldOutRouting(model, model.found, watch());
+  const stage = await stageWithModel(model.config(), run.parameters.get("finetune")!);
+  const { routing } = await evaluate(contextOf(run.evaluate, { parents: { data: run.data, model: stage } }));
+  for (const of of ["input", "predicted"] as const) {
+    const expected = vocabularySpecialisation(windows, model.config(), run.evaluate.domains, of);
+    const [L, rows, E] = [2, 3, 3];
+    for (let at = 0; at < L * rows * E; at++) {
+      const [layer, row, expert] = [Math.floor(at / (rows * E)), Math.floor(at / E) % rows, at % E];
+      expect(routing!.vocabulary![of][layer]![expert]![row]).toBeCloseTo(expected[at]!, 6);
+    }
+  }
+  expect(Math.max(...routing!.vocabulary!.input.flat(2))).toBeGreaterThan(0.5);
+  await model.dispose();
 });
 
 const routers: RouterConfig[] = [

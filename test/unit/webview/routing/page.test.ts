@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
+import { cellMeasures, otherMeasures } from "../../../../server/protocol/measures.ts";
 import { anchor, rampColors, shadeAt, shadeColor } from "../../../../webview/components/colorScale.ts";
 import { noBrowser, why } from "../support.ts";
 import { known, type Opened, openRouting, root, type Scripted } from "./support.ts";
@@ -89,6 +90,35 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
       expect(await page.title()).toBe("known: routing");
       expect(problems).toEqual([]);
     }
+  });
+
+  it("says of every measure how it is worked out", async () => {
+    const { page } = await openKnown();
+    await page.getByText("Measures", { exact: true }).click();
+    const help = page.locator("details.measures");
+    for (const { label, formula, meaning } of [...Object.values(cellMeasures), ...Object.values(otherMeasures)]) {
+      const said = help.locator("dl div").filter({ has: page.locator("dt", { hasText: new RegExp(`^${label}$`) }) });
+      expect(await said.locator("dd").innerText()).toContain(meaning);
+      expect(await said.locator("code").innerText()).toBe(formula);
+    }
+  });
+
+  it("shows what is measured of held-out text alone on held-out text, and nothing that a model has not", async () => {
+    const own = known({
+      cells: ["routedShare", "vocabularyInput"],
+      value: (measure, snapshot) => (measure === "vocabularyInput" && snapshot === -1 ? 0.5 : 0.25),
+    });
+    const { page, tell } = await openKnown([own]);
+    await page.getByRole("combobox", { name: "Measure" }).click();
+    await page.getByRole("option", { name: "Vocabulary, input" }).click();
+    await page.getByRole("button", { name: "Table" }).click();
+    await expect
+      .poll(async () => (await rowsOf(page, "maps"))[0])
+      .toEqual(["all domains", "0", ...Array(4).fill("50 %")]);
+    expect(await page.locator("h2").first().textContent()).toContain("held-out text");
+    expect(await page.getByRole("slider", { name: "Step", exact: true }).isDisabled()).toBe(true);
+    tell([{ ...own, cells: ["routedShare"] }]);
+    await expect.poll(() => page.locator("h2").first().textContent()).toContain("Routed share");
   });
 
   it("draws in the other direction on a dark page, with the uniform value at the same place", async () => {

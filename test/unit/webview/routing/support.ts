@@ -1,6 +1,7 @@
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { encodeFrame, type FrameHeader } from "../../../../server/protocol/frame.ts";
-import type { CellMeasure, RoutedModel } from "../../../../server/protocol/routing.ts";
+import type { CellMeasure } from "../../../../server/protocol/measures.ts";
+import type { RoutedModel } from "../../../../server/protocol/routing.ts";
 import type { PageMessage } from "../../../../server/protocol/stream.ts";
 import { openScripted, type Send } from "../scripted.ts";
 

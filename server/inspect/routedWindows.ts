@@ -1,0 +1,45 @@
+import type { Values } from "../engine/program.ts";
+import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
+import { Choices, toldChoices } from "./choices.ts";
+import type { EvaluationBatch } from "./evaluationBatches.ts";
+
+/** Where the tokens of one held-out window go. */
+export interface RoutedWindow {
+  domain: string;
+  /** Token ids [N], and the likeliest token after each. */
+  ids: Int32Array;
+  likeliest: Int32Array;
+  choices: Choices;
+}
+
+/** Choices that are kept of a model at most: L * N * K. */
+const mostKept = 40_000_000;
+
+/** Tokens of each of so many domains whose choices are few enough to be kept. */
+export const keptTokens = (config: ModelConfig, domains: number): number =>
+  Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * toldChoices(config) * domains));
+
+/** The windows of a batch, of a program's `routingResults` and `likeliest`; those that are padding are left out. */
+export function routedWindows(
+  config: ModelConfig,
+  { domain, inputs: { tokens, weights } }: EvaluationBatch,
+  results: Record<string, Values>,
+): RoutedWindow[] {
+  const { context } = config;
+  const windows: RoutedWindow[] = [];
+  for (let start = 0; start < weights.length; start += context) {
+    const count = weights.subarray(start, start + context).reduce((sum, weight) => sum + weight, 0);
+    if (count === 0) continue;
+    const choices = new Choices(config, count);
+    for (let t = 0; t < count; t++) choices.take(results, start + t, t);
+    const likeliest = (results.likeliest as Int32Array).slice(start, start + count);
+    windows.push({ domain, ids: tokens.slice(start, start + count), likeliest, choices });
+  }
+  return windows;
+}
+
+/** Choices of a token that say where it goes, in the layer at `position`: K, or 1 where all experts are computed. */
+export function decidingChoices(config: ModelConfig, position: number): number {
+  const count = expertsPerToken(config.moe!, position);
+  return count === config.moe!.experts.length ? 1 : Math.min(count, toldChoices(config));
+}
