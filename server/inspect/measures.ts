@@ -1,6 +1,6 @@
 import type { CellMeasure } from "../protocol/measures.ts";
 import type { LayerRow, PairMeasure } from "../protocol/routing.ts";
-import { histogramBins } from "../protocol/routingFiles.ts";
+import { histogramBins, type RoutingProbeIndex } from "../protocol/routingFiles.ts";
 
 /** The measures of routing, worked out from what was counted. Their formulas: protocol/measures.ts. */
 
@@ -153,4 +153,40 @@ export function binShares(counts: ArrayLike<number>): Float32Array<ArrayBuffer> 
     if (tokens > 0) bins.set(bins.map((count) => count / tokens));
   }
   return shares;
+}
+
+/**
+ * Router saturation (OLMoE §5.1) of probes against the last one, of each domain and of all at the end [probes, L, D + 1]; NaN
+ * of a domain without tokens.
+ *
+ * @param records as `routingProbeIndexSchema` has them.
+ */
+export function saturationOf(
+  records: readonly ArrayLike<number>[],
+  { layers, tokens, k }: Pick<RoutingProbeIndex, "layers" | "tokens" | "k">,
+): Float32Array<ArrayBuffer> {
+  const [L, rows] = [layers.length, tokens.length + 1];
+  const values = new Float32Array(records.length * L * rows);
+  const last = records.at(-1);
+  for (const [at, record] of records.entries()) {
+    const [same, all] = [new Float64Array(L * rows), new Float64Array(L * rows)];
+    let place = 0;
+    for (const [domain, count] of tokens.entries())
+      for (let layer = 0; layer < L; layer++)
+        for (let token = 0; token < count; token++, place += k) {
+          const [now, end] = [record, last!].map((one) =>
+            Array.from({ length: k }, (_, slot) => one[place + slot]!).filter((expert) => expert >= 0),
+          );
+          const kept = now!.filter((expert) => end!.includes(expert)).length;
+          for (const row of [layer * rows + domain, layer * rows + rows - 1]) {
+            same[row]! += kept;
+            all[row]! += end!.length;
+          }
+        }
+    values.set(
+      same.map((kept, row) => kept / all[row]!),
+      at * L * rows,
+    );
+  }
+  return values;
 }

@@ -38,7 +38,7 @@ const headerSchema = z.discriminatedUnion("kind", [
   ...routingHeaders,
 ]);
 export type FrameHeader = z.infer<typeof headerSchema>;
-export type RoutingHeader = Extract<FrameHeader, { kind: "routing" | "pairs" | "load" | "histogram" }>;
+export type RoutingHeader = Extract<FrameHeader, { kind: "routing" | "pairs" | "load" | "histogram" | "saturation" }>;
 export type PointsHeader = Extract<FrameHeader, { kind: "points" }>;
 
 /** One line of a view. All arrays are of one length in pairs; x ascends. */

@@ -61,6 +61,8 @@ export const routingPageMessages = [
     layer: z.int().min(0),
     domain: domainSchema,
   }),
+  /** Answered with one frame: how much of its routing a model had already at each probe of its training. */
+  z.strictObject({ type: z.literal("routingSaturation"), id: idSchema, model: stageReferenceSchema }),
   /** Answered with one frame, of at most `columns` points, means of the snapshots. */
   z.strictObject({
     type: z.literal("routingLoad"),
@@ -105,6 +107,8 @@ export const routedModelSchema = z.strictObject({
   detailed: z.boolean(),
   /** Name of the stage whose model it was trained on from: "mix". */
   from: z.string().optional(),
+  /** Probes so far; absent where none are made. */
+  probes: z.int().optional(),
   /** Optimizer steps a record of pairs; absent where none are recorded. */
   pairsEvery: z.int().optional(),
 });
@@ -164,6 +168,14 @@ export const routingHeaders = [
     domain: z.int(),
     /** Experts, and bins of equal width from 0 to 1. */
     shape: z.tuple([size, size]),
+  }),
+  z.strictObject({
+    kind: z.literal("saturation"),
+    id: z.int(),
+    /** After which there was a probe; 0: before training. */
+    steps: z.array(z.int()),
+    /** Probes, layers, domains and one of all. */
+    shape: z.tuple([size, size, size]),
   }),
   z.strictObject({
     kind: z.literal("load"),

@@ -62,6 +62,28 @@ export const routingPairsIndexSchema = z.strictObject({
 });
 export type RoutingPairsIndex = z.infer<typeof routingPairsIndexSchema>;
 
+/**
+ * `routing-probe.json`: how to read `routing-probe.f32`: the experts that the same held-out tokens choose, before training,
+ * then after every so many steps and after the last one. A record is, of each domain, [layer, token, k]: places among
+ * `experts`, the largest gate first, -1 for none.
+ */
+export const routingProbeIndexSchema = z.strictObject({
+  version: z.literal(1),
+  layers: z.array(z.int()),
+  experts: z.array(z.string()),
+  domains: z.array(z.string()),
+  /** Tokens of each domain. */
+  tokens: z.array(z.int()),
+  k: z.int(),
+  /** Optimizer steps from one to the next. */
+  every: z.int(),
+});
+export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
+
+/** Values of one record of `routing-probe.f32`. */
+export const probeSize = ({ layers, tokens, k }: Pick<RoutingProbeIndex, "layers" | "tokens" | "k">): number =>
+  layers.length * k * tokens.reduce((sum, count) => sum + count, 0);
+
 /** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one has 1. */
 export const histogramBins = 10;
 

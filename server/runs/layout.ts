@@ -21,6 +21,9 @@ export interface StagePaths {
   /** Pairs of experts while training. */
   routingPairs: string;
   routingPairsIndex: string;
+  /** Experts of the same tokens while training. */
+  routingProbe: string;
+  routingProbeIndex: string;
   /** Of an evaluation: pairs of experts and histograms. */
   routingDetail: string;
   routingDetailIndex: string;
@@ -47,6 +50,8 @@ export const stagePathsIn = (folder: string): StagePaths => ({
   routingIndex: join(folder, "routing.json"),
   routingPairs: join(folder, "routing-pairs.f32"),
   routingPairsIndex: join(folder, "routing-pairs.json"),
+  routingProbe: join(folder, "routing-probe.f32"),
+  routingProbeIndex: join(folder, "routing-probe.json"),
   routingDetail: join(folder, "routing-detail.f32"),
   routingDetailIndex: join(folder, "routing-detail.json"),
   checkpoint: join(folder, "checkpoint"),

@@ -133,6 +133,7 @@ export class Session {
       case "routingPairs":
       case "routingHistogram":
       case "routingLoad":
+      case "routingSaturation":
         return this.#routing.answer(message);
       case "inspect":
         return this.#inspections.ask(message);

@@ -4,6 +4,7 @@ import { balanceSection } from "./balance.ts";
 import type { RoutingFrame } from "./frames.ts";
 import type { Model } from "./model.ts";
 import { domainOf, flowSection, loadSection, placeOf, type SectionActions, type SectionInput } from "./sections.ts";
+import { settlingSection } from "./settling.ts";
 import type { Shown } from "./shown.ts";
 import { snapshotText } from "./snapshots.ts";
 import { histogramSection, togetherSection } from "./together.ts";
@@ -14,6 +15,7 @@ export interface Reads {
   step?: number | undefined;
   together?: Cell | undefined;
   histogram?: Cell | undefined;
+  settling?: Cell | undefined;
 }
 
 export interface Below {
@@ -66,6 +68,7 @@ export function below(input: SectionInput, of: Below, actions: SectionActions): 
       },
     },
   )}
+  ${settlingSection(routed, model.settling(routed), domain, state, { cell: reads.settling, ...reading("settling") })}
   <div class="squares">
     ${togetherSection(routed, together, layer, snapshot, order, state, { cell: reads.together, ...reading("together") })}
     ${histogramSection(routed, model.histogram(routed, layer, domain), layer, domain, order, state, {

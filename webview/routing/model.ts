@@ -22,6 +22,9 @@ export interface Load {
   steps: readonly number[];
 }
 
+/** How much of its routing a model had at each probe of its training, [probes, layers, domains and all]. */
+export type Settling = Pick<Extract<Frame, { kind: "saturation" }>, "values" | "steps" | "shape">;
+
 /** Of each layer: what is measured of it, by domain and, last, of all. */
 export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
 
@@ -42,6 +45,7 @@ export class Model {
   readonly #load = new Asking<Load>();
   readonly #layers = new Asking<LayerRows>();
   readonly #histogram = new Asking<Histogram>();
+  readonly #settling = new Asking<Settling>();
   readonly saturation: Saturations;
 
   runs: readonly StreamedRun[] = [];
@@ -127,6 +131,14 @@ export class Model {
     );
   }
 
+  /** How early the routers were what they are. */
+  settling(model: RoutedModel): Settling | undefined {
+    if (!model.probes) return undefined;
+    return this.#settling.look(modelId(model), String(model.probes), () =>
+      this.#ask(model, (id, reference) => ({ type: "routingSaturation", id, model: reference })),
+    );
+  }
+
   #ask(model: RoutedModel, question: (id: number, reference: StageReference) => PageMessage): number {
     const id = ++this.#ids;
     this.#send(question(id, referenceOf(modelId(model))));
@@ -134,7 +146,7 @@ export class Model {
   }
 
   get #askings(): Asking<unknown>[] {
-    return [this.#transitions, this.#together, this.#load, this.#layers, this.#histogram];
+    return [this.#transitions, this.#together, this.#load, this.#layers, this.#histogram, this.#settling];
   }
 
   #send(message: PageMessage): void {
@@ -209,6 +221,7 @@ export class Model {
       (frame.what === "transitions" ? this.#transitions : this.#together).take(frame.id, frame);
     else if (frame.kind === "load") this.#load.take(frame.id, frame);
     else if (frame.kind === "histogram") this.#histogram.take(frame.id, frame);
+    else if (frame.kind === "saturation") this.#settling.take(frame.id, frame);
     this.#changed();
   }
 }

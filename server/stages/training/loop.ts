@@ -16,6 +16,7 @@ import { parametersIn, saveModel } from "../model.ts";
 import { assertFiniteStep, assertFiniteTensor, type Standing } from "./finite.ts";
 import { freshMoments, stateNames } from "./moments.ts";
 import { optimizer, type StepResult } from "./programs.ts";
+import { RoutingProbe } from "./routingProbe.ts";
 import { RoutingRecorder } from "./routingRecorder.ts";
 import { loadState, saveState } from "./savedState.ts";
 
@@ -65,7 +66,7 @@ export async function train(context: StageContext, job: TrainingJob): Promise<St
     try {
       return await training.run();
     } finally {
-      training.close();
+      await training.close();
     }
   } finally {
     data.close();
@@ -82,6 +83,7 @@ class Training {
   readonly #store = new Store();
   readonly #metrics: LineAppender<Metric>;
   readonly #recorder: RoutingRecorder | undefined;
+  #probe: RoutingProbe | undefined;
   /** Losses of the last tenth of the steps. */
   readonly #recent: number[] = [];
   /** Of the last step that was taken here. */
@@ -118,9 +120,10 @@ class Training {
     return this.#finish();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#metrics.close();
     this.#recorder?.close();
+    await this.#probe?.close();
   }
 
   #tokensOf({ phase, steps }: Stretch): number {
@@ -144,11 +147,22 @@ class Training {
       sums: saved?.routing ?? [],
       ...(saved?.pairs ? { pairs: saved.pairs } : {}),
     });
+    await this.#openProbe(saved !== undefined);
     this.#metrics.truncateTo(({ step, loss }) => {
       if (step > this.#step) return false;
       this.#remember(step, loss);
       return true;
     });
+  }
+
+  async #openProbe(begun: boolean): Promise<void> {
+    const { config, phases } = this.#job;
+    const { paths, threads } = this.#context;
+    const tokensPerStep = Math.min(...phases.map(({ training }) => training.batch)) * config.context;
+    const job = { paths, config, data: this.#data, domains: this.#domains, steps: this.#steps, tokensPerStep, threads };
+    this.#probe = await RoutingProbe.open(job, begun);
+    this.#probe?.restore(this.#step);
+    if (this.#step === 0) await this.#probe?.after(0, this.#store);
   }
 
   async #phase(stretch: Stretch): Promise<void> {
@@ -176,6 +190,7 @@ class Training {
         const domain = Int32Array.from(sampler.lastDomains, (name) => this.#domains.indexOf(name));
         const result = await program.step({ tokens, domain }, step, learningRate);
         this.#record(result, stretch, learningRate, (performance.now() - start) / 1000);
+        await this.#probe?.after(this.#step, this.#store);
         await this.#pause();
       }
     } finally {
@@ -232,6 +247,7 @@ class Training {
     const start = performance.now();
     this.#metrics.sync();
     this.#recorder?.sync();
+    this.#probe?.sync();
     const { sums = [], ...pairs } = this.#recorder?.pending() ?? {};
     const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs };
     const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
@@ -244,6 +260,7 @@ class Training {
     const { config } = this.#job;
     const { paths } = this.#context;
     this.#recorder?.finish(this.#step);
+    this.#probe?.sync();
     const model = { config, parameters: await parametersIn(this.#store, config) };
     for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#standing);
     await saveModel(this.#context, model, this.#context.parent("data").folder);

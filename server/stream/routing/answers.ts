@@ -1,9 +1,9 @@
-import { binShares, cells, layerMeasures, pairShares } from "../../inspect/measures.ts";
+import { binShares, cells, layerMeasures, pairShares, saturationOf } from "../../inspect/measures.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
 import { cellMeasures } from "../../protocol/measures.ts";
 import { allDomains, heldOut, type PairMeasure } from "../../protocol/routing.ts";
-import { histogramBins } from "../../protocol/routingFiles.ts";
+import { histogramBins, probeSize } from "../../protocol/routingFiles.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
 import { readStretches, recordCount } from "./readRecords.ts";
 import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
@@ -144,4 +144,18 @@ export async function histogramFrame(
   const counts = layer < model.layers.length && (await detailCounts({ evaluation, model }, domain, start, size));
   if (!counts) throw new UserError(`${model.name} has no histograms of that layer`);
   return frame({ kind: "histogram", id, layer, domain, shape: [E, histogramBins] }, binShares(counts));
+}
+
+/** @throws UserError where nothing was probed. */
+export async function saturationFrame(
+  { probe, paths, model }: Recorded,
+  { id }: Asked<"routingSaturation">,
+): Promise<ArrayBuffer> {
+  if (!probe) throw new UserError(`${model.name} has not probed its routing while it was trained`);
+  const size = probeSize(probe);
+  const count = await recordCount(paths.routingProbe, size);
+  const records = await readStretches(paths.routingProbe, size, [...Array(count).keys()]);
+  const steps = records.map((_, at) => Math.min(at * probe.every, model.steps || Number.POSITIVE_INFINITY));
+  const shape: [number, number, number] = [records.length, probe.layers.length, probe.domains.length + 1];
+  return frame({ kind: "saturation", id, steps, shape }, saturationOf(records, probe));
 }

@@ -4,7 +4,7 @@ import type { RoutedModel } from "../../protocol/routing.ts";
 import type { HubMessage, PageMessage, StageReference, StreamedRun } from "../../protocol/stream.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
-import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames } from "./answers.ts";
+import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames, saturationFrame } from "./answers.ts";
 import { type Recorded, readRecorded } from "./recorded.ts";
 
 /** The other end, as far as routing is told. */
@@ -28,7 +28,7 @@ interface Opened {
 
 type Question = Extract<
   PageMessage,
-  { type: "routing" | "routingLayers" | "routingPairs" | "routingHistogram" | "routingLoad" }
+  { type: "routing" | "routingLayers" | "routingPairs" | "routingHistogram" | "routingLoad" | "routingSaturation" }
 >;
 
 /** The mixed models that a page has opened. It reads their files again when these have changed, and says what is new. */
@@ -88,6 +88,8 @@ export class PageRouting {
         return this.#told.frame(await histogramFrame(recorded, question));
       case "routingLoad":
         return this.#told.frame(await loadFrame(recorded, question));
+      case "routingSaturation":
+        return this.#told.frame(await saturationFrame(recorded, question));
     }
   }
 
@@ -121,7 +123,7 @@ const same = (a: StageReference, b: StageReference): boolean => a.key === b.key 
 async function looks({ root, stage, stages }: FoundModel): Promise<string> {
   const paths = stagePaths(root, stage.key);
   const evaluation = stages.find(({ spec, parents }) => spec.kind === "evaluate" && parents.model === stage.name);
-  const files = [paths.record, paths.routing, paths.routingIndex, paths.routingPairsIndex];
+  const files = [paths.record, paths.routing, paths.routingIndex, paths.routingPairsIndex, paths.routingProbe];
   if (evaluation) files.push(stagePaths(root, evaluation.key).record);
   const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
   return found.map((one) => (one ? `${one.mtimeMs} ${one.size}` : "-")).join(" ");

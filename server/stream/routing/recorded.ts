@@ -5,13 +5,16 @@ import { expertsPerToken, mixedExperts } from "../../protocol/model.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
 import {
   histogramBins,
+  probeSize,
   type RoutingDetailIndex,
   type RoutingIndex,
   type RoutingPairsIndex,
+  type RoutingProbeIndex,
   type RoutingSummary,
   routingDetailIndexSchema,
   routingIndexSchema,
   routingPairsIndexSchema,
+  routingProbeIndexSchema,
 } from "../../protocol/routingFiles.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
 import { colouredExperts, type FoundModel, mixOf, seedOf } from "../../runs/findModel.ts";
@@ -26,6 +29,7 @@ export interface Recorded {
   paths: StagePaths;
   index: RoutingIndex | undefined;
   pairs: RoutingPairsIndex | undefined;
+  probe: RoutingProbeIndex | undefined;
   /** Its evaluation on held-out text. */
   evaluation: { summary: RoutingSummary; paths: StagePaths; detail: RoutingDetailIndex | undefined } | undefined;
   /** Experts a token in each layer [L]. */
@@ -51,6 +55,7 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const read = await readStage(paths.folder);
   const index = await readJson(paths.routingIndex, routingIndexSchema);
   const pairs = await readJson(paths.routingPairsIndex, routingPairsIndexSchema);
+  const probe = await readJson(paths.routingProbeIndex, routingProbeIndexSchema);
   const evaluation = await readEvaluation(found);
   const mix = mixOf(found);
   const planned = read?.state === "done" ? plannedAxes(found) : { layers: [], experts: [], domains: [] };
@@ -78,8 +83,9 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
     detailed: evaluation?.detail !== undefined,
     ...(stage.parents.model === undefined ? {} : { from: stage.parents.model }),
     ...(pairs ? { pairsEvery: pairs.every } : {}),
+    ...(probe ? { probes: await recordCount(paths.routingProbe, probeSize(probe)) } : {}),
   };
-  const recorded: Recorded = { model, paths, index, pairs, evaluation, k };
+  const recorded: Recorded = { model, paths, index, pairs, probe, evaluation, k };
   const counts = index && snapshots > 0 ? indexed(recorded, index, new Float32Array(0)) : undefined;
   const summed = evaluation && summaryCounts(recorded, evaluation.summary);
   model.cells = cellMeasureSchema.options.filter((one) =>

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { cells, layerMeasures, pairShares, type RoutingCounts } from "../../../server/inspect/measures.ts";
+import {
+  cells,
+  layerMeasures,
+  pairShares,
+  type RoutingCounts,
+  saturationOf,
+} from "../../../server/inspect/measures.ts";
 import { cellMeasureSchema } from "../../../server/protocol/measures.ts";
 import { seeded } from "../../fixtures/random.ts";
 
@@ -127,6 +133,48 @@ describe("the measures of routing", () => {
         const then = chose.filter(({ layers }) => layers[1]!.experts.includes(b));
         expect(follows[a * E + b]).toBeCloseTo(then.length / chose.length / K, 6);
       }
+  });
+
+  it("of saturation are the shares of a token's last experts that it had before, one by one", () => {
+    const random = seeded(9);
+    const [counts, layers] = [
+      [4, 0, 3],
+      [1, 5],
+    ];
+    /** [probe][domain][layer][token]: experts; the second of every fourth token is none. */
+    const probes = Array.from({ length: 3 }, () =>
+      counts.map((count) =>
+        layers.map(() =>
+          Array.from({ length: count }, (_, token) => {
+            const first = Math.floor(random() * E);
+            return [first, token % 4 === 3 ? -1 : (first + 1 + Math.floor(random() * (E - 1))) % E];
+          }),
+        ),
+      ),
+    );
+    const values = saturationOf(
+      probes.map((probe) => probe.flat(3)),
+      { layers, tokens: counts, k: K },
+    );
+    const rows = counts.length + 1;
+    for (const [at, probe] of probes.entries())
+      for (const layer of [0, 1])
+        for (let row = 0; row < rows; row++) {
+          const chosen = (of: typeof probe) =>
+            of.flatMap((domain, index) => (row === index || row === counts.length ? domain[layer]! : []));
+          const [now, last] = [chosen(probe), chosen(probes[2]!)];
+          let [same, all] = [0, 0];
+          for (const [token, experts] of last.entries())
+            for (const expert of experts.filter((one) => one >= 0)) {
+              all++;
+              if (now[token]!.includes(expert)) same++;
+            }
+          const value = values[(at * 2 + layer) * rows + row];
+          if (all === 0) expect(value).toBeNaN();
+          else expect(value).toBeCloseTo(same / all, 6);
+        }
+    expect([...values.slice(-2 * rows)]).toEqual([1, Number.NaN, 1, 1, 1, Number.NaN, 1, 1]);
+    expect(saturationOf([], { layers, tokens: counts, k: K })).toHaveLength(0);
   });
 
   it("are 0 where a domain had no tokens and an expert none", () => {

@@ -45,6 +45,8 @@ const files = [
   "routing.json",
   "routing-pairs.f32",
   "routing-pairs.json",
+  "routing-probe.f32",
+  "routing-probe.json",
 ];
 
 test.each<[string, RouterConfig, Phase[]]>([

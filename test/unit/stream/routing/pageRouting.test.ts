@@ -9,6 +9,7 @@ import {
   type KnownRouting,
   ownExpert,
   writeEvaluatedRouting,
+  writeProbes,
   writeRouting,
 } from "../../../fixtures/routing.ts";
 import { writeRun } from "../../../fixtures/runFolder.ts";
@@ -162,6 +163,20 @@ describe("routing over a stream", () => {
     });
     expect(together).toMatchObject({ shape: [L, E, E], step: 3 });
     expect([...together.values]).toEqual([...identity, ...identity]);
+  });
+
+  it("says how much of its routing a model had at each probe, and that there are new ones", async () => {
+    const { told, frame, root, model, routing } = await opened();
+    expect((await told()).probes).toBeUndefined();
+    writeProbes(root, model.key, routing, 3);
+    expect((await told()).probes).toBe(3);
+    const { steps, shape, values } = await frame("saturation", { type: "routingSaturation" });
+    expect([steps, shape]).toEqual([
+      [0, 3, 6],
+      [3, L, D + 1],
+    ]);
+    const rows = L * (D + 1);
+    expect([...values]).toEqual([...Array(2 * rows).fill(0), ...Array(rows).fill(1)]);
   });
 
   it("gives a layer's load over training, as means where there are fewer columns than snapshots", async () => {

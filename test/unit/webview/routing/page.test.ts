@@ -172,6 +172,18 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     expect((await rows("Router probability in layer 1"))[3]?.slice(1, 4)).toEqual(["e3", "50 %", "0 %"]);
   });
 
+  it("shows how early each layer routed as it does at last", async () => {
+    const { page } = await openRouting([known({ probes: 5 })]);
+    await page.getByRole("button", { name: "Table" }).click();
+    const figure = page.locator("figure.settling");
+    const row = async () => (await figure.locator("tbody tr").first().innerText()).split("\t").slice(1);
+    await expect.poll(row).toEqual(["0", "0 %", "25 %", "50 %", "75 %", "100 %"]);
+    expect(await figure.locator("thead").innerText()).toMatch(/0\s+10\s+20\s+30\s+40$/);
+    await selects(page).nth(1).selectOption({ label: "d2" });
+    await expect.poll(row).toEqual(["0", ...Array(5).fill("25 %")]);
+    expect(await figure.locator("figcaption").innerText()).toContain("Saturation over training, d2");
+  });
+
   it("opens the page of the expert in a layer that is chosen", async () => {
     const { page } = await openRouting([known()]);
     await page.locator(".maps .map-box").first().focus();

@@ -156,6 +156,17 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       say({ type: "inspected", id: message.id, answer });
       break;
     }
+    case "routingSaturation": {
+      // A layer has more of its routing with every probe, all of it at the last one.
+      const { probes = 0, layers, domains, every } = of(message.model);
+      const [L, rows] = [layers.length, domains.length + 1];
+      const values = Float32Array.from({ length: probes * L * rows }, (_, at) =>
+        at % rows === domains.length ? Math.floor(at / (L * rows)) / (probes - 1) : 0.25,
+      );
+      const steps = Array.from({ length: probes }, (_, probe) => probe * every);
+      frame({ kind: "saturation", id: message.id, steps, shape: [probes, L, rows] }, values);
+      break;
+    }
     case "routingLoad": {
       const model = of(message.model);
       const [P, E] = [Math.min(model.snapshots, message.columns), model.experts.length];

@@ -1,0 +1,68 @@
+import { html, type TemplateResult } from "lit";
+import { otherMeasures } from "../../server/protocol/measures.ts";
+import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { linearScale } from "../components/colorScale.ts";
+import type { Cells } from "../components/drawCells.ts";
+import { cellText, count, percent } from "../components/format.ts";
+import type { Cell, MapEvents } from "../components/heat-map.ts";
+import "../components/heat-map.ts";
+import { domainName } from "./looks.ts";
+import type { Settling } from "./model.ts";
+import type { PageState } from "./state.ts";
+import { mapTable } from "./tables.ts";
+import type { Reading } from "./together.ts";
+
+/** How early the routers were what they are at last: layers by probes of the training. */
+
+/** Maps of answers by what they are of: a map that is the same is not drawn again. */
+const drawn = new WeakMap<Settling, Map<number, Cells>>();
+
+function cellsOf(settling: Settling, layers: readonly number[], domain: number): Cells {
+  const known = drawn.get(settling) ?? new Map<number, Cells>();
+  drawn.set(settling, known);
+  const { values, steps, shape } = settling;
+  const [probes, L, rows] = shape;
+  const row = domain < 0 ? rows - 1 : domain;
+  const cells = known.get(row) ?? {
+    values: Float32Array.from({ length: L * probes }, (_, at) => {
+      const [layer, probe] = [Math.floor(at / probes), at % probes];
+      return values[(probe * L + layer) * rows + row]!;
+    }),
+    rows: layers.map(String),
+    columns: steps.map(count),
+    order: steps.map((_, probe) => probe),
+    scale: linearScale(1),
+    text: cellText,
+  };
+  known.set(row, cells);
+  return cells;
+}
+
+/** @param domain a place among the domains, or `allDomains`. */
+export function settlingSection(
+  model: RoutedModel,
+  settling: Settling | undefined,
+  domain: number,
+  { table }: PageState,
+  { cell, tell }: Reading,
+): TemplateResult | "" {
+  if (!settling || settling.steps.length < 2) return "";
+  const cells = cellsOf(settling, model.layers, domain);
+  const end = cells.columns.at(-1);
+  const says = ({ row, column }: Cell) =>
+    `layer ${cells.rows[row]}, step ${cells.columns[column]}: ${percent(cells.values[row * cells.columns.length + column]!)} of the experts are those of step ${end}`;
+  const title = `${otherMeasures.saturation.label} over training, ${domainName(model, domain)}`;
+  const picture = { maps: [{ id: "settling", domain: model.domains.length, title, cells, says }], text: percent };
+  return html`<figure class="settling">
+    <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
+    <heat-map
+      .name=${`${title}, layers by steps`}
+      .cells=${cells}
+      .cell=${cell}
+      .says=${says}
+      .entry=${true}
+      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
+    ></heat-map>
+    ${table ? mapTable(picture, title, -1, "settling") : ""}
+  </figure>`;
+}
