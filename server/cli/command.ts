@@ -27,7 +27,7 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
                                          the models of several runs side by side; all runs if none is named
   btx sample [RUN] [--prompt TEXT] [--model NAME] [--tokens N] [--temperature X] [--top-p X] [--random-seed N]
                                          continue a prompt (or standard input) with any model of a run
-  btx serve [RUN] [--port N]             the metrics of runs in a browser of this machine, live
+  btx serve [RUN] [--port N]             metrics and routing in a browser of this machine, live
   btx check FILE [--json]                look for mistakes without running anything
   btx clean [--dry-run] [--json]         remove the stages that no run uses
   btx devices [--json]                   what this machine computes with, and what stands in the way of the rest

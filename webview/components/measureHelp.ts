@@ -3,6 +3,10 @@ import { cellMeasures, type MeasureText, otherMeasures } from "../../server/prot
 
 export const allMeasures: readonly MeasureText[] = [...Object.values(cellMeasures), ...Object.values(otherMeasures)];
 
+/** A formula with its subscripts: "N_ED". */
+export const formulaText = (formula: string): TemplateResult =>
+  html`${formula.split(/_([A-Za-z]+)/).map((part, at) => (at % 2 === 1 ? html`<sub>${part}</sub>` : part))}`;
+
 /** Measures with their formulas, to be unfolded. */
 export const measureHelp = (measures: readonly MeasureText[]): TemplateResult => html`<details class="help measures">
   <summary>Measures</summary>
@@ -11,6 +15,6 @@ export const measureHelp = (measures: readonly MeasureText[]): TemplateResult =>
     chose the expert, N<sub>E</sub>: those of all domains; sums are over tokens.
   </p>
   <dl>
-    ${measures.map(({ label, formula, meaning }) => html`<div><dt>${label}</dt><dd><code>${formula}</code> ${meaning}</dd></div>`)}
+    ${measures.map(({ label, formula, meaning }) => html`<div><dt>${label}</dt><dd><code>${formulaText(formula)}</code> ${meaning}</dd></div>`)}
   </dl>
 </details>`;

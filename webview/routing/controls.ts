@@ -5,6 +5,7 @@ import { html, type TemplateResult } from "lit";
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { count } from "../components/format.ts";
+import { formulaText } from "../components/measureHelp.ts";
 import { modelId } from "../components/modelChoice.ts";
 import { snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
@@ -58,7 +59,7 @@ export function controls(input: ControlInput, actions: ControlActions): Template
     </div>
     <div class="controls time" role="group" aria-label="Snapshot">${timeline(input, actions)}</div>
     <p class="formula">
-      <span>${cellMeasures[state.measure].meaning}</span> <code>${cellMeasures[state.measure].formula}</code>
+      <span>${cellMeasures[state.measure].meaning}</span> <code>${formulaText(cellMeasures[state.measure].formula)}</code>
       <span class="soft"
         >E: an expert, k: experts a token goes to, N<sub>D</sub>: tokens of a domain, N<sub>ED</sub>: those of them that
         chose the expert.</span
@@ -157,11 +158,12 @@ function timeline({ state, sides, plays }: ControlInput, { change, play }: Contr
   const { model } = main;
   const onHeldOut = main.snapshot === heldOut;
   const live = isLive(sides) && state.snapshot === undefined ? ", live" : "";
+  const at = snapshotText(model, main.snapshot);
   const own = html`<vscode-button secondary ?disabled=${onHeldOut || model.snapshots < 2} @click=${play}
       >${plays ? "Pause" : "Play"}</vscode-button
     >
-    ${slider("Step", main, onHeldOut, `${snapshotText(model, main.snapshot)} of ${count(model.steps)}${live}`, (at) =>
-      change({ snapshot: at === model.snapshots - 1 ? undefined : at }),
+    ${slider("Step", main, onHeldOut, onHeldOut ? at : `${at} of ${count(model.steps)}${live}`, (chosen) =>
+      change({ snapshot: chosen === model.snapshots - 1 ? undefined : chosen }),
     )}`;
   const evaluated = html`<vscode-button
     secondary

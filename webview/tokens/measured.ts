@@ -12,7 +12,7 @@ import type { Cell, MapEvents } from "../components/heat-map.ts";
 import "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
 import { layersTable } from "../components/layersTable.ts";
-import { measureHelp } from "../components/measureHelp.ts";
+import { formulaText, measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
 import { transitionsOf } from "./measures.ts";
 import type { Answer } from "./sections.ts";
@@ -134,7 +134,7 @@ function cellsSection(
       offered.map((one) => option(one, cellMeasures[one].label, one === measure)),
       (chosen) => choose(cellMeasureSchema.parse(chosen)),
     )}
-    <p class="soft"><code>${formula}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
+    <p class="soft"><code>${formulaText(formula)}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
     <heat-map
       .name=${`${label} of the text, layers by experts`}
       .cells=${cells}

@@ -66,6 +66,11 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
       ]),
     );
     expect(rows).toEqual(expected);
+    // Row below row, as a table has them.
+    const tops = await page
+      .locator("table.maps tr")
+      .evaluateAll((all) => all.map((row) => row.getBoundingClientRect().top));
+    expect(tops).toEqual([...new Set(tops)].sort((a, b) => a - b));
     // All domains together are uniform, which is a colour of its own.
     expect(await pixelsOf(page, 0, 3, 4)).toEqual(Array.from({ length: 3 }, () => Array(4).fill(colorAt(anchor))));
     for (const domain of [0, 1, 2, 3]) {
@@ -99,7 +104,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     for (const { label, formula, meaning } of [...Object.values(cellMeasures), ...Object.values(otherMeasures)]) {
       const said = help.locator("dl div").filter({ has: page.locator("dt", { hasText: new RegExp(`^${label}$`) }) });
       expect(await said.locator("dd").innerText()).toContain(meaning);
-      expect(await said.locator("code").innerText()).toBe(formula);
+      expect(await said.locator("code").innerText()).toBe(formula.replaceAll(/_(?=\w)/g, ""));
     }
   });
 
