@@ -128,19 +128,14 @@ export class Session {
         return this.#export(message);
       case "openRouting":
         return this.#routing.open(message.models);
-      case "routing":
-      case "routingLayers":
-      case "routingPairs":
-      case "routingHistogram":
-      case "routingLoad":
-      case "routingSaturation":
-        return this.#routing.answer(message);
       case "inspect":
         return this.#inspections.ask(message);
       case "cancelInspection":
         return this.#inspections.cancel(message.id);
       case "expertOrigin":
         return this.#origin(message);
+      default:
+        return this.#routing.answer(message);
     }
   }
 

@@ -98,6 +98,7 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
       await window.page.locator(".view-line", { hasText: "export" }).waitFor({ timeout: 8000 });
       await window.palette("BTX Studio: Route Selection");
       await window.page.locator(".statusbar-item", { hasText: "all layers" }).waitFor({ timeout: 60_000 });
+      await window.notifications().first().waitFor({ state: "detached" });
       await take("decorations");
 
       await openFromPalette(window, "BTX Studio: Open Report", ": report");

@@ -3,7 +3,6 @@ import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
 import { sizeOf } from "../../engine/program.ts";
 import { Store } from "../../engine/runtime/store.ts";
-import { phaseSteps } from "../../experiment/phases.ts";
 import { isFrozen } from "../../model/groups.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import { learningRateAt } from "../../model/schedule.ts";
@@ -19,6 +18,7 @@ import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingProbe } from "./routingProbe.ts";
 import { RoutingRecorder } from "./routingRecorder.ts";
 import { loadState, saveState } from "./savedState.ts";
+import { type Stretch, stretchesOf } from "./stretches.ts";
 
 /** Seconds between checkpoints of unfinished training; BTX_CHECKPOINT_SECONDS changes it, 0 is after every step. */
 const checkpointSeconds = Number(process.env.BTX_CHECKPOINT_SECONDS ?? 10);
@@ -31,23 +31,6 @@ export interface TrainingJob {
   initial: () => Promise<Map<string, { shape: number[]; data: Float32Array }>>;
   phases: Phase[];
   randomSeed: number;
-}
-
-/** A phase's place in the stage. */
-interface Stretch {
-  phase: Phase;
-  /** Steps of the phases before it. */
-  before: number;
-  steps: number;
-}
-
-function stretchesOf(phases: Phase[], context: number): Stretch[] {
-  let before = 0;
-  return phases.map((phase) => {
-    const steps = phaseSteps(phase.tokens, phase.training.batch, context);
-    before += steps;
-    return { phase, before: before - steps, steps };
-  });
 }
 
 /**
@@ -157,9 +140,9 @@ class Training {
 
   async #openProbe(begun: boolean): Promise<void> {
     const { config, phases } = this.#job;
-    const { paths, threads } = this.#context;
+    const { paths, engine } = this.#context;
     const tokensPerStep = Math.min(...phases.map(({ training }) => training.batch)) * config.context;
-    const job = { paths, config, data: this.#data, domains: this.#domains, steps: this.#steps, tokensPerStep, threads };
+    const job = { paths, config, data: this.#data, domains: this.#domains, steps: this.#steps, tokensPerStep, engine };
     this.#probe = await RoutingProbe.open(job, begun);
     this.#probe?.restore(this.#step);
     if (this.#step === 0) await this.#probe?.after(0, this.#store);

@@ -1,6 +1,6 @@
 import type { Data } from "../../data/dataset.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { Runnable, Values } from "../../engine/program.ts";
-import { compile } from "../../engine/runtime/compile.ts";
 import type { Store } from "../../engine/runtime/store.ts";
 import { toldChoices } from "../../inspect/choices.ts";
 import { evaluationBatches } from "../../inspect/evaluationBatches.ts";
@@ -29,7 +29,7 @@ export interface ProbeJob {
   /** Optimizer steps of the training, and tokens of a step at least. */
   steps: number;
   tokensPerStep: number;
-  threads: number;
+  engine: Engine;
 }
 
 /**
@@ -75,11 +75,11 @@ export class RoutingProbe {
 
   /** After step `step`, 0 before the first: looks, if it is time. @param store has the parameters. */
   async after(step: number, store: Store): Promise<void> {
-    const { config, threads, domains, steps } = this.#job;
+    const { config, engine, domains, steps } = this.#job;
     if (step % this.#index.every !== 0 && step !== steps) return;
     const specs = inspectionBatch(config, 1, config.context);
     const state = [...parameterShapes(config).keys()];
-    this.#program ??= await compile(inspection(config), store, specs, { threads, state });
+    this.#program ??= await engine.compile(inspection(config), store, specs, { state });
     const windows: RoutedWindow[] = [];
     for (const domain of domains.keys())
       for (const batch of windowOf(this.#job, domain)) {
