@@ -109,19 +109,21 @@ async function editorRounds(window: Window): Promise<{ ms: number; longest: numb
   const body = window.page.locator("body");
   await window.openFile("text.txt");
   const found: { ms: number; longest: number }[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    await offer(window, "BTX Studio: Route Selection");
-    if (round > 0) await body.evaluate(watch, { event: "keydown", selector: painted } as Sight);
-    await window.page.keyboard.press("Enter");
-    if (round === 0) {
-      // Starts the process and compiles.
-      const model = window.page.locator(".quick-input-widget .monaco-list-row.focused", { hasText: "finetune" });
-      await model.waitFor();
-      await window.page.keyboard.press("Enter");
-      await window.page.locator(painted).nth(10).waitFor({ timeout: 60_000 });
-    } else found.push(await seen(body));
+  const clear = async () => {
     await window.palette("BTX Studio: Clear Routing");
     await window.page.locator(painted).first().waitFor({ state: "detached" });
+  };
+  // The first time the process starts, and compiles.
+  await window.palette("BTX Studio: Route Selection");
+  await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: "finetune" }).first().click();
+  await window.page.locator(painted).nth(10).waitFor({ timeout: 120_000 });
+  await clear();
+  for (let round = 0; round < rounds; round++) {
+    await offer(window, "BTX Studio: Route Selection");
+    await body.evaluate(watch, { event: "keydown", selector: painted } as Sight);
+    await window.page.keyboard.press("Enter");
+    found.push(await seen(body));
+    await clear();
   }
   return found;
 }

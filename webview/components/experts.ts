@@ -16,6 +16,15 @@ function lookOf(experts: Experts, expert: number): ExpertLook {
 
 export const expertFill = (experts: Experts, expert: number): string => chartColor(lookOf(experts, expert).color);
 
+/** How an expert's line is drawn on a canvas, CSS pixels on and off; a double one is drawn twice. */
+export const lineDashes: Readonly<Record<ExpertLook["line"], readonly number[]>> = {
+  solid: [],
+  dotted: [2, 2],
+  dashed: [5, 3],
+  double: [],
+};
+export const lineOf = (experts: Experts, expert: number): ExpertLook["line"] => lookOf(experts, expert).line;
+
 /** Classes of what is marked as an expert's; none where there is no expert. */
 export function expertClass(experts: Experts, expert: number | undefined): string {
   if (expert === undefined) return "";

@@ -1,7 +1,7 @@
 import { html, type PropertyValues } from "lit";
 import type { Routed } from "../../server/protocol/routed.ts";
 import { CanvasElement } from "../components/canvasElement.ts";
-import { expertFill } from "../components/experts.ts";
+import { expertFill, lineDashes, lineOf } from "../components/experts.ts";
 import { movedPlace } from "../components/gridKeys.ts";
 import { theme } from "../components/theme.ts";
 import { expertsText, visible } from "./looks.ts";
@@ -142,6 +142,11 @@ export class TokenGrid extends CanvasElement {
       }
       context.globalAlpha = 1;
       if (width < readable) continue;
+      for (let layer = 0; layer < layers.length; layer++) {
+        const expert = this.#first.experts[layer * tokens.length + token]!;
+        if (expert >= 0)
+          underline(context, lineOf(experts, expert), leftOf(token), room.top + (layer + 1) * row, width, ink);
+      }
       context.fillStyle = soft;
       const { start, end } = tokens[token]!;
       context.fillText(visible(text.slice(start, end)).slice(0, Math.floor(width / 7)), leftOf(token) + width / 2, 10);
@@ -197,6 +202,27 @@ export class TokenGrid extends CanvasElement {
   #tell<K extends keyof GridEvents>(type: K, detail: GridEvents[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
   }
+}
+
+/** The line that tells an expert apart without colour, at the lower edge of a cell. */
+function underline(
+  context: CanvasRenderingContext2D,
+  line: keyof typeof lineDashes,
+  left: number,
+  bottom: number,
+  width: number,
+  color: string,
+): void {
+  context.strokeStyle = color;
+  context.lineWidth = 1;
+  context.setLineDash([...lineDashes[line]]);
+  context.beginPath();
+  for (const up of line === "double" ? [2.5, 4.5] : [3.5]) {
+    context.moveTo(left + 1, bottom - up);
+    context.lineTo(left + width - 2, bottom - up);
+  }
+  context.stroke();
+  context.setLineDash([]);
 }
 
 customElements.define("token-grid", TokenGrid);
