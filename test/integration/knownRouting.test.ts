@@ -54,6 +54,19 @@ describe.skipIf(noBrowser)(`a run whose routing is known by construction${why}`,
     await expect
       .poll(async () => (await table()).slice(2))
       .toEqual([...rows("digits", "0 %", "99.7 %", "0.31 %"), ...rows("letters", "99.7 %", "0 %", "0.31 %")]);
+
+    // The token alone decides.
+    await page.getByRole("combobox", { name: "Measure" }).click();
+    await page.getByRole("option", { name: "Vocabulary, input" }).click();
+    await expect
+      .poll(async () => (await table()).slice(2))
+      .toEqual([...rows("digits", "0 %", "100 %", "0 %"), ...rows("letters", "100 %", "0 %", "0 %")]);
+    // So routers that were forced before the first step were from the first step on what they are.
+    const settled = page.locator("table.settling tbody tr");
+    expect((await settled.allInnerTexts()).map((row) => [...new Set(row.split("\t").slice(2))])).toEqual([
+      ["100 %"],
+      ["100 %"],
+    ]);
   });
 });
 
