@@ -35,9 +35,11 @@ export async function installEngine(
   const target = engineFolder(engine, root);
   if (existsSync(target)) return target;
   const folder = join(root, partial(engine));
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw writeError(error, root);
+  });
   try {
     await removeLeftovers(root);
-    await mkdir(folder, { recursive: true });
     await (entry.wheels ? fetchWheels : fetchNpm)({ folder, engine, entry, signal, onProgress });
     signal.throwIfAborted();
     // Another process may have been faster.

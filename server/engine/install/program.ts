@@ -77,6 +77,9 @@ export function fetchError(said: string, what: string): UserError {
   const host = unreachable(said);
   if (host !== undefined)
     return new UserError(`${host || "the server"} cannot be reached, so ${what} was not installed: see to the network`);
+  // pip does not tell the two apart.
+  if (/from versions: none/.test(said))
+    return new UserError(`the index of Python's packages cannot be reached, or has no ${what}: see to the network`);
   const last = said.trim().split("\n").slice(-3).join("; ").slice(-400);
   return new UserError(`${what} could not be fetched: ${last || "no reason was given"}`);
 }
