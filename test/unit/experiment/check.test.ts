@@ -255,8 +255,38 @@ describe("checkExperiment, on memory", () => {
     ]);
   });
 
+  it("names the graphics card whose memory it is", async () => {
+    const card = { memory: 1e9, free: 1e9, processes: 1, name: "cuda:0 (NVIDIA T400)" };
+    const [problem] = about(await check(big, undefined, card), "the seed");
+    expect(problem).toMatch(
+      / of memory, but cuda:0 \(NVIDIA T400\) has 1\.0 GB: lower `microBatch` to \d+, the largest/,
+    );
+    const [busy] = about(await check(big, undefined, { ...card, memory: 64e9 }), "the seed");
+    expect(busy).toMatch(/ but only 1\.0 GB are free now on cuda:0 \(NVIDIA T400\): lower/);
+  });
+
   it("only warns of what is larger than the memory that is free just now", async () => {
     const [problem] = about(await check(big, undefined, { memory: 64e9, free: 1e9 }), "the seed");
     expect(problem).toMatch(/^3:31 warning training the seed needs about .* but only 1\.0 GB are free now: lower/);
+  });
+});
+
+describe("checkExperiment, on devices", () => {
+  const devices = async (text: string) =>
+    (await check(`domains: {a: {files: a.txt}}\n${text}`)).filter((one) => one.includes("device"));
+
+  it("takes those of the engine", async () => {
+    expect(await devices("devices: [cuda:1, webgpu, cpu]\n")).toEqual([]);
+    expect(await devices("engine: tfjs\ndevices: [tfjs-node-gpu, cpu]\n")).toEqual([]);
+  });
+
+  it("tells of one that another engine has, and of one named twice", async () => {
+    expect(await devices("devices: [tfjs-node]\n")).toEqual([
+      "2:11 `tfjs-node` is a device of the engine `tfjs`: set `engine: tfjs`, or name another device",
+    ]);
+    expect(await devices("engine: tfjs\ndevices: [cpu, webgpu]\n")).toEqual([
+      "3:16 `webgpu` is a device of the engine `onnx`: set `engine: onnx`, or name another device",
+    ]);
+    expect(await devices("devices: [cpu, cpu]\n")).toEqual(["2:16 `devices` names `cpu` twice"]);
   });
 });
