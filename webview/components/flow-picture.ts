@@ -73,7 +73,7 @@ export class FlowPicture extends CanvasElement {
     return Math.max(least, (this.clientWidth - 2 * edge) / Math.max(1, this.layers.length - 1));
   }
 
-  protected override draw(): void {
+  protected override paint(): void {
     const canvas = this.querySelector("canvas");
     const { flow, layers } = this;
     if (!canvas || !flow || this.clientWidth === 0) return;

@@ -100,7 +100,7 @@ export class HeatMap extends CanvasElement {
     else this.#mark();
   }
 
-  protected override draw(): void {
+  protected override paint(): void {
     const canvas = this.querySelector("canvas");
     const { cells } = this;
     if (!canvas || !cells || this.clientWidth === 0) return;

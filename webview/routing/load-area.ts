@@ -102,7 +102,7 @@ export class LoadArea extends CanvasElement {
     this.#tell("load-resize", undefined);
   }
 
-  protected override draw(): void {
+  protected override paint(): void {
     const canvas = this.querySelector("canvas");
     const { load } = this;
     const width = this.clientWidth;

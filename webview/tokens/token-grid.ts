@@ -103,7 +103,7 @@ export class TokenGrid extends CanvasElement {
     else if (left + this.width > box.scrollLeft + wide) box.scrollLeft = left + this.width - wide;
   }
 
-  protected override draw(): void {
+  protected override paint(): void {
     const { routed, width, text, place } = this;
     const [box, space, canvas] = [
       this.#box,

@@ -97,6 +97,24 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     }
   });
 
+  it("draws a map out of sight again when it is scrolled to", async () => {
+    const { page } = await openKnown([
+      known({
+        size: [32, 16, 16],
+        value: (_measure, snapshot, _domain, _layer, expert) => (expert === snapshot ? 1 : 0),
+      }),
+    ]);
+    const first = async (map: number) => (await pixelsOf(page, map, 32, 16))[0];
+    const at = (snapshot: number) => Array.from({ length: 16 }, (_, expert) => colorAt(expert === snapshot ? 1 : 0));
+    await page.getByRole("slider", { name: "Step", exact: true }).press("Home");
+    await expect.poll(() => first(0)).toEqual(at(0));
+    await page.getByRole("slider", { name: "Step", exact: true }).press("ArrowRight");
+    await expect.poll(() => first(0)).toEqual(at(1));
+    expect(await first(16)).not.toEqual(at(1));
+    await page.locator("heat-map").nth(16).scrollIntoViewIfNeeded();
+    await expect.poll(() => first(16)).toEqual(at(1));
+  });
+
   it("says of every measure how it is worked out", async () => {
     const { page } = await openKnown();
     await page.getByText("Measures", { exact: true }).click();
