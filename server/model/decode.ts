@@ -13,11 +13,10 @@ import {
   reshape,
   scalar,
   sub,
-  sum,
   type Tensor,
-  tile,
 } from "@tensorflow/tfjs-core";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
+import { placeRows } from "../ops/placeRows.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { maskSpec } from "./inspect.ts";
 import type { BatchSpecs } from "./loss.ts";
@@ -31,9 +30,12 @@ import { decoder, head, type Pass } from "./transformer.ts";
 export const keyCacheName = (layer: number): string => `cache.k.${layer}`;
 export const valueCacheName = (layer: number): string => `cache.v.${layer}`;
 
-/** The caches of B sequences of at most `length` tokens (C), zero at the start: each [B, Hkv, C, d]. */
+/**
+ * The caches of B sequences of at most `length` tokens (C), zero at the start: each [B, Hkv, C + 1, d]. The last place takes
+ * what lies beyond; nobody sees it.
+ */
 export function cacheShapes(config: ModelConfig, batch: number, length: number): Map<string, number[]> {
-  const shape = [batch, config.kvHeads, length, config.headSize];
+  const shape = [batch, config.kvHeads, length + 1, config.headSize];
   return new Map(
     Array.from({ length: config.layers }, (_, layer) => [keyCacheName(layer), valueCacheName(layer)])
       .flat()
@@ -67,16 +69,6 @@ export const decodeBatch = (
 /** [n] numbers from 0, shaped for broadcasting. */
 const counting = (n: number, shape: number[]): Tensor => reshape(range(0, n, 1, "int32"), shape);
 
-interface CacheWrite {
-  /** [B, Hkv, C, T]: 1 where a place of the cache takes a fed token. Tiled: TF.js does not broadcast matMul in every case. */
-  placed: Tensor;
-  /** [B, 1, C, 1]: 1 where a place keeps what it holds. */
-  kept: Tensor;
-}
-
-const write = (cache: Tensor, fed: Tensor, { placed, kept }: CacheWrite): Tensor =>
-  add(mul(cache, kept), matMul(placed, fed));
-
 /**
  * One step of generation with a cache of keys and values: feeds T tokens a row, T = 1 to decode, more to take in a
  * prompt, and gives the scores of the token after each row's last real one: results `logits` [B, V].
@@ -89,18 +81,15 @@ export function decode(config: ModelConfig, { inspected = false }: DecodeOptions
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const [rows, time] = tokens.shape as [number, number];
-    const length = named(state, keyCacheName(0)).shape[2]!;
+    const places = named(state, keyCacheName(0)).shape[2]!;
+    const length = places - 1;
     const group = config.heads / config.kvHeads;
 
     const positions = add(expandDims(named(batch, "positions"), 1), counting(time, [1, time]));
-    const placed = cast(equal(counting(length, [1, 1, length, 1]), reshape(positions, [rows, 1, 1, time])), "float32");
-    const places: CacheWrite = {
-      placed: tile(placed, [1, config.kvHeads, 1, 1]),
-      kept: sub(1, sum(placed, -1, true)),
-    };
+    const stored = minimum(positions, scalar(length, "int32"));
     const queryTime = floorDiv(counting(time * group, [time * group]), scalar(group, "int32"));
     const queryPosition = add(reshape(named(batch, "positions"), [rows, 1, 1, 1]), reshape(queryTime, [1, 1, -1, 1]));
-    const future = greater(counting(length, [1, 1, 1, length]), queryPosition);
+    const future = greater(counting(places, [1, 1, 1, places]), queryPosition);
     const mask = mul(cast(future, "float32"), MASKED);
 
     const caches: Tensors = {};
@@ -108,8 +97,8 @@ export function decode(config: ModelConfig, { inspected = false }: DecodeOptions
       tables: rotaryTables(config, minimum(positions, scalar(length - 1, "int32")), length),
       routing: routingInputs(batch, ones([rows * time, 1]), "generation"),
       core: (layer) => (q, k, v) => {
-        const keys = write(named(state, keyCacheName(layer)), k, places);
-        const values = write(named(state, valueCacheName(layer)), v, places);
+        const keys = placeRows(named(state, keyCacheName(layer)), k, stored);
+        const values = placeRows(named(state, valueCacheName(layer)), v, stored);
         caches[keyCacheName(layer)] = keys;
         caches[valueCacheName(layer)] = values;
         return matMul(maskedSoftmax(matMul(q, keys, false, true), mask), values);

@@ -3,6 +3,10 @@ import type { OnnxGraph, OnnxNode } from "./encode.ts";
 /** Operators that read element i of an operand of the output's shape before they write element i. */
 const elementwise = new Set(["Add", "Sub", "Mul", "Div"]);
 
+/** Whether a node may write its output over `input`, which it reads. Scattering leaves its first operand as it is elsewhere. */
+const overwrites = ({ op, inputs }: OnnxNode, input: string): boolean =>
+  elementwise.has(op) || (op === "ScatterElements" && inputs.indexOf(input) === 0 && inputs.lastIndexOf(input) === 0);
+
 /** Operators whose output may be their input's memory, at once or after the runtime has left out what does nothing. */
 const views = new Set([
   "Reshape",
@@ -67,7 +71,7 @@ export function inPlaceTest(graph: OnnxGraph): (input: string, output: string) =
     const writer = producer.get(output);
     if (writer === undefined || outputs.has(input)) return false;
     return readersOf(input).every((reader) => {
-      if (reader === writer) return elementwise.has(graph.nodes[writer]!.op);
+      if (reader === writer) return overwrites(graph.nodes[writer]!, input);
       return (ancestors[writer]![reader >> 5]! & (1 << (reader & 31))) !== 0;
     });
   };

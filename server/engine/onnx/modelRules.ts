@@ -95,6 +95,13 @@ const embeddingGrad: Rule = ({ names: [dy, ids], values: [gradient], attrs, buil
   return build.node("ScatterElements", [zeros, spread, dy!], { axis: 0, reduction: "add" });
 };
 
+const placeRows: Rule = ({ names: [places, rows, positions], values: [, fed], build }) => {
+  const [batch, , time] = fed!.shape as [number, number, number];
+  const column = build.node("Reshape", [positions!, build.ints([batch, 1, time, 1])]);
+  const everywhere = build.node("Expand", [column, build.ints(fed!.shape)]);
+  return build.node("ScatterElements", [places!, everywhere, rows!], { axis: 2 });
+};
+
 const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) => {
   const rows = input!.shape[0]!;
   const experts = attrs.experts as number;
@@ -149,5 +156,6 @@ export const modelRules: Record<string, Rule> = {
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: crossEntropyGrad,
   EmbeddingGrad: embeddingGrad,
+  PlaceRows: placeRows,
   RouteOrder: routeOrder,
 };

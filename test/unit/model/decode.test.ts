@@ -86,13 +86,32 @@ describe("decode", () => {
     expectClose(piece(4), tf.slice(logits(params, row, config).logits, [7, 0], [1, config.vocab]), 2e-5);
   });
 
+  test("takes in padding that reaches beyond the last place", () => {
+    const config = models["grouped queries, biases, untied"]!;
+    const params = randomParameters(config);
+    const row = randomInputs(53).below(config.vocab, [1, 8]);
+    const state: Tensors = { ...params };
+    for (const [key, shape] of cacheShapes(config, 1, 8)) state[key] = tf.zeros(shape);
+    const piece = (from: number, tokens: tf.Tensor, length: number) => {
+      const batch = { tokens, positions: ints([from]), lengths: ints([length]) };
+      const { state: cache, results } = decode(config)(state, batch);
+      Object.assign(state, cache);
+      return results.logits!;
+    };
+    piece(0, tf.slice(row, [0, 0], [1, 5]), 5);
+    const padded = tf.concat([tf.slice(row, [0, 5], [1, 2]), tf.zeros([1, 3], "int32")], 1);
+    expectClose(piece(5, padded, 2), tf.slice(logits(params, row, config).logits, [6, 0], [1, config.vocab]), 2e-5);
+    const last = tf.slice(row, [0, 7], [1, 1]);
+    expectClose(piece(7, last, 1), tf.slice(logits(params, row, config).logits, [7, 0], [1, config.vocab]), 2e-5);
+  });
+
   test("names what it reads and keeps", () => {
     const config = models["grouped queries, biases, untied"]!;
     expect([...cacheShapes(config, 3, 20)]).toEqual([
-      ["cache.k.0", [3, 2, 20, 4]],
-      ["cache.v.0", [3, 2, 20, 4]],
-      ["cache.k.1", [3, 2, 20, 4]],
-      ["cache.v.1", [3, 2, 20, 4]],
+      ["cache.k.0", [3, 2, 21, 4]],
+      ["cache.v.0", [3, 2, 21, 4]],
+      ["cache.k.1", [3, 2, 21, 4]],
+      ["cache.v.1", [3, 2, 21, 4]],
     ]);
     expect(decodeBatch(config, 3, 4).tokens).toEqual({ shape: [3, 4], dtype: "int32" });
     expect(decodeBatch(config, 3, 4)).not.toHaveProperty("noise");

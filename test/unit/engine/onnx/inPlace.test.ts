@@ -34,6 +34,13 @@ test("a reader whose result the update depends on has run before it", () => {
   expect(inPlaceTest(graph(...nodes))("old", "new")).toBe(true);
 });
 
+test("rows may be put at places of the tensor that they belong to, not of their own", () => {
+  const scattered = (...inputs: string[]) => inPlaceTest(graph(node("ScatterElements", inputs, "new")))("old", "new");
+  expect(scattered("old", "indices", "rows")).toBe(true);
+  expect(scattered("places", "indices", "old")).toBe(false);
+  expect(scattered("old", "indices", "old")).toBe(false);
+});
+
 test("an operator that mixes elements may not be written over its input", () => {
   expect(inPlaceTest(graph(node("Softmax", ["old"], "new")))("old", "new")).toBe(false);
 });
