@@ -158,7 +158,7 @@ const tasks = {
       node("test/vscode/install.ts");
       return node("bench/routeText.ts", ...args.slice(1));
     }
-    const suites = ["bigger", "peers", "routers", "routingPage"];
+    const suites = ["bigger", "metricsPage", "peers", "routers", "routingPage"];
     const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];
     node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");
     node(`dist/bench/${suite}.js`, ...rest);

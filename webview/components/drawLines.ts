@@ -62,18 +62,11 @@ export interface Look {
   highContrast: boolean;
   /** The line that is read; the others are paler. */
   current?: string | undefined;
-  /** Thin, for pictures that follow each other quickly: browsers draw lines of one pixel many times as fast. */
-  quick?: boolean;
 }
 
 /** Draws lines, the smoothed ones over the recorded ones, which are faint beneath them. */
-export function drawLines(
-  pen: Pen,
-  plot: Plot,
-  lines: readonly ChartLine[],
-  { highContrast, current, quick }: Look,
-): void {
-  const width = quick ? 1 : highContrast ? 2.25 : 1.5;
+export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current }: Look): void {
+  const width = highContrast ? 2.25 : 1.5;
   const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
   for (const { id, x, y, smoothX, color, dash } of lines) {
     const beneath = smoothX.length > 0;
@@ -82,7 +75,7 @@ export function drawLines(
   }
   for (const { id, smoothX, smoothY, color, dash } of lines) {
     if (smoothX.length > 0)
-      pen.line(points(plot, smoothX, smoothY), { color, width: quick ? width : width + 0.25, dash, opacity: pale(id) });
+      pen.line(points(plot, smoothX, smoothY), { color, width: width + 0.25, dash, opacity: pale(id) });
   }
 }
 

@@ -7,6 +7,7 @@ import type { ChartLine } from "./chartLine.ts";
 import { type Box, drawMarks, pointsAt, type Reading } from "./chartOverlay.ts";
 import { type DragMode, followPointer, type PointerTarget } from "./chartPointer.ts";
 import { CanvasPen, drawLines, type Plot, placeX } from "./drawLines.ts";
+import { QuickPen } from "./quickPen.ts";
 import { onThemeChange, theme } from "./theme.ts";
 
 export interface ChartEvents {
@@ -58,7 +59,8 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   #chart: uPlot | undefined;
   #box: Box | undefined;
   #hovered = false;
-  #quick = false;
+  /** While pictures follow each other more quickly than the browser draws lines. */
+  #quick: QuickPen | undefined;
   #frames = 0;
   #said = "";
   #resized = new ResizeObserver(() => this.#resize());
@@ -128,7 +130,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     cancelAnimationFrame(this.#frames);
     if (!moves) {
       if (!this.#quick) return;
-      this.#quick = false;
+      this.#quick = undefined;
       this.#redraw();
       return;
     }
@@ -136,7 +138,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     const frame = (time: number) => {
       late = last > 0 && time - last > lateFrame ? late + 1 : Math.max(0, late - 0.2);
       last = time;
-      if (late >= 2) this.#quick = true;
+      if (late >= 2) this.#quick ??= new QuickPen();
       this.#frames = requestAnimationFrame(frame);
     };
     this.#frames = requestAnimationFrame(frame);
@@ -200,8 +202,12 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     ctx.scale(devicePixelRatio, devicePixelRatio);
-    const { highContrast } = theme();
-    drawLines(new CanvasPen(ctx), this.plot, this.lines, { highContrast, current: this.currentId, quick: this.#quick });
+    const look = { highContrast: theme().highContrast, current: this.currentId };
+    if (this.#quick) {
+      this.#quick.begin(this.plot);
+      drawLines(this.#quick, this.plot, this.lines, look);
+      this.#quick.show(ctx);
+    } else drawLines(new CanvasPen(ctx), this.plot, this.lines, look);
     ctx.restore();
   }
 

@@ -26,6 +26,21 @@ async function span(page: Page): Promise<[string, string]> {
   return [(await heads.first().textContent())!.trim(), (await heads.last().textContent())!.trim()];
 }
 
+/** The picture itself: how many pixels have the seed's grey, the mixture's blue, and a red that no line has. */
+const coloured = (page: Page) =>
+  page.evaluate(`(() => {
+    const canvas = document.querySelector("line-chart canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const near = (at, r, g, b) => Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 60 && data[at + 3] > 200;
+    const found = { seed: 0, mix: 0, red: 0 };
+    for (let at = 0; at < data.length; at += 4) {
+      if (near(at, 0x5b, 0x66, 0x73)) found.seed++;
+      if (near(at, 0x0b, 0x5c, 0xad)) found.mix++;
+      if (near(at, 255, 0, 0)) found.red++;
+    }
+    return found;
+  })()`) as Promise<{ seed: number; mix: number; red: number }>;
+
 async function press(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
@@ -68,22 +83,10 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
 
   it("draws the lines in their colours where the values are", async () => {
     const { page, chart } = await openRun({ colorScheme: "light" });
-    // The picture itself: pixels of the seed's grey and of the mixture's blue.
-    const counts = await page.evaluate(`(() => {
-      const canvas = document.querySelector("line-chart canvas");
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      const near = (at, r, g, b) => Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 60 && data[at + 3] > 200;
-      const found = { seed: 0, mix: 0, red: 0 };
-      for (let at = 0; at < data.length; at += 4) {
-        if (near(at, 0x5b, 0x66, 0x73)) found.seed++;
-        if (near(at, 0x0b, 0x5c, 0xad)) found.mix++;
-        if (near(at, 255, 0, 0)) found.red++;
-      }
-      return found;
-    })()`);
+    const counts = await coloured(page);
     expect(counts).toMatchObject({ red: 0 });
-    expect((counts as { seed: number }).seed).toBeGreaterThan(200);
-    expect((counts as { mix: number }).mix).toBeGreaterThan(50);
+    expect(counts.seed).toBeGreaterThan(200);
+    expect(counts.mix).toBeGreaterThan(50);
     expect(await chart().getAttribute("aria-label")).toContain(
       "training loss, nats a token over optimizer steps, 7 lines",
     );
@@ -192,6 +195,41 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     await drag(at(0.5, 0.3), at(0.505, 0.8));
     // Only y: x is as it was.
     expect(await ends()).toEqual([1, 600]);
+  });
+
+  it("has its lines in their colours also while it is moved and the browser draws slowly", async () => {
+    const { page, chart } = await openRun({ colorScheme: "light" });
+    await page.evaluate(
+      "window.put_ = 0; const put = CanvasRenderingContext2D.prototype.putImageData; CanvasRenderingContext2D.prototype.putImageData = function (...given) { put_++; return put.apply(this, given); }",
+    );
+    await chart().focus();
+    // A part of all, so that there is somewhere to move to.
+    await press(page, "+", "+");
+    const throttled = await page.context().newCDPSession(page);
+    await throttled.send("Emulation.setCPUThrottlingRate", { rate: 20 });
+    const box = (await chart().boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.keyboard.down("Alt");
+    await page.mouse.down();
+    await expect
+      .poll(async () => {
+        await page.mouse.move(box.x + box.width / 2 + 3, box.y + box.height / 2);
+        await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+        return page.evaluate("put_");
+      })
+      .toBeGreaterThan(0);
+    await throttled.send("Emulation.setCPUThrottlingRate", { rate: 1 });
+    const moving = await coloured(page);
+    await page.mouse.up();
+    await page.keyboard.up("Alt");
+    const put = await page.evaluate("put_");
+    const still = await coloured(page);
+    expect(await page.evaluate("put_")).toBe(put);
+    expect(moving.red).toBe(0);
+    for (const line of ["seed", "mix"] as const) {
+      expect(moving[line]).toBeGreaterThan(still[line] * 0.5);
+      expect(moving[line]).toBeLessThan(still[line] * 3);
+    }
   });
 
   it("gives exact figures of a range that is selected", async () => {
