@@ -155,6 +155,10 @@ export class Experiments {
       "btx.running",
       this.runs.some(({ state }) => state === "running"),
     );
+    set(
+      "btx.resumable",
+      this.runs.some(({ state }) => state !== "running" && state !== "done"),
+    );
     set("btx.hasRuns", this.#runs.size > 0);
     set("btx.hasFiles", this.#files.length > 0);
     this.#onChange.fire();

@@ -1,7 +1,7 @@
 import { window } from "vscode";
 import type { Studio } from "../studio.ts";
 import { lostText } from "./lostText.ts";
-import { cores } from "./run.ts";
+import { cores, starting } from "./run.ts";
 import { chosenStage } from "./target.ts";
 
 /** Does a stage of a run, and all that depends on it, again: says what is lost, removes it and goes on with the run. */
@@ -27,5 +27,5 @@ export async function rerun(studio: Studio, argument: unknown): Promise<unknown>
   );
   if (answer !== again) return undefined;
   const keys = stages.map(({ key }) => key);
-  return studio.backend.request("btx/rerun", { ...reference, keys, ...cores() });
+  return starting(chosen.run.name, () => studio.backend.request("btx/rerun", { ...reference, keys, ...cores() }));
 }

@@ -1,5 +1,5 @@
 import type { Studio } from "../studio.ts";
-import { cores } from "./run.ts";
+import { cores, starting } from "./run.ts";
 import { chosenRun } from "./target.ts";
 
 /** Goes on with a run that did not come to its end. */
@@ -12,7 +12,8 @@ export async function resume(studio: Studio, argument: unknown): Promise<unknown
     "There is no run to resume: none was stopped, failed or interrupted.",
   );
   if (!chosen) return undefined;
-  const resumed = await studio.backend.request("btx/resumeRun", { root: chosen.root, run: chosen.run, ...cores() });
+  const asked = { root: chosen.root, run: chosen.run, ...cores() };
+  const resumed = await starting(chosen.name, () => studio.backend.request("btx/resumeRun", asked));
   await studio.experiments.refresh();
   return resumed;
 }

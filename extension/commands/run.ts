@@ -1,4 +1,5 @@
-import { type Uri, workspace } from "vscode";
+import { basename } from "node:path";
+import { ProgressLocation, type Uri, window, workspace } from "vscode";
 import type { RunReference } from "../../server/protocol/editor.ts";
 import type { Studio } from "../studio.ts";
 import { experimentFile } from "./target.ts";
@@ -12,15 +13,16 @@ export async function run(studio: Studio, argument: unknown): Promise<unknown> {
 /** Runs a file, after it was saved. @param stage a stage, or a section's stages: only these and what they need. */
 export async function startRun(studio: Studio, file: Uri, stage?: string): Promise<RunReference> {
   await saved(file);
-  const run = await studio.backend.request("btx/startRun", {
-    file: file.fsPath,
-    ...cores(),
-    ...(stage === undefined ? {} : { stage }),
-  });
+  const asked = { file: file.fsPath, ...cores(), ...(stage === undefined ? {} : { stage }) };
+  const run = await starting(basename(file.path), () => studio.backend.request("btx/startRun", asked));
   // A new file is not always told of by the editor.
   if (!studio.experiments.files.some(({ path }) => path === file.path)) void studio.experiments.refresh();
   return run;
 }
+
+/** Says that a run is about to begin: its texts are read before it shows in the tree, which may take a while. */
+export const starting = <T>(name: string, work: () => Promise<T>): Thenable<T> =>
+  window.withProgress({ location: ProgressLocation.Window, title: `Starting ${name}` }, work);
 
 /** Saves a file if it is open and the settings want that. @throws Error when it cannot be saved. */
 export async function saved(file: Uri): Promise<void> {

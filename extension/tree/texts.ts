@@ -6,10 +6,10 @@ import { percentDone, runShare, stageShare } from "../progress.ts";
 
 const joined = (parts: readonly (string | false | undefined)[]): string => parts.filter(Boolean).join(", ");
 
-/** "42 %, step 120 of 300, loss 2.314, 3.4k tokens/s, 1m 05s left" */
+/** "42 %, step 120 of 300, loss 2.314 nats, 3.4k tokens/s, 1m 05s left" */
 export function stageText(stage: ListedStage): string {
   const { state, done, total, label, tokensPerSecond, seconds, secondsLeft } = stage;
-  const lossText = stage.loss === undefined ? heldOutText(stage) : `loss ${loss(stage.loss)}`;
+  const lossText = stage.loss === undefined ? heldOutText(stage) : `loss ${loss(stage.loss)} nats`;
   const speed = tokensPerSecond === undefined ? undefined : rate(tokensPerSecond);
   const step =
     done === undefined || total === undefined ? undefined : (label ?? `step ${count(done)} of ${count(total)}`);
@@ -21,11 +21,11 @@ export function stageText(stage: ListedStage): string {
   return joined([state, share, step, lossText, speed, left]);
 }
 
-/** Mean over domains of the held-out loss. */
+/** Mean over domains of the held-out loss: the number first, which a narrow side bar shows, too. */
 function heldOutText({ heldOut }: ListedStage): string | undefined {
   const losses = Object.values(heldOut ?? {});
   if (losses.length === 0) return undefined;
-  return `held-out loss ${loss(losses.reduce((sum, value) => sum + value, 0) / losses.length)}`;
+  return `${loss(losses.reduce((sum, value) => sum + value, 0) / losses.length)} nats held-out`;
 }
 
 /** "running, 42 %, expert:code and 2 more": `stages` as far as they are known. */

@@ -53,11 +53,11 @@ describe("the experiments view", () => {
     const stages = await tree.getChildren(done);
     const texts = stages.map((one) => shown(tree, one).text);
     assert.ok(
-      texts.some((text) => /^seed: .*loss \d\.\d{3}, [\d.k]+ tokens\/s, [\d.]+ s$/.test(text)),
+      texts.some((text) => /^seed: .*loss \d\.\d{3} nats, [\d.k]+ tokens\/s, [\d.]+ s$/.test(text)),
       texts.join("\n"),
     );
     assert.ok(
-      texts.some((text) => /^evaluate:finetune: (reused, )?held-out loss \d\.\d{3}, /.test(text)),
+      texts.some((text) => /^evaluate:finetune: (reused, )?\d\.\d{3} nats held-out, /.test(text)),
       texts.join("\n"),
     );
     const below = await tree.getChildren(await stageRow(done, "finetune"));

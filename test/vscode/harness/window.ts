@@ -17,6 +17,8 @@ export class Window {
   private constructor(context: BrowserContext, page: Page) {
     this.#context = context;
     this.page = page;
+    // Patience with a busy machine: what does not come at all fails all the same.
+    page.setDefaultTimeout(60_000);
     page.on("pageerror", (error) => this.errors.push(error.message));
   }
 
