@@ -46,9 +46,11 @@ export function serve(connection: Connection): void {
   let editor: Editor = { snippets: false, refreshesLenses: false, refreshesHints: false };
   const runs = new RunStandings(
     () => files.paths(),
-    () => {
+    (ended) => {
       const failed = (error: unknown): void => console.error("refreshing:", error);
       if (editor.refreshesLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(failed);
+      if (!ended) return;
+      speeds.forget();
       if (editor.refreshesHints) connection.languages.inlayHint.refresh().catch(failed);
     },
   );

@@ -7,15 +7,19 @@ export class RunStandings {
   readonly #runs = new NewestRuns();
   readonly #read = new Map<string, { at: number; standing: Promise<RunStanding | undefined> }>();
   /** What was last told, by file. */
-  readonly #told = new Map<string, string>();
+  readonly #told = new Map<string, RunStanding | undefined>();
   readonly #files: () => Iterable<string>;
-  readonly #changed: () => void;
+  readonly #changed: (ended: boolean) => void;
   readonly #interval: number;
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
-  /** @param files the files to look at, at each time. @param interval ms. */
-  constructor(files: () => Iterable<string>, changed: () => void, interval: number = everyTwoSeconds) {
+  /**
+   * @param files the files to look at, at each time.
+   * @param changed is told whether a stage has ended.
+   * @param interval ms.
+   */
+  constructor(files: () => Iterable<string>, changed: (ended: boolean) => void, interval: number = everyTwoSeconds) {
     this.#files = files;
     this.#changed = changed;
     this.#interval = interval;
@@ -46,13 +50,14 @@ export class RunStandings {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      let hasChanged = false;
+      let [hasChanged, hasEnded] = [false, false];
       for (const file of this.#files()) {
-        const text = JSON.stringify(await this.#readNow(file)) ?? "";
-        hasChanged ||= text !== (this.#told.get(file) ?? "");
-        this.#told.set(file, text);
+        const [before, now] = [this.#told.get(file), await this.#readNow(file)];
+        hasChanged ||= JSON.stringify(now) !== JSON.stringify(before);
+        hasEnded ||= done(now) > (now?.id === before?.id ? done(before) : 0);
+        this.#told.set(file, now);
       }
-      if (hasChanged) this.#changed();
+      if (hasChanged) this.#changed(hasEnded);
     } catch (error) {
       console.error("looking at runs:", error);
     } finally {
@@ -60,3 +65,5 @@ export class RunStandings {
     }
   }
 }
+
+const done = (run: RunStanding | undefined): number => run?.stages.filter(({ state }) => state === "done").length ?? 0;

@@ -70,6 +70,11 @@ export class Speeds {
     this.#known.set(folder, { at: Date.now(), speed });
     return speed;
   }
+
+  /** A stage has ended: what was read before is old. */
+  forget(): void {
+    this.#known.clear();
+  }
 }
 
 async function readRecords(folder: string): Promise<StageRecord[]> {

@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { commandNotes, editorReference, type Manifest, paletteCommands } from "../../../docs/editorReference.ts";
+import { writeDemo } from "../../../server/editor/demo.ts";
+import { temporaryFolder } from "../runs/folder.ts";
 
 const project = new URL("../../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, project), "utf8");
@@ -57,6 +60,19 @@ describe("the manifest", () => {
       }
     }
     expect([...media]).toEqual([]);
+  });
+
+  it("has a walkthrough in the colours that it declares, about the demo that it creates", async () => {
+    const declared = new Set<string>(contributes.colors.map(({ id }: { id: string }) => id.replace(".", "-")));
+    for (const name of readdirSync(new URL("media/walkthrough", project)))
+      for (const [, color] of read(`media/walkthrough/${name}`).matchAll(/var\(--vscode-(btx-[\w-]+)/g))
+        expect(declared.has(color!), `${color} in ${name}`).toBe(true);
+    const folder = temporaryFolder();
+    const { domains } = parse(readFileSync(await writeDemo(`${folder}/demo`), "utf8")) as { domains: object };
+    const routing = read("media/walkthrough/routing.md");
+    const named = [...routing.matchAll(/expert `(\w+)`/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(0);
+    for (const name of named) expect(Object.keys(domains)).toContain(name);
   });
 
   it("tells what to do in a view that is empty, whatever the reason", () => {

@@ -47,25 +47,25 @@ export class Window {
 
   /** Runs a command by its title in the palette: "BTX Studio: Run Experiment". */
   async palette(title: string): Promise<void> {
-    // Commands of an extension are known a moment after the window is.
-    for (let attempt = 0; attempt < 20; attempt++) {
-      const row = await this.#paletteRow(title);
-      if (row) return row.click();
-      await this.page.keyboard.press("Escape");
-    }
-    throw new Error(`the palette does not offer "${title}"`);
+    return this.quickAccess(">", title);
   }
 
   /** Whether the palette offers a command now. */
   async offers(title: string): Promise<boolean> {
-    const row = await this.#paletteRow(title);
+    const row = await this.#quickRow(`>${title}`, title);
     await this.page.keyboard.press("Escape");
     return row !== undefined;
   }
 
-  /** Opens the palette and gives the row of a command, if there is one soon: rows for other commands come, too. */
-  async #paletteRow(title: string): Promise<Locator | undefined> {
-    return this.#quickRow(`>${title}`, title);
+  /** Takes what the field at the top of the window offers for a prefix: "task ", and the row "btx: run tiny.btx.yaml". */
+  async quickAccess(prefix: string, label: string): Promise<void> {
+    // What extensions offer is known a moment after the window is.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const row = await this.#quickRow(prefix + label, label);
+      if (row) return row.click();
+      await this.page.keyboard.press("Escape");
+    }
+    throw new Error(`"${prefix}" does not offer "${label}"`);
   }
 
   /** Opens a file of the workspace by its name. */

@@ -82,21 +82,25 @@ describe("the newest run of a file", () => {
     expect((await new NewestRuns().of(file))?.id).toBe(second.record.id);
   });
 
-  it("is watched, and a change is told once", async () => {
-    const { file, run } = await oneRun();
-    let changes = 0;
+  it("is watched, and a change is told once, with whether a stage has ended", async () => {
+    const { file, run, paths } = await oneRun();
+    const lock = acquireLock(run.paths.folder, "run");
+    const changes: boolean[] = [];
     const standings = new RunStandings(
       () => [file],
-      () => changes++,
+      (ended) => changes.push(ended),
       20,
     );
     standings.start();
     try {
-      await expect.poll(() => changes, soon).toBe(1);
+      await expect.poll(() => changes, soon).toEqual([false]);
       await setTimeout(100);
-      expect(changes).toBe(1);
+      expect(changes).toEqual([false]);
+      await writeStage(paths, record(stages[0]!, { status: "done" }));
+      await expect.poll(() => changes, soon).toEqual([false, true]);
       await updateRun(run.paths.folder, { status: "done" });
-      await expect.poll(() => changes, soon).toBe(2);
+      lock.release();
+      await expect.poll(() => changes, soon).toEqual([false, true, false]);
       expect(await standings.of(file)).toMatchObject({ state: "done" });
     } finally {
       standings.stop();

@@ -50,6 +50,14 @@ describe("the speed of earlier runs", () => {
     const done = stage({ threads: 1 });
     await writeStage(stagePaths(runRoot(file), done.key), done);
     expect((await new Speeds().of(file)).seconds("seed", [model(1e9)])).toBeGreaterThan(0);
+    const speeds = new Speeds();
+    const seconds = async () => (await speeds.of(file)).seconds("seed", [model(1e9)]);
+    const before = await seconds();
+    await writeStage(stagePaths(runRoot(file), done.key), { ...done, seconds: done.seconds * 2 });
+    // A folder is not read again at once, unless it is known that there is something new in it.
+    expect(await seconds()).toBe(before);
+    speeds.forget();
+    expect(await seconds()).toBeCloseTo(before! * 2);
     expect((await new Speeds().of("/nowhere/a.btx.yaml")).seconds("seed", [model(1e9)])).toBeUndefined();
   });
 });

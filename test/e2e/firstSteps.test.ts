@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { listRuns } from "../../server/runs/runs.ts";
+import type { ExperimentFolder } from "../fixtures/experiment.ts";
+import type { VsCode } from "../vscode/harness/vscode.ts";
+import type { Window } from "../vscode/harness/window.ts";
+import { long, quick } from "../vscode/workspace.ts";
+import { missing, newestRun, openWindow, startVsCode, until, why, workspace } from "./support.ts";
+
+/** One file, from its first mistake to runs that are compared, with the means of the editor alone. */
+describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
+  let code: VsCode;
+  let experiment: ExperimentFolder;
+  let window: Window;
+  const runs = async () => (await listRuns(experiment.root)).length;
+  const squiggles = () => window.page.locator(".squiggly-error");
+
+  beforeAll(async () => {
+    code = await startVsCode();
+    experiment = workspace({ ...quick, mix: "{router: {k: 2, loadBalence: 0.01}}" });
+    window = await openWindow(code, experiment.folder);
+    await window.openFile("tiny.btx.yaml");
+    await window.openViews("BTX Studio");
+  });
+
+  it("has its mistake marked, and mended by a quick fix", async () => {
+    await squiggles().first().waitFor();
+    await window.page.locator(".view-line", { hasText: "loadBalence" }).click();
+    // The keys of a person: to the next mistake, away with its message, what can be done.
+    await window.page.keyboard.press("F8");
+    await window.page.locator(".marker-widget", { hasText: "loadBalence" }).waitFor();
+    await window.page.keyboard.press("Escape");
+    await window.page.keyboard.press("Control+.");
+    await window.page.locator(".action-widget", { hasText: "Change to `loadBalance`" }).waitFor();
+    await window.page.keyboard.press("Enter");
+    await squiggles().first().waitFor({ state: "detached" });
+    await window.page.keyboard.press("Control+s");
+    await until("it is saved", () => readFileSync(experiment.file, "utf8").includes("loadBalance: 0.01"));
+  });
+
+  it("is run by the lens above it", async () => {
+    await window.page
+      .locator(".codelens-decoration a", { hasText: /^\s*Run$/ })
+      .first()
+      .click();
+    await window.rows("running").waitFor();
+    await newestRun(experiment, "done", 100_000);
+    await window.rows("done").waitFor();
+    await window.page.locator(".codelens-decoration", { hasText: /done, mean loss \d\.\d{3} nats/ }).waitFor();
+  });
+
+  it("is run as a task, whose terminal says how it went", async () => {
+    const before = await runs();
+    await window.palette("Tasks: Run Build Task");
+    await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: "btx: run tiny.btx.yaml" }).click();
+    await until("another run", async () => (await runs()) > before);
+    await newestRun(experiment, "done", 100_000);
+    await window.page.locator(".part.panel .xterm").waitFor();
+    await window.rows("done").nth(1).waitFor();
+  });
+
+  it("has runs that are compared when one is dragged onto another", async () => {
+    await window.rows("done").nth(0).dragTo(window.rows("done").nth(1));
+    await window.page.locator(".tab.active", { hasText: "Comparison: tiny" }).waitFor();
+    await window.webview().getByRole("heading").first().waitFor();
+    await window.screenshot("dragged");
+  });
+
+  it("has rows that are open again when the window is loaded again", async () => {
+    const row = window.rows("done").first();
+    await row.locator(".monaco-tl-twistie").click();
+    await window
+      .rows(/^\s*seed/)
+      .first()
+      .waitFor();
+    await window.reload();
+    await window.openViews("BTX Studio");
+    await window
+      .rows(/^\s*seed/)
+      .first()
+      .waitFor();
+    expect(window.errors).toEqual([]);
+  });
+});
+
+describe.skipIf(missing)(`a run whose stage is killed${why}`, () => {
+  it("says so in the tree, and goes on from there and is stopped by the buttons of its row", async () => {
+    const code = await startVsCode();
+    const experiment = workspace(long);
+    const window = await openWindow(code, experiment.folder);
+    await window.openFile("tiny.btx.yaml");
+    await window.openViews("BTX Studio");
+    await window.palette("BTX Studio: Run Experiment");
+    await window.rows("running").waitFor();
+    const [stage] = await until("a stage's process", () => {
+      const found = code.server.processesOf("dist/stage.js");
+      return found.length > 0 ? found : undefined;
+    });
+    process.kill(stage!, "SIGKILL");
+    const row = (state: string) => window.rows(state).first();
+    const press = async (state: string, button: string) => {
+      await row(state).hover();
+      await row(state).locator(`[aria-label^="${button}"]`).click();
+    };
+    await row("failed").waitFor();
+    await newestRun(experiment, "failed");
+    await press("failed", "Resume Run");
+    await newestRun(experiment, "running");
+    // The status bar lists what runs; picked, it is shown in the tree.
+    await window.page.locator(".statusbar-item", { hasText: "tiny" }).click();
+    await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: "seed" }).click();
+    await window.page.locator(".part.sidebar .monaco-list-row.selected", { hasText: "seed" }).waitFor();
+    await press("running", "Stop Run");
+    await newestRun(experiment, "stopped");
+    await row("stopped").waitFor();
+    expect(window.errors).toEqual([]);
+  });
+});
