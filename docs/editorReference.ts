@@ -66,6 +66,10 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",
   "btx.deleteRun":
     "Deletes a run and, if that is wanted, the stages that no other run uses, after saying what is lost.",
+  "btx.selectDevice":
+    "Chooses what an experiment is computed with, of what `btx devices` lists: writes its keys `engine` and `devices`, or takes them out.",
+  "btx.installEngine":
+    "Installs an engine that is no part of BTX, such as ONNX Runtime for NVIDIA's graphics cards, with progress. As `btx engines install ENGINE`. Cancelled, nothing is installed.",
   "btx.cleanStages": "Lists stages that no run uses, and removes those that stay checked. As `btx clean`.",
 };
 

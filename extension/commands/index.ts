@@ -7,6 +7,7 @@ import { createDemo } from "./createDemo.ts";
 import { deleteRun } from "./deleteRun.ts";
 import { exportModel, exportReport } from "./export.ts";
 import { fork } from "./fork.ts";
+import { installEngine } from "./installEngine.ts";
 import { newExperiment } from "./newExperiment.ts";
 import { openExpert, openTokens } from "./openModelPage.ts";
 import { openReport } from "./openReport.ts";
@@ -19,6 +20,7 @@ import { routeSelection } from "./routeSelection.ts";
 import { run } from "./run.ts";
 import { runStage } from "./runStage.ts";
 import { sample } from "./sample.ts";
+import { selectDevice } from "./selectDevice.ts";
 import { showLog } from "./showLog.ts";
 import { showRunning } from "./showRunning.ts";
 import { stop } from "./stop.ts";
@@ -56,6 +58,8 @@ const all: Record<string, Command> = {
   "btx.revealFolder": revealFolder,
   "btx.deleteRun": deleteRun,
   "btx.cleanStages": cleanStages,
+  "btx.selectDevice": selectDevice,
+  "btx.installEngine": installEngine,
 };
 
 export const commandNames = Object.keys(all);

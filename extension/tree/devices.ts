@@ -49,11 +49,14 @@ export class DevicesTree implements TreeDataProvider<Row> {
         this.#load = load;
         this.#onChange.fire(undefined);
       }),
-      commands.registerCommand("btx.refresh", () => {
-        this.#devices = undefined;
-        this.#onChange.fire(undefined);
-      }),
+      commands.registerCommand("btx.refresh", () => this.refresh()),
     );
+  }
+
+  /** Looks for devices again. */
+  refresh(): void {
+    this.#devices = undefined;
+    this.#onChange.fire(undefined);
   }
 
   async getChildren(row?: Row): Promise<Row[]> {

@@ -35,8 +35,16 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
   const kill = (): boolean => child.kill("SIGKILL");
   signal?.addEventListener("abort", kill);
   let said = "";
+  /** What `onOutput` threw. */
+  let refused: unknown;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    if (!signal?.aborted) onOutput(text);
+    if (signal?.aborted) return;
+    try {
+      onOutput(text);
+    } catch (error) {
+      refused ??= error;
+      kill();
+    }
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-mostSaid);
@@ -48,7 +56,8 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
     await new Promise<void>((resolve, reject) => {
       child.once("error", (error) => reject(new UserError(`the command could not be started: ${error.message}`)));
       child.once("close", (code, ended) => {
-        if (code === 0 || signal?.aborted) resolve();
+        if (refused !== undefined) reject(refused);
+        else if (code === 0 || signal?.aborted) resolve();
         else
           reject(
             new UserError(said.trim().replace(/^btx: /, "") || `the command ended with ${ended ?? `code ${code}`}`),
@@ -62,13 +71,18 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
 
 /** Runs `btx` and gives the objects it prints with `--json`. @throws UserError with what the command said. */
 export async function btxJson(args: readonly string[], signal?: AbortSignal): Promise<unknown[]> {
-  let text = "";
-  const onOutput = (piece: string): void => {
-    text += piece;
-  };
+  const objects: unknown[] = [];
+  const onOutput = jsonLines((object) => objects.push(object));
   await btx([...args, "--json"], { onOutput, ...(signal ? { signal } : {}) });
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line): unknown => JSON.parse(line));
+  return objects;
+}
+
+/** Takes text in pieces and gives the object of each whole line. */
+export function jsonLines(onObject: (object: unknown) => void): (text: string) => void {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line.trim() !== "") onObject(JSON.parse(line));
+  };
 }

@@ -1,16 +1,36 @@
-import { type Device, deviceSchema } from "../protocol/devices.ts";
+import {
+  type Compute,
+  type Device,
+  deviceSchema,
+  type Installable,
+  type InstallEvent,
+  installableEngineSchema,
+  installEventSchema,
+} from "../protocol/devices.ts";
+import { UserError } from "../protocol/errors.ts";
 import type { Answers } from "./answers.ts";
-import { btxJson } from "./btx.ts";
+import { btx, btxJson, jsonLines } from "./btx.ts";
 import { LoadMeter } from "./load.ts";
+import { withSections } from "./sections.ts";
 import type { RunWatch } from "./watch.ts";
 
 /** How often the editor is told how busy the devices are, ms. */
 const period = 2000;
 
-/** Tells what this machine computes with and, while it is shown, how busy it is. */
+/** Tells what this machine computes with and, while it is shown, how busy it is; installs engines. */
 export function serveDevices(answers: Answers, watch: RunWatch): void {
   let timer: NodeJS.Timeout | undefined;
   answers.to("btx/devices", async () => ({ devices: await devices() }));
+  answers.to("btx/engines", async () => {
+    const lines = await btxJson(["engines"], AbortSignal.timeout(30_000));
+    return { engines: lines.map((line) => installableEngineSchema.strip().parse(line)) };
+  });
+  answers.toTrusted("btx/installEngine", "Engines are installed", async ({ id, engine }, signal) => {
+    const installed = await install(engine, signal, (event) => answers.tell("btx/installing", { id, event }));
+    const { version, folder, reason } = installed;
+    return { version, folder, ...(reason === undefined ? {} : { reason }) };
+  });
+  answers.to("btx/computeText", ({ text, compute }) => ({ text: withCompute(text, compute) }));
   answers.hear("btx/watchLoad", ({ shown }) => {
     clearInterval(timer);
     timer = undefined;
@@ -27,4 +47,32 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
 async function devices(): Promise<Device[]> {
   const lines = await btxJson(["devices"], AbortSignal.timeout(60_000));
   return lines.map((line) => deviceSchema.strip().parse(line));
+}
+
+type Installed = Extract<InstallEvent, { event: "installed" }>;
+
+/** @throws UserError with what the command said, and when it was cancelled. */
+async function install(
+  engine: Installable,
+  signal: AbortSignal,
+  tell: (event: InstallEvent) => void,
+): Promise<Installed> {
+  let installed: Installed | undefined;
+  const onLine = (line: unknown): void => {
+    const event = installEventSchema.parse(line);
+    tell(event);
+    if (event.event === "installed") installed = event;
+  };
+  await btx(["engines", "install", engine, "--json"], { signal, onOutput: jsonLines(onLine) });
+  if (!installed) throw new UserError(`${engine} was not installed: it was cancelled`);
+  return installed;
+}
+
+/** An experiment's text with these keys of what it is computed with. */
+function withCompute(text: string, compute: Compute | undefined): string {
+  const { engine = "auto", devices = [] } = compute ?? {};
+  return withSections(text, {
+    engine: engine === "auto" ? "" : `engine: ${engine}`,
+    devices: devices.length === 0 ? "" : `devices: [${devices.join(", ")}]`,
+  });
 }

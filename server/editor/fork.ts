@@ -1,11 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { isMap, isNode, isScalar, parseDocument } from "yaml";
+import { isNode, parseDocument } from "yaml";
 import { UserError } from "../protocol/errors.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { hasCode, withDiskErrors } from "../runs/atomic.ts";
 import { stagePaths } from "../runs/layout.ts";
+import { withSections } from "./sections.ts";
 
 /** Forking a run: its experiment again, from one of its models instead of from random weights. */
 
@@ -44,28 +45,12 @@ export async function writeFork(root: string, record: RunRecord, model: PlannedS
  */
 export function forkText(experiment: string, checkpoint: string, note: string): string {
   const document = parseDocument(experiment);
-  const { contents } = document;
-  if (document.errors.length > 0 || !isMap(contents) || contents.flow)
-    throw new UserError("the experiment of this run is no list of sections, and cannot be forked");
   // The checkpoint brings its tokenizer and its sizes; what is left of them must not contradict it.
   const kept = ["context", "moeLayers"].flatMap((key) => {
     const value = document.getIn(["model", key]);
     return value === undefined ? [] : [`${key}: ${isNode(value) ? JSON.stringify(value.toJSON()) : value}`];
   });
-  const sections: Record<string, string> = {
-    name: "",
-    tokenizer: "",
-    model: kept.length > 0 ? `model: {${kept.join(", ")}}\n` : "",
-    seed: `seed: {from: ${JSON.stringify(checkpoint)}}\n`,
-  };
-  let text = experiment.endsWith("\n") ? experiment : `${experiment}\n`;
-  for (const { key, value } of contents.items.toReversed()) {
-    const name = isScalar(key) ? String(key.value) : "";
-    if (!isScalar(key) || !key.range || !Object.hasOwn(sections, name)) continue;
-    const last = isNode(value) && value.range ? value.range[1] : key.range[1];
-    const end = text[last - 1] === "\n" ? last : text.indexOf("\n", last) + 1;
-    text = `${text.slice(0, key.range[0])}${sections[name]}${text.slice(end)}`;
-    delete sections[name];
-  }
-  return `# ${note}\n${text}${sections.seed ?? ""}`;
+  const model = kept.length > 0 ? `model: {${kept.join(", ")}}` : "";
+  const seed = `seed: {from: ${JSON.stringify(checkpoint)}}`;
+  return `# ${note}\n${withSections(experiment, { name: "", tokenizer: "", model, seed })}`;
 }

@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { deviceSchema } from "../devices.ts";
+import {
+  computeSchema,
+  deviceSchema,
+  installableEngineSchema,
+  installableSchema,
+  installEventSchema,
+} from "../devices.ts";
 import { stageReferenceSchema } from "./basics.ts";
 
 /** What this machine computes with, and how busy it is. */
@@ -35,6 +41,26 @@ export type Load = z.infer<typeof loadSchema>;
 export const deviceRequests = {
   /** What this machine computes with, as `btx devices` tells. */
   "btx/devices": { params: z.strictObject({}), result: z.strictObject({ devices: z.array(deviceSchema) }) },
+  /** The engines that can be installed, as `btx engines` tells. */
+  "btx/engines": {
+    params: z.strictObject({}),
+    result: z.strictObject({ engines: z.array(installableEngineSchema) }),
+  },
+  /** Installs an engine, as `btx engines install`; what it does comes as "btx/installing" with this `id`. */
+  "btx/installEngine": {
+    params: z.strictObject({ id: z.string(), engine: installableSchema }),
+    result: z.strictObject({
+      version: z.string(),
+      folder: z.string(),
+      /** Why it does not work here, and what to do. */
+      reason: z.string().optional(),
+    }),
+  },
+  /** The text of an experiment file that is computed with something else; without `compute`, with what is fastest. */
+  "btx/computeText": {
+    params: z.strictObject({ text: z.string(), compute: computeSchema.optional() }),
+    result: z.strictObject({ text: z.string() }),
+  },
 };
 
 export const deviceNotices = {
@@ -42,4 +68,8 @@ export const deviceNotices = {
   "btx/watchLoad": z.strictObject({ shown: z.boolean() }),
 };
 
-export const deviceNews = { "btx/loadChanged": loadSchema };
+export const deviceNews = {
+  "btx/loadChanged": loadSchema,
+  /** What an installation does now. */
+  "btx/installing": z.strictObject({ id: z.string(), event: installEventSchema }),
+};

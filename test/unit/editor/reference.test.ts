@@ -29,7 +29,18 @@ describe("the manifest", () => {
   });
 
   it("lets start and remove nothing where the workspace is not trusted", () => {
-    const acting = ["run", "runStage", "stop", "resume", "rerun", "compare", "compareWith", "sample", "deleteRun"];
+    const acting = [
+      "run",
+      "runStage",
+      "stop",
+      "resume",
+      "rerun",
+      "compare",
+      "compareWith",
+      "sample",
+      "deleteRun",
+      "installEngine",
+    ];
     for (const name of [...acting, "cleanStages"]) {
       const command = contributes.commands.find((one: { command: string }) => one.command === `btx.${name}`);
       expect(command.enablement, name).toMatch(/^isWorkspaceTrusted\b/);

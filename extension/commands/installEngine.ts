@@ -1,0 +1,68 @@
+import { ProgressLocation, type QuickPickItem, window } from "vscode";
+import type { Installable, InstallableEngine } from "../../server/protocol/devices.ts";
+import { bytes } from "../../server/protocol/format.ts";
+import type { Studio } from "../studio.ts";
+
+type Item = QuickPickItem & { engine: InstallableEngine };
+let count = 0;
+
+/** Installs an engine that is no part of BTX: that of a row of the devices, or one that the person picks. Gives its folder. */
+export async function installEngine(studio: Studio, argument: unknown): Promise<unknown> {
+  const { device } = (argument ?? {}) as { device?: { install?: Installable } };
+  const engine = device?.install ?? (await picked(studio));
+  return engine && install(studio, engine);
+}
+
+async function picked(studio: Studio): Promise<Installable | undefined> {
+  const engines = studio.backend.request("btx/engines", {}).then((answer) => answer.engines.map(item));
+  const placeHolder = "Engine to install";
+  const chosen = await window.showQuickPick(engines, { placeHolder, matchOnDescription: true });
+  if (!chosen) return undefined;
+  const { engine, installed, unavailable, folder } = chosen.engine;
+  if (unavailable !== undefined) throw new Error(`${engine} cannot be installed on this machine: ${unavailable}.`);
+  if (!installed) return engine;
+  void window.showInformationMessage(`${engine} is installed in ${folder}.`);
+  return undefined;
+}
+
+function item(engine: InstallableEngine): Item {
+  const { description, version, installed, unavailable } = engine;
+  const size = installed ? `installed, ${bytes(engine.bytes)}` : `about ${bytes(engine.bytes)} to download`;
+  const icon = installed ? "check" : unavailable === undefined ? "cloud-download" : "circle-slash";
+  return {
+    label: `$(${icon}) ${engine.engine}`,
+    description: `${version}, ${unavailable === undefined ? size : "not for this machine"}`,
+    detail: unavailable ?? description,
+    engine,
+  };
+}
+
+/** Installs with progress; cancelling leaves nothing behind that counts. @throws Error with the reason when it fails. */
+export async function install(studio: Studio, engine: Installable): Promise<string | undefined> {
+  const id = `${Date.now()}-${count++}`;
+  const progressOf = { location: ProgressLocation.Notification, title: `Installing ${engine}`, cancellable: true };
+  return window.withProgress(progressOf, async (progress, token) => {
+    let before = 0;
+    const listening = studio.backend.hear("btx/installing", ({ id: of, event }) => {
+      if (of !== id || event.event !== "progress") return;
+      const { label, done, total } = event;
+      const share = done === undefined || !total ? 0 : (done / total) * 100;
+      const size = total === undefined ? "" : `, ${bytes(done ?? 0)} of ${bytes(total)}`;
+      progress.report({ message: `${label}${size}`, increment: Math.max(0, share - before) });
+      before = Math.max(before, share);
+    });
+    try {
+      const { version, folder, reason } = await studio.backend.request("btx/installEngine", { id, engine }, token);
+      const name = `${engine} ${version}`;
+      if (reason === undefined) void window.showInformationMessage(`${name} is installed.`);
+      else void window.showWarningMessage(`${name} is installed, and cannot be used yet: ${reason}`);
+      studio.devices.refresh();
+      return folder;
+    } catch (error) {
+      if (token.isCancellationRequested) return undefined;
+      throw error;
+    } finally {
+      listening.dispose();
+    }
+  });
+}

@@ -1,0 +1,70 @@
+import { ProgressLocation, type QuickPickItem, Range, type Uri, WorkspaceEdit, window, workspace } from "vscode";
+import type { Compute, Device, DeviceName } from "../../server/protocol/devices.ts";
+import { bytes } from "../../server/protocol/format.ts";
+import type { Studio } from "../studio.ts";
+import { install } from "./installEngine.ts";
+import { experimentFile } from "./target.ts";
+
+type Item = QuickPickItem & { device?: Device };
+
+/** Chooses what an experiment is computed with: writes its keys `engine` and `devices`, which can be undone. */
+export async function selectDevice(studio: Studio, argument: unknown): Promise<unknown> {
+  const { device: given } = (argument ?? {}) as { device?: Device };
+  const file = await experimentFile(studio, argument);
+  if (!file) return undefined;
+  const device = given ?? (await picked(studio));
+  if (device === undefined) return undefined;
+  if (device !== "auto" && !device.usable) {
+    if (device.install) return install(studio, device.install);
+    throw new Error(`${device.name} cannot be used: ${[device.reason, device.remedy].filter(Boolean).join(": ")}`);
+  }
+  await write(studio, file, device);
+  return file;
+}
+
+/** @returns "auto" for what is fastest; undefined when the person chose nothing. */
+async function picked(studio: Studio): Promise<Device | "auto" | undefined> {
+  const looking = { location: ProgressLocation.Window, title: "Looking for devices" };
+  const found = window.withProgress(looking, () => studio.backend.request("btx/devices", {}));
+  const items = found.then(({ devices }): Item[] => [
+    { label: "$(sparkle) auto", description: "what is fastest on the machine that runs it" },
+    ...devices.map(item),
+  ]);
+  const placeHolder = "What the experiment is computed with";
+  const chosen = await window.showQuickPick(Promise.resolve(items), { placeHolder, matchOnDescription: true });
+  return chosen && (chosen.device ?? "auto");
+}
+
+function item(device: Device): Item {
+  const { engine, name, kind, usable, memory, reason, remedy, install: installable } = device;
+  const icon = usable ? (kind === "gpu" ? "zap" : "chip") : installable ? "cloud-download" : "circle-slash";
+  const why = [reason, remedy].filter(Boolean).join(": ");
+  return {
+    label: `$(${icon}) ${name}`,
+    description: `engine ${engine}, device ${device.device}${memory === undefined ? "" : `, ${bytes(memory)}`}`,
+    ...(why === "" ? {} : { detail: why }),
+    device,
+  };
+}
+
+async function write(studio: Studio, file: Uri, device: Device | "auto"): Promise<void> {
+  const document = await workspace.openTextDocument(file);
+  const before = document.getText();
+  const compute: Compute | undefined =
+    device === "auto" ? undefined : { engine: device.engine, devices: [device.device as DeviceName] };
+  const { text } = await studio.backend.request("btx/computeText", {
+    text: before,
+    ...(compute === undefined ? {} : { compute }),
+  });
+  if (text === before) return;
+  // What is the same at both ends is not touched, so that cursors and marks stay.
+  let [from, same] = [0, 0];
+  while (from < Math.min(before.length, text.length) && before[from] === text[from]) from++;
+  const rest = Math.min(before.length, text.length) - from;
+  while (same < rest && before.at(-1 - same) === text.at(-1 - same)) same++;
+  const edit = new WorkspaceEdit();
+  const range = new Range(document.positionAt(from), document.positionAt(before.length - same));
+  edit.replace(document.uri, range, text.slice(from, text.length - same));
+  await workspace.applyEdit(edit);
+  await window.showTextDocument(document);
+}
