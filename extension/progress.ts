@@ -1,9 +1,12 @@
 import type { ListedStage } from "../server/protocol/editor.ts";
 
+/** Share at most of what is not done: saving and evaluating are work that nobody counts. */
+const almost = 0.999;
+
 /** Share of a stage's work that is done, 0..1. */
 export function stageShare({ state, done, total }: ListedStage): number {
   if (state === "done") return 1;
-  return done !== undefined && total ? Math.min(1, Math.max(0, done / total)) : 0;
+  return done !== undefined && total ? Math.min(almost, Math.max(0, done / total)) : 0;
 }
 
 /**
@@ -16,7 +19,8 @@ export function runShare(stages: readonly ListedStage[]): number {
   const trains = own.some(({ work }) => work > 0);
   const weight = ({ work }: ListedStage) => (trains ? work : 1);
   const all = own.reduce((sum, stage) => sum + weight(stage), 0);
-  return own.reduce((sum, stage) => sum + weight(stage) * stageShare(stage), 0) / all;
+  const share = own.reduce((sum, stage) => sum + weight(stage) * stageShare(stage), 0) / all;
+  return own.every(({ state }) => state === "done") ? 1 : Math.min(almost, share);
 }
 
 /** "42 %": rounded down, so that 100 % is the end. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { listRuns } from "../../server/runs/runs.ts";
 import type { ExperimentFolder } from "../fixtures/experiment.ts";
@@ -73,6 +74,8 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
       .rows(/^\s*seed/)
       .first()
       .waitFor();
+    // In a browser VS Code writes down what extensions keep every five seconds.
+    await setTimeout(6000);
     await window.reload();
     await window.openViews("BTX Studio");
     await window
@@ -106,6 +109,7 @@ describe.skipIf(missing)(`a run whose stage is killed${why}`, () => {
     await newestRun(experiment, "failed");
     await press("failed", "Resume Run");
     await newestRun(experiment, "running");
+    await window.rows(/running, \d+ %, seed/).waitFor();
     // The status bar lists what runs; picked, it is shown in the tree.
     await window.page.locator(".statusbar-item", { hasText: "tiny" }).click();
     await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: "seed" }).click();

@@ -1,27 +1,15 @@
-/// <reference lib="dom" />
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { listRuns } from "../../server/runs/runs.ts";
-import type { VsCodeOptions } from "../vscode/harness/vscode.ts";
-import type { Window } from "../vscode/harness/window.ts";
 import { quick } from "../vscode/workspace.ts";
-import { missing, startVsCode, until, why, workspace } from "./support.ts";
+import { cutOff, expandRun, given, openFromPalette, outside, picture, settings, size, themes } from "./pictures.ts";
+import { missing, startVsCode, why, workspace } from "./support.ts";
 
 /**
  * Every view in every kind of theme. `node run.mjs pictures` takes them of the demo's run and keeps them in docs/images/;
  * the tests take them of a quick run and look at what can be measured: nothing is cut off, nothing leaves its window.
  */
-
-/** A folder with `demo.btx.yaml` and its finished run, and where to keep pictures. */
-const { BTX_PICTURES_OF: given, BTX_PICTURES: kept } = process.env;
-const size = { width: 1280, height: 800 };
-const themes: [string, VsCodeOptions["theme"]][] = [
-  ["dark", "dark"],
-  ["light", "light"],
-  ["high-contrast", "high contrast"],
-];
 
 const sampleText =
   "export function add(a: number, b: number): number {\n  return a + b;\n}\n\nThe library reads its settings from a file.\nAda has 3 apples and buys 4 more: 3 + 4 = 7 apples.\n";
@@ -41,20 +29,9 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
 
   for (const [name, theme] of themes) {
     it(`are legible in a theme that is ${name.replace("-", " ")}`, async () => {
-      const settings = {
-        "workbench.startupEditor": "none",
-        "window.commandCenter": false,
-        "editor.autoClosingBrackets": "never",
-        "editor.autoIndent": "none",
-      };
       const code = await startVsCode({ theme, settings });
       const window = await code.open(folder, { size });
-      const take = async (view: string) => {
-        const path = await window.screenshot(`${view}-${name}`);
-        if (kept === undefined) return;
-        mkdirSync(kept, { recursive: true });
-        copyFileSync(path, join(kept, `${view}-${name}.png`));
-      };
+      const take = (view: string) => picture(window, `${view}-${name}`);
 
       await window.openFile(file);
       await window.openViews("BTX Studio");
@@ -111,56 +88,3 @@ describe.skipIf(missing)(`the views in pictures${why}`, () => {
     });
   }
 });
-
-/** Runs a command for what it offers first, if it asks, and waits until its page is there. */
-async function openFromPalette(window: Window, title: string, tab: string): Promise<void> {
-  await window.palette(title);
-  const picks = window.page.locator(".quick-input-widget .monaco-list-row");
-  const opened = window.page.locator(".tab.active", { hasText: tab });
-  await until("a page or a question", async () => (await opened.count()) > 0 || (await picks.first().isVisible()));
-  if (await picks.first().isVisible()) await window.page.keyboard.press("Enter");
-  await opened.waitFor();
-}
-
-/** Opens the rows of an experiment and of its newest run. */
-async function expandRun(window: Window, file: string): Promise<void> {
-  const stages = window.rows(/^\s*seed/);
-  for (let attempt = 0; attempt < 10 && (await stages.count()) === 0; attempt++) {
-    for (const text of [file, /done/]) {
-      const row = window.rows(text).first();
-      await row.waitFor();
-      if ((await row.getAttribute("aria-expanded")) !== "false") continue;
-      await row.locator(".monaco-tl-twistie").click();
-    }
-    await stages
-      .first()
-      .waitFor({ timeout: 2000 })
-      .catch(() => {});
-  }
-  await stages.first().waitFor();
-}
-
-/** Rows of the side bar that reach beyond it. */
-const outside = (window: Window): Promise<string[]> =>
-  window.page.locator(".part.sidebar").evaluate((bar) => {
-    const { right } = bar.getBoundingClientRect();
-    return [...bar.querySelectorAll(".monaco-list-row")]
-      .filter((row) => row.getBoundingClientRect().right > right + 1)
-      .map((row) => row.textContent ?? "");
-  });
-
-/** Texts of a page that are wider than what holds them, where that hides or cuts them. */
-function cutOff(body: Element): string[] {
-  const found: string[] = [];
-  const look = (root: Element | ShadowRoot) => {
-    for (const element of root.querySelectorAll<HTMLElement>("*")) {
-      if (element.shadowRoot) look(element.shadowRoot);
-      if (element.children.length > 0 || !element.textContent?.trim()) continue;
-      // What is for screen readers alone is a pixel wide.
-      const hides = /hidden|clip/.test(getComputedStyle(element).overflowX) && element.clientWidth > 1;
-      if (hides && element.scrollWidth > element.clientWidth + 1) found.push(element.textContent.trim());
-    }
-  };
-  look(body);
-  return found;
-}

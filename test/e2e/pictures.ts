@@ -1,0 +1,86 @@
+/// <reference lib="dom" />
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { VsCodeOptions } from "../vscode/harness/vscode.ts";
+import type { Window } from "../vscode/harness/window.ts";
+import { until } from "./support.ts";
+
+/** What the suites that take pictures share. `node run.mjs pictures` keeps the pictures in docs/images. */
+
+/** A folder with `demo.btx.yaml` and its finished run, and where to keep pictures. */
+export const { BTX_PICTURES_OF: given, BTX_PICTURES: kept } = process.env;
+export const size = { width: 1280, height: 800 };
+export const themes: [string, VsCodeOptions["theme"]][] = [
+  ["dark", "dark"],
+  ["light", "light"],
+  ["high-contrast", "high contrast"],
+];
+export const settings = {
+  "workbench.startupEditor": "none",
+  "window.commandCenter": false,
+  "editor.autoClosingBrackets": "never",
+  "editor.autoIndent": "none",
+  // It would cover the ends of lines, and hints with them.
+  "editor.minimap.enabled": false,
+};
+
+/** Takes a picture of a window and keeps it where that is asked for. */
+export async function picture(window: Window, name: string): Promise<void> {
+  const path = await window.screenshot(name);
+  if (kept === undefined) return;
+  mkdirSync(kept, { recursive: true });
+  copyFileSync(path, join(kept, `${name}.png`));
+}
+
+/** Runs a command for what it offers first, if it asks, and waits until its page is there. */
+export async function openFromPalette(window: Window, title: string, tab: string): Promise<void> {
+  await window.palette(title);
+  const picks = window.page.locator(".quick-input-widget .monaco-list-row");
+  const opened = window.page.locator(".tab.active", { hasText: tab });
+  await until("a page or a question", async () => (await opened.count()) > 0 || (await picks.first().isVisible()));
+  if (await picks.first().isVisible()) await window.page.keyboard.press("Enter");
+  await opened.waitFor();
+}
+
+/** Opens the rows of an experiment and of its newest run. */
+export async function expandRun(window: Window, file: string): Promise<void> {
+  const stages = window.rows(/^\s*seed/);
+  for (let attempt = 0; attempt < 10 && (await stages.count()) === 0; attempt++) {
+    for (const text of [file, /done/]) {
+      const row = window.rows(text).first();
+      await row.waitFor();
+      if ((await row.getAttribute("aria-expanded")) !== "false") continue;
+      await row.locator(".monaco-tl-twistie").click();
+    }
+    await stages
+      .first()
+      .waitFor({ timeout: 2000 })
+      .catch(() => {});
+  }
+  await stages.first().waitFor();
+}
+
+/** Rows of the side bar that reach beyond it. */
+export const outside = (window: Window): Promise<string[]> =>
+  window.page.locator(".part.sidebar").evaluate((bar) => {
+    const { right } = bar.getBoundingClientRect();
+    return [...bar.querySelectorAll(".monaco-list-row")]
+      .filter((row) => row.getBoundingClientRect().right > right + 1)
+      .map((row) => row.textContent ?? "");
+  });
+
+/** Texts of a page that are wider than what holds them, where that hides or cuts them. */
+export function cutOff(body: Element): string[] {
+  const found: string[] = [];
+  const look = (root: Element | ShadowRoot) => {
+    for (const element of root.querySelectorAll<HTMLElement>("*")) {
+      if (element.shadowRoot) look(element.shadowRoot);
+      if (element.children.length > 0 || !element.textContent?.trim()) continue;
+      // What is for screen readers alone is a pixel wide.
+      const hides = /hidden|clip/.test(getComputedStyle(element).overflowX) && element.clientWidth > 1;
+      if (hides && element.scrollWidth > element.clientWidth + 1) found.push(element.textContent.trim());
+    }
+  };
+  look(body);
+  return found;
+}
