@@ -89,7 +89,7 @@ export const runItems = (runs: readonly ListedRun[]): RunItem[] =>
   runs.map((one) => ({
     label: `$(${stateIcon[one.state]}) ${one.name}`,
     description: `${one.state}, ${when(one.created)}`,
-    detail: workspace.asRelativePath(one.file),
+    detail: `${workspace.asRelativePath(one.file)}, run ${one.run}`,
     one,
   }));
 

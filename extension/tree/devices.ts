@@ -87,31 +87,35 @@ export class DevicesTree implements TreeDataProvider<Row> {
   #deviceItem(device: Device): TreeItem {
     const { engine, name, usable, reason, remedy } = device;
     const work = this.#workOn(device).length;
-    const item = new TreeItem(name, work > 0 ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.None);
+    // A name that says why there is none is what follows of a device that cannot be used.
+    const item = new TreeItem(
+      usable ? name : device.device,
+      work > 0 ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.None,
+    );
     const why = [reason, remedy].filter((text) => text !== undefined).join(": ");
     const facts = usable ? this.#facts(device) : why;
     item.id = `${engine} ${device.device} ${name}${work > 0 ? " at work" : ""}`;
-    item.description = `${engine}, ${device.device}${facts ? `, ${facts}` : ""}`;
+    item.description = usable ? [device.device, facts, engine].filter(Boolean).join(", ") : `${name}, ${facts}`;
     item.iconPath = new ThemeIcon(usable ? (device.kind === "gpu" ? "zap" : "chip") : "circle-slash");
     item.tooltip = [name, `engine ${engine}, device ${device.device}`, this.#facts(device), why]
       .filter(Boolean)
       .join("\n");
     item.contextValue = `device:${usable ? "usable" : "unusable"}${device.install ? `:install:${device.install}` : ""}`;
     item.accessibilityInformation = {
-      label: `Device ${name}, engine ${item.description}, ${usable ? `${countText(work, "stage")} running` : "not usable"}`,
+      label: `Device ${name}, engine ${engine}, ${item.description}, ${usable ? `${countText(work, "stage")} running` : "not usable"}`,
     };
     return item;
   }
 
-  /** Cores, memory and driver; of the processor also how busy it is. */
+  /** Memory, cores and driver; of the processor first how busy it is. What changes comes first: a side bar is narrow. */
   #facts({ engine, device, cores, memory, freeMemory, driver }: Device): string {
     const isProcessor = engine === "onnx" && device === "cpu";
     const free = isProcessor ? (this.#load?.freeMemory ?? freeMemory) : freeMemory;
     const busy = isProcessor ? this.#load?.busy : undefined;
     const facts = [
-      cores === undefined ? "" : countText(cores, "core"),
       busy === undefined ? "" : `${percent(busy)} busy`,
       memory === undefined ? "" : free === undefined ? bytes(memory) : `${bytes(free)} of ${bytes(memory)} free`,
+      cores === undefined ? "" : countText(cores, "core"),
       driver === undefined ? "" : `driver ${driver}`,
     ];
     return facts.filter(Boolean).join(", ");

@@ -18,7 +18,7 @@ export function stageText(stage: ListedStage): string {
     return joined([stage.reused && "reused", lossText, speed, seconds === undefined ? undefined : duration(seconds)]);
   const left = secondsLeft === undefined ? undefined : `${duration(secondsLeft)} left`;
   const share = total ? percentDone(stageShare(stage)) : undefined;
-  return joined([state, share, step, lossText, speed, left]);
+  return joined([state === "running" && share ? undefined : state, share, step, lossText, speed, left]);
 }
 
 /** Mean over domains of the held-out loss: the number first, which a narrow side bar shows, too. */

@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach } from "vitest";
 import { listRuns, type Run } from "../../server/runs/runs.ts";
 import { type ExperimentFolder, type Sections, writeExperiment } from "../fixtures/experiment.ts";
-import { VsCode, type VsCodeOptions, whyNoVsCode } from "../vscode/harness/vscode.ts";
+import { type OpenOptions, VsCode, type VsCodeOptions, whyNoVsCode } from "../vscode/harness/vscode.ts";
 import type { Window } from "../vscode/harness/window.ts";
 
 /** What the suites that drive windows share. */
@@ -45,8 +45,8 @@ export const workspace = (sections: Sections): ExperimentFolder =>
   writeExperiment(mkdtempSync(join(scratch, "workspace-")), sections);
 
 /** Opens a window on a folder. */
-export async function openWindow(code: VsCode, folder: string): Promise<Window> {
-  const window = await code.open(folder);
+export async function openWindow(code: VsCode, folder: string, options?: OpenOptions): Promise<Window> {
+  const window = await code.open(folder, options);
   opened.push(window);
   return window;
 }

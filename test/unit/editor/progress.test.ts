@@ -41,9 +41,9 @@ describe("the share of work that is done", () => {
 describe("what rows say", () => {
   it("of a stage is its state, and its numbers with their units", () => {
     const seed = { ...half, loss: 2.3456, tokensPerSecond: 3400, secondsLeft: 65 };
-    expect(stageText(seed)).toBe("running, 50 %, step 50 of 100, loss 2.346 nats, 3.4k tokens/s, 1m 05s left");
+    expect(stageText(seed)).toBe("50 %, step 50 of 100, loss 2.346 nats, 3.4k tokens/s, 1m 05s left");
     expect(stageText(stage({}))).toBe("waiting");
-    expect(stageText(stage({ state: "running", done: 1, total: 4, label: "reading" }))).toBe("running, 25 %, reading");
+    expect(stageText(stage({ state: "running", done: 1, total: 4, label: "reading" }))).toBe("25 %, reading");
     expect(stageText(stage({ state: "done", reused: true, heldOut: { a: 1, b: 2 }, seconds: 3 }))).toBe(
       "reused, 1.500 nats held-out, 3.0 s",
     );

@@ -93,5 +93,7 @@ describe("the manifest", () => {
       "workspaceFolderCount != 0 && isWorkspaceTrusted",
       "workspaceFolderCount != 0 && !isWorkspaceTrusted",
     ]);
+    // Views know links and nothing else of Markdown.
+    for (const { contents } of contributes.viewsWelcome) expect(contents).not.toMatch(/[`*_]{2}|`/);
   });
 });
