@@ -87,15 +87,13 @@ export class DevicesTree implements TreeDataProvider<Row> {
   #deviceItem(device: Device): TreeItem {
     const { engine, name, usable, reason, remedy } = device;
     const work = this.#workOn(device).length;
-    // A name that says why there is none is what follows of a device that cannot be used.
     const item = new TreeItem(
       usable ? name : device.device,
       work > 0 ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.None,
     );
     const why = [reason, remedy].filter((text) => text !== undefined).join(": ");
-    const facts = usable ? this.#facts(device) : why;
     item.id = `${engine} ${device.device} ${name}${work > 0 ? " at work" : ""}`;
-    item.description = usable ? [device.device, facts, engine].filter(Boolean).join(", ") : `${name}, ${facts}`;
+    item.description = usable ? [device.device, this.#facts(device), engine].filter(Boolean).join(", ") : why;
     item.iconPath = new ThemeIcon(usable ? (device.kind === "gpu" ? "zap" : "chip") : "circle-slash");
     item.tooltip = [name, `engine ${engine}, device ${device.device}`, this.#facts(device), why]
       .filter(Boolean)
