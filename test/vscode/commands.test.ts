@@ -171,6 +171,34 @@ describe("a command", () => {
     assert.equal(existsSync(stagePaths(run.root, key).folder), false);
   });
 
+  it("writes what an experiment is computed with, and takes it out again", async () => {
+    const document = await vscode.workspace.openTextDocument(experiment());
+    const before = document.getText();
+    const processor = async (items: Thenable<Item[]>) =>
+      (await items).find(({ description }) => description?.startsWith("engine onnx, device cpu"))!;
+    answer("showQuickPick", processor as never);
+    await vscode.commands.executeCommand("btx.selectDevice", experiment());
+    assert.equal(document.getText(), `${before}engine: onnx\ndevices: [cpu]\n`);
+    const mistakes = () => vscode.languages.getDiagnostics(document.uri).map(({ message }) => message);
+    await setTimeout(1000);
+    assert.deepEqual(mistakes(), []);
+    answer("showQuickPick", picking("auto"));
+    await vscode.commands.executeCommand("btx.selectDevice", experiment());
+    assert.equal(document.getText(), before);
+  });
+
+  it("offers the engines that can be installed, with their sizes, and installs none that was not picked", async () => {
+    const asked = answer("showQuickPick", () => undefined);
+    assert.equal(await vscode.commands.executeCommand("btx.installEngine"), undefined);
+    const items = (await asked[0]![0]) as Item[];
+    assert.deepEqual(items.map(({ label }) => label.replace(/^\$\(.*\) /, "")).sort(), [
+      "cuda",
+      "tfjs-node",
+      "tfjs-node-gpu",
+    ]);
+    for (const { description } of items) assert.match(description!, /^\d+\.\d+\.\d+, (about|installed|not for)/);
+  });
+
   it("that fails says why, in a sentence", async () => {
     const asked = answer("showErrorMessage", () => undefined);
     await vscode.commands.executeCommand("btx.runStage", { file: experiment(), stage: "finetunes" });
