@@ -91,7 +91,9 @@ export function serve(connection: Connection): void {
   connection.languages.inlayHint.on(
     about(async (snapshot, { range }) => {
       const costs = await facts.costs(snapshot);
-      const speed = snapshot.file === undefined ? undefined : await speeds.of(snapshot.file);
+      const { experiment } = snapshot.parsed;
+      const isKnown = snapshot.file !== undefined && experiment !== undefined;
+      const speed = isKnown ? await speeds.of(snapshot.file!, experiment.compute) : undefined;
       return costs ? inlayHints(snapshot, range, costs, speed) : [];
     }),
   );

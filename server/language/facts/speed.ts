@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { Compute } from "../../protocol/devices.ts";
 import { type StageRecord, stageRecordSchema } from "../../protocol/stage.ts";
 import { runRoot, stagePathsIn, stagesFolder } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
@@ -21,12 +22,23 @@ interface Measured {
 /** Records that count, the newest. */
 const latest = 5;
 
+/** Whether a stage ran on what is asked for; "cuda" stands for all of CUDA's devices. */
+function ranOn({ engine, device }: StageRecord, compute: Compute): boolean {
+  const isDevice = (name: string): boolean => device === name || (name === "cuda" && /^cuda:/.test(device));
+  return (compute.engine === "auto" || compute.engine === engine) && (compute.devices?.some(isDevice) ?? true);
+}
+
 /**
- * The speed of finished stages on the engine and device that the newest of them ran on.
+ * The speed of finished stages on what the file asks for; of several devices, on the one that the newest of them ran on.
  * @param cores threads that a run shares out among its stages.
  */
-export function speedOf(records: readonly StageRecord[], cores: number = availableParallelism()): Speed {
+export function speedOf(
+  records: readonly StageRecord[],
+  compute: Compute,
+  cores: number = availableParallelism(),
+): Speed {
   const finished = records
+    .filter((stage) => ranOn(stage, compute))
     .filter(({ status, result, seconds }) => status === "done" && (result?.flops ?? 0) > 0 && seconds > 0)
     .sort((a, b) => (b.finished ?? b.created).localeCompare(a.finished ?? a.created));
   const newest = finished[0];
@@ -59,16 +71,16 @@ const goodFor = 10_000;
 
 /** Reads the stages' records of run folders, each at most once in ten seconds. */
 export class Speeds {
-  readonly #known = new Map<string, { at: number; speed: Promise<Speed> }>();
+  readonly #known = new Map<string, { at: number; records: Promise<StageRecord[]> }>();
 
   /** @param file the experiment file; the stages beside it were run on this machine. */
-  of(file: string): Promise<Speed> {
+  async of(file: string, compute: Compute): Promise<Speed> {
     const folder = stagesFolder(runRoot(file));
     const known = this.#known.get(folder);
-    if (known && Date.now() - known.at < goodFor) return known.speed;
-    const speed = readRecords(folder).then((records) => speedOf(records));
-    this.#known.set(folder, { at: Date.now(), speed });
-    return speed;
+    if (known && Date.now() - known.at < goodFor) return speedOf(await known.records, compute);
+    const records = readRecords(folder);
+    this.#known.set(folder, { at: Date.now(), records });
+    return speedOf(await records, compute);
   }
 
   /** A stage has ended: what was read before is old. */

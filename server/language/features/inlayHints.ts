@@ -43,7 +43,7 @@ export function inlayHints(snapshot: Snapshot, wanted: Range, costs: Costs, spee
 
 const stepsHelp = "Optimizer steps: tokens over `batch` x `model.context`, rounded up.";
 const effortHelp =
-  "Floating-point operations of training; memory needed at once; time by the speed of earlier runs beside this file.";
+  "Floating-point operations of training; memory needed at once; time by the speed of earlier runs beside this file, on the devices that it asks for.";
 
 /** Behind a value in one line or in brackets; for a block, behind its key. */
 function hintOffset({ text }: Snapshot, { key, value }: Entry): number {
