@@ -44,8 +44,12 @@ export async function showPage({ type, path, title, onDidChange }: Page): Promis
   await update();
 }
 
-/** The page asks the system whether it is dark; in the editor the theme says so. */
+/** The page asks the system whether it is dark and of high contrast; in the editor the theme says so. */
 function inTheme(page: string, kind: ColorThemeKind): string {
   const dark = kind === ColorThemeKind.Dark || kind === ColorThemeKind.HighContrast;
-  return page.replaceAll("(prefers-color-scheme:dark)", dark ? "(min-width:0)" : "(max-width:0)");
+  const contrast = kind === ColorThemeKind.HighContrast || kind === ColorThemeKind.HighContrastLight;
+  const asked = (is: boolean) => (is ? "(min-width:0)" : "(max-width:0)");
+  return page
+    .replaceAll("(prefers-color-scheme:dark)", asked(dark))
+    .replaceAll("(prefers-contrast:more)", asked(contrast));
 }

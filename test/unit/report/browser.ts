@@ -14,7 +14,7 @@ export const noBrowser = browserPath === undefined;
 /** For the name of a test that needs a browser. */
 export const why = browserPath ? "" : " (skipped: no Chromium here; Debian: apt-get install chromium)";
 
-/** Opens a page in light and dark at 420 and 1200 px: no message, no request, no sideways scrolling, its title as given. */
+/** Opens a page in light and dark at 420 and 1200 px, and in high contrast: no message, no request, no sideways scrolling, its title as given. */
 export async function expectSoundPage(text: string, title: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "btx-page-"));
   const file = join(folder, "page.html");
@@ -44,6 +44,11 @@ export async function expectSoundPage(text: string, title: string): Promise<void
       }
       expect(await page.title()).toBe(title);
       expect(await page.evaluate("getComputedStyle(document.documentElement).colorScheme")).toBe(colorScheme);
+      await page.emulateMedia({ contrast: "more" });
+      const colors =
+        "(({ color, backgroundColor }) => [color, backgroundColor])(getComputedStyle(document.documentElement))";
+      const [ink, paper] = colorScheme === "light" ? [0, 255] : [255, 0];
+      expect(await page.evaluate(colors)).toEqual([`rgb(${ink}, ${ink}, ${ink})`, `rgb(${paper}, ${paper}, ${paper})`]);
       expect(problems).toEqual([]);
       expect(requests.filter((url) => url !== pathToFileURL(file).href && !url.startsWith("data:"))).toEqual([]);
       await page.close();
