@@ -30,8 +30,11 @@ export interface RunDefinition extends TaskDefinition {
 
 export function registerTasks(studio: Studio): void {
   const provider = {
-    provideTasks: () =>
-      studio.experiments.files.filter(({ scheme }) => scheme === "file").map((file) => taskOf(studio, file)),
+    async provideTasks() {
+      // A new file is not always told of by the editor.
+      await studio.experiments.refresh();
+      return studio.experiments.files.filter(({ scheme }) => scheme === "file").map((file) => taskOf(studio, file));
+    },
     resolveTask({ definition, scope, name }: Task): Task | undefined {
       if (typeof definition.file !== "string") return undefined;
       return runTask(studio, definition as RunDefinition, scope, name);

@@ -14,8 +14,8 @@ import { writeWorkspace } from "./workspace.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const built = join(project, "dist/test/host");
-/** All suites together may take so long, ms. */
-const limit = 300_000;
+/** All suites together may take so long, ms: five minutes where nothing else is at work. */
+const limit = 900_000;
 
 const { values, positionals } = parseArgs({ options: { results: { type: "string" } }, allowPositionals: true });
 const scratch = mkdtempSync(join(tmpdir(), "btx-host-"));
