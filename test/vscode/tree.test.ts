@@ -45,11 +45,12 @@ describe("the experiments view", () => {
   it("has files, their runs, the runs' stages, and the stages' checkpoints and experts", async () => {
     const run = await runWith("btx.run", { file: file("tree/tiny.btx.yaml") });
     await reaches(run, "done");
-    const done = await until("the run is done in the view", async () => {
+    // The report is written right after the run is done.
+    const done = await until("the run is done in the view, with its report", async () => {
       const found = await runRow(run);
-      return shown(tree, found).text.includes("done") ? found : undefined;
+      const { text, item } = shown(tree, found);
+      return text.includes("done") && item.contextValue === "run:done:report" ? found : undefined;
     });
-    assert.equal(shown(tree, done).item.contextValue, "run:done:report");
     const stages = await tree.getChildren(done);
     const texts = stages.map((one) => shown(tree, one).text);
     assert.ok(
