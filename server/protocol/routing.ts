@@ -6,7 +6,8 @@ import { stageReferenceSchema, stateSchema } from "./streamed.ts";
 /**
  * What a page and the backend say to each other about the routing of mixed models, over the stream of stream.ts. Layers are
  * the L Mixture-of-Experts layers of a model, with E experts of which a token chooses k; D domains. A snapshot covers the
- * steps since the one before it; `heldOut` stands for the held-out text, on which the finished model was evaluated.
+ * steps since the one before it; `heldOut` stands for the held-out text, on which the finished model was evaluated. What is
+ * measured of held-out text only has no snapshots: while a model is trained, it is measured at probes, counted from 0.
  */
 
 /** Most models of one page, snapshots of one question, pixel columns. */
@@ -29,7 +30,7 @@ const idSchema = z.int().min(0);
 export const routingPageMessages = [
   /** The stages the page is about; told again as snapshots come or states change. */
   z.strictObject({ type: z.literal("openRouting"), models: z.array(stageReferenceSchema).min(1).max(mostModels) }),
-  /** Answered with a frame for each snapshot. */
+  /** Answered with a frame for each snapshot; of a measure of held-out text only, for each probe. */
   z.strictObject({
     type: z.literal("routing"),
     id: idSchema,
@@ -57,6 +58,8 @@ export const routingPageMessages = [
     type: z.literal("routingHistogram"),
     id: idSchema,
     model: stageReferenceSchema,
+    /** Of the training, or `heldOut`: the evaluation. */
+    probe: snapshotSchema,
     /** Place in `layers`. */
     layer: z.int().min(0),
     domain: domainSchema,
@@ -109,6 +112,8 @@ export const routedModelSchema = z.strictObject({
   from: z.string().optional(),
   /** Probes so far; absent where none are made. */
   probes: z.int().optional(),
+  /** Probes so far of what is measured of held-out text only, and optimizer steps from one to the next. */
+  probed: z.strictObject({ probes: z.int(), every: z.int() }).optional(),
   /** Optimizer steps a record of pairs; absent where none are recorded. */
   pairsEvery: z.int().optional(),
 });
@@ -145,6 +150,7 @@ export const routingHeaders = [
     kind: z.literal("routing"),
     id: z.int(),
     ...stageReferenceSchema.shape,
+    /** Or the probe. */
     snapshot: z.int(),
     /** The last that it covers. */
     step: z.int(),
@@ -164,6 +170,7 @@ export const routingHeaders = [
   z.strictObject({
     kind: z.literal("histogram"),
     id: z.int(),
+    probe: z.int(),
     layer: z.int(),
     domain: z.int(),
     /** Experts, and bins of equal width from 0 to 1. */

@@ -88,6 +88,34 @@ export const probeSize = ({ layers, tokens, k }: Pick<RoutingProbeIndex, "layers
 export const histogramBins = 10;
 
 /**
+ * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of `routing-probe.f32`,
+ * before training, then after every so many steps and after the last one. A record is `histogram` [domain, layer, expert, bin],
+ * tokens by the probability of the expert, then the vocabulary specialisation (measures.ts) by the token that goes in and by
+ * the likeliest next one, [layer, domain and all, expert] each.
+ */
+export const routingProbeDetailIndexSchema = z.strictObject({
+  version: z.literal(1),
+  statistics: z.array(z.string()),
+  layers: z.array(z.int()),
+  experts: z.array(z.string()),
+  domains: z.array(z.string()),
+  /** Optimizer steps from one to the next; a multiple of those at which tokens are probed. */
+  every: z.int(),
+});
+export type RoutingProbeDetailIndex = z.infer<typeof routingProbeDetailIndexSchema>;
+
+type DetailAxes = Pick<RoutingProbeDetailIndex, "layers" | "experts" | "domains">;
+
+/** Values of the histograms and of one vocabulary specialisation in a record of `routing-probe-detail.f32`. */
+export const probeHistogramSize = ({ layers, experts, domains }: DetailAxes): number =>
+  domains.length * layers.length * experts.length * histogramBins;
+export const probeVocabularySize = ({ layers, experts, domains }: DetailAxes): number =>
+  layers.length * (domains.length + 1) * experts.length;
+
+/** Values of one record of `routing-probe-detail.f32`. */
+export const probeDetailSize = (axes: DetailAxes): number => probeHistogramSize(axes) + 2 * probeVocabularySize(axes);
+
+/**
  * `routing-detail.json`: how to read `routing-detail.f32` of an evaluation, one record a domain: `coActivation` and
  * `transitions` as in `routing-pairs.f32`, then `histogram` [layer, expert, bin], tokens by the probability of the expert.
  */

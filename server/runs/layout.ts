@@ -24,6 +24,9 @@ export interface StagePaths {
   /** Experts of the same tokens while training. */
   routingProbe: string;
   routingProbeIndex: string;
+  /** Vocabulary specialisation and histograms of the same tokens while training. */
+  routingProbeDetail: string;
+  routingProbeDetailIndex: string;
   /** Of an evaluation: pairs of experts and histograms. */
   routingDetail: string;
   routingDetailIndex: string;
@@ -52,6 +55,8 @@ export const stagePathsIn = (folder: string): StagePaths => ({
   routingPairsIndex: join(folder, "routing-pairs.json"),
   routingProbe: join(folder, "routing-probe.f32"),
   routingProbeIndex: join(folder, "routing-probe.json"),
+  routingProbeDetail: join(folder, "routing-probe-detail.f32"),
+  routingProbeDetailIndex: join(folder, "routing-probe-detail.json"),
   routingDetail: join(folder, "routing-detail.f32"),
   routingDetailIndex: join(folder, "routing-detail.json"),
   checkpoint: join(folder, "checkpoint"),

@@ -6,7 +6,7 @@ import type { Model } from "./model.ts";
 import { domainOf, flowSection, loadSection, placeOf, type SectionActions, type SectionInput } from "./sections.ts";
 import { settlingSection } from "./settling.ts";
 import type { Shown } from "./shown.ts";
-import { snapshotText } from "./snapshots.ts";
+import { probeAt, snapshotText } from "./snapshots.ts";
 import { histogramSection, togetherSection } from "./together.ts";
 
 /** What is pointed at or read in the pictures below the maps. */
@@ -71,9 +71,17 @@ export function below(input: SectionInput, of: Below, actions: SectionActions): 
   ${settlingSection(routed, model.settling(routed), domain, state, { cell: reads.settling, ...reading("settling") })}
   <div class="squares">
     ${togetherSection(routed, together, layer, snapshot, order, state, { cell: reads.together, ...reading("together") })}
-    ${histogramSection(routed, model.histogram(routed, layer, domain), layer, domain, order, state, {
-      cell: reads.histogram,
-      ...reading("histogram"),
-    })}
+    ${histogramSection(
+      routed,
+      model.histogram(routed, probeAt(routed, snapshot), layer, domain),
+      layer,
+      domain,
+      order,
+      state,
+      {
+        cell: reads.histogram,
+        ...reading("histogram"),
+      },
+    )}
   </div>`;
 }

@@ -9,7 +9,7 @@ import { formulaText } from "../components/measureHelp.ts";
 import { modelId } from "../components/modelChoice.ts";
 import { snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
-import { isLive, type Side, type Sides } from "./view.ts";
+import { evaluatedOnly, isLive, type Side, type Sides } from "./view.ts";
 
 /** What can be chosen above the maps. */
 
@@ -168,7 +168,7 @@ function timeline({ state, sides, plays }: ControlInput, { change, play }: Contr
   const evaluated = html`<vscode-button
     secondary
     aria-pressed=${String(onHeldOut)}
-    ?disabled=${cellMeasures[state.measure].heldOutOnly === true}
+    ?disabled=${evaluatedOnly(model, state.measure)}
     @click=${() => change({ snapshot: onHeldOut ? undefined : heldOut })}
     >Held-out text</vscode-button
   >`;

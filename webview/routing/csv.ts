@@ -1,4 +1,4 @@
-import type { CellMeasure } from "../../server/protocol/measures.ts";
+import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { RoutingFrame } from "./frames.ts";
 import { domainName } from "./looks.ts";
@@ -9,13 +9,15 @@ const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.repla
 
 /** All values of what is shown, a row a cell. */
 export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {
-  const rows = sides.flatMap(({ model, snapshot, frame }) => rowsOf(model, snapshot, frame));
+  const rows = sides.flatMap(({ model, snapshot, frame }) =>
+    rowsOf(model, snapshot < 0 || cellMeasures[measure].heldOutOnly === true, frame),
+  );
   return [["run", "stage", "text", "step", "domain", "layer", "expert", measure].join(","), ...rows, ""].join("\r\n");
 }
 
-function rowsOf(model: RoutedModel, snapshot: number, frame: RoutingFrame): string[] {
+function rowsOf(model: RoutedModel, ofHeldOut: boolean, frame: RoutingFrame): string[] {
   const { experts, layers } = model;
-  const about = [model.run, model.name, snapshot < 0 ? "held-out" : "training", String(frame.step)];
+  const about = [model.run, model.name, ofHeldOut ? "held-out" : "training", String(frame.step)];
   return domainsOf(model).flatMap((domain) => {
     const values = mapOf(frame, domain);
     return layers.flatMap((layer, row) =>

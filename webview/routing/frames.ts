@@ -97,7 +97,10 @@ export class FrameStore {
       return !this.#frames.has(key) && !this.#asked.has(key) && !this.#refused.has(key);
     });
     const groups = new Map<string, FrameName[]>();
-    for (const name of missing.slice(0, Math.max(0, mostAsked - this.#asked.size))) {
+    for (const name of missing) {
+      if (this.#asked.size >= mostAsked) break;
+      // Several snapshots may have the same frame.
+      if (this.#asked.has(nameOf(name))) continue;
       this.#asked.add(nameOf(name));
       const of = `${name.measure} ${name.model}`;
       groups.set(of, [...(groups.get(of) ?? []), name]);

@@ -31,7 +31,7 @@ export function mapsSection(input: MapsInput, { read, choose, turn, enter }: Map
   const { state, sides, picture, cell } = input;
   const { measure, table, domain, chosen } = state;
   const { experts, domains } = sides.main.model;
-  const caption = `${measureLabel(measure)}, ${sidesText(sides)}`;
+  const caption = `${measureLabel(measure)}, ${sidesText(sides, measure)}`;
   const entry = Math.min(input.entry, picture.maps.length - 1);
   const size = experts.length <= 8 ? "" : experts.length <= 32 ? "middling" : "wide";
   const beside = picture.maps.length > domains.length + 1;

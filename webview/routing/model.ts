@@ -28,8 +28,8 @@ export type Settling = Pick<Extract<Frame, { kind: "saturation" }>, "values" | "
 /** Of each layer: what is measured of it, by domain and, last, of all. */
 export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
 
-/** The router's softmax of a layer, as shares of tokens [experts, bins]. */
-export type Histogram = Pick<Extract<Frame, { kind: "histogram" }>, "values">;
+/** The router's softmax of a layer, as shares of held-out tokens [experts, bins]. */
+export type Histogram = Pick<Extract<Frame, { kind: "histogram" }>, "values" | "probe">;
 
 /** What the backend has told, and what it is to be asked next. */
 export class Model {
@@ -123,11 +123,11 @@ export class Model {
     );
   }
 
-  /** Of held-out text. @param layer a place in the model's layers. */
-  histogram(model: RoutedModel, layer: number, domain: number): Histogram | undefined {
-    if (!model.detailed) return undefined;
-    return this.#histogram.look(JSON.stringify([modelId(model), layer, domain]), "", () =>
-      this.#ask(model, (id, reference) => ({ type: "routingHistogram", id, model: reference, layer, domain })),
+  /** @param probe or `heldOut`: of the evaluation. @param layer a place in the model's layers. */
+  histogram(model: RoutedModel, probe: number, layer: number, domain: number): Histogram | undefined {
+    if (probe === heldOut && !model.detailed) return undefined;
+    return this.#histogram.look(JSON.stringify([modelId(model), layer, domain]), String(probe), () =>
+      this.#ask(model, (id, reference) => ({ type: "routingHistogram", id, model: reference, probe, layer, domain })),
     );
   }
 

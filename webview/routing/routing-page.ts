@@ -264,7 +264,7 @@ export class RoutingPage extends LitElement {
             return frame ? [{ ...side, frame }] : [];
           }),
         );
-      const subtitle = `${measureLabel(measure)}, ${sidesText(sides)}`;
+      const subtitle = `${measureLabel(measure)}, ${sidesText(sides, measure)}`;
       const saved = await saveMaps(kind, this.#host!, { title, subtitle, picture, csv });
       this.#said = saved === undefined ? "" : `Saved ${saved}`;
     } catch (error) {

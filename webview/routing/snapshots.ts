@@ -1,3 +1,4 @@
+import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { count } from "../components/format.ts";
 
@@ -16,6 +17,29 @@ export function shownSnapshot({ snapshots, evaluated }: Recorded, wanted: number
 export const stepOf = ({ every, steps }: Pick<RoutedModel, "every" | "steps">, snapshot: number): number =>
   Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
 
+type Probed = Pick<RoutedModel, "every" | "steps" | "probed">;
+
+/** The last probe that is not after a snapshot; `heldOut` of held-out text, and where training has none. */
+export function probeAt(model: Probed, snapshot: number): number {
+  const { probed, steps } = model;
+  if (snapshot === heldOut || !probed) return heldOut;
+  const step = stepOf(model, snapshot);
+  // The last one, after the last step, may end no interval.
+  const before = step === steps ? Math.ceil(step / probed.every) : Math.floor(step / probed.every);
+  return Math.min(before, probed.probes - 1);
+}
+
+/** What a frame is asked for by: a snapshot, or a probe where the measure is of held-out text only. */
+export const frameAt = (model: Probed, snapshot: number, measure: CellMeasure): number =>
+  cellMeasures[measure].heldOutOnly ? probeAt(model, snapshot) : snapshot;
+
+/** "held-out tokens at step 360", "held-out text". */
+export function probeText({ probed, steps }: Pick<RoutedModel, "probed" | "steps">, probe: number): string {
+  if (probe === heldOut || !probed) return "held-out text";
+  const step = Math.min(probe * probed.every, steps || Number.POSITIVE_INFINITY);
+  return `held-out tokens at step ${count(step)}`;
+}
+
 /** The snapshot of another model that is nearest to one in steps; of held-out text, that of held-out text. */
 export function nearestSnapshot(of: Recorded, at: Recorded, snapshot: number): number | undefined {
   if (snapshot === heldOut) return shownSnapshot(of, heldOut);
@@ -25,6 +49,10 @@ export function nearestSnapshot(of: Recorded, at: Recorded, snapshot: number): n
 /** "step 400", "held-out text". */
 export const snapshotText = (model: Pick<RoutedModel, "every" | "steps">, snapshot: number): string =>
   snapshot === heldOut ? "held-out text" : `step ${count(stepOf(model, snapshot))}`;
+
+/** What the values of a measure at a snapshot are of. */
+export const measuredText = (model: Probed, snapshot: number, measure: CellMeasure): string =>
+  cellMeasures[measure].heldOutOnly ? probeText(model, probeAt(model, snapshot)) : snapshotText(model, snapshot);
 
 /**
  * The snapshots to have at hand beside the one that is shown, the most urgent first.

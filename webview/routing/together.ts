@@ -7,6 +7,7 @@ import type { Cell, MapEvents } from "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
 import { domainName } from "./looks.ts";
 import type { Histogram, Pairs } from "./model.ts";
+import { probeText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
@@ -90,7 +91,7 @@ export function histogramSection(
   const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">
-    <figcaption>${title} <span class="soft">shares of held-out tokens by the probability of an expert</span></figcaption>
+    <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
     ${grid({ cells, name: `${title}, experts by probability`, says }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;

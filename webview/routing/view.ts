@@ -8,7 +8,7 @@ import { modelId } from "../components/modelChoice.ts";
 import type { FrameName, RoutingFrame } from "./frames.ts";
 import { cellPoints, domainName, points, timesUniform } from "./looks.ts";
 import { asMixed, clusteredOrder, expertProfiles } from "./order.ts";
-import { nearestSnapshot, shownSnapshot, snapshotText } from "./snapshots.ts";
+import { frameAt, measuredText, nearestSnapshot, shownSnapshot } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 import { differenceOf, incomparable, mapOf, type RoutingValues } from "./values.ts";
 
@@ -33,11 +33,12 @@ export interface Sides {
 export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides | undefined {
   const readable = models.filter((one) => one.problem === undefined && shownSnapshot(one, undefined) !== undefined);
   const model = readable.find((one) => modelId(one) === state.model) ?? readable[0];
-  const { heldOutOnly } = cellMeasures[state.measure];
-  const snapshot = model && shownSnapshot(model, heldOutOnly ? heldOut : state.snapshot);
+  const snapshot = model && shownSnapshot(model, evaluatedOnly(model, state.measure) ? heldOut : state.snapshot);
   if (!model || snapshot === undefined) return undefined;
-  const compared = state.other && readable.find((one) => modelId(one) === state.other!.model);
-  const chosen = heldOutOnly ? heldOut : state.other?.snapshot;
+  const compared =
+    state.other &&
+    readable.find((one) => modelId(one) === state.other!.model && (one === model || one.cells.includes(state.measure)));
+  const chosen = compared && evaluatedOnly(compared, state.measure) ? heldOut : state.other?.snapshot;
   const at =
     compared && (chosen === undefined ? nearestSnapshot(compared, model, snapshot) : shownSnapshot(compared, chosen));
   const other = compared && at !== undefined ? { model: compared, snapshot: at } : undefined;
@@ -45,9 +46,13 @@ export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides
   return { main: { model, snapshot }, other, problem, difference: other !== undefined && !state.beside && !problem };
 }
 
+/** Whether a measure is known of the finished model only. */
+export const evaluatedOnly = ({ probed }: RoutedModel, measure: CellMeasure): boolean =>
+  cellMeasures[measure].heldOutOnly === true && !probed;
+
 export const frameName = ({ model, snapshot }: Side, measure: CellMeasure): FrameName => ({
   model: modelId(model),
-  snapshot,
+  snapshot: frameAt(model, snapshot, measure),
   measure,
 });
 
@@ -104,7 +109,7 @@ export function pictureOf(
       return {
         id: `${domain} ${side}`,
         domain,
-        title: shown.length > 1 ? `${name}, ${model.name}, ${snapshotText(model, snapshot)}` : name,
+        title: shown.length > 1 ? `${name}, ${model.name}, ${measuredText(model, snapshot, measure)}` : name,
         cells: {
           values,
           rows: layers.map(String),
@@ -135,8 +140,8 @@ export function orderOf(state: PageState, experts: number, reference: RoutingFra
 }
 
 /** "step 400", or both sides of a comparison. */
-export function sidesText({ main, other, difference }: Sides): string {
-  const text = ({ model, snapshot }: Side) => snapshotText(model, snapshot);
+export function sidesText({ main, other, difference }: Sides, measure: CellMeasure): string {
+  const text = ({ model, snapshot }: Side) => measuredText(model, snapshot, measure);
   if (!other) return text(main);
   const named = (side: Side) => (other.model === main.model ? text(side) : `${side.model.name} at ${text(side)}`);
   return difference ? `${named(main)} minus ${named(other)}` : `${named(main)} beside ${named(other)}`;

@@ -5,20 +5,30 @@ import type { Store } from "../../engine/runtime/store.ts";
 import { toldChoices } from "../../inspect/choices.ts";
 import { evaluationBatches } from "../../inspect/evaluationBatches.ts";
 import { decidingChoices, type RoutedWindow, routedWindows } from "../../inspect/routedWindows.ts";
+import { vocabularySpecialisation } from "../../inspect/vocabulary.ts";
 import { inspection, inspectionBatch, maskSpec } from "../../model/inspect.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
-import { probeSize, type RoutingProbeIndex, routingProbeIndexSchema } from "../../protocol/routingFiles.ts";
-import { openRecords, type RecordAppender } from "../../runs/append.ts";
+import {
+  probeDetailSize,
+  probeHistogramSize,
+  probeSize,
+  probeVocabularySize,
+  type RoutingProbeDetailIndex,
+  type RoutingProbeIndex,
+  routingProbeDetailIndexSchema,
+  routingProbeIndexSchema,
+} from "../../protocol/routingFiles.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
+import { ProbeRecords } from "./probeRecords.ts";
 
-/** Probes of a training at most, besides the first one. */
+/** Probes of a training at most, besides the first one and the last one. */
 const probes = 20;
 /** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
 const mostShare = 0.02;
-/** Bytes of `routing-probe.f32`, at most. */
+/** Bytes of a file of probes, at most; one whose records are large has fewer of them, but the first one and the last one. */
 const mostBytes = 64 << 20;
 
 export interface ProbeJob {
@@ -32,72 +42,111 @@ export interface ProbeJob {
   engine: Engine;
 }
 
+/** What is probed, and what is measured of it; a stage that an older version began goes on without the latter. */
+interface Indexes {
+  choices: RoutingProbeIndex;
+  detail: RoutingProbeDetailIndex | undefined;
+}
+
 /**
  * Looks now and then which experts the same held-out tokens choose, a window a domain, before training and after every few
- * steps: from that follows how early the routers are what they are in the end. It changes nothing.
+ * steps: from that follows how early the routers are what they are in the end. It also measures how far experts follow the
+ * token and how sure the routers are. It changes nothing.
  */
 export class RoutingProbe {
   readonly #job: ProbeJob;
-  readonly #index: RoutingProbeIndex;
-  readonly #records: RecordAppender;
+  readonly #indexes: Indexes;
+  readonly #choices: ProbeRecords;
+  readonly #detail: ProbeRecords | undefined;
   #program: Runnable | undefined;
 
-  private constructor(job: ProbeJob, index: RoutingProbeIndex) {
+  private constructor(job: ProbeJob, indexes: Indexes) {
+    const { paths, steps } = job;
+    const { choices, detail } = indexes;
     this.#job = job;
-    this.#index = index;
-    this.#records = openRecords(job.paths.routingProbe, probeSize(index));
+    this.#indexes = indexes;
+    this.#choices = new ProbeRecords(paths.routingProbe, probeSize(choices), { every: choices.every, steps });
+    if (detail)
+      this.#detail = new ProbeRecords(paths.routingProbeDetail, probeDetailSize(detail), {
+        every: detail.every,
+        steps,
+      });
   }
 
-  /** Undefined for a dense model, and where the choices are too many. A stage that was begun without goes on without. */
+  /** Undefined for a dense model. A stage that was begun goes on with what it has. */
   static async open(job: ProbeJob, begun: boolean): Promise<RoutingProbe | undefined> {
-    const { paths, config, domains } = job;
-    const known = await readJson(paths.routingProbeIndex, routingProbeIndexSchema);
-    if (known || begun || !config.moe) return known && new RoutingProbe(job, known);
-    const tokens = domains.map((_, domain) => {
-      const [batch] = windowOf(job, domain);
-      return batch ? batch.inputs.weights.reduce((sum, weight) => sum + weight, 0) : 0;
-    });
-    const { layers, experts } = config.moe;
-    const axes = { version: 1 as const, layers, experts, domains, tokens, k: toldChoices(config) };
-    if (4 * probeSize(axes) * (probes + 2) > mostBytes) return undefined;
-    const all = config.context * domains.length;
-    const every = Math.max(Math.ceil(job.steps / probes), Math.ceil(all / (3 * mostShare * job.tokensPerStep)));
-    await writeJson(paths.routingProbeIndex, { ...axes, every });
-    return new RoutingProbe(job, { ...axes, every });
+    const { paths, config } = job;
+    if (!config.moe) return undefined;
+    if (begun) {
+      const choices = await readJson(paths.routingProbeIndex, routingProbeIndexSchema);
+      const detail = await readJson(paths.routingProbeDetailIndex, routingProbeDetailIndexSchema);
+      return choices && new RoutingProbe(job, { choices, detail });
+    }
+    const indexes = newIndexes(job);
+    await writeJson(paths.routingProbeIndex, indexes.choices);
+    await writeJson(paths.routingProbeDetailIndex, indexes.detail);
+    return new RoutingProbe(job, indexes);
   }
 
   /** Goes back to where `step` steps were taken. */
   restore(step: number): void {
-    const { every } = this.#index;
-    const end = step === this.#job.steps && step % every !== 0 ? 1 : 0;
-    this.#records.truncateTo(step === 0 ? 0 : Math.floor(step / every) + 1 + end);
+    for (const records of this.#files()) records.restore(step);
   }
 
   /** After step `step`, 0 before the first: looks, if it is time. @param store has the parameters. */
   async after(step: number, store: Store): Promise<void> {
-    const { config, engine, domains, steps } = this.#job;
-    if (step % this.#index.every !== 0 && step !== steps) return;
-    const specs = inspectionBatch(config, 1, config.context);
+    if (!this.#files().some((records) => records.due(step))) return;
+    const { config, engine, domains } = this.#job;
+    const { choices, detail } = this.#indexes;
+    const specs = inspectionBatch(config, 1, config.context, detail !== undefined);
     const state = [...parameterShapes(config).keys()];
     this.#program ??= await engine.compile(inspection(config), store, specs, { state });
     const windows: RoutedWindow[] = [];
+    const histograms = domains.map((): Values => new Float32Array(0));
     for (const domain of domains.keys())
       for (const batch of windowOf(this.#job, domain)) {
-        const { weights: _, ...inputs } = batch.inputs;
-        const results = await this.#program.run({ ...inputs, ...allOn(config) });
+        const { weights, ...inputs } = batch.inputs;
+        const given = { ...inputs, ...allOn(config) };
+        const results = await this.#program.run(detail ? { ...given, counted: weights } : given);
         windows.push(...routedWindows(config, batch, results));
+        if (results.histogram) histograms[domain] = results.histogram.slice();
       }
-    this.#records.append(recordOf(windows, config, this.#index));
+    if (this.#choices.due(step)) this.#choices.append(choicesRecord(windows, config, choices));
+    if (detail && this.#detail?.due(step)) this.#detail.append(detailRecord(windows, histograms, config, detail));
   }
 
   sync(): void {
-    this.#records.sync();
+    for (const records of this.#files()) records.sync();
   }
 
   async close(): Promise<void> {
-    this.#records.close();
+    for (const records of this.#files()) records.close();
     await this.#program?.dispose();
   }
+
+  #files(): ProbeRecords[] {
+    return [this.#choices, ...(this.#detail ? [this.#detail] : [])];
+  }
+}
+
+/** Of a training that begins. */
+function newIndexes(job: ProbeJob): { choices: RoutingProbeIndex; detail: RoutingProbeDetailIndex } {
+  const { config, domains, steps, tokensPerStep } = job;
+  const tokens = domains.map((_, domain) => {
+    const [batch] = windowOf(job, domain);
+    return batch ? batch.inputs.weights.reduce((sum, weight) => sum + weight, 0) : 0;
+  });
+  const { layers, experts } = config.moe!;
+  const axes = { version: 1 as const, layers, experts, domains };
+  const all = config.context * domains.length;
+  const often = Math.max(Math.ceil(steps / probes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
+  const every = (size: number) => often * Math.ceil((4 * size * (probes + 2)) / mostBytes);
+  const choices = { ...axes, tokens, k: toldChoices(config) };
+  const statistics = ["histogram", "vocabularyInput", "vocabularyPredicted"];
+  return {
+    choices: { ...choices, every: every(probeSize(choices)) },
+    detail: { ...axes, statistics, every: every(probeDetailSize(axes)) },
+  };
 }
 
 const windowOf = ({ config, data, domains }: ProbeJob, domain: number) => [
@@ -110,7 +159,7 @@ const allOn = (config: ModelConfig): Record<string, Values> => {
 };
 
 /** -1 where fewer than k experts say where a token goes. */
-function recordOf(
+function choicesRecord(
   windows: readonly RoutedWindow[],
   config: ModelConfig,
   { domains, tokens, layers, k }: RoutingProbeIndex,
@@ -126,5 +175,21 @@ function recordOf(
       }
     start += layers.length * tokens[domain]! * k;
   }
+  return record;
+}
+
+/** @param histograms of each domain, [layer, expert, bin]; empty of one without tokens. */
+function detailRecord(
+  windows: readonly RoutedWindow[],
+  histograms: readonly Values[],
+  config: ModelConfig,
+  index: RoutingProbeDetailIndex,
+): Float32Array {
+  const { domains } = index;
+  const record = new Float32Array(probeDetailSize(index));
+  const [ofAll, ofVocabulary] = [probeHistogramSize(index), probeVocabularySize(index)];
+  for (const [domain, histogram] of histograms.entries()) record.set(histogram, domain * (ofAll / domains.length));
+  for (const [at, of] of (["input", "predicted"] as const).entries())
+    record.set(vocabularySpecialisation(windows, config, domains, of), ofAll + at * ofVocabulary);
   return record;
 }

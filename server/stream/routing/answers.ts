@@ -5,6 +5,7 @@ import { cellMeasures } from "../../protocol/measures.ts";
 import { allDomains, heldOut, type PairMeasure } from "../../protocol/routing.ts";
 import { histogramBins, probeSize } from "../../protocol/routingFiles.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
+import { probedHistogram, readProbed } from "./probed.ts";
 import { readStretches, recordCount } from "./readRecords.ts";
 import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
 
@@ -19,15 +20,21 @@ const frame = (header: RoutingHeader, values: Float32Array<ArrayBuffer>): ArrayB
 const lastStep = ({ model: { every, steps } }: Recorded, snapshot: number): number =>
   snapshot === heldOut ? steps : Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
 
-/** A frame a snapshot. */
+/** Optimizer steps that were taken before a probe; the last one of training may be nearer to the one before. */
+const probeStep = ({ model: { probed, steps } }: Recorded, probe: number): number =>
+  probe === heldOut || !probed ? steps : Math.min(probe * probed.every, steps || Number.POSITIVE_INFINITY);
+
+/** A frame a snapshot, or a probe. */
 export async function routingFrames(
   recorded: Recorded,
   { id, snapshots, measure }: Asked<"routing">,
 ): Promise<ArrayBuffer[]> {
-  const { root, key, k, experts } = recorded.model;
-  return (await readCounts(recorded, snapshots)).map(({ snapshot, counts }) => {
+  const { root, key, k, experts, probed } = recorded.model;
+  const ofProbes = probed && cellMeasures[measure].heldOutOnly;
+  const found = await (ofProbes ? readProbed : readCounts)(recorded, snapshots);
+  return found.map(({ snapshot, counts }) => {
     const [L, D, E] = counts.shape;
-    const step = lastStep(recorded, snapshot);
+    const step = ofProbes ? probeStep(recorded, snapshot) : lastStep(recorded, snapshot);
     const uniform = cellMeasures[measure].uniform(experts.length, k);
     return frame(
       { kind: "routing", id, root, key, snapshot, step, measure, shape: [D + 1, L, E], uniform },
@@ -135,15 +142,20 @@ export async function loadFrame(
 
 /** @throws UserError where no histograms were recorded. */
 export async function histogramFrame(
-  { evaluation, model }: Recorded,
-  { id, layer, domain }: Asked<"routingHistogram">,
+  recorded: Recorded,
+  { id, probe, layer, domain }: Asked<"routingHistogram">,
 ): Promise<ArrayBuffer> {
+  const { evaluation, model } = recorded;
   const E = model.experts.length;
   const size = E * histogramBins;
   const start = evaluation?.detail ? pairsSize(evaluation.detail) + layer * size : 0;
-  const counts = layer < model.layers.length && (await detailCounts({ evaluation, model }, domain, start, size));
+  const counts =
+    layer < model.layers.length &&
+    (probe === heldOut
+      ? await detailCounts({ evaluation, model }, domain, start, size)
+      : await probedHistogram(recorded, { probe, layer, domain }));
   if (!counts) throw new UserError(`${model.name} has no histograms of that layer`);
-  return frame({ kind: "histogram", id, layer, domain, shape: [E, histogramBins] }, binShares(counts));
+  return frame({ kind: "histogram", id, probe, layer, domain, shape: [E, histogramBins] }, binShares(counts));
 }
 
 /** @throws UserError where nothing was probed. */

@@ -123,7 +123,8 @@ const same = (a: StageReference, b: StageReference): boolean => a.key === b.key 
 async function looks({ root, stage, stages }: FoundModel): Promise<string> {
   const paths = stagePaths(root, stage.key);
   const evaluation = stages.find(({ spec, parents }) => spec.kind === "evaluate" && parents.model === stage.name);
-  const files = [paths.record, paths.routing, paths.routingIndex, paths.routingPairsIndex, paths.routingProbe];
+  const { record, routing, routingIndex, routingPairsIndex, routingProbe, routingProbeDetail } = paths;
+  const files = [record, routing, routingIndex, routingPairsIndex, routingProbe, routingProbeDetail];
   if (evaluation) files.push(stagePaths(root, evaluation.key).record);
   const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
   return found.map((one) => (one ? `${one.mtimeMs} ${one.size}` : "-")).join(" ");

@@ -1,19 +1,22 @@
 import { measured, type RoutingCounts } from "../../inspect/measures.ts";
 import type { UserError } from "../../protocol/errors.ts";
-import { cellMeasureSchema } from "../../protocol/measures.ts";
+import { cellMeasureSchema, cellMeasures } from "../../protocol/measures.ts";
 import { expertsPerToken, mixedExperts } from "../../protocol/model.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
 import {
   histogramBins,
+  probeDetailSize,
   probeSize,
   type RoutingDetailIndex,
   type RoutingIndex,
   type RoutingPairsIndex,
+  type RoutingProbeDetailIndex,
   type RoutingProbeIndex,
   type RoutingSummary,
   routingDetailIndexSchema,
   routingIndexSchema,
   routingPairsIndexSchema,
+  routingProbeDetailIndexSchema,
   routingProbeIndexSchema,
 } from "../../protocol/routingFiles.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
@@ -30,6 +33,7 @@ export interface Recorded {
   index: RoutingIndex | undefined;
   pairs: RoutingPairsIndex | undefined;
   probe: RoutingProbeIndex | undefined;
+  probeDetail: RoutingProbeDetailIndex | undefined;
   /** Its evaluation on held-out text. */
   evaluation: { summary: RoutingSummary; paths: StagePaths; detail: RoutingDetailIndex | undefined } | undefined;
   /** Experts a token in each layer [L]. */
@@ -56,6 +60,8 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const index = await readJson(paths.routingIndex, routingIndexSchema);
   const pairs = await readJson(paths.routingPairsIndex, routingPairsIndexSchema);
   const probe = await readJson(paths.routingProbeIndex, routingProbeIndexSchema);
+  const probeDetail = await readJson(paths.routingProbeDetailIndex, routingProbeDetailIndexSchema);
+  const probed = probeDetail ? await recordCount(paths.routingProbeDetail, probeDetailSize(probeDetail)) : 0;
   const evaluation = await readEvaluation(found);
   const mix = mixOf(found);
   const planned = read?.state === "done" ? plannedAxes(found) : { layers: [], experts: [], domains: [] };
@@ -83,13 +89,16 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
     detailed: evaluation?.detail !== undefined,
     ...(stage.parents.model === undefined ? {} : { from: stage.parents.model }),
     ...(pairs ? { pairsEvery: pairs.every } : {}),
+    ...(probeDetail && probed > 0 ? { probed: { probes: probed, every: probeDetail.every } } : {}),
     ...(probe ? { probes: await recordCount(paths.routingProbe, probeSize(probe)) } : {}),
   };
-  const recorded: Recorded = { model, paths, index, pairs, probe, evaluation, k };
+  const recorded: Recorded = { model, paths, index, pairs, probe, probeDetail, evaluation, k };
   const counts = index && snapshots > 0 ? indexed(recorded, index, new Float32Array(0)) : undefined;
   const summed = evaluation && summaryCounts(recorded, evaluation.summary);
-  model.cells = cellMeasureSchema.options.filter((one) =>
-    [counts, summed].some((some) => some && measured(some, [one]).length > 0),
+  model.cells = cellMeasureSchema.options.filter(
+    (one) =>
+      (model.probed && cellMeasures[one].heldOutOnly) ||
+      [counts, summed].some((some) => some && measured(some, [one]).length > 0),
   );
   return recorded;
 }

@@ -144,8 +144,8 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       // The router is sure: half of the tokens have probability 0, half 1.
       const E = of(message.model).experts.length;
       const values = Float32Array.from({ length: E * 10 }, (_, at) => (at % 10 === 0 || at % 10 === 9 ? 0.5 : 0));
-      const { id, layer, domain } = message;
-      frame({ kind: "histogram", id, layer, domain, shape: [E, 10] }, values);
+      const { id, probe, layer, domain } = message;
+      frame({ kind: "histogram", id, probe, layer, domain, shape: [E, 10] }, values);
       break;
     }
     case "inspect": {

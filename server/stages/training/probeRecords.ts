@@ -1,0 +1,43 @@
+import { openRecords, type RecordAppender } from "../../runs/append.ts";
+
+/** When a probe is written: before training, after every `every` steps and after the last of `steps`. */
+export interface ProbeTimes {
+  every: number;
+  steps: number;
+}
+
+/** A file of probes, one record each time; it goes back to where a resumed training stands. */
+export class ProbeRecords {
+  readonly #times: ProbeTimes;
+  readonly #records: RecordAppender;
+
+  /** @param size values of a record. */
+  constructor(path: string, size: number, times: ProbeTimes) {
+    this.#times = times;
+    this.#records = openRecords(path, size);
+  }
+
+  /** Whether there is a record after step `step`; 0 is before training. */
+  due(step: number): boolean {
+    return step % this.#times.every === 0 || step === this.#times.steps;
+  }
+
+  append(record: Float32Array): void {
+    this.#records.append(record);
+  }
+
+  /** Keeps the records up to where `step` steps were taken. */
+  restore(step: number): void {
+    const { every, steps } = this.#times;
+    const end = step === steps && step % every !== 0 ? 1 : 0;
+    this.#records.truncateTo(step === 0 ? 0 : Math.floor(step / every) + 1 + end);
+  }
+
+  sync(): void {
+    this.#records.sync();
+  }
+
+  close(): void {
+    this.#records.close();
+  }
+}
