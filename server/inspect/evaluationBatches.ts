@@ -18,7 +18,7 @@ export interface EvaluationBatch {
 /** Batches of the held-out windows of the domain at a place. */
 export function* evaluationBatches(
   config: ModelConfig,
-  data: Data,
+  data: Pick<Data, "split">,
   { domains, batch, tokens: maxTokens }: Pick<EvaluateSpec, "domains" | "batch" | "tokens">,
   domainIndex: number,
 ): Generator<EvaluationBatch> {

@@ -1,9 +1,22 @@
 import { openRecords, type RecordAppender } from "../../runs/append.ts";
 
+/** Probes of a training at most, besides the first one and the last one. */
+export const mostProbes = 20;
+/** Bytes of a file of probes, at most; but the first one and the last one are always kept. */
+const mostBytes = 64 << 20;
+
 /** When a probe is written: before training, after every `every` steps and after the last of `steps`. */
 export interface ProbeTimes {
   every: number;
   steps: number;
+}
+
+/**
+ * Steps between records of `size` values where `every` steps part probes: fewer records where they are large.
+ */
+export function thinned(every: number, size: number): number {
+  const between = Math.floor(mostBytes / (4 * size)) - 2;
+  return every * Math.ceil(mostProbes / Math.min(mostProbes, Math.max(1, between)));
 }
 
 /** A file of probes, one record each time; it goes back to where a resumed training stands. */

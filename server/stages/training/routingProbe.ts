@@ -22,19 +22,15 @@ import {
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
-import { ProbeRecords } from "./probeRecords.ts";
+import { mostProbes, ProbeRecords, thinned } from "./probeRecords.ts";
 
-/** Probes of a training at most, besides the first one and the last one. */
-const probes = 20;
 /** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
 const mostShare = 0.02;
-/** Bytes of a file of probes, at most; one whose records are large has fewer of them, but the first one and the last one. */
-const mostBytes = 64 << 20;
 
 export interface ProbeJob {
   paths: StagePaths;
   config: ModelConfig;
-  data: Data;
+  data: Pick<Data, "split">;
   domains: string[];
   /** Optimizer steps of the training, and tokens of a step at least. */
   steps: number;
@@ -139,13 +135,12 @@ function newIndexes(job: ProbeJob): { choices: RoutingProbeIndex; detail: Routin
   const { layers, experts } = config.moe!;
   const axes = { version: 1 as const, layers, experts, domains };
   const all = config.context * domains.length;
-  const often = Math.max(Math.ceil(steps / probes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
-  const every = (size: number) => often * Math.ceil((4 * size * (probes + 2)) / mostBytes);
+  const every = Math.max(Math.ceil(steps / mostProbes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
   const choices = { ...axes, tokens, k: toldChoices(config) };
   const statistics = ["histogram", "vocabularyInput", "vocabularyPredicted"];
   return {
-    choices: { ...choices, every: every(probeSize(choices)) },
-    detail: { ...axes, statistics, every: every(probeDetailSize(axes)) },
+    choices: { ...choices, every: thinned(every, probeSize(choices)) },
+    detail: { ...axes, statistics, every: thinned(every, probeDetailSize(axes)) },
   };
 }
 

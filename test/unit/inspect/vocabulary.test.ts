@@ -5,6 +5,7 @@ import { type VocabularyOf, vocabularySpecialisation } from "../../../server/ins
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { mixed } from "./run.ts";
+import { slowVocabulary } from "./slowVocabulary.ts";
 
 const domains = ["letters", "digits"];
 const [L, E] = [2, 3];
@@ -24,7 +25,7 @@ function windowsOf(config: ModelConfig, count: number, expertsOf: (id: number, r
   });
 }
 
-/** The mean over an expert's tokens of the share of the other places of the same token that chose it, one pair at a time. */
+/** Of windows, by comparing every two places. */
 function slowly(windows: readonly RoutedWindow[], layer: number, expert: number, k: number, of: VocabularyOf): number {
   const places = windows.flatMap(({ ids, likeliest, choices }) =>
     [...(of === "input" ? ids : likeliest)].map((id, token) => ({
@@ -32,12 +33,7 @@ function slowly(windows: readonly RoutedWindow[], layer: number, expert: number,
       chose: [...choices.of(layer, token)].slice(0, k).includes(expert),
     })),
   );
-  const shares: number[] = [];
-  for (const [at, place] of places.entries()) {
-    const others = places.filter((other, index) => index !== at && other.id === place.id);
-    if (place.chose && others.length > 0) shares.push(others.filter(({ chose }) => chose).length / others.length);
-  }
-  return shares.length === 0 ? 0 : shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return slowVocabulary(places);
 }
 
 const shuffled = (random: () => number) => {

@@ -100,10 +100,21 @@ function gatesOf(router: RouterConfig, first: boolean, logits: number[], bias: n
   }
 }
 
-function mixture(weights: Weights, layer: number, x: number[], config: ModelConfig, noise: number[]): number[] {
+/** Is told of every token of every Mixture-of-Experts layer: the router's softmax [E], and each expert's gate [E]. */
+export type RoutedToken = (layer: number, token: number, probabilities: number[], gates: number[]) => void;
+
+function mixture(
+  weights: Weights,
+  layer: number,
+  x: number[],
+  config: ModelConfig,
+  noise: number[],
+  tell: (probabilities: number[], gates: number[]) => void,
+): number[] {
   const logits = weights.get(routerName(layer))!.map((row) => dot(row, x));
   const bias = weights.get(routerBiasName(layer))?.[0] ?? [];
   const gates = gatesOf(config.moe!.router, layer === config.moe!.layers[0], logits, bias, noise);
+  tell(softmax(logits), gates);
   return gates.map((gate, e) => scaled(feedForward(weights, expertNames(layer, e), x), gate)).reduce(plus);
 }
 
@@ -116,6 +127,7 @@ export function referenceLogits(
   tokens: number[],
   config: ModelConfig,
   noise?: number[][][],
+  routed: RoutedToken = () => {},
 ): number[][] {
   const one = (name: string) => weights.get(name)![0]!;
   let xs = tokens.map((token) => weights.get("model.embed_tokens.weight")![token]!);
@@ -127,7 +139,7 @@ export function referenceLogits(
     const noiseAt = (t: number) => noise?.[config.moe!.layers.indexOf(layer)]?.[t] ?? [];
     const block = (x: number[], t: number) =>
       isMoeLayer(config, layer)
-        ? mixture(weights, layer, x, config, noiseAt(t))
+        ? mixture(weights, layer, x, config, noiseAt(t), (...routing) => routed(layer, t, ...routing))
         : feedForward(weights, feedForwardNames(layer), x);
     const fed = normed("post_attention_layernorm").map(block);
     xs = xs.map((x, t) => plus(x, fed[t]!));

@@ -47,6 +47,8 @@ const files = [
   "routing-pairs.json",
   "routing-probe.f32",
   "routing-probe.json",
+  "routing-probe-detail.f32",
+  "routing-probe-detail.json",
 ];
 
 test.each<[string, RouterConfig, Phase[]]>([

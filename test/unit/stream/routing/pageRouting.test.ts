@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Frame } from "../../../../server/protocol/frame.ts";
 import { allDomains, heldOut } from "../../../../server/protocol/routing.ts";
@@ -9,6 +9,7 @@ import {
   type KnownRouting,
   ownExpert,
   writeEvaluatedRouting,
+  writeProbeDetail,
   writeProbes,
   writeRouting,
 } from "../../../fixtures/routing.ts";
@@ -177,6 +178,42 @@ describe("routing over a stream", () => {
     ]);
     const rows = L * (D + 1);
     expect([...values]).toEqual([...Array(2 * rows).fill(0), ...Array(rows).fill(1)]);
+  });
+
+  it("says what probes have measured of held-out text, by the steps before them, and leaves out a torn one", async () => {
+    const { told, frame, root, model, routing } = await opened();
+    expect((await told()).probed).toBeUndefined();
+    writeProbeDetail(root, model.key, routing, 8);
+    appendFileSync(stagePaths(root, model.key).routingProbeDetail, Buffer.alloc(50));
+    const { probed, cells } = await told();
+    expect(probed).toEqual({ probes: 8, every: 3 });
+    expect(cells).toEqual(expect.arrayContaining(["vocabularyInput", "vocabularyPredicted"]));
+    for (const [probe, step] of [
+      [0, 0],
+      [2, 6],
+      // Of 20 steps.
+      [7, 20],
+    ] as const) {
+      for (const [measure, value] of [
+        ["vocabularyInput", probe / 10],
+        ["vocabularyPredicted", probe / 20],
+      ] as const) {
+        const answer = await frame("routing", { type: "routing", snapshots: [probe], measure });
+        expect(answer).toMatchObject({ snapshot: probe, step, shape: [D + 1, L, E], measure, uniform: 0.25 });
+        const all = [...Array(D * L * E).fill(value), ...Array(L * E).fill(value / 10)];
+        expect([...answer.values]).toEqual(all.map(Math.fround));
+      }
+      const ofDomain = (domain: number) => frame("histogram", { type: "routingHistogram", probe, layer: 1, domain });
+      const one = await ofDomain(1);
+      expect(one).toMatchObject({ probe, layer: 1, domain: 1, shape: [E, 10] });
+      const bins = (share: (bin: number, expert: number) => number) =>
+        Array.from({ length: E * 10 }, (_, at) => Math.fround(share(at % 10, Math.floor(at / 10))));
+      expect([...one.values]).toEqual(bins((bin, expert) => (bin === (expert === 1 ? probe : 0) ? 1 : 0)));
+      const third = (bin: number) => (bin === probe ? 1 / 3 : 0) + (bin === 0 ? 2 / 3 : 0);
+      const all = [...(await ofDomain(allDomains)).values];
+      const expected = bins((bin, expert) => (expert < D ? third(bin) : bin === 0 ? 1 : 0));
+      for (const [at, value] of expected.entries()) expect(all[at]).toBeCloseTo(value, 6);
+    }
   });
 
   it("gives a layer's load over training, as means where there are fewer columns than snapshots", async () => {

@@ -144,6 +144,79 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await expect.poll(() => page.locator("h2").first().textContent()).toContain("Routed share");
   });
 
+  it("shows what is measured of held-out text at the last probe that is not after a step, and says which that is", async () => {
+    const cells = ["routedShare", "vocabularyInput"] as const;
+    /** Of probes, the measure says which it is. */
+    const probed = known({
+      cells: [...cells],
+      probed: { probes: 5, every: 15 },
+      value: (measure, at) => (measure === "vocabularyInput" ? (at < 0 ? 0.9 : at / 10) : 0.25),
+    });
+    const { page, asked, problems, tell } = await openKnown([probed]);
+    await page.getByRole("combobox", { name: "Measure" }).click();
+    await page.getByRole("option", { name: "Vocabulary, input" }).click();
+    await page.getByRole("button", { name: "Table" }).click();
+    const value = async () => (await rowsOf(page, "maps"))[0]![2];
+    const title = () => page.locator("h2").first().textContent();
+    const histogram = page.locator("figure.square", { hasText: "Router probability" }).locator("figcaption");
+    const slider = page.getByRole("slider", { name: "Step", exact: true });
+    // After steps 0, 15, 30, 45 and 50; a snapshot every ten.
+    await slider.focus();
+    for (const [key, step, probe] of [
+      ["End", 50, 4],
+      ["ArrowLeft", 30, 2],
+      ["ArrowLeft", 30, 2],
+      ["ArrowLeft", 15, 1],
+      ["ArrowLeft", 0, 0],
+    ] as const) {
+      await press(page, key);
+      await expect.poll(title).toBe(`Vocabulary, input, held-out tokens at step ${step}`);
+      await expect.poll(value).toBe(`${probe * 10} %`);
+      await expect.poll(() => histogram.innerText()).toMatch(new RegExp(`held-out tokens at step ${step}$`));
+    }
+    await page.getByRole("button", { name: "Play" }).click();
+    await expect.poll(value, { timeout: 10_000 }).toBe("40 %");
+    await page.getByRole("button", { name: "Play" }).waitFor();
+    await page.getByRole("button", { name: "Held-out text" }).click();
+    await expect.poll(value).toBe("90 %");
+    await expect.poll(title).toBe("Vocabulary, input, held-out text");
+    await expect.poll(() => histogram.innerText()).toMatch(/held-out text$/);
+    // The last probe is not there yet: what it will show is not what is shown for it now.
+    await page.getByRole("button", { name: "Held-out text" }).click();
+    tell([{ ...probed, state: "running", probed: { probes: 4, every: 15 } }]);
+    await expect.poll(title).toBe("Vocabulary, input, held-out tokens at step 45");
+    await expect.poll(value).toBe("30 %");
+    tell([probed]);
+    await expect.poll(title).toBe("Vocabulary, input, held-out tokens at step 50");
+    await expect.poll(value).toBe("40 %");
+    // Each probe is asked for once, whatever snapshots show it.
+    const questions = asked.flatMap((one) =>
+      one.type === "routing" && one.measure === "vocabularyInput" ? one.snapshots : [],
+    );
+    expect(questions.toSorted()).toEqual([-1, 0, 1, 2, 3, 4]);
+    expect(problems).toEqual([]);
+  });
+
+  it("subtracts what was measured at one probe from another", async () => {
+    const probed = known({
+      cells: ["vocabularyPredicted"],
+      probed: { probes: 6, every: 10 },
+      value: (_measure, at) => at / 10,
+    });
+    const { page } = await openKnown([probed, known({ key: "bbbbbbbbbbbbbbbb", name: "upcycling" })]);
+    await page.getByRole("button", { name: "Table" }).click();
+    await page.getByRole("combobox", { name: "Compare with" }).click();
+    await page.getByRole("option", { name: "another snapshot" }).click();
+    await expect.poll(async () => (await rowsOf(page, "maps"))[0]![2]).toBe("+40 points");
+    expect(await page.locator("h2").first().textContent()).toBe(
+      "Vocabulary, predicted, held-out tokens at step 50 minus held-out tokens at step 10",
+    );
+    // Of which it was not measured.
+    await page.getByRole("combobox", { name: "Compare with" }).click();
+    await page.getByRole("option", { name: "upcycling" }).click();
+    await expect.poll(async () => (await rowsOf(page, "maps"))[0]![2]).toBe("50 %");
+  });
+
   it("draws in the other direction on a dark page, with the uniform value at the same place", async () => {
     const { page } = await openKnown([known()], { colorScheme: "dark" });
     expect((await pixelsOf(page, 0, 3, 4))[0]![0]).toBe(colorAt(anchor, true));
