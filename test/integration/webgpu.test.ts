@@ -1,5 +1,6 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { probeDetailSize, routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
 import { noSwiftShader, swiftShaderEnv } from "../fixtures/swiftShader.ts";
 import { btxSummary, startBtx } from "./btx.ts";
@@ -8,6 +9,16 @@ import { copyOfFinished, finishedExperiment } from "./scratch.ts";
 
 const keyOf = (root: string, stage: string): string =>
   readRunRecord(root, newestRun(root)).stages.find(({ name }) => name === stage)!.key;
+
+/** The records of what training probed. */
+function probeDetail(root: string, key: string): Float32Array[] {
+  const { routingProbeDetail, routingProbeDetailIndex } = stagePaths(root, key);
+  const size = probeDetailSize(
+    routingProbeDetailIndexSchema.parse(JSON.parse(readFileSync(routingProbeDetailIndex, "utf8"))),
+  );
+  const values = new Float32Array(new Uint8Array(readFileSync(routingProbeDetail)).buffer);
+  return Array.from({ length: values.length / size }, (_, at) => values.subarray(at * size, (at + 1) * size));
+}
 
 describe.skipIf(noSwiftShader)("on WebGPU in software", { timeout: 300_000 }, () => {
   it("a mixture is finetuned with the losses of the CPU, though it is killed and resumed, and is evaluated like there", async () => {
@@ -33,6 +44,13 @@ describe.skipIf(noSwiftShader)("on WebGPU in software", { timeout: 300_000 }, ()
     found!.forEach((loss, step) => {
       expect(Math.abs(loss - expected![step]!), `step ${step + 1}`).toBeLessThan(1e-3 * expected![step]!);
     });
+    // Before training both have the same weights: what is probed of them differs by rounding alone.
+    const [probed, probedThere] = [root, finished.root].map((folder) => probeDetail(folder, training));
+    expect(probed).toHaveLength(probedThere!.length);
+    expect(probedThere!.length).toBeGreaterThan(2);
+    expect(Math.max(...probed![0]!)).toBeGreaterThan(1);
+    const differences = probed![0]!.filter((value, at) => Math.abs(value - probedThere![0]![at]!) > 0.02);
+    expect(differences.length).toBeLessThan(0.02 * probed![0]!.length);
     for (const key of [training, evaluation])
       expect(readStageRecord(root, key)).toMatchObject({ status: "done", engine: "onnx", device: "webgpu" });
     const losses = [root, finished.root].map((folder) => readStageRecord(folder, evaluation)!.result!.losses!);
