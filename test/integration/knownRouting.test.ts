@@ -61,6 +61,15 @@ describe.skipIf(noBrowser)(`a run whose routing is known by construction${why}`,
     await expect
       .poll(async () => (await table()).slice(2))
       .toEqual([...rows("digits", "0 %", "100 %", "0 %"), ...rows("letters", "100 %", "0 %", "0 %")]);
+    const heading = () => page.locator("h2").first().textContent();
+    expect(await heading()).toBe("Vocabulary, input, held-out text");
+    // Before the first step, too.
+    await page.getByRole("button", { name: "Held-out text" }).click();
+    await page.getByRole("slider", { name: "Step", exact: true }).press("Home");
+    await expect.poll(heading).toMatch(/^Vocabulary, input, held-out tokens at step \d+$/);
+    await expect
+      .poll(async () => (await table()).slice(2))
+      .toEqual([...rows("digits", "0 %", "100 %", "0 %"), ...rows("letters", "100 %", "0 %", "0 %")]);
     // So routers that were forced before the first step were from the first step on what they are.
     const settled = page.locator("table.settling tbody tr");
     expect((await settled.allInnerTexts()).map((row) => [...new Set(row.split("\t").slice(2))])).toEqual([
