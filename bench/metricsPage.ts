@@ -36,7 +36,8 @@ const processes = await browser.newBrowserCDPSession();
 async function used(): Promise<Map<string, number>> {
   const { processInfo } = await processes.send("SystemInfo.getProcessInfo");
   const sums = new Map<string, number>();
-  for (const { type, cpuTime } of processInfo) sums.set(type, (sums.get(type) ?? 0) + cpuTime);
+  for (const { type, cpuTime } of processInfo.filter(({ type }) => !type.includes(".")))
+    sums.set(type, (sums.get(type) ?? 0) + cpuTime);
   return sums;
 }
 

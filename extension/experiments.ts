@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { commands, type Disposable, EventEmitter, type ExtensionContext, Uri, workspace } from "vscode";
+import { commands, type Disposable, EventEmitter, type ExtensionContext, Uri, window, workspace } from "vscode";
 import type { Heard, ListedRun, ListedStage, RunReference } from "../server/protocol/editor.ts";
 import type { Backend } from "./backend.ts";
 
@@ -39,6 +39,9 @@ export class Experiments {
       watcher.onDidCreate(() => this.refresh()),
       watcher.onDidDelete(() => this.refresh()),
       workspace.onDidChangeWorkspaceFolders(() => this.refresh()),
+      window.onDidChangeWindowState(({ focused }) => {
+        if (focused) void this.refresh();
+      }),
       workspace.onDidOpenTextDocument(({ languageId, uri }) => {
         if (languageId === "btx" && !this.#files.some(({ path }) => path === uri.path)) void this.refresh();
       }),

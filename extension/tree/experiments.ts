@@ -34,6 +34,10 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     context.subscriptions.push(
       this.#onChange,
       this.view,
+      // The editor does not tell of every file, where a system has no watchers left.
+      this.view.onDidChangeVisibility(({ visible }) => {
+        if (visible) void experiments.refresh();
+      }),
       this.view.onDidExpandElement(({ element }) => this.#expansion.set(element.id, true)),
       this.view.onDidCollapseElement(({ element }) => this.#expansion.set(element.id, false)),
       experiments.onDidChange(() => this.#runsChanged()),

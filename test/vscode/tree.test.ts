@@ -24,9 +24,13 @@ describe("the experiments view", () => {
   let tree: ExperimentsTree;
   const folder = () => file("tree").fsPath;
   const row = async (name = "tree/tiny.btx.yaml") =>
-    until(`${name} is in the view`, async () =>
-      (await tree.getChildren()).find((one) => one.type === "file" && one.file.path === file(name).path),
-    );
+    until(`${name} is in the view`, async () => {
+      const find = async () =>
+        (await tree.getChildren()).find((one) => one.type === "file" && one.file.path === file(name).path);
+      const found = await find();
+      if (!found) await (await api()).experiments.refresh();
+      return found ?? find();
+    });
   const runRow = async ({ run }: RunReference, name?: string): Promise<RunRow> => {
     const parent = await row(name);
     return until("the run is in the view", async () =>
