@@ -60,8 +60,10 @@ export interface Losses {
   nll: Tensor;
   /** The routers' auxiliary losses, load balancing and z-loss, summed over layers, scaled; absent where there are none. */
   loadBalance?: Scalar;
-  /** The `routingStatistics` of a Mixture-of-Experts; in evaluation also `likeliest` and `routingResults`, by token. */
+  /** The `routingStatistics` of a Mixture-of-Experts. */
   routing: Tensors;
+  /** In the evaluation of one, by token: `likeliest` [N] int32, the likeliest next token, and `routingResults`. */
+  byToken: Tensors;
 }
 
 export interface LossOptions {
@@ -87,23 +89,22 @@ export function losses(
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
   const evaluates = mode === "evaluation";
   const routing = config.moe
-    ? {
-        ...routingStatistics(forward.routings, named(batch, "domain"), weights, domains, evaluates),
-        ...(evaluates ? { likeliest: argMax(forward.logits, -1), ...routingResults(forward.routings) } : {}),
-      }
+    ? routingStatistics(forward.routings, named(batch, "domain"), weights, domains, evaluates)
     : {};
+  const byToken =
+    config.moe && evaluates ? { likeliest: argMax(forward.logits, -1), ...routingResults(forward.routings) } : {};
   const loadBalance = forward.auxiliaryLoss;
-  if (!loadBalance) return { total: loss, loss, nll, routing };
-  return { total: add(loss, loadBalance), loss, nll, loadBalance, routing };
+  if (!loadBalance) return { total: loss, loss, nll, routing, byToken };
+  return { total: add(loss, loadBalance), loss, nll, loadBalance, routing, byToken };
 }
 
 /**
  * Evaluation: state is the parameters, batch a `sequenceBatch` that is not for training; results are `nll` [B, T], nats,
- * and for a Mixture-of-Experts its routing statistics, `likeliest` [N] int32, the likeliest next token, and `routingResults`.
+ * and for a Mixture-of-Experts its routing statistics and what there is `byToken`.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
   return (state, batch) => {
-    const { nll, routing } = losses(state, batch, config, domains, { mode: "evaluation" });
-    return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing } };
+    const { nll, routing, byToken } = losses(state, batch, config, domains, { mode: "evaluation" });
+    return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing, ...byToken } };
   };
 }

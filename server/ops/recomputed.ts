@@ -1,4 +1,4 @@
-import { engine, grads, type Tensor } from "@tensorflow/tfjs-core";
+import { engine, getBackend, getKernel, grads, type Tensor } from "@tensorflow/tfjs-core";
 import { after } from "./after.ts";
 import { differentiable } from "./differentiable.ts";
 
@@ -19,9 +19,11 @@ function gradientsWithin(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[], d
 /**
  * block(x, given), of which nothing is kept for the gradient but x and `given`: what the block makes on the way is made
  * once more on the way back. The same values for less memory and one more forward pass of the block. Chen et al., arXiv
- * 1604.06174. Differentiated in x and all of `given`, each of which the block must use.
+ * 1604.06174. On a backend that orders graphs (`after`); others keep all. Differentiated in x and all of `given`, each of which the block must use.
  */
 export function recomputed(block: Block, x: Tensor, given: Tensors): Tensor {
+  // An eager backend has freed by then what a block reads besides: there it is computed as usual.
+  if (!getKernel("After", getBackend())) return block(x, given);
   const names = Object.keys(given);
   const whole = (first: Tensor, ...rest: Tensor[]) =>
     block(first, Object.fromEntries(names.map((name, i) => [name, rest[i]!])));

@@ -62,7 +62,7 @@ export function trainingKeys(inherited?: string) {
       .meta(
         notes({
           description:
-            "Attention and feed-forward blocks are computed once more for their gradients, not kept: much less memory where sequences are long, for about a third more work. The results do not change.",
+            "Attention and feed-forward blocks are computed once more for their gradients, not kept: much less memory where sequences are long, for about a third more work. The results do not change. `engine: tfjs` keeps them all the same.",
           ...otherwise(trainingDefaults.recompute),
         }),
       ),

@@ -49,3 +49,13 @@ test.each<[string, ModelConfig]>([
   };
   expect(await ends(true)).toEqual(await ends());
 });
+
+test("a step that would compute blocks anew takes place op by op, too, with the same loss", async () => {
+  const batch = trainingBatch(mixture);
+  const lossOf = async (recompute?: true) => {
+    const step = trainStep(mixture, { ...training, ...(recompute ? { recompute } : {}) }, domains);
+    const program = eager(step, storeOf(mixture, { moments: true }), batch, { backend: "cpu" });
+    return [...(await program.run(trainingInputs(mixture, 1))).loss!];
+  };
+  expect(await lossOf(true)).toEqual(await lossOf());
+});
