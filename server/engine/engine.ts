@@ -11,6 +11,8 @@ export interface Engine {
   readonly device: string;
   /** For people: what computes, and with how many threads. */
   readonly description: string;
+  /** Why kernel `Float16` is no use or not there, for people; undefined where it is. */
+  whyNotFloat16(): Promise<string | undefined>;
   /** Makes `program` ready on the tensors of `store`, for batches of these shapes. */
   compile(
     program: Program,
@@ -27,6 +29,7 @@ export function cpuEngine(threads: number): Engine {
     engine: "onnx",
     device: "cpu",
     description: `${name}, ${threads} of ${availableParallelism()} cores`,
+    whyNotFloat16: async () => "the processor gains nothing by it",
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
   };
 }

@@ -6,6 +6,7 @@ import { installedFolder } from "./install/catalog.ts";
 import { compile } from "./runtime/compile.ts";
 import { loadOrtFrom } from "./runtime/ort.ts";
 import { compileWebGpu } from "./runtime/webgpu.ts";
+import { hasFloat16 } from "./runtime/webgpuFloat16.ts";
 
 export interface OpenOptions {
   /** CPU threads of one operator. */
@@ -31,6 +32,8 @@ const webGpuEngine = (name: string): Engine => ({
   engine: "onnx",
   device: "webgpu",
   description: name,
+  whyNotFloat16: async () =>
+    (await hasFloat16()) ? undefined : "its driver offers no float16 (WebGPU's feature shader-f16)",
   compile: compileWebGpu,
 });
 
@@ -44,6 +47,7 @@ function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
     engine: "onnx",
     device,
     description: name,
+    whyNotFloat16: async () => undefined,
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads, provider }),
   };
 }
@@ -59,6 +63,7 @@ export function guarded(engine: Engine): Engine {
   };
   return {
     ...engine,
+    whyNotFloat16: () => told(() => engine.whyNotFloat16()),
     async compile(...asked) {
       const program = await told(() => engine.compile(...asked));
       return { run: (batch) => told(() => program.run(batch)), dispose: () => program.dispose() };

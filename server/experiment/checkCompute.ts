@@ -1,9 +1,35 @@
 import { devicesOf, type EngineName } from "../protocol/devices.ts";
-import type { Problem } from "./problem.ts";
+import type { Path, Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 
-/** Devices that the engine does not have, and devices named twice. Whether this machine has them is seen when it runs. */
-export function checkCompute({ compute, positions }: Experiment): Problem[] {
+/**
+ * Devices that the engine does not have, devices named twice, and those that are without float16 where it is trained in it.
+ * Whether this machine has them is seen when it runs.
+ */
+export const checkCompute = (experiment: Experiment): Problem[] => [
+  ...checkDevices(experiment),
+  ...checkPrecision(experiment),
+];
+
+function checkPrecision({ compute, positions, domains, seed, finetune }: Experiment): Problem[] {
+  const trained = [...domains.values(), ...("from" in seed ? [] : [seed]), finetune];
+  if (!trained.some(({ training }) => training.precision === "float16")) return [];
+  const add = (path: Path, message: string): Problem => ({
+    ...positions.value(path),
+    message,
+    path,
+    severity: "error",
+  });
+  if (compute.engine === "tfjs")
+    return [add(["engine"], "`tfjs` has no float16: set `engine: onnx`, or `precision: float32`")];
+  const at = compute.devices?.indexOf("cpu") ?? -1;
+  if (at < 0) return [];
+  return [
+    add(["devices", at], "`cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`"),
+  ];
+}
+
+function checkDevices({ compute, positions }: Experiment): Problem[] {
   const engine: EngineName = compute.engine === "auto" ? "onnx" : compute.engine;
   const names = compute.devices ?? [];
   return names.flatMap((name, i): Problem[] => {

@@ -14,11 +14,12 @@ export function largestDivisor(batch: number, limit: number): number {
 
 /** Training keys with their defaults, for `tokens` tokens in sequences of `context` tokens. */
 export function trainingConfig(keys: TrainingKeys, tokens: number, context: number): TrainingConfig {
-  const { recompute, ...values } = { ...trainingDefaults, ...keys };
+  const { recompute, precision, ...values } = { ...trainingDefaults, ...keys };
   const steps = phaseSteps(tokens, values.batch, context);
   return {
     ...values,
     ...(recompute ? { recompute } : {}),
+    ...(precision === "float16" ? { precision } : {}),
     microBatch: keys.microBatch ?? largestDivisor(values.batch, Math.floor(microBatchTokens / context)),
     warmup: keys.warmup ?? Math.min(warmupSteps, Math.floor(steps * warmupShare)),
   };

@@ -1,4 +1,5 @@
 import { reshape, type Tensor, transpose } from "@tensorflow/tfjs-core";
+import type { Arithmetic } from "../ops/arithmetic.ts";
 import { rotary } from "../ops/rotary.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { linear } from "./linear.ts";
@@ -21,6 +22,7 @@ export function attention(
   x: Tensor,
   tables: RotaryTables,
   core: AttentionCore,
+  arithmetic: Arithmetic,
   config: ModelConfig,
 ): Tensor {
   const { heads, kvHeads, headSize } = config;
@@ -29,7 +31,8 @@ export function attention(
   const batch = x.shape[0]! / time;
   const prefix = `${layerPrefix(layer)}.self_attn`;
 
-  const inTime = (name: string, width: number) => reshape(linear(params, `${prefix}.${name}`, x), [batch, time, width]);
+  const through = (name: string, y: Tensor) => linear(params, `${prefix}.${name}`, y, arithmetic);
+  const inTime = (name: string, width: number) => reshape(through(name, x), [batch, time, width]);
   /** [B, T, Hkv*W] to [B, Hkv, T, W]. */
   const byHead = (y: Tensor, width: number) => transpose(reshape(y, [batch, time, kvHeads, width]), [0, 2, 1, 3]);
 
@@ -40,5 +43,5 @@ export function attention(
   const rows = reshape(byHead(q, group * headSize), [batch, kvHeads, time * group, headSize]);
   const out = core(rows, byHead(k, headSize), byHead(v, headSize));
   const byTime = transpose(reshape(out, [batch, kvHeads, time, group * headSize]), [0, 2, 1, 3]);
-  return linear(params, `${prefix}.o_proj`, reshape(byTime, [batch * time, heads * headSize]));
+  return through("o_proj", reshape(byTime, [batch * time, heads * headSize]));
 }

@@ -4,7 +4,7 @@ import { balancesByLoss } from "../routers/auxiliaryLoss.ts";
 import type { BalanceMeans } from "../routers/router.ts";
 import { named, type Program } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
-import { decoder, wholeSequences } from "./transformer.ts";
+import { type Computing, decoder, wholeSequences } from "./transformer.ts";
 
 /** Whether a model's load balancing multiplies means over the whole batch, which its micro-batches must then be given. */
 export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
@@ -15,11 +15,11 @@ export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
  * training `sequenceBatch`. Results: `meanGates` and `meanProbabilities` [Lmoe, E]; their averages over micro-batches of
  * equal weight are what a `sequenceBatch` with `means` takes. For models of `balancesOverBatch`.
  */
-export function balanceMeans(config: ModelConfig): Program {
+export function balanceMeans(config: ModelConfig, computing: Computing = {}): Program {
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-    const pass = wholeSequences(tokens.shape[1]!, routingInputs(batch, weights, "training"), config);
+    const pass = wholeSequences(tokens.shape[1]!, routingInputs(batch, weights, "training"), config, computing);
     const { routings } = decoder(state, tokens, pass, config);
     const byLayer = (of: (means: BalanceMeans) => Tensor) =>
       concat(

@@ -1,8 +1,9 @@
-import { add, matMul, type Tensor } from "@tensorflow/tfjs-core";
+import { add, type Tensor } from "@tensorflow/tfjs-core";
+import type { Arithmetic } from "../ops/arithmetic.ts";
 import { named, type Tensors } from "./program.ts";
 
 /** x [N, in] through the linear layer `name`: weight [out, in] and, where it has one, bias [out]; gives [N, out]. */
-export function linear(params: Tensors, name: string, x: Tensor): Tensor {
+export function linear(params: Tensors, name: string, x: Tensor, { matMul }: Arithmetic): Tensor {
   const product = matMul(x, named(params, `${name}.weight`), false, true);
   const bias = params[`${name}.bias`];
   return bias ? add(product, bias) : product;

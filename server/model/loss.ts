@@ -7,7 +7,7 @@ import { named, type Program, type Tensors } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { routingResults } from "./routingResults.ts";
 import { routingStatistics } from "./routingStatistics.ts";
-import { logits } from "./transformer.ts";
+import { type Computing, logits } from "./transformer.ts";
 
 /** Names, shapes and types of a batch's tensors. */
 export type BatchSpecs = Record<string, { shape: number[]; dtype: "float32" | "int32" }>;
@@ -66,11 +66,9 @@ export interface Losses {
   byToken: Tensors;
 }
 
-export interface LossOptions {
+export interface LossOptions extends Computing {
   /** "training" where it is left out. */
   mode?: RoutingMode;
-  /** See `Pass`. */
-  recompute?: boolean;
 }
 
 /** Losses and routing statistics of a `sequenceBatch`; its weights must not all be 0. */
@@ -79,11 +77,11 @@ export function losses(
   batch: Tensors,
   config: ModelConfig,
   domains: number,
-  { mode = "training", recompute = false }: LossOptions = {},
+  { mode = "training", ...computing }: LossOptions = {},
 ): Losses {
   const tokens = named(batch, "tokens");
   const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode), recompute);
+  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode), computing);
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;

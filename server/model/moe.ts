@@ -1,7 +1,7 @@
 import { add, concat, gather, matMul, mul, reshape, split, type Tensor } from "@tensorflow/tfjs-core";
+import type { Arithmetic } from "../ops/arithmetic.ts";
 import { combine } from "../ops/combine.ts";
 import { dispatch } from "../ops/dispatch.ts";
-import { groupedMatMul } from "../ops/groupedMatMul.ts";
 import { oneHot } from "../ops/oneHot.ts";
 import { routeOrder } from "../ops/routeOrder.ts";
 import { swiGlu } from "../ops/swiGlu.ts";
@@ -33,6 +33,7 @@ export function moe(
   { mask, ...input }: LayerInputs,
   config: MoeConfig,
   block: Block,
+  arithmetic: Arithmetic,
 ): { output: Tensor; routing: LayerRouting } {
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
   const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
@@ -44,16 +45,24 @@ export function moe(
   const gates = all ? routing.gateOfExpert : routing.gates;
   const output = block(x, { ...weights, gates }, (given, own) =>
     all
-      ? everyExpert(own, given, own.gates!, experts)
-      : chosenExperts(own, given, own.gates!, routing.experts, experts),
+      ? everyExpert(own, given, own.gates!, experts, arithmetic)
+      : chosenExperts(own, given, own.gates!, routing.experts, experts, arithmetic),
   );
   return { output, routing };
 }
 
 /** gateOfExpert [N, E]; gives [N, D]. */
-function everyExpert(params: Tensors, x: Tensor, gateOfExpert: Tensor, experts: FeedForwardNames[]): Tensor {
+function everyExpert(
+  params: Tensors,
+  x: Tensor,
+  gateOfExpert: Tensor,
+  experts: FeedForwardNames[],
+  arithmetic: Arithmetic,
+): Tensor {
   const gates = split(gateOfExpert, experts.length, 1);
-  return experts.map((names, e) => mul(feedForward(params, names, x), gates[e]!)).reduce((sum, part) => add(sum, part));
+  return experts
+    .map((names, e) => mul(feedForward(params, names, x, arithmetic), gates[e]!))
+    .reduce((sum, part) => add(sum, part));
 }
 
 /** gates and choices [N, K]; gives [N, D]. */
@@ -63,6 +72,7 @@ function chosenExperts(
   gates: Tensor,
   choices: Tensor,
   experts: FeedForwardNames[],
+  arithmetic: Arithmetic,
 ): Tensor {
   const [tokens, k] = gates.shape as [number, number];
   const chosen = reshape(choices, [tokens * k]);
@@ -72,13 +82,13 @@ function chosenExperts(
   /** rows [S, in], sorted by expert, each through its own expert's linear layer: [S, out]. */
   const linear = (part: "gate" | "up" | "down", rows: Tensor): Tensor => {
     const weightsOf = experts.map((names) => named(params, `${names[part]}.weight`));
-    const product = groupedMatMul(rows, sizes, weightsOf);
+    const product = arithmetic.groupedMatMul(rows, sizes, weightsOf);
     if (!params[`${experts[0]![part]}.bias`]) return product;
     const biases = concat(experts.map((names) => named(params, `${names[part]}.bias`)));
     return add(product, matMul(expertOfRow(), reshape(biases, [experts.length, product.shape[1]!])));
   };
 
-  const rows = dispatch(x, order, inverse, k);
+  const rows = dispatch(arithmetic.operand(x), order, inverse, k);
   const hidden = swiGlu(linear("gate", rows), linear("up", rows));
   return combine(linear("down", hidden), gates, order, inverse);
 }

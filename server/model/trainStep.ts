@@ -26,7 +26,7 @@ export function momentShapes(config: ModelConfig, freeze?: readonly FrozenGroup[
 export const gradientShapes = (config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes =>
   renamed(trainedShapes(config, freeze), gradientName);
 
-type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute">;
+type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute" | "precision">;
 type OptimizerConfig = GradientConfig & Pick<TrainingConfig, "beta1" | "beta2" | "clip">;
 
 interface Gradients {
@@ -37,14 +37,15 @@ interface Gradients {
 
 /**
  * Gradients of the total loss of one batch in every trained parameter, and what is reported of it. The others are
- * constants here, so nothing is computed for their gradients.
+ * constants here, so nothing is computed for their gradients. In float16 they are those of the loss times the batch's
+ * `lossScale`: Micikevicius et al., arXiv 1710.03740, §3.2.
  */
 function differentiate(
   state: Tensors,
   batch: Tensors,
   config: ModelConfig,
   domains: number,
-  { freeze, recompute }: GradientConfig,
+  { freeze, ...computing }: GradientConfig,
 ): Gradients {
   const names = [...trainedShapes(config, freeze).keys()];
   const constant = [...parameterShapes(config).keys()].filter((name) => !names.includes(name));
@@ -56,9 +57,9 @@ function differentiate(
   };
   const total = (...parameters: Tensor[]): Scalar => {
     const trained = Object.fromEntries(names.map((name, i) => [name, parameters[i]!]));
-    const all = losses({ ...constants, ...trained }, batch, config, domains, recompute ? { recompute } : {});
+    const all = losses({ ...constants, ...trained }, batch, config, domains, computing);
     report(all);
-    return all.total;
+    return computing.precision ? mul(all.total, named(batch, "lossScale")) : all.total;
   };
   const { grads } = valueAndGrads(total)(names.map((name) => named(state, name)));
   return { gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])), results };
@@ -94,14 +95,14 @@ function update(
 }
 
 /**
- * A whole optimizer step on one batch: loss, gradients, clipping and update of the trained parameters.
+ * A whole optimizer step on one batch, in float32: loss, gradients, clipping and update of the trained parameters.
  *
  * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the numbers of `adamWInputs`.
  * Results: `loss` (nats a token), `gradientNorm` of the trained parameters before clipping and, for a
  * Mixture-of-Experts, `loadBalance` (scaled; absent with coefficient 0) and the routing statistics, each
  * [Lmoe, Domains, E].
  */
-export function trainStep(config: ModelConfig, training: OptimizerConfig, domains: number): Program {
+export function trainStep(config: ModelConfig, training: Omit<OptimizerConfig, "precision">, domains: number): Program {
   return (state, batch) => {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const updated = update(state, batch, gradients, training);
@@ -114,7 +115,7 @@ export function trainStep(config: ModelConfig, training: OptimizerConfig, domain
  *
  * State: parameters and `gradientShapes`. Batch: a `sequenceBatch` for training. Results: as `trainStep`, of this
  * micro-batch, without `gradientNorm`. The routers' load balancing is that of each micro-batch, or of the whole batch
- * where the batch brings its means.
+ * where the batch brings its means. In float16 the batch has `lossScale` [] too, by which the gradients are multiplied.
  */
 export function accumulate(
   config: ModelConfig,
@@ -132,8 +133,20 @@ export function accumulate(
 }
 
 /**
+ * The global norm of accumulated gradients, which is not finite where one of them is not. State: `gradientShapes` (read only).
+ * Batch: `share` as in `applyGradients`. Results: `gradientNorm`.
+ */
+export function gradientNorm(config: ModelConfig, training: Pick<TrainingConfig, "freeze">): Program {
+  const names = [...gradientShapes(config, training.freeze).keys()];
+  return (state, batch) => {
+    const norm = globalNorm(names.map((name) => named(state, name)));
+    return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
+  };
+}
+
+/**
  * Clips and applies accumulated gradients. State: parameters, `momentShapes`, `gradientShapes` (read only). Batch: the
- * numbers of `adamWInputs` and `share` [], one over the number of micro-batches. Results: `gradientNorm`.
+ * numbers of `adamWInputs` and `share` [], one over the number of micro-batches times the loss scale. Results: `gradientNorm`.
  */
 export function applyGradients(config: ModelConfig, training: OptimizerConfig): Program {
   const names = [...trainedShapes(config, training.freeze).keys()];

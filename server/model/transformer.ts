@@ -1,8 +1,10 @@
 import { add, expandDims, matMul, ones, range, reshape, type Scalar, type Tensor } from "@tensorflow/tfjs-core";
+import { type Arithmetic, inFloat16, inFloat32 } from "../ops/arithmetic.ts";
 import { causalAttention, causalBlocks } from "../ops/causalAttention.ts";
 import { embedding } from "../ops/embedding.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import type { TrainingConfig } from "../protocol/stage.ts";
 import { type AttentionCore, attention } from "./attention.ts";
 import { parametersOf, plainBlock, recomputedBlock } from "./block.ts";
 import { feedForward } from "./feedForward.ts";
@@ -20,6 +22,8 @@ export interface Pass {
   routing: RoutingInputs;
   /** Attention and feed-forward blocks keep what they are given, and make the rest anew on the way back. */
   recompute?: boolean;
+  /** Of the blocks; routers, norms and the head are float32 in any. */
+  arithmetic?: Arithmetic;
 }
 
 /**
@@ -35,6 +39,7 @@ export function decoder(
 ): { hidden: Tensor; routings: LayerRouting[]; blockInputs: Tensor[] } {
   const routings: LayerRouting[] = [];
   const blockInputs: Tensor[] = [];
+  const { arithmetic = inFloat32 } = pass;
   const block = pass.recompute ? recomputedBlock : plainBlock;
   const norm = (name: string, x: Tensor) => rmsNorm(x, named(params, name), config.normEps);
   let x: Tensor = embedding(named(params, EMBEDDING), reshape(tokens, [tokens.size]));
@@ -44,21 +49,23 @@ export function decoder(
     x = add(
       x,
       block(attended, parametersOf(params, `${prefix}.self_attn.`), (given, own) =>
-        attention(own, layer, given, pass.tables, pass.core(layer), config),
+        attention(own, layer, given, pass.tables, pass.core(layer), arithmetic, config),
       ),
     );
     const normed = norm(`${prefix}.post_attention_layernorm.weight`, x);
     blockInputs.push(normed);
     if (config.moe && isMoeLayer(config, layer)) {
       const inputs = layerInputs(pass.routing, routings.length);
-      const { output, routing } = moe(params, layer, normed, inputs, config.moe, block);
+      const { output, routing } = moe(params, layer, normed, inputs, config.moe, block, arithmetic);
       routings.push(routing);
       x = add(x, output);
     } else {
       const names = feedForwardNames(layer);
       x = add(
         x,
-        block(normed, parametersOf(params, `${prefix}.mlp.`), (given, own) => feedForward(own, names, given)),
+        block(normed, parametersOf(params, `${prefix}.mlp.`), (given, own) =>
+          feedForward(own, names, given, arithmetic),
+        ),
       );
     }
   }
@@ -69,15 +76,25 @@ export function decoder(
 export const head = (params: Tensors, hidden: Tensor, config: ModelConfig): Tensor =>
   matMul(hidden, named(params, config.tiedEmbeddings ? EMBEDDING : HEAD), false, true);
 
+/** How blocks are computed; see `TrainingConfig`. */
+export type Computing = Pick<TrainingConfig, "recompute" | "precision">;
+
 /** The pass in which every token sees itself and the tokens before it: training and evaluation. */
-export function wholeSequences(time: number, routing: RoutingInputs, config: ModelConfig, recompute = false): Pass {
+export function wholeSequences(
+  time: number,
+  routing: RoutingInputs,
+  config: ModelConfig,
+  { recompute, precision }: Computing = {},
+): Pass {
+  const arithmetic = precision === "float16" ? inFloat16 : inFloat32;
   const positions = expandDims(range(0, time, 1, "int32"), 0);
   const blocks = causalBlocks(time, config.heads / config.kvHeads);
   return {
     tables: rotaryTables(config, positions, time),
-    core: () => (q, k, v) => causalAttention(q, k, v, blocks),
+    core: () => (q, k, v) => causalAttention(q, k, v, blocks, arithmetic),
     routing,
-    recompute,
+    recompute: !!recompute,
+    arithmetic,
   };
 }
 
@@ -92,16 +109,16 @@ export interface ForwardPass {
 
 /**
  * The whole model: tokens [B, T] int32 give next-token scores of all N = B*T positions. `routing` is what routers read; it
- * is that of an evaluation in which every token counts where it is left out; `recompute` is that of a `Pass`.
+ * is that of an evaluation in which every token counts where it is left out; `computing` is that of `wholeSequences`.
  */
 export function logits(
   params: Tensors,
   tokens: Tensor,
   config: ModelConfig,
   routing: RoutingInputs = { mode: "evaluation", weights: ones([tokens.size, 1]) },
-  recompute = false,
+  computing: Computing = {},
 ): ForwardPass {
-  const pass = wholeSequences(tokens.shape[1]!, routing, config, recompute);
+  const pass = wholeSequences(tokens.shape[1]!, routing, config, computing);
   const { hidden, routings } = decoder(params, tokens, pass, config);
   const scores = head(params, hidden, config);
   const losses = routings.flatMap(({ auxiliaryLoss }) => (auxiliaryLoss ? [auxiliaryLoss] : []));

@@ -5,7 +5,6 @@ import {
   expandDims,
   floorDiv,
   greater,
-  matMul,
   mul,
   range,
   scalar,
@@ -14,6 +13,7 @@ import {
   sum,
   type Tensor,
 } from "@tensorflow/tfjs-core";
+import { type Arithmetic, inFloat32 } from "./arithmetic.ts";
 import { differentiable } from "./differentiable.ts";
 import { MASKED, maskedSoftmax } from "./maskedSoftmax.ts";
 
@@ -74,9 +74,16 @@ function sumOfPrefixes(prefixes: Tensor[]): Tensor {
  *
  * q [B, Hkv, T*G, d], already scaled by 1 / sqrt(d), row t*G + g is query head g of its key head at time t;
  * k and v [B, Hkv, T, d]. Gives [B, Hkv, T*G, d]. No key or value is repeated for grouped queries.
- * The gradient uses rowsum(dO * O) in place of rowsum(dP * P), as FlashAttention does (arXiv 2205.14135, B.2).
+ * The gradient uses rowsum(dO * O) in place of rowsum(dP * P), as FlashAttention does (arXiv 2205.14135, B.2). The softmax is
+ * float32 in any arithmetic.
  */
-export function causalAttention(q: Tensor, k: Tensor, v: Tensor, blocks: CausalBlock[]): Tensor {
+export function causalAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  blocks: CausalBlock[],
+  { operand, matMul }: Arithmetic = inFloat32,
+): Tensor {
   const group = q.shape[2]! / k.shape[2]!;
   const rowsOf = (x: Tensor, { from, to }: CausalBlock) => part(x, from * group, to * group);
 
@@ -84,7 +91,7 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, blocks: CausalB
     [q, k, v],
     (save) => {
       const probabilities = blocks.map((block) =>
-        maskedSoftmax(matMul(rowsOf(q, block), part(k, 0, block.to), false, true), block.mask),
+        operand(maskedSoftmax(matMul(rowsOf(q, block), part(k, 0, block.to), false, true), block.mask)),
       );
       const out = joined(blocks.map(({ to }, i) => matMul(probabilities[i]!, part(v, 0, to))));
       save(q, k, v, out, ...probabilities);

@@ -34,6 +34,8 @@ export const trainingConfigSchema = z.strictObject({
   clip: z.number().min(0),
   /** Attention and feed-forward blocks are computed once more for their gradients, not kept. */
   recompute: z.literal(true).optional(),
+  /** Of products in attention and feed-forward blocks, with a scaled loss; absent: float32. Parameters are float32 in any. */
+  precision: z.literal("float16").optional(),
   /** Parameters that are not trained; absent: none. */
   freeze: z.array(frozenGroupSchema).optional(),
 });

@@ -33,7 +33,7 @@ export class CaptureBackend extends KernelBackend {
     const dataId = {};
     this.#values.set(dataId, value);
     this.#ids++;
-    return { dataId, shape: value.shape, dtype: value.dtype };
+    return { dataId, shape: value.shape, dtype: value.dtype as DataType };
   }
 
   record(

@@ -1,6 +1,7 @@
 /** The graph a program is captured into: TF.js kernels in the order they ran, each value assigned once. */
 
-export type GraphDType = "float32" | "int32" | "bool";
+/** float16 is in lowered graphs only: TF.js has none. */
+export type GraphDType = "float32" | "float16" | "int32" | "bool";
 
 /** A tensor of the program; its identity is the object. */
 export interface Value {

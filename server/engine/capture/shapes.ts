@@ -144,6 +144,7 @@ export const shapeRules: Record<string, ShapeRule> = {
   // Ops of server/ops that TF.js core lacks.
   After: unary,
   PlaceRows: unary,
+  Float16: unary,
   Rotary: unary,
   MaskedSoftmax: unary,
   SwiGlu: unary,

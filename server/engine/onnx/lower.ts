@@ -3,11 +3,13 @@ import { sizeOf } from "../program.ts";
 import { Builder } from "./builder.ts";
 import { coreRules } from "./coreRules.ts";
 import type { OnnxGraph, OnnxValue } from "./encode.ts";
+import { inFloat16 } from "./float16.ts";
 import { modelRules } from "./modelRules.ts";
 import { orderForRuntime } from "./order.ts";
 import { pieceRules } from "./pieceRules.ts";
 import { type LayOut, type RowLayout, splitRows, tiledRows } from "./rowLayout.ts";
 import type { PieceLowering, Pieces, Rule } from "./rule.ts";
+import { dtypeCode } from "./types.ts";
 import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
@@ -30,7 +32,7 @@ const rules: Record<Target, Record<string, Rule>> = {
 
 /** Turns a folded graph into ONNX for `target`. Throws where a kernel has no rule. */
 export function lower(graph: Graph, target: Target = "cpu"): LoweredProgram {
-  return new Lowerer(graph, target).run();
+  return new Lowerer(inFloat16(graph), target).run();
 }
 
 class Lowerer implements PieceLowering {
@@ -169,6 +171,9 @@ class Lowerer implements PieceLowering {
       names = this.piecesOf(indices!, sizes).names.map((piece) =>
         this.build.node("Gather", [source, piece], { axis: 0 }),
       );
+    } else if (producer?.kernel === "Cast") {
+      const to = dtypeCode[value.dtype];
+      names = this.piecesOf(x!, sizes).names.map((piece) => this.build.node("Cast", [piece], { to }));
     } else if (
       producer &&
       scaledRows.has(producer.kernel) &&

@@ -2,6 +2,7 @@ import type { Value } from "../capture/graph.ts";
 import { axesOf } from "../capture/shapes.ts";
 import { swiGlu, swiGluGradient } from "./modelRules.ts";
 import type { PieceLowering, PieceRule, Pieces } from "./rule.ts";
+import { dtypeCode } from "./types.ts";
 
 /**
  * Rules that work on rows laid out by expert, with as many rows an expert as it has at run time.
@@ -22,7 +23,8 @@ const groupedWeightGrad: PieceRule = (lowerer, { inputs, outputs }) => {
   const rows = lowerer.piecesOf(x!, sizes!).names;
   const gradients = lowerer.piecesOf(dy!, sizes!).names;
   const layout = lowerer.layoutOf(sizes!, x!.shape[0]!);
-  return layout.weightGradients(rows, gradients, outputs[0]!.shape as [number, number]);
+  const { shape, dtype } = outputs[0]!;
+  return layout.weightGradients(rows, gradients, shape as [number, number], dtype);
 };
 
 /** The pieces of all inputs where at least the first is in pieces; undefined where joining is cheaper or needed. */
@@ -70,6 +72,13 @@ export const pieceRules: Record<string, PieceRule> = {
   Multiply: rowByRow("Mul"),
   Sub: rowByRow("Sub"),
   Sum: sumOfRow,
+  Cast: (lowerer, { inputs, outputs }) => {
+    const [x] = [...inputs.values()];
+    const pieces = lowerer.existingPieces(x!);
+    if (!pieces) return undefined;
+    const to = dtypeCode[outputs[0]!.dtype];
+    return [{ sizes: pieces.sizes, names: pieces.names.map((piece) => lowerer.build.node("Cast", [piece], { to })) }];
+  },
   SwiGlu: (lowerer, { inputs }) => {
     const pieces = together(lowerer, [...inputs.values()]);
     if (!pieces) return undefined;
@@ -77,11 +86,13 @@ export const pieceRules: Record<string, PieceRule> = {
     const names = gate!.names.map((piece, e) => swiGlu(lowerer.build, piece, up!.names[e]!));
     return [{ sizes: gate!.sizes, names }];
   },
-  SwiGluGrad: (lowerer, { inputs }) => {
+  SwiGluGrad: (lowerer, { inputs, outputs }) => {
     const pieces = together(lowerer, [...inputs.values()]);
     if (!pieces) return undefined;
     const [dy, gate, up] = pieces;
-    const both = dy!.names.map((piece, e) => swiGluGradient(lowerer.build, piece, gate!.names[e]!, up!.names[e]!));
+    const both = dy!.names.map((piece, e) =>
+      swiGluGradient(lowerer.build, outputs[0]!.dtype, [piece, gate!.names[e]!, up!.names[e]!]),
+    );
     return [0, 1].map((index) => ({ sizes: dy!.sizes, names: both.map((pair) => pair[index]!) }));
   },
 };

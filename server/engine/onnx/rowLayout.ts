@@ -1,4 +1,5 @@
 import type { Builder } from "./builder.ts";
+import { type DType, dtypeCode } from "./types.ts";
 
 /**
  * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time how
@@ -11,8 +12,8 @@ export interface RowLayout {
   join(parts: string[]): string;
   /** Each row of [S, D] times its expert's matrix: E names of [F, D], transposed, or of [D, F]; gives [S, F]. */
   product(rows: string[], weights: string[], transposeW: boolean): string[];
-  /** dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D]. */
-  weightGradients(rows: string[], gradients: string[], shape: [F: number, D: number]): string[];
+  /** dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D], all of one type. */
+  weightGradients(rows: string[], gradients: string[], shape: [F: number, D: number], dtype: DType): string[];
 }
 
 export type LayOut = (build: Builder, sizes: string, rows: number, experts: number) => RowLayout;
@@ -82,10 +83,10 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
   // Of each place in a tile [n * T]: the row that stands there, and 1 where it counts, else 0.
   const place = node("Add", reshape(firstRow, tiles, 1), counting(length, [1, length]));
   const source = reshape(node("Min", place, reshape(lastRow, tiles, 1)), padded);
-  const counts = () => {
+  const counts = (dtype: DType) => {
     const own = node("LessOrEqual", place, reshape(lastRow, tiles, 1));
     const needed = node("Less", counting(tiles, [tiles, 1]), used);
-    return reshape(build.node("Cast", [node("And", own, needed)], { to: 1 }), padded, 1);
+    return reshape(build.node("Cast", [node("And", own, needed)], { to: dtypeCode[dtype] }), padded, 1);
   };
   // Of each row [S]: its place.
   const placeOfRow = () => {
@@ -109,12 +110,14 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
       const matrices = at(transposeW ? build.node("Transpose", [stack], { perm: [0, 2, 1] }) : stack, expertOfTile);
       return [reshape(node("MatMul", inTiles(value!), matrices), padded, -1)];
     },
-    weightGradients([value], [gradient], shape) {
-      const counted = node("Mul", gradient!, counts());
+    weightGradients([value], [gradient], shape, dtype) {
+      const counted = node("Mul", gradient!, counts(dtype));
       const turned = build.node("Transpose", [inTiles(counted)], { perm: [0, 2, 1] });
       const ofTile = node("MatMul", turned, inTiles(value!));
       const column = reshape(expertOfTile, 1, tiles);
-      const hits = build.node("Cast", [node("Equal", counting(experts, [experts, 1]), column)], { to: 1 });
+      const hits = build.node("Cast", [node("Equal", counting(experts, [experts, 1]), column)], {
+        to: dtypeCode[dtype],
+      });
       const sums = node("Gemm", hits, reshape(ofTile, tiles, -1));
       return Array.from({ length: experts }, (_, e) =>
         reshape(node("Slice", sums, build.ints([e]), build.ints([e + 1]), build.ints([0])), ...shape),

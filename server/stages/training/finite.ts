@@ -8,16 +8,19 @@ export interface Standing {
   learningRate: number;
   loss: number;
   gradientNorm: number;
+  /** The step was computed in it. */
+  float16?: boolean;
 }
 
-const goOn = "lower the learning rate, then run again; the last checkpoint is kept";
+const goOn = (float16?: boolean): string =>
+  `lower the learning rate${float16 ? " or set `precision: float32`" : ""}, then run again; the last checkpoint is kept`;
 
 /** @throws UserError when the loss or the gradient norm of a step is NaN or infinite */
-export function assertFiniteStep({ step, learningRate, loss, gradientNorm }: Standing): void {
+export function assertFiniteStep({ step, learningRate, loss, gradientNorm, float16 }: Standing): void {
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   const what = Number.isFinite(loss) ? `the gradient norm is ${gradientNorm}` : `the loss is ${loss}`;
   const rest = Number.isFinite(loss) ? `loss ${brief(loss)}` : `gradient norm ${brief(gradientNorm)}`;
-  throw new UserError(`${what} at step ${step} (learning rate ${brief(learningRate)}, ${rest}): ${goOn}`);
+  throw new UserError(`${what} at step ${step} (learning rate ${brief(learningRate)}, ${rest}): ${goOn(float16)}`);
 }
 
 /** @throws UserError naming the first tensor with a value that is NaN or infinite, though the step's loss was not */
@@ -29,7 +32,7 @@ export function assertFiniteTensor(name: string, data: ArrayLike<number>, after?
   const facts = after
     ? ` after step ${after.step} (learning rate ${brief(after.learningRate)}, gradient norm ${brief(after.gradientNorm)})`
     : "";
-  throw new UserError(`"${name}" has values that are no numbers${facts}: ${goOn}`);
+  throw new UserError(`"${name}" has values that are no numbers${facts}: ${goOn(after?.float16)}`);
 }
 
 const brief = (value: number): string => (Number.isFinite(value) ? value.toPrecision(3) : String(value));

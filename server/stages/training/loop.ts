@@ -13,7 +13,9 @@ import { type LineAppender, openLines } from "../../runs/append.ts";
 import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
 import { assertFiniteStep, assertFiniteTensor, type Standing } from "./finite.ts";
+import { LossScale } from "./lossScale.ts";
 import { freshMoments, stateNames } from "./moments.ts";
+import { assertPrecision } from "./precision.ts";
 import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingProbe } from "./routingProbe.ts";
 import { RoutingRecorder } from "./routingRecorder.ts";
@@ -39,6 +41,7 @@ export interface TrainingJob {
  */
 export async function train(context: StageContext, job: TrainingJob): Promise<StageResult> {
   const { config, phases } = job;
+  await assertPrecision(phases, context.engine);
   const stretches = stretchesOf(phases, config.context);
   const steps = stretches.reduce((sum, stretch) => sum + stretch.steps, 0);
   const data = await openData(context.parent("data").folder);
@@ -67,6 +70,8 @@ class Training {
   readonly #metrics: LineAppender<Metric>;
   readonly #recorder: RoutingRecorder | undefined;
   #probe: RoutingProbe | undefined;
+  /** Of a phase in float16. */
+  #lossScale: LossScale | undefined;
   /** Losses of the last tenth of the steps. */
   readonly #recent: number[] = [];
   /** Of the last step that was taken here. */
@@ -126,6 +131,7 @@ class Training {
     else for (const [name, { shape, data }] of await this.#job.initial()) this.#store.set(name, shape, data);
     this.#step = saved?.step ?? 0;
     this.#seconds = saved?.seconds ?? 0;
+    if (saved?.lossScale) this.#lossScale = new LossScale(saved.lossScale);
     this.#recorder?.restore(this.#step, {
       sums: saved?.routing ?? [],
       ...(saved?.pairs ? { pairs: saved.pairs } : {}),
@@ -155,14 +161,18 @@ class Training {
     const randomSeed = this.#job.randomSeed + before;
     const { batch } = training;
     const { context } = config;
-    if (this.#step === before) freshMoments(this.#store, config, training.freeze);
+    if (this.#step === before) {
+      freshMoments(this.#store, config, training.freeze);
+      this.#lossScale = training.precision && new LossScale();
+    }
     const sampler = new Sampler(this.#data, { mixture, batch, context, randomSeed });
     sampler.seek((this.#step - before) * batch);
     this.#tokens += (this.#step - before) * batch * context;
     const { engine } = this.#context;
     const started = performance.now();
     const domains = this.#domains.length;
-    const program = await optimizer(this.#store, { config, training, domains, engine, steps, randomSeed });
+    const lossScale = this.#lossScale;
+    const program = await optimizer(this.#store, { config, training, domains, engine, steps, randomSeed, lossScale });
     this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms`);
     try {
       while (this.#step < before + steps) {
@@ -172,6 +182,7 @@ class Training {
         const tokens = sampler.next();
         const domain = Int32Array.from(sampler.lastDomains, (name) => this.#domains.indexOf(name));
         const result = await program.step({ tokens, domain }, step, learningRate);
+        lossScale?.tell((lowered) => this.#context.log(`step ${this.#step + 1}: ${lowered}`));
         this.#record(result, stretch, learningRate, (performance.now() - start) / 1000);
         await this.#probe?.after(this.#step, this.#store);
         await this.#pause();
@@ -187,7 +198,7 @@ class Training {
     const tokens = this.#tokensOf(stretch) / stretch.steps;
     const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
-    this.#standing = { step: this.#step + 1, learningRate, loss, gradientNorm };
+    this.#standing = { step: this.#step + 1, learningRate, loss, gradientNorm, float16: !!this.#lossScale };
     assertFiniteStep(this.#standing);
     this.#step++;
     this.#seconds += seconds;
@@ -232,7 +243,8 @@ class Training {
     this.#recorder?.sync();
     this.#probe?.sync();
     const { sums = [], ...pairs } = this.#recorder?.pending() ?? {};
-    const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs };
+    const lossScale = this.#lossScale ? { lossScale: this.#lossScale.state } : {};
+    const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs, ...lossScale };
     const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
     await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress, check);
     this.#savedAt = performance.now();

@@ -6,10 +6,11 @@ import { sequenceBatch } from "../../model/loss.ts";
 import { gumbelNoise } from "../../model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../model/optimizer.ts";
 import { parameterShapes } from "../../model/parameters.ts";
-import { accumulate, applyGradients, gradientShapes, trainStep } from "../../model/trainStep.ts";
+import { accumulate, applyGradients, gradientNorm, gradientShapes, trainStep } from "../../model/trainStep.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 import { partOf, type StepBatch, sequences } from "./batch.ts";
+import type { LossScale } from "./lossScale.ts";
 import { stateNames } from "./moments.ts";
 import { moveRouterBiases } from "./routerBias.ts";
 
@@ -44,6 +45,8 @@ export interface PhaseJob {
   steps: number;
   /** Seed of the phase's random numbers. */
   randomSeed: number;
+  /** Of a phase in float16, which its steps change. */
+  lossScale?: LossScale | undefined;
 }
 
 export interface Optimizer {
@@ -65,7 +68,8 @@ const scalar = (value: number): Float32Array => Float32Array.of(value);
 
 /**
  * Optimizer steps on the parameters and moments of `store`. A batch of one micro-batch is one program, gradients and
- * update together; more are accumulated, so that memory is bounded by the micro-batch.
+ * update together; more are accumulated, so that memory is bounded by the micro-batch. In float16 they always are: only
+ * gradients that did not overflow are applied, and a step whose gradients did is computed again with a smaller loss scale.
  *
  * A step depends on its batch, its number and the phase only: routers that draw get noise of the phase's seed of random
  * numbers and the step, the same however the batch is cut.
@@ -74,7 +78,7 @@ export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer>
   const { config, training, steps, randomSeed } = job;
   const { batch, microBatch, freeze } = training;
   const needed = sequenceBatch(config, batch, config.context, { training: true });
-  const programs = await (batch === microBatch ? whole(store, job) : inParts(store, job));
+  const programs = await (batch === microBatch && !job.lossScale ? whole(store, job) : inParts(store, job));
   return {
     async step(sequencesOfStep, step, learningRate) {
       const noise = needed.noise ? { noise: gumbelNoise(config, batch * config.context, randomSeed, step) } : {};
@@ -105,17 +109,25 @@ async function whole(store: Store, { config, training, domains, engine }: PhaseJ
 }
 
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
-  const { config, training, domains, engine } = job;
-  const { freeze, recompute } = training;
+  const { config, training, domains, engine, lossScale } = job;
+  const { freeze, recompute, precision } = training;
   const shapes = gradientShapes(config, freeze);
   for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const parts = training.batch / training.microBatch;
 
   const means = balancesOverBatch(config) ? await meansOverBatch(store, job) : undefined;
-  const specs = sequenceBatch(config, training.microBatch, config.context, { training: true, means: !!means });
+  const specs = {
+    ...sequenceBatch(config, training.microBatch, config.context, { training: true, means: !!means }),
+    ...(lossScale ? scalarSpecs("lossScale") : {}),
+  };
   const gradients = (first: boolean): Promise<Runnable> =>
     engine.compile(
-      accumulate(config, domains, { first, ...(freeze ? { freeze } : {}), ...(recompute ? { recompute } : {}) }),
+      accumulate(config, domains, {
+        first,
+        ...(freeze ? { freeze } : {}),
+        ...(recompute ? { recompute } : {}),
+        ...(precision ? { precision } : {}),
+      }),
       store,
       specs,
       {
@@ -131,6 +143,17 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
       state: [...stateNames(config, freeze), ...shapes.keys()],
     },
   );
+  const norm = lossScale
+    ? await engine.compile(gradientNorm(config, training), store, scalarSpecs("share"), { state: [...shapes.keys()] })
+    : undefined;
+
+  /** Leaves the sums of the micro-batches' gradients in the store; what each reports. */
+  async function accumulated(batches: Record<string, Values>[]): Promise<Record<string, Values>[]> {
+    const results: Record<string, Values>[] = [];
+    for (const [part, batch] of batches.entries()) results.push(copied(await (part === 0 ? first : next).run(batch)));
+    return results;
+  }
+
   return {
     async run(batch, inputs) {
       const batches = Array.from({ length: parts }, (_, part) => ({
@@ -138,14 +161,25 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
         ...inputs,
       }));
       const balanced = means ? await means.of(batches) : {};
-      const results: Record<string, Values>[] = [];
-      for (const [part, micro] of batches.entries())
-        results.push(copied(await (part === 0 ? first : next).run({ ...micro, ...balanced })));
-      const { gradientNorm } = await apply.run({ ...inputs, share: scalar(1 / parts) });
-      return { ...summed(results), gradientNorm: gradientNorm![0]! };
+      for (;;) {
+        const { scale } = lossScale?.state ?? { scale: 1 };
+        const scaled = { ...balanced, lossScale: scalar(scale) };
+        const result = summed(await accumulated(batches.map((micro) => ({ ...micro, ...scaled }))));
+        const share = scalar(1 / (parts * scale));
+        if (lossScale) {
+          const gradientNorm = (await norm!.run({ share })).gradientNorm![0]!;
+          const overflowed = !Number.isFinite(gradientNorm);
+          if (overflowed && Number.isFinite(result.loss) && lossScale.lower()) continue;
+          if (overflowed) return { ...result, gradientNorm };
+          lossScale.count();
+        }
+        const { gradientNorm } = await apply.run({ ...inputs, share });
+        return { ...result, gradientNorm: gradientNorm![0]! };
+      }
     },
     async dispose() {
-      for (const program of [first, next, apply, ...(means ? [means] : [])]) await program.dispose();
+      for (const program of [first, next, apply, ...(norm ? [norm] : []), ...(means ? [means] : [])])
+        await program.dispose();
       for (const name of shapes.keys()) store.delete(name);
     },
   };
@@ -154,7 +188,7 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
 /** A forward pass over all micro-batches, for the means over the batch that the gradients of each of them need. */
 async function meansOverBatch(store: Store, { config, training, engine }: PhaseJob) {
   const specs = sequenceBatch(config, training.microBatch, config.context, { training: true });
-  const program = await engine.compile(balanceMeans(config), store, specs, {
+  const program = await engine.compile(balanceMeans(config, training), store, specs, {
     state: [...parameterShapes(config).keys()],
   });
   return {

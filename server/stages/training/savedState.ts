@@ -14,6 +14,8 @@ const progressSchema = z.object({
   seconds: z.number(),
   /** The unfinished record of routing statistics. */
   routing: z.array(z.number()),
+  /** Where loss scaling stands; absent where the phase is float32. */
+  lossScale: z.object({ scale: z.number().positive(), steps: z.int().min(0) }).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 

@@ -47,6 +47,25 @@ describe("checkExperiment, on keys for nothing", () => {
   });
 });
 
+describe("checkExperiment, on float16", () => {
+  it("refuses a device or an engine that trains without it, wherever it is asked for", async () => {
+    const [half, cpu] = ["precision: float16", "devices: [webgpu, cpu]"];
+    const refused = ["2:19 `cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`"];
+    for (const section of ["training", "seed", "experts", "finetune"])
+      expect(await check(`${domain}${cpu}\n${section}: {${half}}\n`)).toEqual(refused);
+    expect(await check(`${domain}engine: tfjs\ntraining: {${half}}\n`)).toEqual([
+      "2:9 `tfjs` has no float16: set `engine: onnx`, or `precision: float32`",
+    ]);
+  });
+
+  it("finds nothing wrong with it elsewhere, or where every stage is float32 after all", async () => {
+    expect(await check(`${domain}training: {precision: float16}\n`)).toEqual([]);
+    expect(await check(`${domain}devices: [webgpu]\ntraining: {precision: float16}\n`)).toEqual([]);
+    const each = ["seed", "experts", "finetune"].map((section) => `${section}: {precision: float32}\n`).join("");
+    expect(await check(`${domain}devices: [cpu]\ntraining: {precision: float16}\n${each}`)).toEqual([]);
+  });
+});
+
 describe("checkExperiment, on sizes", () => {
   it("refuses a hidden width that the heads do not divide, at whichever of the two is given", async () => {
     const rest = "heads do not divide: make it a multiple of `model.heads`, or give `model.headSize`";

@@ -166,6 +166,13 @@ experts: {learningRate: 0.003}
     expect(trainingConfig({ warmup: 300 }, 1000, 128).warmup).toBe(300);
   });
 
+  it("name a precision that is not float32 only: others' stages are what they were", () => {
+    const plain = trainingConfig({}, 1000, 128);
+    expect(plain).not.toHaveProperty("precision");
+    expect(trainingConfig({ precision: "float32" }, 1000, 128)).toEqual(plain);
+    expect(trainingConfig({ precision: "float16" }, 1000, 128)).toEqual({ ...plain, precision: "float16" });
+  });
+
   it("choose the largest micro-batch of at most 4096 tokens that divides the batch", () => {
     expect([16, 12, 7, 13, 1].map((batch) => largestDivisor(batch, 8))).toEqual([8, 6, 7, 1, 1]);
     expect(trainingConfig({ batch: 12 }, 1000, 512).microBatch).toBe(6);

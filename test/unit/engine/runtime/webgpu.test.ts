@@ -12,7 +12,7 @@ import { blockInputBatch, blockInputSums } from "../../../../server/model/blockI
 import { cacheShapes, decode, decodeBatch } from "../../../../server/model/decode.ts";
 import { inspection, inspectionBatch } from "../../../../server/model/inspect.ts";
 import { evaluation, sequenceBatch } from "../../../../server/model/loss.ts";
-import { accumulate, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
+import { accumulate, gradientNorm, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { expectClose, type Input, specsOf } from "../../../fixtures/engine.ts";
 import { dense, mixture, routed, storeOf } from "../../../fixtures/models.ts";
@@ -126,6 +126,17 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
         accumulate(config, domains, { first: false }),
         zeroed(storeOf(config), gradientShapes(config)),
         trainingBatch(config),
+      ],
+      // That its operators are computed in float16 needs an adapter that does: here they are only placed.
+      [
+        accumulate(config, domains, { first: false, precision: "float16" }),
+        zeroed(storeOf(config), gradientShapes(config)),
+        { ...trainingBatch(config), lossScale: { shape: [], dtype: "float32" } },
+      ],
+      [
+        gradientNorm(config, {}),
+        zeroed(new Store(), gradientShapes(config)),
+        { share: { shape: [], dtype: "float32" } },
       ],
       ...[1, 4].map((time): [Program, Store, TensorSpecs] => [
         decode(config, { inspected: !!moe }),

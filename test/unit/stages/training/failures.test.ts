@@ -121,6 +121,9 @@ describe("numbers that are none", () => {
     expect(() => assertFiniteStep({ ...step, gradientNorm: Number.POSITIVE_INFINITY })).toThrow(
       /^the gradient norm is Infinity at step 7 \(learning rate 0\.0100, loss 2\.50\)/,
     );
+    expect(() => assertFiniteStep({ ...step, loss: Number.NaN, float16: true })).toThrow(
+      /: lower the learning rate or set `precision: float32`, then run again; the last checkpoint is kept$/,
+    );
   });
 
   test("are found anywhere in a tensor; large and small numbers are numbers", () => {
