@@ -5,7 +5,7 @@ import { fold } from "../onnx/fold.ts";
 import { inPlaceTest } from "../onnx/inPlace.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import { type Program, type Runnable, sizeOf, type TensorSpecs, type Values } from "../program.ts";
-import { hostTensor, ort } from "./ort.ts";
+import { batchFeeds, hostTensor, ort } from "./ort.ts";
 import { runInPlace } from "./runInPlace.ts";
 import type { Store } from "./store.ts";
 
@@ -94,14 +94,9 @@ class CompiledProgram implements Runnable {
 
   async run(batch: Record<string, Values>): Promise<Record<string, Values>> {
     const { state, batch: inputs, newState, results } = this.#program;
-    const feeds: Record<string, Tensor> = {};
+    const feeds = batchFeeds(inputs, batch, this.#batch);
     const fetches: Record<string, Tensor> = {};
     for (const [name, onnxName] of state) feeds[onnxName] = this.#stateTensor(name);
-    for (const [name, onnxName] of inputs) {
-      const data = batch[name];
-      if (!data) throw new Error(`the batch lacks "${name}"`);
-      feeds[onnxName] = hostTensor(data, this.#batch[name]!.shape);
-    }
     for (const [name, onnxName] of newState) {
       const spare = this.#spare.get(name);
       fetches[onnxName] = spare ? hostTensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Tensor } from "onnxruntime-node";
-import type { Values } from "../program.ts";
+import type { TensorSpecs, Values } from "../program.ts";
 
 /** ONNX Runtime's binding. */
 export type Ort = typeof import("onnxruntime-node");
@@ -34,4 +34,22 @@ export function loadOrtFrom(folder: string): Ort {
 export function hostTensor(data: Values, shape: readonly number[]): Tensor {
   const { Tensor } = ort();
   return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+}
+
+/**
+ * A batch as a session reads it. @param inputs names in the batch to those in the graph.
+ * @throws where the batch lacks one of them
+ */
+export function batchFeeds(
+  inputs: ReadonlyMap<string, string>,
+  batch: Record<string, Values>,
+  specs: TensorSpecs,
+): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {};
+  for (const [name, onnxName] of inputs) {
+    const data = batch[name];
+    if (!data) throw new Error(`the batch lacks "${name}"`);
+    feeds[onnxName] = hostTensor(data, specs[name]!.shape);
+  }
+  return feeds;
 }

@@ -4,7 +4,7 @@ import { fold } from "../onnx/fold.ts";
 import { type LoweredProgram, lower } from "../onnx/lower.ts";
 import type { Program, Runnable, TensorSpecs, Values } from "../program.ts";
 import type { CompileOptions } from "./compile.ts";
-import { hostTensor } from "./ort.ts";
+import { batchFeeds } from "./ort.ts";
 import type { Store } from "./store.ts";
 import { assertLargestFits, GpuValues } from "./webgpuMemory.ts";
 import { openSession } from "./webgpuSession.ts";
@@ -59,12 +59,7 @@ class WebGpuProgram implements Runnable {
 
   async run(batch: Record<string, Values>): Promise<Record<string, Values>> {
     const { state, batch: inputs, newState, results } = this.#program;
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, onnxName] of inputs) {
-      const data = batch[name];
-      if (!data) throw new Error(`the batch lacks "${name}"`);
-      feeds[onnxName] = hostTensor(data, this.#batch[name]!.shape);
-    }
+    const feeds = batchFeeds(inputs, batch, this.#batch);
     for (const [name, onnxName] of state) feeds[onnxName] = await this.#stateTensor(name);
     const outputs = await this.#session.run(feeds);
     for (const [name, onnxName] of newState) {
