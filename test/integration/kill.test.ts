@@ -44,6 +44,8 @@ const moments: [stage: string, moment: Moment][] = [
   ["btm:bayes:2", "work"],
 ];
 
+const holdRename = new URL("./holdRename.mjs", import.meta.url);
+
 /** Tries for one moment: some pass before the signal arrives, those of a few milliseconds mostly. */
 const tries = 40;
 const randomSeed = Number(process.env.BTX_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -95,7 +97,8 @@ class Killer {
     const { file, folder, root } = this.#experiment;
     const before = { torn: this.#torn(), started: this.#started() };
     const args = existsSync(join(root, "runs")) ? ["resume"] : ["run", file];
-    const command = startBtx([...args, "--json"], { cwd: folder, env });
+    const held = moment instanceof RegExp ? this.#holdAt(key, moment) : {};
+    const command = startBtx([...args, "--json"], { cwd: folder, env: { ...env, ...held } });
     await command.line(stageEvent(stage, "running"));
     await this.#await(stage, key, moment, before.started.get(stage), command);
     command.signalAll("SIGKILL");
@@ -121,7 +124,6 @@ class Killer {
     startedBefore: string | undefined,
     command: Btx,
   ): Promise<void> {
-    const { folder } = stagePaths(this.#experiment.root, key);
     const over = () =>
       command.process.exitCode !== null || command.lines.some((line) => stageEvent(stage, "done")(line));
     const happens = async (condition: () => boolean) => {
@@ -138,12 +140,20 @@ class Killer {
       const wanted = steps() + 1 + Math.floor(this.#random() * 6);
       return happens(() => steps() >= wanted);
     }
-    const seen = new Set<string>();
-    const wanted = moment === stateWrite ? 1 + Math.floor(this.#random() * 4) : 1;
-    return happens(() => {
-      for (const name of filesIn(folder)) if (moment.test(name)) seen.add(name);
-      return seen.size >= wanted;
-    });
+    return happens(() => existsSync(this.#held));
+  }
+
+  /** Lets the stage come to rest in the middle of writing a file: by time alone a fast machine is never met there. */
+  #holdAt(key: string, name: RegExp): Record<string, string> {
+    rmSync(this.#held, { force: true });
+    const { folder } = stagePaths(this.#experiment.root, key);
+    const nth = name === stateWrite ? 1 + Math.floor(this.#random() * 4) : 1;
+    const hold = { folder, name: name.source, nth, part: this.#random(), held: this.#held };
+    return { NODE_OPTIONS: `--import=${holdRename}`, BTX_TEST_HOLD: JSON.stringify(hold) };
+  }
+
+  get #held(): string {
+    return join(this.#experiment.folder, "held");
   }
 
   #record(key: string) {
