@@ -89,6 +89,9 @@ const pan = `new Promise((done) => {
   requestAnimationFrame(move);
 })`;
 
+/** The legend has figures: the frame with the lines has come and was drawn. */
+const drawn = `document.querySelector("table.legend tbody")?.innerText.includes("nats") ?? false`;
+
 async function measure(run: { root: string; run: string }, stages: string[], smoothing: number) {
   const start = { runs: [{ root: run.root, run: run.run }], roots: [run.root], stages };
   const pages = new Pages(new URL("webview/", dist), start);
@@ -99,10 +102,15 @@ async function measure(run: { root: string; run: string }, stages: string[], smo
     pages: (self, request, response) => pages.answer(self, request, response),
   });
   const page = await browser.newPage({ viewport: size });
-  const began = performance.now();
-  await page.goto(pages.address(hub.port));
-  await page.locator("table.legend tbody tr", { hasText: "nats" }).first().waitFor();
-  const openMs = Math.round(performance.now() - began);
+  const openMs: number[] = [];
+  for (let time = 0; time < 5; time++) {
+    await page.goto("about:blank");
+    const began = performance.now();
+    await page.goto(pages.address(hub.port));
+    // The page's policy lets nothing be evaluated in it that waits by itself.
+    while (!(await page.evaluate(drawn))) await new Promise((resolve) => setTimeout(resolve, 5));
+    openMs.push(Math.round(performance.now() - began));
+  }
   await page.getByRole("slider").fill(String(smoothing));
   const chart = page.locator(".chart-box").first();
   await chart.focus();

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { type DataIndex, type DomainIndex, dataIndexSchema, domainIndexSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { DataSpec, DomainSpec } from "../protocol/stage.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { devicesSchema, engineSchema } from "./schema/compute.ts";
 import { domainsSchema } from "./schema/domains.ts";
 import { modelSchema, tokenizerSchema } from "./schema/model.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { CodeLensRefreshRequest, type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../protocol/errors.ts";
 import { serverCapabilities } from "./capabilities.ts";
 import { Checker } from "./checker.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** `comparison.json`: models of several runs side by side. docs/run-folder.md says what each key means. */
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One split of a domain. */
 export const splitIndexSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What computes: engines, the devices they run on, and the engines that are installed on demand. */
 

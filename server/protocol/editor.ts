@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { deviceNews, deviceNotices, deviceRequests } from "./editor/devices.ts";
 import { inspectNews, inspectRequests } from "./editor/inspect.ts";
 import { modelNews, modelRequests } from "./editor/models.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { chartColors } from "./colors.ts";
 import { stageReferenceSchema } from "./editor/basics.ts";
 import { cellMeasureSchema } from "./measures.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * The measures of routing: what each is called, its formula and what it says, for lists, headings and help. They are worked

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** How a router's load is balanced; for all types of router. */
 const balancing = {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { mostRuns, originSchema } from "./stream.ts";
 import { stageReferenceSchema } from "./streamed.ts";

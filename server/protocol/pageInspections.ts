@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { chartColors } from "./colors.ts";
 import { inspections } from "./inspect.ts";
 import { stageReferenceSchema, stateSchema } from "./streamed.ts";

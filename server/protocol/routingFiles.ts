@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Routing as it lies in the run folder: float32 records, the JSON files that say how to read them, and the evaluation's sums. */
 

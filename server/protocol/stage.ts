@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { deviceReferenceSchema } from "./devices.ts";
 import { modelConfigSchema, routerConfigSchema } from "./model.ts";
 import { routingSummarySchema } from "./routingFiles.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { inspectionHubMessages, inspectionPageMessages } from "./pageInspections.ts";
 import { routingHubMessages, routingPageMessages } from "./routing.ts";

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../protocol/errors.ts";
 import { hasCode, makeFolder, withDiskErrorsSync } from "./atomic.ts";
 import { isRunning, processSpace, processStart } from "./process.ts";

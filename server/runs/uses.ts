@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { runPathsIn, runsFolder, stagesFolder } from "./layout.ts";
 import { lockHolder } from "./lock.ts";
 import { readJson } from "./read.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { keptSchema } from "../../server/protocol/page.ts";
 
 /** What a person has chosen. It is kept when the page is closed. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { keptSchema } from "../../server/protocol/page.ts";
 import { axisSchema, measureSchema } from "../../server/protocol/stream.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cellMeasureSchema } from "../../server/protocol/measures.ts";
 import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
 

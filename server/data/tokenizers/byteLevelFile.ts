@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { BYTE_TO_CHARACTER, foreignPattern, GPT2_PATTERN } from "./byteAlphabet.ts";
 import type { ByteLevelBpe } from "./byteLevelBpe.ts";
 import type { ParsedTokenizer } from "./parse.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { deviceNameSchema, engineChoiceSchema } from "../../protocol/devices.ts";
 import { notes } from "./notes.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notes } from "./notes.ts";
 import { tokenCount } from "./tokens.ts";
 import { trainingKeys } from "./training.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notes } from "./notes.ts";
 
 /** Sizes that apply where an experiment says nothing; the others follow from them. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { RouterConfig, RouterType } from "../../protocol/model.ts";
 import { notes } from "./notes.ts";
 

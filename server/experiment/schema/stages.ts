@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { frozenGroupSchema } from "../../protocol/stage.ts";
 import { notes } from "./notes.ts";
 import { routerSchema } from "./router.ts";

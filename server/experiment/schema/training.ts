@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notes } from "./notes.ts";
 
 /** What applies where an experiment says nothing. `microBatch` and `warmup` depend on other keys. */

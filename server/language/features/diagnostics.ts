@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticSeverity } from "vscode-languageserver";
-import { z } from "zod";
+import * as z from "zod";
 import type { Problem } from "../../experiment/problem.ts";
 import type { Snapshot } from "../snapshot.ts";
 

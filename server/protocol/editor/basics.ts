@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A path from the root of a file system: "/a/b", "C:\a" or "\\server\share". */
 export const absolutePathSchema = z.string().regex(/^([/\\]|[A-Za-z]:[/\\])/, "is not an absolute path");

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { axesSchema, inspections, sampledTokenSchema } from "../inspect.ts";
 
 /** What is asked of models in the text itself; see protocol/inspect.ts. A request that is cancelled ends its work at once. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { absolutePathSchema, runReferenceSchema, stageReferenceSchema } from "./basics.ts";
 
 /** What is done with finished models and runs. A request that is cancelled ends its work at once. */

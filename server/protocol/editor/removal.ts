@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { absolutePathSchema, coresSchema, runReferenceSchema, stageReferenceSchema } from "./basics.ts";
 
 /** Removing runs and stages: first what would be lost is told, then what the person has agreed to is done. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { runStatusSchema } from "../run.ts";
 import { absolutePathSchema, coresSchema, runReferenceSchema } from "./basics.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { stageStatusSchema } from "../stage.ts";
 import { absolutePathSchema, runReferenceSchema } from "./basics.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { originSchema, relayOrigin, ticketSchema } from "../stream.ts";
 
 /** Streams of pages: the page connects to the backend by itself, see stream.ts. */

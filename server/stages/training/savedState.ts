@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
 import type { Store } from "../../engine/runtime/store.ts";

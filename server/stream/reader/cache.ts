@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { maxTransfer, replaceFile, writeAll } from "../../runs/atomic.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
 

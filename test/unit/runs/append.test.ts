@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../server/protocol/errors.ts";
 import { openLines, openRecords } from "../../../server/runs/append.ts";
 import { readLines, readRecords } from "../../../server/runs/read.ts";
