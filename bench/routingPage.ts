@@ -2,12 +2,12 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, wri
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
 import type { RoutingIndex } from "../server/protocol/routingFiles.ts";
 import { stagePaths } from "../server/runs/layout.ts";
 import { Hub } from "../server/stream/hub.ts";
 import { Pages } from "../server/stream/pages.ts";
 import { writeRun } from "../test/fixtures/runFolder.ts";
+import { ChromiumPage } from "./chromium.ts";
 
 /**
  * `npm run bench -- routingPage [--json FILE]`: the routing page of a large model in Chromium without a graphics card: how long
@@ -55,11 +55,7 @@ const hub = await Hub.start({
   log: (text) => console.error(text),
   pages: (self, request, response) => pages.answer(self, request, response),
 });
-const browser = await chromium.launch({
-  executablePath: values.browser ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu"],
-});
-const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+const page = await ChromiumPage.open(values.browser ?? "/usr/bin/chromium", { width: 1280, height: 900 });
 
 /** All maps are there, and the first has colours. */
 const drawn = `(() => {
@@ -74,11 +70,7 @@ for (let time = 0; time < 3; time++) {
   await page.goto("about:blank");
   const start = performance.now();
   await page.goto(address.href);
-  // The page's policy lets nothing be evaluated in it that waits by itself.
-  while (!(await page.evaluate(drawn))) {
-    if (performance.now() - start > 30_000) throw new Error("the page does not draw");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await page.until(drawn);
   opened.push(performance.now() - start);
 }
 
@@ -88,13 +80,16 @@ await page.evaluate(`(() => {
   const count = () => { frames_++; shown_.add(document.querySelector("input.steps").value); requestAnimationFrame(count); };
   requestAnimationFrame(count);
 })()`);
-await page.getByRole("button", { name: "Play" }).click();
-await page.waitForTimeout(1000);
-await page.evaluate("frames_ = 0; shown_.clear()");
 const seconds = 5;
-await page.waitForTimeout(seconds * 1000);
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+await page.evaluate(
+  `[...document.querySelectorAll("vscode-button")].find((one) => one.textContent.trim() === "Play").click()`,
+);
+await pause(1000);
+await page.evaluate("frames_ = 0; shown_.clear()");
+await pause(seconds * 1000);
 const [frames, shown] = (await page.evaluate("[frames_, shown_.size]")) as [number, number];
-await browser.close();
+await page.close();
 await hub.close();
 rmSync(folder, { recursive: true });
 
