@@ -152,11 +152,11 @@ const tasks = {
   },
   bench() {
     // It drives the VS Code of the tests, from where that lies.
-    if (args[0] === "routeText") {
+    if (["activation", "routeText"].includes(args[0])) {
       browser();
       tasks.build();
       node("test/vscode/install.ts");
-      return node("bench/routeText.ts", ...args.slice(1));
+      return node(`bench/${args[0]}.ts`, ...args.slice(1));
     }
     const suites = ["bigger", "metricsPage", "peers", "routers", "routingPage"];
     const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];

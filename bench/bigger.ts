@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { measuredOn } from "./machine.ts";
 import { median } from "./measure.ts";
 import { dense, trainingStep } from "./program.ts";
 
@@ -137,8 +138,7 @@ for (const count of [2, 4, 8, 16, 32]) tokens[count * dense.context] = await sec
 const { stages, use } = await wholeRun();
 
 const figures = {
-  machine: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism() },
-  date: new Date().toISOString().slice(0, 10),
+  ...measuredOn,
   stages,
   use,
   /** Seconds of a step of the 3.3 M model's shape with so many layers, 2,048 tokens. */

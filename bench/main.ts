@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { decoding } from "./decode.ts";
+import { measuredOn } from "./machine.ts";
 import { median, rounds } from "./measure.ts";
 import { memoryUse } from "./memory.ts";
 import { parallelExperts } from "./parallel.ts";
@@ -47,9 +48,8 @@ for (const [name, config] of Object.entries({ dense, mixture })) {
 
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 const figures = {
-  machine: { cpu: cpus()[0]?.model.trim(), cores, platform: `${process.platform}-${process.arch}` },
+  ...measuredOn,
   versions: { node: process.versions.node, "onnxruntime-node": version },
-  date: new Date().toISOString().slice(0, 10),
   flopsPerSecond: rates.flops,
   tokensPerSecond: rates.tokensPerSecond,
   denseShare: rates.share["dense step"]!,

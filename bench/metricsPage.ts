@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright-core";
@@ -8,6 +8,7 @@ import { Hub } from "../server/stream/hub.ts";
 import { Pages } from "../server/stream/pages.ts";
 import { writeLongMetrics } from "../test/fixtures/longMetrics.ts";
 import { writeRun } from "../test/fixtures/runFolder.ts";
+import { measuredOn } from "./machine.ts";
 
 /**
  * `npm run bench -- metricsPage [--json FILE]`: the metrics page in Chromium without a graphics card, with a run of seven stages
@@ -132,12 +133,7 @@ const empty = await browser.newPage({ viewport: size });
 await empty.goto("about:blank");
 const idle = () => frames(empty, () => empty.waitForTimeout(seconds * 1000));
 const figures = {
-  machine: {
-    cpu: cpus()[0]?.model.trim(),
-    cores: availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
-  },
-  date: new Date().toISOString().slice(0, 10),
+  ...measuredOn,
   emptyPage: await idle(),
   tenMillionSteps: await measure(long, ["seed"], 6),
   sevenStages: await measure(usual, [], 6),

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -8,6 +8,7 @@ import { parameterCount } from "../server/model/size.ts";
 import { UserError } from "../server/protocol/errors.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
 import { statistics } from "../server/stages/training/programs.ts";
+import { measuredOn } from "./machine.ts";
 import { rounds } from "./measure.ts";
 import { writeCase } from "./peers/case.ts";
 import { peersPython } from "./peers/environment.ts";
@@ -135,9 +136,9 @@ async function main(): Promise<void> {
     });
   }
   const figures = {
-    machine: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism(), load },
+    ...measuredOn,
+    load,
     threads,
-    date: new Date().toISOString().slice(0, 10),
     sizes,
   };
   console.log(`\n${figures.machine.cpu}, ${threads} threads, load before the run ${load.toFixed(1)}`);

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import type { Locator } from "playwright-core";
 import { writeExperiment } from "../test/fixtures/experiment.ts";
 import { VsCode, whyNoVsCode } from "../test/vscode/harness/vscode.ts";
 import type { Window } from "../test/vscode/harness/window.ts";
+import { measuredOn } from "./machine.ts";
 import { median } from "./measure.ts";
 
 /**
@@ -145,12 +146,7 @@ async function pageRounds(window: Window): Promise<{ ms: number; longest: number
 
 const code = await VsCode.start();
 const figures: Record<string, unknown> = {
-  machine: {
-    cpu: cpus()[0]?.model.trim(),
-    cores: availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
-  },
-  date: new Date().toISOString().slice(0, 10),
+  ...measuredOn,
   tokens,
 };
 try {

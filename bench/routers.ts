@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
 import { statistics } from "../server/stages/training/programs.ts";
+import { measuredOn } from "./machine.ts";
 import { type Rates, rounds } from "./measure.ts";
 import { routingProbe } from "./probe.ts";
 import { type Measured, mixture, trainingStep } from "./program.ts";
@@ -68,8 +69,7 @@ async function costOfStatistics(): Promise<{ step: number; probe: number; traini
 }
 
 const figures = {
-  machine: { cpu: cpus()[0]?.model.trim(), cores },
-  date: new Date().toISOString().slice(0, 10),
+  ...measuredOn,
   /** Seconds of a step over top-2's. */
   routers: await costOfRouters(),
   /** Over 4 experts. */

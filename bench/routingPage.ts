@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { RoutingIndex } from "../server/protocol/routingFiles.ts";
@@ -8,6 +8,7 @@ import { Hub } from "../server/stream/hub.ts";
 import { Pages } from "../server/stream/pages.ts";
 import { writeRun } from "../test/fixtures/runFolder.ts";
 import { ChromiumPage } from "./chromium.ts";
+import { measuredOn } from "./machine.ts";
 
 /**
  * `npm run bench -- routingPage [--json FILE]`: the routing page of a large model in Chromium without a graphics card: how long
@@ -94,12 +95,7 @@ await hub.close();
 rmSync(folder, { recursive: true });
 
 const figures = {
-  machine: {
-    cpu: cpus()[0]?.model.trim(),
-    cores: availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
-  },
-  date: new Date().toISOString().slice(0, 10),
+  ...measuredOn,
   size: { layers: L, experts: E, domains: D, snapshots },
   openMs: opened.map(Math.round),
   snapshotsPerSecond: shown / seconds,

@@ -21,6 +21,7 @@ import { definition, prepareRename, references, rename } from "./features/names.
 import { createFolderCommand, quickFixes } from "./features/quickFixes.ts";
 import { semanticTokens } from "./features/semanticTokens.ts";
 import { documentSymbols } from "./features/symbols.ts";
+import { LensReminder } from "./lensReminder.ts";
 import { OpenFiles } from "./openFiles.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -44,11 +45,15 @@ export function serve(connection: Connection): void {
   const facts = new ExperimentFacts();
   const speeds = new Speeds();
   let editor: Editor = { snippets: false, refreshesLenses: false, refreshesHints: false };
+  const failed = (error: unknown): void => console.error("refreshing:", error);
+  const refreshLenses = (): void => {
+    if (editor.refreshesLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(failed);
+  };
+  const reminder = new LensReminder(refreshLenses);
   const runs = new RunStandings(
     () => files.paths(),
     (ended) => {
-      const failed = (error: unknown): void => console.error("refreshing:", error);
-      if (editor.refreshesLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(failed);
+      refreshLenses();
       if (!ended) return;
       speeds.forget();
       if (editor.refreshesHints) connection.languages.inlayHint.refresh().catch(failed);
@@ -66,12 +71,17 @@ export function serve(connection: Connection): void {
   });
   connection.onInitialized(() => runs.start());
   connection.onShutdown(() => runs.stop());
-  files.documents.onDidClose(({ document }) => facts.forget(document.uri));
+  files.documents.onDidOpen(({ document }) => reminder.opened(document.uri));
+  files.documents.onDidClose(({ document }) => {
+    facts.forget(document.uri);
+    reminder.over(document.uri);
+  });
 
   const about = answering(files);
   connection.onCodeAction(about((snapshot, { context }) => quickFixes(snapshot, context.diagnostics)));
   connection.onCodeLens(
     about(async (snapshot) => {
+      reminder.over(snapshot.uri);
       const run = snapshot.file === undefined ? undefined : await runs.of(snapshot.file);
       return codeLenses(snapshot, run, editor.commands);
     }),

@@ -166,6 +166,14 @@ describe("the language server, as the process that an editor starts", () => {
     client.close(file);
   });
 
+  it("reminds the editor of lenses that it does not ask for after it has opened a file", async () => {
+    const { file } = tinyExperiment();
+    client.asked.length = 0;
+    client.open(file, experimentText());
+    await expect.poll(() => client.asked, soon).toContain("workspace/codeLens/refresh");
+    client.close(file);
+  });
+
   it("leaves out lenses for commands that the editor has not", async () => {
     const other = await startLanguageServer({ commands: ["btx.run"] });
     const { file } = tinyExperiment();

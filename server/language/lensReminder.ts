@@ -1,0 +1,34 @@
+/** Waits for lenses to be asked for after a file was opened, ms: the last one ends it. */
+const waits = [1000, 2000, 4000];
+
+/**
+ * Reminds an editor of the lenses of a file that it has opened and does not ask about: VS Code at times loses its first
+ * request while extensions start, and a file that nobody edits would have none.
+ */
+export class LensReminder {
+  readonly #remind: () => void;
+  readonly #waits: readonly number[];
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+
+  constructor(remind: () => void, after: readonly number[] = waits) {
+    this.#remind = remind;
+    this.#waits = after;
+  }
+
+  opened(uri: string, turn = 0): void {
+    this.over(uri);
+    const wait = this.#waits[turn];
+    if (wait === undefined) return;
+    const timer = setTimeout(() => {
+      this.#remind();
+      this.opened(uri, turn + 1);
+    }, wait);
+    this.#timers.set(uri, timer.unref());
+  }
+
+  /** Lenses were asked for, or the file was closed. */
+  over(uri: string): void {
+    clearTimeout(this.#timers.get(uri));
+    this.#timers.delete(uri);
+  }
+}
