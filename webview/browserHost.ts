@@ -14,6 +14,8 @@ const openKey = `${storageKey}-open`;
  */
 export class BrowserHost implements Host {
   readonly #token: string;
+  /** Leave for the first connection, asked for at once: there is no need to know before what the page is about. */
+  #ticket: Promise<unknown> | undefined;
 
   constructor() {
     const address = new URL(location.href);
@@ -24,6 +26,9 @@ export class BrowserHost implements Host {
       history.replaceState(null, "", address);
     }
     this.#token = given ?? sessionStorage.getItem(`${storageKey}-token`) ?? "";
+    this.#ticket = this.#ask("/ticket");
+    // Whoever connects is told.
+    this.#ticket.catch(() => {});
   }
 
   get kept(): unknown {
@@ -55,7 +60,9 @@ export class BrowserHost implements Host {
   }
 
   async link(events: LinkEvents): Promise<Link> {
-    const { port, token } = ticketSchema.parse(await this.#ask("/ticket"));
+    const asked = this.#ticket ?? this.#ask("/ticket");
+    this.#ticket = undefined;
+    const { port, token } = ticketSchema.parse(await asked);
     return openSocket(`ws://${location.hostname}:${port}${streamPath}`, token, events);
   }
 

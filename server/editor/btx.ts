@@ -10,11 +10,13 @@ const program = fileURLToPath(new URL("./btx.js", import.meta.url));
 
 /** Most of what is kept of an error's text, characters. */
 const mostSaid = 4000;
+/** How long a process that is to end may take to clean up, ms. */
+const patience = 3000;
 
 export interface BtxOptions {
   /** Standard input; none if left out. */
   input?: string;
-  /** Ends the process at once. */
+  /** Ends the process, which may clean up for a moment. */
   signal?: AbortSignal;
   /** Is given what it prints, piece by piece. */
   onOutput(text: string): void;
@@ -32,7 +34,11 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
   });
-  const kill = (): boolean => child.kill("SIGKILL");
+  let last: NodeJS.Timeout | undefined;
+  const kill = (): void => {
+    child.kill("SIGTERM");
+    last ??= setTimeout(() => child.kill("SIGKILL"), patience);
+  };
   signal?.addEventListener("abort", kill);
   let said = "";
   /** What `onOutput` threw. */
@@ -66,6 +72,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
     });
   } finally {
     signal?.removeEventListener("abort", kill);
+    clearTimeout(last);
   }
 }
 

@@ -48,16 +48,18 @@ export function processor(engine: "onnx" | "tfjs"): Device {
 export async function webgpu(sources: Sources = thisMachine): Promise<Device> {
   const probed = await sources.probe("webgpu");
   const base = { engine: "onnx", device: "webgpu" } as const;
+  const offered = adaptersOfVulkanLog(probed.log);
   if (probed.works) {
     const { software, ...adapter } = await describeAdapter(probed.log);
     const kind = software ? "software" : "gpu";
-    const reason = software
-      ? { reason: "a software adapter, slower than the processor: taken only when asked for" }
-      : {};
+    const reasons = [
+      ...(software ? ["a software adapter, slower than the processor: taken only when asked for"] : []),
+      ...(offered.length > 1 ? [`one of ${offered.length} adapters: WebGPU reaches no other`] : []),
+    ];
+    const reason = reasons.length > 0 ? { reason: reasons.join("; ") } : {};
     return { ...base, ...adapter, kind, usable: true, ...reason };
   }
-  const offered = adaptersOfVulkanLog(probed.log);
-  const name = offered[0] ?? "no graphics adapter";
+  const name = offered[0] ?? "none";
   return { ...base, name, kind: "gpu", usable: false, ...reasonOf("webgpu", probed, offered) };
 }
 
@@ -86,7 +88,7 @@ async function noCuda(sources: Sources): Promise<Device> {
         remedy: "install NVIDIA's driver anew",
       }
     : { reason: "no NVIDIA graphics card with a driver was found" };
-  const base = { engine: "onnx", device: "cuda", name: "no NVIDIA graphics card", kind: "gpu", usable: false } as const;
+  const base = { engine: "onnx", device: "cuda", name: "none", kind: "gpu", usable: false } as const;
   const missing = sources.installed("cuda") || driver === undefined ? {} : { install: "cuda" as const };
   return { ...base, ...(driver ? { driver } : {}), ...why, ...missing };
 }

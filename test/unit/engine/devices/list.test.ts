@@ -132,6 +132,15 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
     });
   });
 
+  test("says of one of several adapters that no other is reached", async () => {
+    const said = log("NVIDIA H100", "/usr/lib/libGLX_nvidia.so.0").replace(
+      "NVIDIA H100  \n",
+      "$&[Vulkan Loader] INFO | DRIVER:             [1] NVIDIA H100  \n",
+    );
+    const { of } = await devicesOf({ probes: { webgpu: { works: true, log: said } } });
+    expect(of("onnx", "webgpu")!.reason).toBe("one of 2 adapters: WebGPU reaches no other");
+  });
+
   test("says of an adapter that it does not accept that its driver is too old", async () => {
     const refused = `${log("Intel HD Graphics 4000", "/usr/lib/libvulkan_intel.so").split("\n").slice(0, 2).join("\n")}\nError: Failed to get a WebGPU adapter: No supported adapters\n`;
     const { of } = await devicesOf({ probes: { webgpu: { works: false, log: refused } } });
