@@ -25,7 +25,7 @@ import { readJson } from "../../runs/read.ts";
 import { mostProbes, ProbeRecords, thinned } from "./probeRecords.ts";
 
 /** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
-const mostShare = 0.02;
+const mostShare = 0.01;
 
 export interface ProbeJob {
   paths: StagePaths;
