@@ -2,12 +2,14 @@ import { add, mul, sigmoid, sub, type Tensor } from "@tensorflow/tfjs-core";
 import { differentiable } from "./differentiable.ts";
 import { kernelOr } from "./kernel.ts";
 
-/** silu(g) = g s(g), so silu'(g) = s + g s (1 - s) = s + silu (1 - s). */
+/**
+ * silu(g) = g s(g), so silu'(g) = s + silu (1 - s), and dy silu' = dUp + s (dy - dUp) with dUp = dy silu: a pass less over
+ * [..., F] than with silu' by itself.
+ */
 function gradients(dy: Tensor, gate: Tensor, up: Tensor): Tensor[] {
   const s = sigmoid(gate);
-  const silu = mul(gate, s);
-  const slope = add(s, mul(silu, sub(1, s)));
-  return [mul(mul(dy, up), slope), mul(dy, silu)];
+  const dUp = mul(dy, mul(gate, s));
+  return [mul(up, add(dUp, mul(s, sub(dy, dUp)))), dUp];
 }
 
 /** silu(gate) * up, both [..., F]. Shazeer, arXiv 2002.05202. Kernels `SwiGlu` and `SwiGluGrad`. */

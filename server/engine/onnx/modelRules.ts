@@ -1,7 +1,6 @@
 import { sizeOf } from "../program.ts";
 import type { Builder } from "./builder.ts";
 import type { Rule } from "./rule.ts";
-import type { DType } from "./types.ts";
 
 /** ONNX forms of the ops of server/ops: what TF.js core lacks and a transformer needs in one piece. */
 
@@ -13,18 +12,12 @@ export function swiGlu(build: Builder, gate: string, up: string): string {
   return build.node("Mul", [silu, up]);
 }
 
-/** d silu(g) = s + silu(g) (1 - s), s = sigmoid(g). Returns the gradients of gate and up, of the type of all. */
-export function swiGluGradient(
-  build: Builder,
-  dtype: DType,
-  [dy, gate, up]: [string, string, string],
-): [string, string] {
+/** The gradients of gate and up, as `swiGlu` of ops/ has them. */
+export function swiGluGradient(build: Builder, [dy, gate, up]: [string, string, string]): [string, string] {
   const sigmoid = build.node("Sigmoid", [gate]);
-  const silu = build.node("Mul", [gate, sigmoid]);
-  const rest = build.node("Mul", [silu, build.node("Sub", [build.typed(build.float(1), dtype), sigmoid])]);
-  const slope = build.node("Add", [sigmoid, rest]);
-  const dgate = build.node("Mul", [build.node("Mul", [dy, up]), slope]);
-  return [dgate, build.node("Mul", [dy, silu])];
+  const dUp = build.node("Mul", [dy, build.node("Mul", [gate, sigmoid])]);
+  const rest = build.node("Mul", [sigmoid, build.node("Sub", [dy, dUp])]);
+  return [build.node("Mul", [up, build.node("Add", [dUp, rest])]), dUp];
 }
 
 const rotary: Rule = ({ names: [x, cos, sin], values: [input, table], attrs, build }) => {
@@ -155,7 +148,7 @@ export const modelRules: Record<string, Rule> = {
   MaskedSoftmax: ({ names: [scores, mask], build }) =>
     build.node("Softmax", [build.node("Add", [scores!, mask!])], { axis: -1 }),
   SwiGlu: ({ names: [gate, up], build }) => swiGlu(build, gate!, up!),
-  SwiGluGrad: ({ names: [dy, gate, up], output, build }) => swiGluGradient(build, output.dtype, [dy!, gate!, up!]),
+  SwiGluGrad: ({ names: [dy, gate, up], build }) => swiGluGradient(build, [dy!, gate!, up!]),
   RmsNorm: rmsNorm,
   RmsNormGrad: rmsNormGrad,
   CrossEntropy: crossEntropy,

@@ -86,13 +86,11 @@ export const pieceRules: Record<string, PieceRule> = {
     const names = gate!.names.map((piece, e) => swiGlu(lowerer.build, piece, up!.names[e]!));
     return [{ sizes: gate!.sizes, names }];
   },
-  SwiGluGrad: (lowerer, { inputs, outputs }) => {
+  SwiGluGrad: (lowerer, { inputs }) => {
     const pieces = together(lowerer, [...inputs.values()]);
     if (!pieces) return undefined;
     const [dy, gate, up] = pieces;
-    const both = dy!.names.map((piece, e) =>
-      swiGluGradient(lowerer.build, outputs[0]!.dtype, [piece, gate!.names[e]!, up!.names[e]!]),
-    );
+    const both = dy!.names.map((piece, e) => swiGluGradient(lowerer.build, [piece, gate!.names[e]!, up!.names[e]!]));
     return [0, 1].map((index) => ({ sizes: dy!.sizes, names: both.map((pair) => pair[index]!) }));
   },
 };

@@ -109,11 +109,11 @@ async function slowDetail(parameters: Parameters) {
 }
 
 test("training is probed before it, after every few steps and after the last one, on the same held-out tokens", async () => {
-  const { paths, initial, final } = await probed(config, 45, 1e-2);
+  const { paths, initial, final } = await probed(config, 85, 1e-2);
   const index = routingProbeIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
   const { tokens, every, k } = index;
-  // Two windows of 16 tokens against steps of 64: a fiftieth of three times as much.
-  expect([every, k]).toEqual([9, 2]);
+  // Two windows of 16 tokens against steps of 64: a hundredth of three times as much.
+  expect([every, k]).toEqual([17, 2]);
   expect(tokens).toEqual([16, 16]);
   const values = floats(paths.routingProbe);
   const size = probeSize(index);
@@ -134,7 +134,7 @@ test("training is probed before it, after every few steps and after the last one
 });
 
 test("each probe has the histograms and the vocabulary specialisation that a slow count gives", async () => {
-  const { paths, initial, final } = await probed(config, 45, 1e-2);
+  const { paths, initial, final } = await probed(config, 85, 1e-2);
   const { index, records } = detailOf(paths);
   expect(index).toEqual({
     version: 1,
@@ -142,7 +142,7 @@ test("each probe has the histograms and the vocabulary specialisation that a slo
     layers: [0, 1],
     experts: ["x", "y", "z"],
     domains,
-    every: 9,
+    every: 17,
   });
   expect(records).toHaveLength(6);
   for (const [record, parameters] of [
@@ -177,7 +177,7 @@ test("a probe measures of its window what an evaluation of it does", async () =>
 });
 
 test("the last step has a probe where it ends no interval, and a dense model has none", async () => {
-  const { paths } = await probed(config, 11, 1e-2);
+  const { paths } = await probed(config, 19, 1e-2);
   const size = probeSize(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
   expect(readFileSync(paths.routingProbe).length / 4 / size).toBe(3);
   expect(detailOf(paths).records).toHaveLength(3);
