@@ -15,6 +15,9 @@ import { missing, newestRun, openWindow, startVsCode, until, why, workspace } fr
 const lastOf = (page: FrameLocator, stage: string) =>
   page.locator("table.legend tbody tr", { hasText: stage }).first().locator("td").nth(1);
 
+/** How long to wait for what a busy machine shows late. */
+const soon = { timeout: 30_000 };
+
 describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
   let code: VsCode;
   let experiment: ExperimentFolder;
@@ -57,7 +60,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await page.locator(".chart-box").focus();
     await window.page.keyboard.press("Home");
     await expect
-      .poll(() => page.locator("line-chart [role=status]").textContent())
+      .poll(() => page.locator("line-chart [role=status]").textContent(), soon)
       .toMatch(/^seed: \S+ nats, mean \S+ nats at step 1$/);
     await window.page.keyboard.press("Shift+PageDown");
     await page.locator("table.legend caption", { hasText: "selected" }).waitFor();
@@ -67,9 +70,9 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
 
   it("has gone when it is hidden, and is as it was when it is shown again", async () => {
     await page.getByRole("button", { name: "Gradient norm" }).click();
-    await expect.poll(() => page.locator("line-chart").count()).toBe(2);
+    await expect.poll(() => page.locator("line-chart").count(), soon).toBe(2);
     await window.page.locator(".tab", { hasText: "tiny.btx.yaml" }).click();
-    await expect.poll(() => window.page.locator("iframe.webview.ready").count()).toBe(0);
+    await expect.poll(() => window.page.locator("iframe.webview.ready").count(), soon).toBe(0);
     await window.page.locator(".tab", { hasText: "tiny: metrics" }).click();
     await isThere();
     expect(await page.locator("line-chart").count()).toBe(2);
@@ -127,7 +130,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await page.getByRole("button", { name: "Export CSV" }).click();
     const input = window.page.locator(".quick-input-widget input").first();
     await input.waitFor();
-    await expect.poll(() => input.inputValue()).toContain("tiny-metrics.csv");
+    await expect.poll(() => input.inputValue(), soon).toContain("tiny-metrics.csv");
     await window.page.locator(".quick-input-widget .monaco-button", { hasText: /OK|Save/ }).click();
     await page.getByText("Saved tiny-metrics.csv").waitFor();
     expect(readFileSync(join(experiment.folder, "tiny-metrics.csv"), "utf8")).toMatch(
