@@ -151,6 +151,7 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
+    if (args[0] === "language") return node("bench/language.ts", ...args.slice(1));
     // It drives the VS Code of the tests, from where that lies.
     if (["activation", "routeText"].includes(args[0])) {
       browser();

@@ -18,7 +18,7 @@ import { documentSymbols } from "../server/language/features/symbols.ts";
 import { Snapshot } from "../server/language/snapshot.ts";
 
 /**
- * `node bench/language.ts [--json FILE] [--rounds N]`: how long each request about an experiment file of 1,000 lines takes,
+ * `npm run bench -- language [--json FILE] [--rounds N]`: how long each request about an experiment file of 1,000 lines takes,
  * ms. "typed": the first request after a letter was typed, when nothing of the text was read yet. "known": any later one.
  * "CPU": the time its thread worked, which other load on the machine lengthens less.
  */

@@ -52,7 +52,7 @@ th:first-child,td.word,th.word{text-align:left}
 thead th{color:var(--soft);font-size:.8rem;vertical-align:bottom}
 thead th[scope=colgroup]{color:var(--ink);font-weight:600;border-bottom:1px solid var(--rule)}
 thead th[colspan]:not([colspan="1"]){text-align:left}thead th[scope=colgroup] .unit{display:block}.group:not(:first-child){padding-left:22px}
-table.many{font-size:.84rem}table.many th,table.many td{padding-left:6px;padding-right:6px}table.many .group:not(:first-child){padding-left:16px}table.many .best{padding:1px 3px;margin:0 -3px}
+table.many{font-size:.8rem}table.many th,table.many td{padding-left:4px;padding-right:4px}table.many .group:not(:first-child){padding-left:10px}table.many .best{padding:1px 3px;margin:0 -3px}
 .mean{font-weight:600}thead .mean{color:var(--ink)}
 tbody{border-top:1.5px solid var(--rule)}tbody:last-child{border-bottom:1.5px solid var(--rule)}
 tbody tr+tr>*{border-top:1px solid var(--faint)}

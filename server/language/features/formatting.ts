@@ -2,7 +2,7 @@ import type { TextEdit } from "vscode-languageserver";
 import { readSource } from "../../experiment/source.ts";
 import { indentation } from "../format/indentation.ts";
 import { type Line, lineAt, linesOf } from "../format/lines.ts";
-import { spacing, tokensOf } from "../format/spacing.ts";
+import { type Lexed, spacing, tokensOf } from "../format/spacing.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type Edit, type Entry, entriesOf } from "../syntax.ts";
 
@@ -13,19 +13,20 @@ import { type Edit, type Entry, entriesOf } from "../syntax.ts";
  */
 export function formatting(snapshot: Snapshot, width: number): TextEdit[] {
   const { text } = snapshot;
-  const before = readSource(text);
-  if (before.value === undefined || text.includes("\t")) return [];
-  const lines = linesOf(text);
-  const formatted = formattedLines(snapshot, lines, Math.min(8, Math.max(2, width)));
+  if (text.includes("\t")) return [];
+  const [lines, tokens] = [linesOf(text), tokensOf(text)];
+  const formatted = formattedLines(snapshot, lines, tokens, Math.min(8, Math.max(2, width)));
   const result = lines.map(({ ending }, i) => formatted[i]! + ending).join("");
   const trimmed = `${result.trimEnd()}${lines.length > 1 ? lines[0]!.ending : "\n"}`;
-  if (trimmed === text || !sameMeaning(text, trimmed, before.value)) return [];
+  if (trimmed === text) return [];
+  const { value } = readSource(text);
+  if (value === undefined || !sameMeaning(trimmed, value, tokens)) return [];
   return lineEdits(snapshot, lines, linesOf(trimmed));
 }
 
-function formattedLines({ text, syntax }: Snapshot, lines: Line[], width: number): string[] {
+function formattedLines({ text, syntax }: Snapshot, lines: Line[], tokens: Lexed[], width: number): string[] {
   const indents = indentation(text, syntax, lines, width);
-  const edits = spacing(tokensOf(text), syntax);
+  const edits = spacing(tokens, syntax);
   const verbatim = verbatimLines(syntax, lines);
   let next = 0;
   return lines.map((line, i) => {
@@ -58,12 +59,12 @@ function verbatimLines(root: Entry, lines: readonly Line[]): Set<number> {
   return found;
 }
 
-function sameMeaning(text: string, formatted: string, value: unknown): boolean {
-  const after = readSource(formatted).value;
-  if (JSON.stringify(after) !== JSON.stringify(value)) return false;
-  const comments = (source: string): string[] =>
-    tokensOf(source).flatMap(({ type, source: comment }) => (type === "comment" ? [comment.trimEnd()] : []));
-  return comments(text).join("\n") === comments(formatted).join("\n");
+/** @param tokens of the text whose value it is. */
+function sameMeaning(formatted: string, value: unknown, tokens: readonly Lexed[]): boolean {
+  const comments = (of: readonly Lexed[]): string =>
+    of.flatMap(({ type, source }) => (type === "comment" ? [source.trimEnd()] : [])).join("\n");
+  if (comments(tokens) !== comments(tokensOf(formatted))) return false;
+  return JSON.stringify(readSource(formatted).value) === JSON.stringify(value);
 }
 
 /** The lines that change, each an edit of its own; the last lines together, since their number may change. */

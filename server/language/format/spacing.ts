@@ -2,7 +2,7 @@ import { CST, Lexer } from "yaml";
 import { type Edit, type Entry, entriesOf } from "../syntax.ts";
 
 type TokenType = CST.TokenType | "scalar" | null;
-interface Lexed {
+export interface Lexed {
   type: TokenType;
   source: string;
   start: number;
