@@ -36,8 +36,10 @@ export function spacing(tokens: readonly Lexed[], root: Entry): Edit[] {
   const aligned = alignedValues(tokens, root);
   const edits: Edit[] = [];
   let depth = 0;
-  for (const [i, { type, source, start }] of tokens.entries()) {
-    const [before, after] = [tokens[i - 1]?.type ?? null, tokens[i + 1]?.type ?? null];
+  for (let i = 0; i < tokens.length; i++) {
+    const { type, source, start } = tokens[i]!;
+    const before = tokens[i - 1]?.type ?? null;
+    const after = tokens[i + 1]?.type ?? null;
     if (opening.has(type)) depth++;
     if (closing.has(type)) depth--;
     const end = start + source.length;
@@ -76,7 +78,8 @@ function alignedValues(tokens: readonly Lexed[], root: Entry): Set<number> {
   }
   const columns = new Map<Entry, Map<number, number[]>>();
   let key = 0;
-  for (const [i, { type, source, start }] of tokens.entries()) {
+  for (let i = 0; i < tokens.length; i++) {
+    const { type, source, start } = tokens[i]!;
     if (type === "map-value-ind") continue;
     if (type !== "space" || tokens[i - 1]?.type !== "map-value-ind") {
       if (type !== "space") key = start;
@@ -86,7 +89,10 @@ function alignedValues(tokens: readonly Lexed[], root: Entry): Set<number> {
     if (!mapping || tokens[i + 1]?.type === "newline") continue;
     const column = start + source.length - key;
     const places = columns.get(mapping) ?? new Map<number, number[]>();
-    columns.set(mapping, places.set(column, [...(places.get(column) ?? []), start]));
+    columns.set(mapping, places);
+    const starts = places.get(column);
+    if (starts) starts.push(start);
+    else places.set(column, [start]);
   }
   const groups = [...columns.values()].flatMap((places) => [...places.values()]);
   return new Set(groups.filter((starts) => starts.length > 1).flat());
