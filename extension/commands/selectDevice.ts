@@ -1,5 +1,6 @@
 import { ProgressLocation, type QuickPickItem, Range, type Uri, WorkspaceEdit, window, workspace } from "vscode";
 import type { Compute, Device, DeviceName } from "../../server/protocol/devices.ts";
+import { whyText } from "../../server/protocol/deviceText.ts";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
 import { install } from "./installEngine.ts";
@@ -16,7 +17,7 @@ export async function selectDevice(studio: Studio, argument: unknown): Promise<u
   if (device === undefined) return undefined;
   if (device !== "auto" && !device.usable) {
     if (device.install) return install(studio, device.install);
-    throw new Error(`${device.name} cannot be used: ${[device.reason, device.remedy].filter(Boolean).join(": ")}`);
+    throw new Error(`${device.name} cannot be used: ${whyText(device)}`);
   }
   await write(studio, file, device);
   return file;
@@ -36,9 +37,9 @@ async function picked(studio: Studio): Promise<Device | "auto" | undefined> {
 }
 
 function item(device: Device): Item {
-  const { engine, name, kind, usable, memory, reason, remedy, install: installable } = device;
+  const { engine, name, kind, usable, memory, install: installable } = device;
   const icon = usable ? (kind === "gpu" ? "zap" : "chip") : installable ? "cloud-download" : "circle-slash";
-  const why = [reason, remedy].filter(Boolean).join(": ");
+  const why = whyText(device);
   return {
     label: `$(${icon}) ${name}`,
     description: `engine ${engine}, device ${device.device}${memory === undefined ? "" : `, ${bytes(memory)}`}`,

@@ -10,6 +10,7 @@ import {
   window,
 } from "vscode";
 import type { Device } from "../../server/protocol/devices.ts";
+import { whyText } from "../../server/protocol/deviceText.ts";
 import type { Load, WorkingStage } from "../../server/protocol/editor.ts";
 import { bytes, percent } from "../../server/protocol/format.ts";
 import type { Backend } from "../backend.ts";
@@ -85,13 +86,13 @@ export class DevicesTree implements TreeDataProvider<Row> {
   }
 
   #deviceItem(device: Device): TreeItem {
-    const { engine, name, usable, reason, remedy } = device;
+    const { engine, name, usable } = device;
     const work = this.#workOn(device).length;
     const item = new TreeItem(
       usable ? name : device.device,
       work > 0 ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.None,
     );
-    const why = [reason, remedy].filter((text) => text !== undefined).join(": ");
+    const why = whyText(device);
     item.id = `${engine} ${device.device} ${name}${work > 0 ? " at work" : ""}`;
     item.description = usable ? [device.device, this.#facts(device), engine].filter(Boolean).join(", ") : why;
     item.iconPath = new ThemeIcon(usable ? (device.kind === "gpu" ? "zap" : "chip") : "circle-slash");

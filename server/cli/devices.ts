@@ -1,5 +1,6 @@
 import { listDevices } from "../engine/devices/list.ts";
 import type { Device } from "../protocol/devices.ts";
+import { whyText } from "../protocol/deviceText.ts";
 import { bytes } from "../protocol/format.ts";
 import { exitStatus, parse, printJson } from "./command.ts";
 
@@ -17,7 +18,7 @@ export async function devices(args: string[]): Promise<number> {
 /** "onnx  cpu     yes  AMD EPYC, 2 cores, 23 GB memory (11 GB free)" */
 function line(device: Device, all: Device[]): string {
   const width = Math.max(...all.map((one) => one.device.length));
-  const { engine, name, cores, memory, freeMemory, driver, usable, reason, remedy } = device;
+  const { engine, name, cores, memory, freeMemory, driver, usable } = device;
   const free = freeMemory === undefined ? "" : ` (${bytes(freeMemory)} free)`;
   const facts = [
     name,
@@ -25,6 +26,6 @@ function line(device: Device, all: Device[]): string {
     ...(memory === undefined ? [] : [`${bytes(memory)} memory${free}`]),
     ...(driver === undefined ? [] : [`driver ${driver}`]),
   ].join(", ");
-  const why = [reason, remedy].filter((text) => text !== undefined).join(": ");
+  const why = whyText(device);
   return `${engine}  ${device.device.padEnd(width)}  ${usable ? "yes" : "no "}  ${facts}${why ? `; ${why}` : ""}`;
 }

@@ -11,21 +11,26 @@ export const checkCompute = (experiment: Experiment): Problem[] => [
   ...checkPrecision(experiment),
 ];
 
+const mistake = (positions: Experiment["positions"], path: Path, message: string): Problem => ({
+  ...positions.value(path),
+  message,
+  path,
+  severity: "error",
+});
+
 function checkPrecision({ compute, positions, domains, seed, finetune }: Experiment): Problem[] {
   const trained = [...domains.values(), ...("from" in seed ? [] : [seed]), finetune];
   if (!trained.some(({ training }) => training.precision === "float16")) return [];
-  const add = (path: Path, message: string): Problem => ({
-    ...positions.value(path),
-    message,
-    path,
-    severity: "error",
-  });
   if (compute.engine === "tfjs")
-    return [add(["engine"], "`tfjs` has no float16: set `engine: onnx`, or `precision: float32`")];
+    return [mistake(positions, ["engine"], "`tfjs` has no float16: set `engine: onnx`, or `precision: float32`")];
   const at = compute.devices?.indexOf("cpu") ?? -1;
   if (at < 0) return [];
   return [
-    add(["devices", at], "`cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`"),
+    mistake(
+      positions,
+      ["devices", at],
+      "`cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`",
+    ),
   ];
 }
 
@@ -33,8 +38,7 @@ function checkDevices({ compute, positions }: Experiment): Problem[] {
   const engine: EngineName = compute.engine === "auto" ? "onnx" : compute.engine;
   const names = compute.devices ?? [];
   return names.flatMap((name, i): Problem[] => {
-    const path = ["devices", i];
-    const add = (message: string): Problem[] => [{ ...positions.value(path), message, path, severity: "error" }];
+    const add = (message: string): Problem[] => [mistake(positions, ["devices", i], message)];
     if (names.indexOf(name) < i) return add(`\`devices\` names \`${name}\` twice`);
     if (devicesOf[engine].includes(name)) return [];
     const other = Object.entries(devicesOf).find(([, devices]) => devices.includes(name))![0];

@@ -1,4 +1,5 @@
 import type { Compute, Device, EngineName } from "../../protocol/devices.ts";
+import { whyText } from "../../protocol/deviceText.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { installedFolder } from "../install/catalog.ts";
 import { mayHaveGpu } from "./adapter.ts";
@@ -43,8 +44,7 @@ function asked(names: readonly string[], all: readonly Device[]): Device[] {
     const [first] = named;
     const there = all.filter((device) => device.usable).map(({ device }) => device);
     if (!first) throw new UserError(`there is no device ${name} here: \`devices\` may name ${there.join(", ")}`);
-    const why = [first.reason, first.remedy].filter((text) => text !== undefined).join(": ");
-    throw new UserError(`the device ${name} cannot be used: ${why}`);
+    throw new UserError(`the device ${name} cannot be used: ${whyText(first)}`);
   });
   return [...new Set(devices)];
 }

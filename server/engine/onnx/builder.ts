@@ -1,5 +1,5 @@
 import type { Attribute, OnnxNode, OnnxTensor } from "./encode.ts";
-import { type DType, dtypeCode } from "./types.ts";
+import type { DType } from "./types.ts";
 
 const bytesOf = (array: Float32Array | Int32Array | BigInt64Array | Uint8Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -50,11 +50,6 @@ export class Builder {
 
   float(value: number, shape: number[] = []): string {
     return this.constant("float32", shape, Float32Array.of(value));
-  }
-
-  /** A float32 as a float of another type. */
-  typed(value: string, dtype: DType): string {
-    return dtype === "float32" ? value : this.node("Cast", [value], { to: dtypeCode[dtype] });
   }
 
   int32(value: number, shape: number[] = []): string {
