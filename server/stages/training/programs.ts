@@ -110,7 +110,7 @@ async function whole(store: Store, { config, training, domains, engine }: PhaseJ
 
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
   const { config, training, domains, engine, lossScale } = job;
-  const { freeze, recompute, precision } = training;
+  const { freeze } = training;
   const shapes = gradientShapes(config, freeze);
   for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const parts = training.batch / training.microBatch;
@@ -121,19 +121,9 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
     ...(lossScale ? scalarSpecs("lossScale") : {}),
   };
   const gradients = (first: boolean): Promise<Runnable> =>
-    engine.compile(
-      accumulate(config, domains, {
-        first,
-        ...(freeze ? { freeze } : {}),
-        ...(recompute ? { recompute } : {}),
-        ...(precision ? { precision } : {}),
-      }),
-      store,
-      specs,
-      {
-        state: [...parameterShapes(config).keys(), ...shapes.keys()],
-      },
-    );
+    engine.compile(accumulate(config, domains, { ...training, first }), store, specs, {
+      state: [...parameterShapes(config).keys(), ...shapes.keys()],
+    });
   const [first, next] = [await gradients(true), await gradients(false)];
   const apply = await engine.compile(
     applyGradients(config, training),
