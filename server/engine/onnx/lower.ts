@@ -14,7 +14,7 @@ import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
   onnx: OnnxGraph;
-  /** State, batch and result names to the names of ONNX inputs and outputs. */
+  /** State, batch and result names to the names of ONNX inputs, of what is read, and outputs. */
   state: Map<string, string>;
   batch: Map<string, string>;
   newState: Map<string, string>;
@@ -85,16 +85,19 @@ class Lowerer implements PieceLowering {
     };
     const newStateNames = publish(newState);
     const resultNames = publish(results);
+    // The runtime would bring an input that nobody reads back from a device, in every run.
+    const read = new Set(this.build.nodes.flatMap((node) => node.inputs));
+    const onlyRead = (names: Map<string, string>) => new Map([...names].filter(([, onnxName]) => read.has(onnxName)));
     return {
       onnx: {
         ...(this.#target === "cpu" ? { done: this.build.node("SequenceEmpty", []) } : {}),
         nodes: orderForRuntime(this.build.nodes),
         initializers: this.build.initializers,
-        inputs,
+        inputs: inputs.filter(({ name }) => read.has(name)),
         outputs,
       },
-      state: stateNames,
-      batch: batchNames,
+      state: onlyRead(stateNames),
+      batch: onlyRead(batchNames),
       newState: newStateNames,
       results: resultNames,
     };

@@ -68,7 +68,8 @@ class CompiledProgram implements Runnable {
     const inPlace = inPlaceTest(program.onnx);
     for (const [name, output] of program.newState) {
       const { shape, data } = store.get(name);
-      if (!inPlace(program.state.get(name)!, output)) {
+      const input = program.state.get(name);
+      if (input !== undefined && !inPlace(input, output)) {
         this.#spare.set(
           name,
           data instanceof Int32Array ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)),
@@ -99,7 +100,7 @@ class CompiledProgram implements Runnable {
     for (const [name, onnxName] of state) feeds[onnxName] = this.#stateTensor(name);
     for (const [name, onnxName] of newState) {
       const spare = this.#spare.get(name);
-      fetches[onnxName] = spare ? hostTensor(spare, this.#store.get(name).shape) : feeds[state.get(name)!]!;
+      fetches[onnxName] = spare ? hostTensor(spare, this.#store.get(name).shape) : this.#stateTensor(name);
     }
     for (const [name, onnxName] of results) fetches[onnxName] = this.#results.get(name)!.tensor;
     await runInPlace(this.#session, feeds, fetches, this.#program.onnx.done!);

@@ -60,6 +60,14 @@ describe("state", () => {
     expect(await buffersOf(program, { w: start.w })).toEqual({ w: 1 });
   });
 
+  test("is written where it lies where its old values are not read at all", async () => {
+    const program: Program = ({ v }, { x: input }) => ({
+      state: { w: mul(input!, 2), v: add(v!, input!) },
+      results: {},
+    });
+    expect(await buffersOf(program, start)).toEqual({ w: 1, v: 1 });
+  });
+
   test.each<[string, (w: Tensor, input: Tensor) => Tensor]>([
     ["a product and a sum", (w, input) => add(mul(matMul(w, input), 0.1), input)],
     ["a product and the old values", (w, input) => sub(w, matMul(w, input))],
