@@ -143,6 +143,7 @@ export const shapeRules: Record<string, ShapeRule> = {
   Select: ([, t, e]) => [{ shape: broadcastShape(t!.shape, e!.shape), dtype: t!.dtype }],
   // Ops of server/ops that TF.js core lacks.
   After: unary,
+  Choose: ([, a]) => [a!],
   PlaceRows: unary,
   Float16: unary,
   Rotary: unary,

@@ -117,6 +117,13 @@ const step: Rule = ({ names: [x], attrs, build }) => {
   return build.node("Where", [build.node("IsNaN", [x!]), x!, above]);
 };
 
+/** Graphics cards have no kernel for booleans. */
+const tile: Rule = ({ names: [x], attrs, output, build }) => {
+  const tiled = (name: string) => build.node("Tile", [name, build.ints(attrs.reps as number[])]);
+  if (output.dtype !== "bool") return tiled(x!);
+  return build.node("Cast", [tiled(build.node("Cast", [x!], { to: dtypeCode.int32 }))], { to: dtypeCode.bool });
+};
+
 const not =
   (op: string): Rule =>
   ({ names, build }) =>
@@ -164,7 +171,7 @@ export const coreRules: Record<string, Rule> = {
   Cast: (lowering) => cast(lowering, lowering.names[0]!),
   Reshape: ({ names, output, build }) => build.node("Reshape", [names[0]!, build.ints(output.shape)], { allowzero: 1 }),
   Transpose: ({ names, attrs, build }) => build.node("Transpose", names, { perm: attrs.perm as number[] }),
-  Tile: ({ names, attrs, build }) => build.node("Tile", [names[0]!, build.ints(attrs.reps as number[])]),
+  Tile: tile,
   Concat: ({ names, values: [x], attrs, build }) =>
     build.node("Concat", names, { axis: axesOf(attrs.axis, x!.shape.length)[0]! }),
   SplitV: split,

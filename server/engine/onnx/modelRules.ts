@@ -144,6 +144,7 @@ const after: Rule = ({ names: [x, first], values: [, other], build }) => {
 
 export const modelRules: Record<string, Rule> = {
   After: after,
+  Choose: ({ names, build }) => build.node("Where", names),
   Rotary: rotary,
   MaskedSoftmax: ({ names: [scores, mask], build }) =>
     build.node("Softmax", [build.node("Add", [scores!, mask!])], { axis: -1 }),

@@ -36,6 +36,22 @@ function tileLength(rows: number, experts: number): number {
   return length < 32 ? length : 32 * Math.ceil(length / 32);
 }
 
+/** Parts that a graphics card with few buffers a kernel splits a value in. */
+const mostParts = 7;
+
+/** x [n, ...] as n values [1, ...]. */
+function singleRows(build: Builder, x: string, n: number): string[] {
+  if (n === 1) return [x];
+  if (n <= mostParts)
+    return build.many("Split", [x, build.ints(Array(n).fill(1))], { attributes: { axis: 0 }, outputs: n });
+  const starts = Array.from({ length: Math.ceil(n / mostParts) }, (_, part) => part * mostParts);
+  return starts.flatMap((start) => {
+    const end = Math.min(start + mostParts, n);
+    const part = build.node("Slice", [x, build.ints([start]), build.ints([end]), build.ints([0])]);
+    return singleRows(build, part, end - start);
+  });
+}
+
 /**
  * One value of static shape [n * T, ...]: tiles of T rows of one expert each, which a batched product takes with as many
  * gathered matrices. All is worked out on the device, and nothing comes back for it. The last tile of an expert is filled
@@ -119,9 +135,7 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
         to: dtypeCode[dtype],
       });
       const sums = node("Gemm", hits, reshape(ofTile, tiles, -1));
-      return Array.from({ length: experts }, (_, e) =>
-        reshape(node("Slice", sums, build.ints([e]), build.ints([e + 1]), build.ints([0])), ...shape),
-      );
+      return singleRows(build, sums, experts).map((sum) => reshape(sum, ...shape));
     },
   };
 };

@@ -1,5 +1,5 @@
 import type { Builder } from "./builder.ts";
-import { floorDiv } from "./coreRules.ts";
+import { coreRules, floorDiv } from "./coreRules.ts";
 import type { Rule } from "./rule.ts";
 import { dtypeCode } from "./types.ts";
 
@@ -11,14 +11,14 @@ import { dtypeCode } from "./types.ts";
 
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
+/** A `Gemm` that turns its second operand takes three times as long as a product that is given it turned. */
 const matMul: Rule = ({ names: [a, b], values: [left, right], attrs, build }) => {
-  const transA = attrs.transposeA ? 1 : 0;
-  const transB = attrs.transposeB ? 1 : 0;
-  if (left!.shape.length === 2) return build.node("Gemm", [a!, b!], { transA, transB });
   const turned = (name: string, rank: number) => build.node("Transpose", [name], { perm: swapped(rank) });
+  const rank = left!.shape.length;
+  if (rank === 2 && !attrs.transposeB) return build.node("Gemm", [a!, b!], { transA: attrs.transposeA ? 1 : 0 });
   return build.node("MatMul", [
-    transA ? turned(a!, left!.shape.length) : a!,
-    transB ? turned(b!, right!.shape.length) : b!,
+    attrs.transposeA ? turned(a!, rank) : a!,
+    attrs.transposeB ? turned(b!, right!.shape.length) : b!,
   ]);
 };
 
@@ -64,35 +64,69 @@ const crossEntropy: Rule = ({ names: [logits, targets], values: [, ids], build }
   return [build.node("Reshape", [build.node("Neg", [chosen]), build.ints([rows])]), logProbs];
 };
 
-/** The provider's norm gives the normed rows rightly, but not what it divides by, [N, 1]. */
+/** The provider's norm gives the normed rows rightly, but not what it divides by, [N, 1]: sqrt(D) / sqrt(sum x^2 + D eps) is that. */
 const rmsNorm: Rule = ({ names: [x, weight], values: [input], attrs, build }) => {
   const eps = attrs.eps as number;
+  const width = input!.shape[1]!;
   const normed = build.node("SimplifiedLayerNormalization", [x!, weight!], {
     axis: -1,
     epsilon: { float: eps },
     stash_type: 1,
   });
   const squares = build.node("ReduceSumSquare", [x!, build.ints([1])], { keepdims: 1 });
-  const mean = build.node("Mul", [squares, build.float(1 / input!.shape[1]!)]);
-  return [normed, build.node("Reciprocal", [build.node("Sqrt", [build.node("Add", [mean, build.float(eps)])])])];
+  const root = build.node("Sqrt", [build.node("Add", [squares, build.float(width * eps)])]);
+  return [normed, build.node("Div", [build.float(Math.sqrt(width)), root])];
 };
 
-/** Its `TopK` is a sort that keeps equal keys in their order. Expert numbers are exact in float32. */
+/** As in modelRules, with sums in place of products with one row or one column, which take many times as long. */
+const rmsNormGrad: Rule = ({ names: [dy, x, weight, r], build }) => {
+  const node = (op: string, ...inputs: string[]) => build.node(op, inputs);
+  const product = node("Mul", dy!, x!);
+  const mean = build.node("ReduceMean", [node("Mul", product, weight!), build.ints([1])], { keepdims: 1 });
+  const pull = node("Mul", x!, node("Mul", mean, node("Mul", r!, r!)));
+  const dx = node("Mul", node("Sub", node("Mul", dy!, weight!), pull), r!);
+  return [dx, build.node("ReduceSum", [node("Mul", product, r!), build.ints([0])], { keepdims: 0 })];
+};
+
+/** All squares are summed by rows first: a sum is one workgroup's. */
+const sumOfSquares: Rule = (lowering) => {
+  const { names, values, output, build } = lowering;
+  const last = values[0]!.shape.length - 1;
+  if (last < 1 || output.shape.length > 0) return coreRules.SumOfSquares!(lowering);
+  const ofRows = build.node("ReduceSumSquare", [names[0]!, build.ints([last])], { keepdims: 0 });
+  return build.node("ReduceSum", [ofRows], { keepdims: 0 });
+};
+
+/** The largest divisor of n that is at most `most`. */
+function divisor(n: number, most: number): number {
+  let found = Math.min(n, most);
+  while (n % found !== 0) found--;
+  return found;
+}
+
+/**
+ * A counting sort of S rows: of those of the same expert before each, the ones in its block of B rows are counted and the
+ * ones in earlier blocks. A sort of the provider's own is many calls, one for each of its steps.
+ */
 const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) => {
   const rows = input!.shape[0]!;
   const experts = attrs.experts as number;
-  const keys = build.node("Cast", [chosen!], { to: 1 });
-  const [, order] = build.many("TopK", [keys, build.ints([rows])], {
-    attributes: { axis: 0, largest: 0, sorted: 1 },
-    outputs: 2,
-  });
+  const length = divisor(rows, 64);
+  const blocks = rows / length;
+  const reshape = (value: string, ...shape: number[]) => build.node("Reshape", [value, build.ints(shape)]);
+  const sum = (value: string, axis: number) => build.node("ReduceSum", [value, build.ints([axis])], { keepdims: 0 });
+  const sumBefore = (value: string, axis: number) => build.node("CumSum", [value, build.int32(axis)], { exclusive: 1 });
+  const is = build.node("Equal", [reshape(chosen!, rows, 1), reshape(counting(build, experts), 1, experts)]);
+  // [S, E] as [S / B, B, E]
+  const hits = reshape(build.node("Cast", [is], { to: dtypeCode.int32 }), blocks, length, experts);
+  const ofBlocks = sum(hits, 1);
+  const sizes = sum(ofBlocks, 0);
+  const before = build.node("Add", [sumBefore(ofBlocks, 0), sumBefore(sizes, 0)]);
+  const places = build.node("Add", [sumBefore(hits, 1), reshape(before, blocks, 1, experts)]);
+  // A row has one hit: [S / B, B, E] gives [S].
+  const place = reshape(sum(build.node("Mul", [places, hits]), 2), rows);
   const range = counting(build, rows);
-  const inverse = build.node("ScatterElements", [range, order!, range], { axis: 0 });
-  const column = build.node("Reshape", [chosen!, build.ints([rows, 1])]);
-  const names = build.node("Reshape", [counting(build, experts), build.ints([1, experts])]);
-  const hits = build.node("Cast", [build.node("Equal", [column, names])], { to: 6 });
-  const sizes = build.node("ReduceSum", [hits, build.ints([0])], { keepdims: 0 });
-  return [narrowed(build, order!, rows), inverse, sizes];
+  return [build.node("ScatterElements", [range, place, range], { axis: 0 }), place, sizes];
 };
 
 /** The remainder with the divisor's sign, as TF.js has it: a - b floor(a / b). */
@@ -129,12 +163,6 @@ const or: Rule = ({ names, build }) => {
   return build.node("Not", [neither]);
 };
 
-const tile: Rule = ({ names: [x], attrs, output, build }) => {
-  const tiled = (name: string) => build.node("Tile", [name, build.ints(attrs.reps as number[])]);
-  if (output.dtype !== "bool") return tiled(x!);
-  return build.node("Cast", [tiled(build.node("Cast", [x!], { to: dtypeCode.int32 }))], { to: dtypeCode.bool });
-};
-
 /** WGSL promises a cosine to 2^-11 only, between -pi and pi: no model is computed with that. */
 const inexact: Rule = ({ node }) => {
   throw new Error(`op ${node.kernel} is not exact enough on WebGPU: work it out before the program`);
@@ -148,12 +176,13 @@ export const webgpuRules: Record<string, Rule> = {
   Sign: sign,
   Step: step,
   LogicalOr: or,
-  Tile: tile,
   BatchMatMul: matMul,
   TopK: topK,
   ArgMax: argMax,
   LogSoftmax: ({ names: [x], attrs, build }) => logSoftmax(build, x!, (attrs.axis as number | undefined) ?? -1),
+  SumOfSquares: sumOfSquares,
   RmsNorm: rmsNorm,
+  RmsNormGrad: rmsNormGrad,
   CrossEntropy: crossEntropy,
   RouteOrder: routeOrder,
 };
