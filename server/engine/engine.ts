@@ -11,6 +11,8 @@ export interface Engine {
   readonly device: string;
   /** For people: what computes, and with how many threads. */
   readonly description: string;
+  /** Every operator costs a call to the device: programs do better with few large ones than with many small ones. */
+  readonly fewCalls: boolean;
   /** Why kernel `Float16` is no use or not there, for people; undefined where it is. */
   whyNotFloat16(): Promise<string | undefined>;
   /** Makes `program` ready on the tensors of `store`, for batches of these shapes. */
@@ -29,6 +31,7 @@ export function cpuEngine(threads: number): Engine {
     engine: "onnx",
     device: "cpu",
     description: `${name}, ${threads} of ${availableParallelism()} cores`,
+    fewCalls: false,
     whyNotFloat16: async () => "the processor gains nothing by it",
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
   };

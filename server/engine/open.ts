@@ -32,6 +32,7 @@ const webGpuEngine = (name: string): Engine => ({
   engine: "onnx",
   device: "webgpu",
   description: name,
+  fewCalls: true,
   whyNotFloat16: async () =>
     (await hasFloat16()) ? undefined : "its driver offers no float16 (WebGPU's feature shader-f16)",
   compile: compileWebGpu,
@@ -47,6 +48,7 @@ function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
     engine: "onnx",
     device,
     description: name,
+    fewCalls: true,
     whyNotFloat16: async () => undefined,
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads, provider }),
   };

@@ -1,7 +1,9 @@
-import { add, keep, mul, type Scalar, type Tensor, valueAndGrads } from "@tensorflow/tfjs-core";
+import { add, div, keep, less, mul, type Scalar, type Tensor, valueAndGrads } from "@tensorflow/tfjs-core";
+import { choose } from "../ops/choose.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { FrozenGroup, TrainingConfig } from "../protocol/stage.ts";
 import { trainedShapes } from "./groups.ts";
+import { joinable, joined, parted } from "./joined.ts";
 import { type Losses, losses } from "./loss.ts";
 import { adamW, clipFactor, globalNorm } from "./optimizer.ts";
 import { decays, parameterShapes } from "./parameters.ts";
@@ -27,7 +29,10 @@ export const gradientShapes = (config: ModelConfig, freeze?: readonly FrozenGrou
   renamed(trainedShapes(config, freeze), gradientName);
 
 type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute" | "precision">;
-type OptimizerConfig = GradientConfig & Pick<TrainingConfig, "beta1" | "beta2" | "clip">;
+interface UpdateConfig extends Pick<TrainingConfig, "freeze" | "beta1" | "beta2" | "clip"> {
+  /** Parameters are updated several at a time: for devices on which every operator costs a call. */
+  fewCalls?: boolean;
+}
 
 interface Gradients {
   gradients: Tensors;
@@ -65,47 +70,81 @@ function differentiate(
   return { gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])), results };
 }
 
-/** One AdamW step of all that has a gradient; gradients count `share` times each, then their global norm is clipped. */
+/** Names of gradients, in groups that are computed with as one tensor. */
+function groupsOf(shapes: Shapes, fewCalls: boolean | undefined): string[][] {
+  return fewCalls ? joinable(shapes, decays) : [...shapes.keys()].map((name) => [name]);
+}
+
+const shapesOf = (tensors: Tensors): Shapes =>
+  new Map(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+
+/** The largest number of float32: what is below it is finite, and no NaN. */
+const largest = 3.4028234663852886e38;
+
+interface UpdateOptions {
+  /** How often gradients count. */
+  share?: Tensor;
+  /** Nothing changes where the gradients' norm is not finite. */
+  onlyFinite?: boolean;
+}
+
+/** One AdamW step of all that has a gradient, after clipping the gradients' global norm. */
 function update(
   state: Tensors,
   batch: Tensors,
   gradients: Tensors,
-  { beta1, beta2, clip }: OptimizerConfig,
-  share?: Tensor,
+  { beta1, beta2, clip, fewCalls }: UpdateConfig,
+  { share, onlyFinite }: UpdateOptions = {},
 ): { state: Tensors; results: Tensors } {
+  const groups = groupsOf(shapesOf(gradients), fewCalls).map((names) => ({
+    names,
+    gradient: joined(names.map((name) => gradients[name]!)),
+  }));
   // The last parameters' gradients come first on the way back; added up in this order, what they were made of is free soon.
-  const unscaled = globalNorm(Object.values(gradients).toReversed());
+  const unscaled = globalNorm(groups.map(({ gradient }) => gradient).toReversed());
   const norm = share ? (mul(unscaled, share) as Scalar) : unscaled;
   const clipping = clip > 0 ? clipFactor(norm, clip) : undefined;
   const scale = clipping && share ? mul(clipping, share) : (clipping ?? share);
+  const finite = onlyFinite ? less(norm, largest) : undefined;
+  const kept = (next: Tensor, before: Tensor) => (finite ? choose(finite, next, before) : next);
   const [stepSize, epsilon, decay] = [named(batch, "stepSize"), named(batch, "epsilon"), named(batch, "decay")];
   const changed: Tensors = {};
-  for (const [name, gradient] of Object.entries(gradients)) {
-    const [m, v] = [firstMomentName(name), secondMomentName(name)];
-    const next = adamW(
-      gradient,
-      { param: named(state, name), m: named(state, m), v: named(state, v) },
-      { beta1, beta2, stepSize, epsilon, ...(decays(name) ? { decay } : {}), ...(scale ? { scale } : {}) },
-    );
-    changed[name] = next.param;
-    changed[m] = next.m;
-    changed[v] = next.v;
+  for (const { names, gradient } of groups) {
+    const all = (nameOf: (name: string) => string) => joined(names.map((name) => named(state, nameOf(name))));
+    const before = { param: all((name) => name), m: all(firstMomentName), v: all(secondMomentName) };
+    const next = adamW(gradient, before, {
+      beta1,
+      beta2,
+      stepSize,
+      epsilon,
+      ...(decays(names[0]!) ? { decay } : {}),
+      ...(scale ? { scale } : {}),
+    });
+    const rows = names.map((name) => gradients[name]!.shape[0]!);
+    const [params, ms, vs] = (["param", "m", "v"] as const).map((of) => parted(kept(next[of], before[of]), rows));
+    names.forEach((name, i) => {
+      changed[name] = params![i]!;
+      changed[firstMomentName(name)] = ms![i]!;
+      changed[secondMomentName(name)] = vs![i]!;
+    });
   }
   return { state: changed, results: { gradientNorm: norm } };
 }
 
 /**
- * A whole optimizer step on one batch, in float32: loss, gradients, clipping and update of the trained parameters.
+ * A whole optimizer step on one batch: loss, gradients, clipping and update of the trained parameters. In float16 the batch
+ * has `lossScale` [] too, and where the gradients' norm is not finite nothing changes.
  *
  * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the numbers of `adamWInputs`.
  * Results: `loss` (nats a token), `gradientNorm` of the trained parameters before clipping and, for a
  * Mixture-of-Experts, `loadBalance` (scaled; absent with coefficient 0) and the routing statistics, each
  * [Lmoe, Domains, E].
  */
-export function trainStep(config: ModelConfig, training: Omit<OptimizerConfig, "precision">, domains: number): Program {
+export function trainStep(config: ModelConfig, training: UpdateConfig & GradientConfig, domains: number): Program {
   return (state, batch) => {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
-    const updated = update(state, batch, gradients, training);
+    const options = training.precision ? { share: div(1, named(batch, "lossScale")), onlyFinite: true } : {};
+    const updated = update(state, batch, gradients, training, options);
     return { state: updated.state, results: { ...results, ...updated.results } };
   };
 }
@@ -136,10 +175,13 @@ export function accumulate(
  * The global norm of accumulated gradients, which is not finite where one of them is not. State: `gradientShapes` (read only).
  * Batch: `share` as in `applyGradients`. Results: `gradientNorm`.
  */
-export function gradientNorm(config: ModelConfig, training: Pick<TrainingConfig, "freeze">): Program {
-  const names = [...gradientShapes(config, training.freeze).keys()];
+export function gradientNorm(
+  config: ModelConfig,
+  { freeze, fewCalls }: Pick<UpdateConfig, "freeze" | "fewCalls">,
+): Program {
+  const groups = groupsOf(trainedShapes(config, freeze), fewCalls);
   return (state, batch) => {
-    const norm = globalNorm(names.map((name) => named(state, name)));
+    const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
   };
 }
@@ -148,10 +190,10 @@ export function gradientNorm(config: ModelConfig, training: Pick<TrainingConfig,
  * Clips and applies accumulated gradients. State: parameters, `momentShapes`, `gradientShapes` (read only). Batch: the
  * numbers of `adamWInputs` and `share` [], one over the number of micro-batches times the loss scale. Results: `gradientNorm`.
  */
-export function applyGradients(config: ModelConfig, training: OptimizerConfig): Program {
+export function applyGradients(config: ModelConfig, training: UpdateConfig): Program {
   const names = [...trainedShapes(config, training.freeze).keys()];
   return (state, batch) => {
     const gradients = Object.fromEntries(names.map((name) => [name, named(state, gradientName(name))]));
-    return update(state, batch, gradients, training, named(batch, "share"));
+    return update(state, batch, gradients, training, { share: named(batch, "share") });
   };
 }

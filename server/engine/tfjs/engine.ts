@@ -20,6 +20,7 @@ export async function tfjsEngine(device: string, name: string): Promise<Engine> 
     engine: "tfjs",
     device,
     description: name,
+    fewCalls: of === "tfjs-node-gpu",
     whyNotFloat16: async () => "TensorFlow.js has no float16",
     compile: async (program, store, batch, options) =>
       eager(program, store, batch, { backend: backends[of], state: options?.state, resident: true }),

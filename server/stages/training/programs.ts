@@ -68,8 +68,8 @@ const scalar = (value: number): Float32Array => Float32Array.of(value);
 
 /**
  * Optimizer steps on the parameters and moments of `store`. A batch of one micro-batch is one program, gradients and
- * update together; more are accumulated, so that memory is bounded by the micro-batch. In float16 they always are: only
- * gradients that did not overflow are applied, and a step whose gradients did is computed again with a smaller loss scale.
+ * update together; more are accumulated, so that memory is bounded by the micro-batch. In float16 only gradients that did
+ * not overflow are applied, and a step whose gradients did is computed again with a smaller loss scale.
  *
  * A step depends on its batch, its number and the phase only: routers that draw get noise of the phase's seed of random
  * numbers and the step, the same however the batch is cut.
@@ -78,7 +78,7 @@ export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer>
   const { config, training, steps, randomSeed } = job;
   const { batch, microBatch, freeze } = training;
   const needed = sequenceBatch(config, batch, config.context, { training: true });
-  const programs = await (batch === microBatch && !job.lossScale ? whole(store, job) : inParts(store, job));
+  const programs = await (batch === microBatch ? whole(store, job) : inParts(store, job));
   return {
     async step(sequencesOfStep, step, learningRate) {
       const noise = needed.noise ? { noise: gumbelNoise(config, batch * config.context, randomSeed, step) } : {};
@@ -94,18 +94,33 @@ export async function optimizer(store: Store, job: PhaseJob): Promise<Optimizer>
   };
 }
 
-async function whole(store: Store, { config, training, domains, engine }: PhaseJob): Promise<StepPrograms> {
+async function whole(store: Store, { config, training, domains, engine, lossScale }: PhaseJob): Promise<StepPrograms> {
   const sequenceSpecs = sequenceBatch(config, training.batch, config.context, { training: true });
+  const numbers = [...optimizerInputs, ...(lossScale ? ["lossScale"] : [])];
   const program = await engine.compile(
-    trainStep(config, training, domains),
+    trainStep(config, { ...training, fewCalls: engine.fewCalls }, domains),
     store,
-    { ...sequenceSpecs, ...scalarSpecs(...optimizerInputs) },
+    { ...sequenceSpecs, ...scalarSpecs(...numbers) },
     { state: stateNames(config, training.freeze) },
   );
   return {
-    run: async (batch, inputs) => summed([await program.run({ ...sequences(batch, config), ...inputs })]),
+    async run(batch, inputs) {
+      const whole = { ...sequences(batch, config), ...inputs };
+      for (;;) {
+        const scaled: Record<string, Values> = lossScale ? { lossScale: scalar(lossScale.state.scale) } : {};
+        const result = summed([await program.run({ ...whole, ...scaled })]);
+        if (!lossScale || !isToRepeat(result, lossScale)) return result;
+      }
+    },
     dispose: () => program.dispose(),
   };
+}
+
+/** Whether a step's gradients overflowed in float16 and it is computed again, with the loss scale that was lowered for it. */
+function isToRepeat({ loss, gradientNorm }: StepResult, lossScale: LossScale): boolean {
+  if (Number.isFinite(gradientNorm)) lossScale.count();
+  else if (Number.isFinite(loss)) return lossScale.lower();
+  return false;
 }
 
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
@@ -126,7 +141,7 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
     });
   const [first, next] = [await gradients(true), await gradients(false)];
   const apply = await engine.compile(
-    applyGradients(config, training),
+    applyGradients(config, { ...training, fewCalls: engine.fewCalls }),
     store,
     scalarSpecs(...optimizerInputs, "share"),
     {
@@ -134,7 +149,12 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
     },
   );
   const norm = lossScale
-    ? await engine.compile(gradientNorm(config, training), store, scalarSpecs("share"), { state: [...shapes.keys()] })
+    ? await engine.compile(
+        gradientNorm(config, { ...training, fewCalls: engine.fewCalls }),
+        store,
+        scalarSpecs("share"),
+        { state: [...shapes.keys()] },
+      )
     : undefined;
 
   /** Leaves the sums of the micro-batches' gradients in the store; what each reports. */
@@ -157,11 +177,9 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
         const result = summed(await accumulated(batches.map((micro) => ({ ...micro, ...scaled }))));
         const share = scalar(1 / (parts * scale));
         if (lossScale) {
-          const gradientNorm = (await norm!.run({ share })).gradientNorm![0]!;
-          const overflowed = !Number.isFinite(gradientNorm);
-          if (overflowed && Number.isFinite(result.loss) && lossScale.lower()) continue;
-          if (overflowed) return { ...result, gradientNorm };
-          lossScale.count();
+          result.gradientNorm = (await norm!.run({ share })).gradientNorm![0]!;
+          if (isToRepeat(result, lossScale)) continue;
+          if (!Number.isFinite(result.gradientNorm)) return result;
         }
         const { gradientNorm } = await apply.run({ ...inputs, share });
         return { ...result, gradientNorm: gradientNorm![0]! };

@@ -59,6 +59,28 @@ describe("trainStep", () => {
     expect(same).toEqual([]);
   });
 
+  test("changes them alike where few calls are asked for", () => {
+    const state = untrained(mixed);
+    const batch = { ...randomBatch(mixed, 2), ...numbers(1, 0.01) };
+    const [plain, joined] = [false, true].map((fewCalls) =>
+      trainStep(mixed, { ...training, fewCalls, clip: 0.1 }, 2)(state, batch),
+    );
+    for (const name of Object.keys(plain!.state)) expectClose(joined!.state[name]!, plain!.state[name]!, 1e-6);
+    expectClose(joined!.results.gradientNorm!, plain!.results.gradientNorm!);
+  });
+
+  test("in float16 changes nothing where the scaled loss is too large for its gradients", () => {
+    const state = untrained(dense);
+    const step = trainStep(dense, { ...training, precision: "float16", fewCalls: true }, 2);
+    const batch = { ...randomBatch(dense, 2), ...numbers(1, 0.01) };
+    const { state: same, results } = step(state, { ...batch, lossScale: tf.scalar(2 ** 100) });
+    expect(values(results.loss!)[0]).toBeGreaterThan(0);
+    expect(Number.isFinite(values(results.gradientNorm!)[0])).toBe(false);
+    for (const [name, tensor] of Object.entries(same)) expect(values(tensor)).toEqual(values(state[name]!));
+    const { state: changed } = step(state, { ...batch, lossScale: tf.scalar(2 ** 10) });
+    for (const [name, tensor] of Object.entries(changed)) expect(values(tensor)).not.toEqual(values(state[name]!));
+  });
+
   test("reports the loss before the update, the gradient's norm before clipping, and the routing", () => {
     const state = untrained(mixed);
     const batch = randomBatch(mixed, 2);

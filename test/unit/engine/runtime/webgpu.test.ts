@@ -7,6 +7,7 @@ import { type Program, sizeOf, type TensorSpecs } from "../../../../server/engin
 import { compile } from "../../../../server/engine/runtime/compile.ts";
 import { Store } from "../../../../server/engine/runtime/store.ts";
 import { compileWebGpu } from "../../../../server/engine/runtime/webgpu.ts";
+import { hasFloat16 } from "../../../../server/engine/runtime/webgpuFloat16.ts";
 import { balanceMeans } from "../../../../server/model/balanceMeans.ts";
 import { blockInputBatch, blockInputSums } from "../../../../server/model/blockInputSums.ts";
 import { cacheShapes, decode, decodeBatch } from "../../../../server/model/decode.ts";
@@ -16,7 +17,7 @@ import { accumulate, gradientNorm, gradientShapes, trainStep } from "../../../..
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { expectClose, type Input, specsOf } from "../../../fixtures/engine.ts";
 import { dense, mixture, routed, storeOf } from "../../../fixtures/models.ts";
-import { noSwiftShader } from "../../../fixtures/swiftShader.ts";
+import { noSwiftShader, noWebGpu } from "../../../fixtures/swiftShader.ts";
 import { domains, sequences, training, trainingBatch, trainingInputs } from "../../../fixtures/training.ts";
 
 const many: ModelConfig = {
@@ -67,15 +68,17 @@ function zeroed(store: Store, shapes: Map<string, number[]>): Store {
   return store;
 }
 
+const float16 = !noWebGpu && (await hasFloat16());
+
 // In software a run takes long on a busy machine.
-describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
+describe.skipIf(noWebGpu)("on WebGPU", { timeout: 300_000 }, () => {
   test.each(models)("5 training steps of a %s model give what they give on the CPU", async (_, config) => {
     const batch = trainingBatch(config);
-    const program = trainStep(config, training, domains);
+    const [joined, program] = [true, false].map((fewCalls) => trainStep(config, { ...training, fewCalls }, domains));
     const [there, here] = [storeOf(config, { moments: true }), storeOf(config, { moments: true })];
     const [gpu, cpu] = [
-      await compileWebGpu(program, there, batch),
-      await compile(program, here, batch, { threads: 1 }),
+      await compileWebGpu(joined!, there, batch),
+      await compile(program!, here, batch, { threads: 1 }),
     ];
     for (let step = 1; step <= 5; step++) {
       const inputs = trainingInputs(config, step);
@@ -92,16 +95,36 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
     for (const program of [gpu, cpu]) await program.dispose();
   });
 
+  test.skipIf(!float16).each(models.slice(0, 2))(
+    "5 training steps of a %s model in float16 give what they give in float16 on the CPU",
+    async (_, config) => {
+      const program = trainStep(config, { ...training, precision: "float16", fewCalls: true }, domains);
+      const batch: TensorSpecs = { ...trainingBatch(config), lossScale: { shape: [], dtype: "float32" } };
+      const [there, here] = [storeOf(config, { moments: true }), storeOf(config, { moments: true })];
+      const [gpu, cpu] = [
+        await compileWebGpu(program, there, batch),
+        await compile(program, here, batch, { threads: 1 }),
+      ];
+      for (let step = 1; step <= 5; step++) {
+        const inputs = { ...trainingInputs(config, step), lossScale: Float32Array.of(1024) };
+        const [got, want] = [await gpu.run(inputs), await cpu.run(inputs)];
+        expect(Math.abs(got.loss![0]! - want.loss![0]!) / want.loss![0]!).toBeLessThan(1e-3);
+        expect(Math.abs(got.gradientNorm![0]! / want.gradientNorm![0]! - 1)).toBeLessThan(1e-2);
+      }
+      for (const program of [gpu, cpu]) await program.dispose();
+    },
+  );
+
   test.each<[string, Program, Store, TensorSpecs]>([
     [
       "a dense training step",
-      trainStep(dense, training, domains),
+      trainStep(dense, { ...training, fewCalls: true }, domains),
       storeOf(dense, { moments: true }),
       trainingBatch(dense),
     ],
     [
       "a training step of a mixture",
-      trainStep(mixture, training, domains),
+      trainStep(mixture, { ...training, fewCalls: true }, domains),
       storeOf(mixture, { moments: true }),
       trainingBatch(mixture),
     ],
@@ -121,6 +144,11 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
         storeOf(config, { moments: true }),
         trainingBatch(config),
       ],
+      [
+        trainStep(config, { ...training, precision: "float16", fewCalls: true }, domains),
+        storeOf(config, { moments: true }),
+        { ...trainingBatch(config), lossScale: { shape: [], dtype: "float32" } },
+      ],
       [evaluation(config, domains), storeOf(config), sequenceBatch(config, sequences, context, { training: false })],
       [
         accumulate(config, domains, { first: false }),
@@ -134,7 +162,7 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
         { ...trainingBatch(config), lossScale: { shape: [], dtype: "float32" } },
       ],
       [
-        gradientNorm(config, {}),
+        gradientNorm(config, { fewCalls: true }),
         zeroed(new Store(), gradientShapes(config)),
         { share: { shape: [], dtype: "float32" } },
       ],
@@ -238,10 +266,13 @@ describe.skipIf(noSwiftShader)("on WebGPU", { timeout: 300_000 }, () => {
     );
   });
 
-  test("a tensor that is larger than a buffer can be is told by name before anything runs", async () => {
-    const program: Program = (_, { x }) => ({ state: {}, results: { y: max(tile(x!, [30_000, 10_000])) } });
-    await expect(compileWebGpu(program, new Store(), specsOf({ x }))).rejects.toThrow(
-      "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this graphics card holds 1.00 GB at most: lower `microBatch` or `context`, or train on the cpu",
-    );
-  });
+  test.skipIf(noSwiftShader)(
+    "a tensor that is larger than a buffer can be is told by name before anything runs",
+    async () => {
+      const program: Program = (_, { x }) => ({ state: {}, results: { y: max(tile(x!, [30_000, 10_000])) } });
+      await expect(compileWebGpu(program, new Store(), specsOf({ x }))).rejects.toThrow(
+        "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this graphics card holds 1.00 GB at most: lower `microBatch` or `context`, or train on the cpu",
+      );
+    },
+  );
 });

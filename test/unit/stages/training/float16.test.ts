@@ -93,25 +93,29 @@ describe("5 training steps in float16 give the losses of float32 within 1e-2", (
 });
 
 describe("the loss scale", () => {
-  test("is halved until gradients do not overflow, and the step is then what it would have been with that scale", async () => {
-    const [lowered, low] = [new LossScale(), new LossScale({ scale: 2 ** 13, steps: 5 })];
-    const found = await steps(dense, {
-      precision: "float16",
-      lossScale: lowered,
-      engine: processor((scale) => scale > 2 ** 13),
-      count: 2,
-    });
-    const wanted = await steps(dense, { precision: "float16", lossScale: low, count: 2 });
+  test.each([
+    ["of a whole batch", 4, 2 ** 60, undefined],
+    ["of one of two micro-batches", 2, 2 ** 16, processor((scale) => scale > 2 ** 13)],
+  ])("is halved until gradients %s do not overflow, and the step is then what it would have been with that scale", async (_, microBatch, scale, engine) => {
+    const asked = { precision: "float16", microBatch, count: 2 } as const;
+    const lowered = new LossScale({ scale, steps: 0 });
+    const found = await steps(dense, { ...asked, lossScale: lowered, ...(engine ? { engine } : {}) });
+    const end = lowered.state.scale;
+    expect(end).toBeLessThan(scale);
+    const low = new LossScale({ scale: end, steps: 5 });
+    const wanted = await steps(dense, { ...asked, lossScale: low });
     expect(found.results).toEqual(wanted.results);
     for (const name of stateNames(dense)) expect(found.store.get(name).data).toEqual(wanted.store.get(name).data);
-    expect(lowered.state).toEqual({ scale: 2 ** 13, steps: 2 });
-    expect(low.state).toEqual({ scale: 2 ** 13, steps: 7 });
+    expect(lowered.state).toEqual({ scale: end, steps: 2 });
+    expect(low.state).toEqual({ scale: end, steps: 7 });
+    if (engine) expect(end).toBe(2 ** 13);
   });
 
   test("of 1 is not lowered: gradients that overflow all the same are told, and change nothing", async () => {
     const lossScale = new LossScale();
     const { store, results } = await steps(dense, {
       precision: "float16",
+      microBatch: 2,
       lossScale,
       engine: processor(() => true),
       count: 1,
