@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { probeDetailSize, routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
-import { noSwiftShader, swiftShaderEnv } from "../fixtures/swiftShader.ts";
+import { noWebGpu, webGpuEnv } from "../fixtures/swiftShader.ts";
 import { btxSummary, startBtx } from "./btx.ts";
 import { newestRun, readMetrics, readRunRecord, readStageRecord } from "./results.ts";
 import { copyOfFinished, finishedExperiment } from "./scratch.ts";
@@ -20,14 +20,14 @@ function probeDetail(root: string, key: string): Float32Array[] {
   return Array.from({ length: values.length / size }, (_, at) => values.subarray(at * size, (at + 1) * size));
 }
 
-describe.skipIf(noSwiftShader)("on WebGPU in software", { timeout: 300_000 }, () => {
+describe.skipIf(noWebGpu)("on WebGPU", { timeout: 300_000 }, () => {
   it("a mixture is finetuned with the losses of the CPU, though it is killed and resumed, and is evaluated like there", async () => {
     const finished = finishedExperiment();
     const { file, root } = copyOfFinished();
     const [training, evaluation] = [keyOf(root, "finetune"), keyOf(root, "evaluate:finetune")];
     for (const key of [training, evaluation]) rmSync(stagePaths(root, key).folder, { recursive: true });
 
-    const env = { ...swiftShaderEnv, BTX_CHECKPOINT_SECONDS: "0" };
+    const env = { ...webGpuEnv, BTX_CHECKPOINT_SECONDS: "0" };
     const killed = startBtx(["run", file, "--device", "webgpu", "--json"], { env });
     await killed.line((line) => line.event === "progress" && line.stage === "finetune" && line.step > 2);
     killed.signalAll("SIGKILL");

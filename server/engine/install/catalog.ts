@@ -99,9 +99,15 @@ export function unavailable(engine: Installable, platform = `${process.platform}
   return platforms.includes(platform) ? undefined : `there is none for ${platform}, only for ${platforms.join(", ")}`;
 }
 
-/** Libraries of an installed engine that the system's loader must find when a process starts. */
+/**
+ * What a process on a device is started with: libraries that the system's loader must find, and products of CUDA in
+ * float32, which its library would round to TF32 (10 bits) unless the user says otherwise.
+ */
 export function engineEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const folder = device.startsWith("cuda") ? installedFolder("cuda") : undefined;
   if (!folder) return {};
-  return { LD_LIBRARY_PATH: [join(folder, "lib"), env.LD_LIBRARY_PATH].filter(Boolean).join(":") };
+  return {
+    LD_LIBRARY_PATH: [join(folder, "lib"), env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
+    NVIDIA_TF32_OVERRIDE: env.NVIDIA_TF32_OVERRIDE ?? "0",
+  };
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type CatalogEntry, catalog } from "../../../../server/engine/install/catalog.ts";
+import { type CatalogEntry, catalog, engineEnvironment } from "../../../../server/engine/install/catalog.ts";
 import type { Progress } from "../../../../server/engine/install/fetch.ts";
 import { enginesFolder } from "../../../../server/engine/install/folder.ts";
 import { installEngine, listEngines, removeEngine } from "../../../../server/engine/install/install.ts";
@@ -45,6 +45,21 @@ test("engines lie among the user's data, or where BTX_ENGINES says", () => {
   expect(enginesFolder({}, "darwin")).toMatch(/\/Library\/Application Support\/btx-studio\/engines$/);
   expect(enginesFolder({ LOCALAPPDATA: "/l" }, "win32")).toBe(join("/l", "btx-studio", "engines"));
   expect(enginesFolder({ BTX_ENGINES: "/e", XDG_DATA_HOME: "/d" }, "linux")).toBe("/e");
+});
+
+test("a process on CUDA finds its libraries and multiplies in float32, unless the user asks for TF32", () => {
+  const root = scratchFolder();
+  vi.stubEnv("BTX_ENGINES", root);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(engineEnvironment("cuda:0", {})).toEqual({});
+  mkdirSync(join(root, "cuda-1.30.0"));
+  const lib = join(root, "cuda-1.30.0", "lib");
+  expect(engineEnvironment("cuda:0", {})).toEqual({ LD_LIBRARY_PATH: lib, NVIDIA_TF32_OVERRIDE: "0" });
+  expect(engineEnvironment("cuda:1", { LD_LIBRARY_PATH: "/opt", NVIDIA_TF32_OVERRIDE: "1" })).toEqual({
+    LD_LIBRARY_PATH: `${lib}:/opt`,
+    NVIDIA_TF32_OVERRIDE: "1",
+  });
+  expect(engineEnvironment("webgpu", {})).toEqual({});
 });
 
 describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")("an engine of wheels", () => {
