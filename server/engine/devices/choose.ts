@@ -51,9 +51,12 @@ function asked(names: readonly string[], all: readonly Device[]): Device[] {
 
 function bestOfOnnx(all: readonly Device[]): Omit<Choice, "engine"> {
   const cards = all.filter(({ device, usable }) => usable && device.startsWith("cuda:"));
+  const adapter = all.find(({ device }) => device === "webgpu");
+  // CUDA's provider is given the whole state and gives it back in every step; with WebGPU it stays on the card.
+  if (cards.length === 1 && adapter?.usable && adapter.name === cards[0]!.name)
+    return { devices: [adapter], why: "a graphics card comes first, and WebGPU keeps a model on it from step to step" };
   if (cards.length > 0)
     return { devices: cards, why: cards.length > 1 ? "graphics cards come first" : "a graphics card comes first" };
-  const adapter = all.find(({ device }) => device === "webgpu");
   if (adapter?.usable && adapter.kind === "gpu") return { devices: [adapter], why: "a graphics card comes first" };
   const why =
     adapter?.kind === "software"

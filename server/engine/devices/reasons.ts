@@ -45,6 +45,12 @@ function ofMissing(library: string, device: Probing): Reason {
 
 function ofWebgpu(log: string, offered: readonly string[]): Reason {
   if (!/No supported adapters|Failed to get a WebGPU adapter/i.test(log)) return { reason: lastWords(log) };
+  const broken = /Could not get 'vkCreateInstance'.* for ICD (\S+)/.exec(log)?.[1];
+  if (broken && offered.length === 0)
+    return {
+      reason: `the Vulkan driver ${broken} does not start, as NVIDIA's does without the libraries of OpenGL`,
+      remedy: "install them (Debian: apt-get install libgl1 libegl1)",
+    };
   if (offered.length > 0)
     return { reason: `the driver of ${offered[0]} is too old for WebGPU`, remedy: "update the graphics driver" };
   const vulkan = process.platform === "linux" ? " with a Vulkan driver" : "";

@@ -23,6 +23,8 @@ describe("auto", () => {
     ["all CUDA cards", [cpu, webgpu, ...cards], ["cuda:0", "cuda:1"]],
     ["those of them that can be used", [cpu, { ...cards[0]!, usable: false }, cards[1]!], ["cuda:1"]],
     ["the graphics card of WebGPU", [cpu, webgpu], ["webgpu"]],
+    ["the one CUDA card by WebGPU", [cpu, { ...webgpu, name: "H100" }, { ...cards[0]!, name: "H100" }], ["webgpu"]],
+    ["the one CUDA card where WebGPU reaches another", [cpu, webgpu, cards[0]!], ["cuda:0"]],
     ["the processor rather than a software adapter", [cpu, software], ["cpu"]],
     ["the processor where nothing else can be used", [cpu, none], ["cpu"]],
   ] as const)("takes %s", (_, found, expected) => {

@@ -152,6 +152,17 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
     });
   });
 
+  test("says which libraries NVIDIA's Vulkan driver misses on a machine without a screen", async () => {
+    const refused =
+      "Warning: loader_scanned_icd_add: Could not get 'vkCreateInstance' via 'vk_icdGetInstanceProcAddr' for ICD libGLX_nvidia.so.0\nError: Failed to get a WebGPU adapter: No supported adapters\n";
+    const { of } = await devicesOf({ probes: { webgpu: { works: false, log: refused } } });
+    expect(of("onnx", "webgpu")).toMatchObject({
+      usable: false,
+      reason: "the Vulkan driver libGLX_nvidia.so.0 does not start, as NVIDIA's does without the libraries of OpenGL",
+      remedy: "install them (Debian: apt-get install libgl1 libegl1)",
+    });
+  });
+
   test.each([
     ["time", "the graphics driver did not answer in time"],
     ["crash", "the graphics driver crashed"],
