@@ -161,7 +161,7 @@ const tasks = {
     }
     const suites = ["bigger", "metricsPage", "peers", "routers", "routingPage"];
     const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];
-    node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts");
+    node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts", "bench/peers/step.ts");
     node(`dist/bench/${suite}.js`, ...rest);
   },
 };

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { cpuEngine } from "../server/engine/engine.ts";
 import { measuredOn } from "./machine.ts";
 import { median } from "./measure.ts";
 import { dense, trainingStep } from "./program.ts";
@@ -120,7 +121,7 @@ async function wholeRun(): Promise<{ stages: StageTimes[]; use: Record<string, U
 
 /** Seconds of a step of each, the median of five after a first. */
 async function secondsOfStep(layers: number, sequences: number): Promise<number> {
-  const step = await trainingStep({ ...dense, layers }, availableParallelism(), { sequences });
+  const step = await trainingStep({ ...dense, layers }, cpuEngine(availableParallelism()), { sequences });
   const times: number[] = [];
   for (let i = 0; i < 6; i++) {
     const start = performance.now();

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { cpuEngine } from "../server/engine/engine.ts";
 import { decoding } from "./decode.ts";
 import { measuredOn } from "./machine.ts";
 import { median, rounds } from "./measure.ts";
@@ -19,9 +20,9 @@ const measured = {
   "product 1024x1024x1024": await gemm(1024, 1024, 1024, cores),
   "product 2048x256x704": await gemm(2048, 256, 704, cores),
   "product 2048x2048x2048": await gemm(2048, 2048, 2048, cores),
-  "dense step": await trainingStep(dense, cores),
-  "large dense step": await trainingStep(large, cores, { sequences: 4 }),
-  "mixture step": await trainingStep(mixture, cores),
+  "dense step": await trainingStep(dense, cpuEngine(cores)),
+  "large dense step": await trainingStep(large, cpuEngine(cores), { sequences: 4 }),
+  "mixture step": await trainingStep(mixture, cpuEngine(cores)),
 };
 // The third fits in the cache, which no step does: it is shown, and compared with nothing.
 const rates = await rounds(measured, ["product 1024x1024x1024", "product 2048x2048x2048"], 7, 2);
@@ -39,7 +40,7 @@ const compile: Record<string, number> = {};
 for (const [name, config] of Object.entries({ dense, mixture })) {
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
-    const step = await trainingStep(config, cores);
+    const step = await trainingStep(config, cpuEngine(cores));
     times.push(step.compileMs);
     await step.dispose();
   }

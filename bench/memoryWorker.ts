@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
+import { cpuEngine } from "../server/engine/engine.ts";
 import { trainingMemory } from "../server/model/size.ts";
 import type { MemoryCase, MemoryUse } from "./memory.ts";
 import { trainingStep } from "./program.ts";
 
 /** Told a case, it takes a few steps, answers with the memory they took, and ends. */
 process.once("message", async ({ config, ...options }: MemoryCase) => {
-  const step = await trainingStep(config, availableParallelism(), options);
+  const step = await trainingStep(config, cpuEngine(availableParallelism()), options);
   for (let i = 0; i < 3; i++) await step.run();
   const start = performance.now();
   await step.run();

@@ -1,4 +1,5 @@
 import { matMul } from "@tensorflow/tfjs-core";
+import type { Engine } from "../server/engine/engine.ts";
 import { type Program, sizeOf, type TensorSpecs, type Values } from "../server/engine/program.ts";
 import { compile } from "../server/engine/runtime/compile.ts";
 import { Store } from "../server/engine/runtime/store.ts";
@@ -54,6 +55,8 @@ export interface StepOptions {
   sequences?: number;
   /** See `recompute` of the experiment file. */
   recompute?: true;
+  /** See `precision` of the experiment file; the loss scale stays what it is. */
+  precision?: "float16";
   /** What the program does without: its results of these names are left out, and what only they need. */
   without?: readonly string[];
 }
@@ -86,22 +89,23 @@ export function tokenIds({ vocab, context }: ModelConfig, sequences: number): In
 /** A whole training step, forward, backward and update, as the stages take it: B 8 unless told. */
 export async function trainingStep(
   config: ModelConfig,
-  threads: number,
-  { sequences = 8, recompute, without = [] }: StepOptions = {},
+  engine: Engine,
+  { sequences = 8, recompute, precision, without = [] }: StepOptions = {},
 ): Promise<MeasuredStep> {
   const store = new Store();
   for (const [name, { shape, data }] of startingWeights(config)) store.set(name, shape, data);
   for (const [name, shape] of momentShapes(config)) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const specs: TensorSpecs = sequenceBatch(config, sequences);
-  for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
+  for (const name of [...optimizerInputs, "lossScale"]) specs[name] = { shape: [], dtype: "float32" };
   const started = performance.now();
-  const whole = trainStep(config, recompute ? { ...training, recompute } : training, 3);
+  const asked = { ...(recompute ? { recompute } : {}), ...(precision ? { precision } : {}) };
+  const whole = trainStep(config, { ...training, ...asked, fewCalls: engine.fewCalls }, 3);
   const step: Program = (state, batch) => {
     const { state: changed, results } = whole(state, batch);
     const kept = Object.entries(results).filter(([name]) => !without.includes(name));
     return { state: changed, results: Object.fromEntries(kept) };
   };
-  const program = await compile(step, store, specs, { threads });
+  const program = await engine.compile(step, store, specs);
   const compileMs = performance.now() - started;
   const tokens = sequences * config.context;
   const ids = tokenIds(config, sequences);
@@ -127,6 +131,7 @@ export async function trainingStep(
       if (config.moe) batch.domain = Int32Array.from({ length: sequences }, (_, i) => i % 3);
       if (noise) Object.assign(batch, { noise, progress: Float32Array.of(0.5) });
       for (const name of optimizerInputs) batch[name] = Float32Array.of(scalars[name]);
+      batch.lossScale = Float32Array.of(1024);
       last = (await program.run(batch)).loss![0]!;
       if (!Number.isFinite(last)) throw new Error(`the loss is ${last} at step ${steps}`);
     },

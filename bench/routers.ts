@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { cpuEngine } from "../server/engine/engine.ts";
 import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
 import { statistics } from "../server/stages/training/programs.ts";
 import { measuredOn } from "./machine.ts";
@@ -47,7 +48,8 @@ const routers: Record<string, RouterConfig> = {
 
 async function costOfRouters(): Promise<Record<string, number>> {
   const steps: Record<string, Measured> = {};
-  for (const [name, router] of Object.entries(routers)) steps[name] = await trainingStep(withMoe({ router }), cores);
+  for (const [name, router] of Object.entries(routers))
+    steps[name] = await trainingStep(withMoe({ router }), cpuEngine(cores));
   return relative(steps, "top-2");
 }
 
@@ -55,15 +57,17 @@ async function costOfRouters(): Promise<Record<string, number>> {
 async function costOfExperts(): Promise<Record<string, number>> {
   const steps: Record<string, Measured> = {};
   for (const count of [4, 16, 64])
-    steps[`${count} experts`] = await trainingStep(withMoe({ experts: names(count) }), cores, { sequences: 32 });
+    steps[`${count} experts`] = await trainingStep(withMoe({ experts: names(count) }), cpuEngine(cores), {
+      sequences: 32,
+    });
   return relative(steps, "4 experts");
 }
 
 /** With routing statistics and probes, over without: of a step, of a probe, and of training with as many as there may be. */
 async function costOfStatistics(): Promise<{ step: number; probe: number; training: number }> {
-  const without = await trainingStep(mixture, cores, { without: [...statistics] });
+  const without = await trainingStep(mixture, cpuEngine(cores), { without: [...statistics] });
   const probe = await routingProbe(mixture, cores, without.tokens);
-  const steps = { without, step: await trainingStep(mixture, cores), probe };
+  const steps = { without, step: await trainingStep(mixture, cpuEngine(cores)), probe };
   const ratio = await relative(steps, "without");
   return { step: ratio.step!, probe: ratio.probe!, training: ratio.step! + ratio.probe! / probe.every };
 }

@@ -1,7 +1,8 @@
+import { cpuEngine } from "../server/engine/engine.ts";
 import { dense, trainingStep } from "./program.ts";
 
 /** Trains the dense model with so many threads: told a number of seconds, it answers with its tokens a second. */
-const step = await trainingStep(dense, Number(process.argv[2]));
+const step = await trainingStep(dense, cpuEngine(Number(process.argv[2])));
 await step.run();
 process.on("message", async (seconds) => {
   const start = performance.now();

@@ -53,31 +53,39 @@ export interface Peer extends Pick<MeasuredStep, "run" | "loss" | "flops" | "tok
   device: string;
 }
 
+/** A program that answers as worker.py does, and what it is called with. */
+export interface PeerProgram {
+  program: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+}
+
+/** worker.py on a case, a folder that peers.ts wrote. */
+export function pythonPeer(
+  { python, scripts, folder }: { python: string; scripts: string; folder: string },
+  { framework, compile, everyRow, bf16, device, threads }: PeerOptions,
+): PeerProgram {
+  const flags = Object.entries({ "--compile": compile, "--every-row": everyRow, "--bf16": bf16 })
+    .filter(([, wanted]) => wanted)
+    .map(([flag]) => flag);
+  const options = ["--device", device, "--threads", `${threads}`, ...flags];
+  return {
+    program: python,
+    args: ["-B", join(scripts, "worker.py"), framework, folder, ...options],
+    env: environment(threads),
+  };
+}
+
 /**
- * Starts worker.py on a case, a folder that peers.ts wrote; `step` is the same step as ours.
+ * Starts a program that takes the same step as ours takes; `step` is what one of them does.
  *
  * @throws Error with the reason, in a sentence, where it cannot start.
  */
 export async function startPeer(
-  { python, scripts, folder }: { python: string; scripts: string; folder: string },
-  { framework, compile, everyRow, bf16, device, threads }: PeerOptions,
+  { program, args, env }: PeerProgram,
   { flops, tokens }: Pick<MeasuredStep, "flops" | "tokens">,
 ): Promise<Peer> {
-  const flags = Object.entries({ "--compile": compile, "--every-row": everyRow, "--bf16": bf16 })
-    .filter(([, wanted]) => wanted)
-    .map(([flag]) => flag);
-  const args = [
-    "-B",
-    join(scripts, "worker.py"),
-    framework,
-    folder,
-    "--device",
-    device,
-    "--threads",
-    `${threads}`,
-    ...flags,
-  ];
-  const child = spawn(python, args, { env: environment(threads) });
+  const child = spawn(program, args, { env });
   const next = answersOf(child);
   const { version = "", device: name = "" } = await next();
   let loss = Number.NaN;
