@@ -20,7 +20,7 @@ export interface Engine {
     program: Program,
     store: Store,
     batch: TensorSpecs,
-    options?: Pick<CompileOptions, "state" | "profile">,
+    options?: Pick<CompileOptions, "state" | "constant" | "profile">,
   ): Promise<Runnable>;
 }
 

@@ -31,10 +31,11 @@ export async function openDecoder(
   const caches = cacheShapes(config, rows, config.context);
   for (const [name, shape] of caches) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const width = Math.min(chunk, config.context);
-  const compiled = (time: number) =>
-    engine.compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }));
+  const compiled = (time: number, options = {}) =>
+    engine.compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }), options);
   const prefill = await compiled(width);
-  const step = await compiled(1);
+  // One row a product: it is read as fast as the weights come from memory.
+  const step = await compiled(1, { constant: true });
   const noise = noiseOfPositions(config);
   const masked = (mask?: Float32Array): Record<string, Values> => (inspected && config.moe && mask ? { mask } : {});
 

@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { capture } from "../capture/capture.ts";
+import { withConstants } from "../onnx/constants.ts";
 import { encodeOnnx } from "../onnx/encode.ts";
 import { fold } from "../onnx/fold.ts";
 import { inPlaceTest } from "../onnx/inPlace.ts";
@@ -14,6 +15,8 @@ export interface CompileOptions {
   threads: number;
   /** Names of the store's tensors the program takes; all of them if left out. */
   state?: string[];
+  /** Nobody will change the state that the program leaves as it is: its matrices become a part of the program (see `withConstants`). */
+  constant?: boolean;
   /** What runs the operators; the processor if left out. Then none of them may fall back to the processor. */
   provider?: InferenceSession.ExecutionProviderConfig;
   /** Prefix of a file for ONNX Runtime's profile of every operator. */
@@ -34,7 +37,8 @@ export async function compile(
   const state = options.state
     ? Object.fromEntries(options.state.map((name) => [name, all[name] ?? store.get(name)]))
     : all;
-  const lowered = lower(fold(capture(program, state, batch)));
+  const asked = lower(fold(capture(program, state, batch)));
+  const lowered = options.constant ? withConstants(asked, (name) => store.get(name)) : asked;
   const session = await ort().InferenceSession.create(encodeOnnx(lowered.onnx), {
     executionProviders: [options.provider ?? "cpu"],
     ...(options.provider ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
