@@ -11,11 +11,15 @@ import { dtypeCode } from "./types.ts";
 
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
-/** A `Gemm` that turns its second operand takes three times as long as a product that is given it turned. */
+/** Rows of a product from which on turning its second operand beforehand is worth it: a `Gemm` that turns it takes three times as long. */
+const manyRows = 256;
+
 const matMul: Rule = ({ names: [a, b], values: [left, right], attrs, build }) => {
   const turned = (name: string, rank: number) => build.node("Transpose", [name], { perm: swapped(rank) });
   const rank = left!.shape.length;
-  if (rank === 2 && !attrs.transposeB) return build.node("Gemm", [a!, b!], { transA: attrs.transposeA ? 1 : 0 });
+  const rows = left!.shape.at(attrs.transposeA ? -1 : -2)!;
+  if (rank === 2 && (!attrs.transposeB || rows < manyRows))
+    return build.node("Gemm", [a!, b!], { transA: attrs.transposeA ? 1 : 0, transB: attrs.transposeB ? 1 : 0 });
   return build.node("MatMul", [
     attrs.transposeA ? turned(a!, rank) : a!,
     attrs.transposeB ? turned(b!, right!.shape.length) : b!,

@@ -117,6 +117,16 @@ const cases: Case[] = [
     ({ a, b }) => tf.matMul(a!, b!, true, true),
     ["a", "b"],
   ],
+  ...[false, true].map(
+    (first): Case => [
+      `matMul of 300 rows, ${first ? "both" : "second"} transposed`,
+      { a: float(first ? [5, 300] : [300, 5], 1), b: float([4, 5], 2) },
+      ({ a, b }) => tf.matMul(a!, b!, first, true),
+      ["a", "b"],
+    ],
+  ),
+  ["sum of squares of a matrix", { x: float([37, 41], 1) }, ({ x }) => tf.sum(tf.square(x!)), ["x"]],
+  ["sum of squares of rows", { x: a34 }, ({ x }) => tf.sum(tf.square(x!), 1), ["x"]],
   [
     "matMul of transposes",
     { a: float([5, 3], 1), b: float([5, 4], 2) },

@@ -124,7 +124,8 @@ describe.each(devices)("every op of a model gives on %s what its composition giv
   test.each([
     ["spread over experts", [2, 0, 1, 2, 2, 0, 1, 1]],
     ["all to one expert", [1, 1, 1, 1]],
-    ["of more rows than a workgroup sorts", [...ints([5000], 3, 3).data]],
+    ["of many blocks of rows", [...ints([5000], 3, 3).data]],
+    ["of a prime number of rows", [...ints([257], 4, 3).data]],
   ])("route order, %s", async (_, chosen) => {
     const program = (_state: Tensors, { c }: Tensors) => ({ state: {}, results: { ...routeOrder(c!, 3) } });
     const inputs = { c: { shape: [chosen.length], data: Int32Array.from(chosen) } };
