@@ -12,7 +12,7 @@ process.once("message", async ({ config, ...options }: MemoryCase) => {
   await step.run();
   const use: MemoryUse = {
     peak: process.resourceUsage().maxRSS * 1024,
-    counted: trainingMemory(config, options.sequences, options.recompute),
+    counted: trainingMemory(config, options.sequences, options),
     seconds: (performance.now() - start) / 1000,
   };
   process.send!(use, () => process.disconnect());

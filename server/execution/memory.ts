@@ -12,6 +12,6 @@ export async function memoryNeeded(root: string, plan: Plan, { spec, parents }: 
   if (!parent || !("phases" in spec)) return 0;
   const config = await readConfig(stagePaths(root, parent.key).checkpoint);
   return Math.max(
-    ...spec.phases.map(({ training: { microBatch, recompute } }) => trainingMemory(config, microBatch, recompute)),
+    ...spec.phases.map(({ training: { microBatch, ...computing } }) => trainingMemory(config, microBatch, computing)),
   );
 }

@@ -1,5 +1,6 @@
 import { freemem, totalmem } from "node:os";
 import { trainingMemory } from "../model/size.ts";
+import { bytes as inWords } from "../protocol/format.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { ModelShape } from "../protocol/stage.ts";
 import { mixedModel } from "./mixedModel.ts";
@@ -61,8 +62,8 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   /** Bytes of the largest of them, each with a micro-batch of at most `limit`. Those that do not fit together wait. */
   const need = (limit: number): number =>
     Math.max(
-      ...batches.map(({ batch, microBatch, recompute }) =>
-        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), recompute),
+      ...batches.map(({ batch, microBatch, ...computing }) =>
+        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), computing),
       ),
     );
   const largest = Math.max(...batches.map(({ microBatch }) => microBatch));
@@ -76,12 +77,12 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   const path: Path = section ? [...section, "microBatch"] : fitting ? work.sections[0]! : ["model"];
   const has =
     severity === "error"
-      ? `${machine.name ?? "this machine"} has ${gigabytes(available)}`
-      : `only ${gigabytes(available)} are free now${machine.name ? ` on ${machine.name}` : ""}`;
+      ? `${machine.name ?? "this machine"} has ${inWords(available)}`
+      : `only ${inWords(available)} are free now${machine.name ? ` on ${machine.name}` : ""}`;
   const remedy = fitting
     ? `lower \`microBatch\` to ${fitting}, the largest that fits`
     : "not even a micro-batch of 1 fits, so lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`";
-  const message = `training ${work.label} needs about ${gigabytes(bytes)} of memory, but ${has}: ${remedy}`;
+  const message = `training ${work.label} needs about ${inWords(bytes)} of memory, but ${has}: ${remedy}`;
   return [{ ...positions.value(path), message, path, severity }];
 }
 
@@ -99,8 +100,3 @@ function divisors(batches: number[]): number[] {
 
 /** The largest divisor of `batch` that is at most `limit`. */
 const divisorBelow = (batch: number, limit: number): number => divisors([batch]).find((size) => size <= limit) ?? 1;
-
-/** "3.2 GB", "450 MB". */
-function gigabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
-}

@@ -1,5 +1,5 @@
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import type { FrozenGroup } from "../protocol/stage.ts";
+import type { FrozenGroup, TrainingConfig } from "../protocol/stage.ts";
 import { expertWidth } from "./parameters.ts";
 
 const FLOAT_BYTES = 4;
@@ -98,47 +98,52 @@ export function flopsPerToken(config: ModelConfig, { training, freeze = [] }: Fl
   return total(grouped) + whole * (dense + attention);
 }
 
+/** What training computes with, as far as its memory depends on it. */
+type Computing = Pick<TrainingConfig, "recompute" | "precision">;
+
+/** Floats that a value of the blocks' products takes. */
+const share = ({ precision }: Computing): number => (precision === "float16" ? 1 / 2 : 1);
+
 /**
  * Floats kept from the attention of one layer's forward pass for its backward pass, for B sequences of T tokens
  * (N = B*T): the layer's input, both norms' outputs, q, k, v, rotated q and k, k and v repeated to H heads, scores and
  * probabilities [B, H, T, T], the weighted values, and two residual sums.
  */
-function attentionActivations(config: ModelConfig, batch: number): number {
+function attentionActivations(config: ModelConfig, batch: number, computing: Computing): number {
   const tokens = batch * config.context;
   const { query, keyValue } = widths(config);
-  const perToken = 5 * config.hidden + 5 * query + 3 * keyValue;
-  return tokens * perToken + 2 * batch * config.heads * config.context ** 2;
+  const products = tokens * (5 * query + 3 * keyValue) + 2 * batch * config.heads * config.context ** 2;
+  return tokens * 5 * config.hidden + share(computing) * products;
 }
 
 /**
  * Floats kept from the feed-forward parts of all layers: gate, up, silu(gate) and their product; in a MoE layer of
  * S = N*K rows, gathered and scattered once, and the router's logits and gates.
  */
-function ffnActivations(config: ModelConfig, tokens: number): number {
+function ffnActivations(config: ModelConfig, tokens: number, computing: Computing): number {
   const dense = (config.layers - moeLayerCount(config)) * tokens * 4 * config.ffn;
   const experts = config.moe?.experts.length ?? 0;
-  const layers = activeExperts(config).map(
-    (k) => tokens * k * (4 * expertWidth(config) + 2 * config.hidden) + 2 * tokens * experts,
-  );
-  return dense + total(layers);
+  const rows = activeExperts(config).map((k) => tokens * k * (4 * expertWidth(config) + 2 * config.hidden));
+  return share(computing) * (dense + total(rows)) + 2 * tokens * experts * moeLayerCount(config);
 }
 
 /** Floats kept from all layers: with `recompute` what their blocks are given and give, and what one layer makes anew. */
-function layerActivations(config: ModelConfig, microBatch: number, recompute: boolean): number {
+function layerActivations(config: ModelConfig, microBatch: number, computing: Computing): number {
   const tokens = microBatch * config.context;
-  const attention = attentionActivations(config, microBatch);
-  const ffn = ffnActivations(config, tokens);
-  if (!recompute) return config.layers * attention + ffn;
+  const attention = attentionActivations(config, microBatch, computing);
+  const ffn = ffnActivations(config, tokens, computing);
+  if (!computing.recompute) return config.layers * attention + ffn;
   return config.layers * tokens * 4 * config.hidden + Math.max(attention, ffn / config.layers);
 }
 
 /**
- * Estimated bytes of one training process in float32: parameters, gradients and AdamW's two moments (16 bytes a
+ * Estimated bytes of one training process: parameters, gradients and AdamW's two moments (16 bytes a
  * parameter), and the activations of one micro-batch of `microBatch` sequences at full context: those of every layer,
- * and the head's logits, their softmax and their gradient [N, V]. The runtime's own needs come on top.
+ * and the head's logits, their softmax and their gradient [N, V]. In float16 what products in the blocks read and give
+ * takes half. The runtime's own needs come on top.
  */
-export function trainingMemory(config: ModelConfig, microBatch: number, recompute = false): number {
+export function trainingMemory(config: ModelConfig, microBatch: number, computing: Computing = {}): number {
   const head = 3 * microBatch * config.context * config.vocab;
-  const activations = layerActivations(config, microBatch, recompute) + head;
+  const activations = layerActivations(config, microBatch, computing) + head;
   return FLOAT_BYTES * (4 * parameterCount(config).total + activations);
 }

@@ -68,6 +68,7 @@ interface Large {
   ofBatch: boolean;
 }
 
+/** With three digits: a tensor may be larger than a buffer by little. */
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
 
 /** Why the GPU cannot hold a tensor; undefined where an error says something else. */

@@ -64,9 +64,9 @@ function modelCost(
   keys: TrainingKeys,
   freeze: FrozenGroup[] = [],
 ): ModelCost {
-  const { batch, microBatch } = trainingConfig(keys, wanted, config.context);
+  const { batch, microBatch, ...computing } = trainingConfig(keys, wanted, config.context);
   const steps = phaseSteps(wanted, batch, config.context);
   const tokens = steps * batch * config.context;
   const flops = flopsPerToken(config, { training: true, freeze }) * tokens;
-  return { name, steps, tokens, flops, memory: trainingMemory(config, microBatch) };
+  return { name, steps, tokens, flops, memory: trainingMemory(config, microBatch, computing) };
 }

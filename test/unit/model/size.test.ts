@@ -180,12 +180,24 @@ describe("trainingMemory", () => {
   it("is smaller where blocks are computed anew, the more so the deeper the model", () => {
     const saved = (layers: number) => {
       const config = { ...llama7b, layers };
-      return trainingMemory(config, 1) / trainingMemory(config, 1, true);
+      return trainingMemory(config, 1) / trainingMemory(config, 1, { recompute: true });
     };
     expect(saved(1)).toBeGreaterThan(1);
     expect(saved(32)).toBeGreaterThan(saved(8));
     const mixed = mixture(llama7b, 4, 2);
-    expect(trainingMemory(mixed, 1, true)).toBeLessThan(trainingMemory(mixed, 1));
+    expect(trainingMemory(mixed, 1, { recompute: true })).toBeLessThan(trainingMemory(mixed, 1));
+  });
+
+  it("is smaller in float16 by half of what products in the blocks read and give", () => {
+    const [full, half] = [{}, { precision: "float16" as const }].map((computing) => [
+      trainingMemory(llama7b, 1, computing),
+      trainingMemory(mixture(llama7b, 4, 2), 1, computing),
+    ]);
+    const { layers, heads, hidden, ffn, context: T } = llama7b;
+    const products = layers * (T * (8 * hidden + 4 * ffn) + 2 * heads * T ** 2);
+    expect(full![0]! - half![0]!).toBe(2 * products);
+    expect(half![1]!).toBeLessThan(full![1]!);
+    expect(half![1]!).toBeGreaterThan(16 * parameterCount(mixture(llama7b, 4, 2)).total);
   });
 
   it("grows with the experts of a mixture, and with k at equal experts", () => {
