@@ -4,13 +4,12 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
-import type { Cell, MapEvents } from "../components/heat-map.ts";
-import "../components/heat-map.ts";
+import type { Cell } from "../components/heat-map.ts";
+import { type Reading, readMap } from "../components/readMap.ts";
 import { domainName } from "./looks.ts";
 import type { Settling } from "./model.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
-import type { Reading } from "./together.ts";
 
 /** How early the routers were what they are at last: layers by probes of the training. */
 
@@ -44,7 +43,7 @@ export function settlingSection(
   settling: Settling | undefined,
   domain: number,
   { table }: PageState,
-  { cell, tell }: Reading,
+  reading: Reading,
 ): TemplateResult | "" {
   if (!settling || settling.steps.length < 2) return "";
   const cells = cellsOf(settling, model.layers, domain);
@@ -55,14 +54,7 @@ export function settlingSection(
   const picture = { maps: [{ id: "settling", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="settling">
     <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
-    <heat-map
-      .name=${`${title}, layers by steps`}
-      .cells=${cells}
-      .cell=${cell}
-      .says=${says}
-      .entry=${true}
-      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
-    ></heat-map>
+    ${readMap({ cells, name: `${title}, layers by steps`, says }, reading)}
     ${table ? mapTable(picture, title, -1, "settling") : ""}
   </figure>`;
 }

@@ -3,8 +3,9 @@ import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
-import type { Cell, MapEvents } from "../components/heat-map.ts";
+import type { Cell } from "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
+import { type Reading, readMap } from "../components/readMap.ts";
 import { domainName } from "./looks.ts";
 import type { Histogram, Pairs } from "./model.ts";
 import { probeText } from "./snapshots.ts";
@@ -12,23 +13,6 @@ import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
 /** Pictures of one layer: which experts go together, and how sure its router is. */
-
-export interface Reading {
-  cell: Cell | undefined;
-  tell(cell: Cell | undefined): void;
-}
-
-const grid = (
-  { cells, name, says }: { cells: Cells; name: string; says: (cell: Cell) => string },
-  { cell, tell }: Reading,
-): TemplateResult => html`<heat-map
-  .name=${name}
-  .cells=${cells}
-  .cell=${cell}
-  .says=${says}
-  .entry=${true}
-  @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
-></heat-map>`;
 
 /** The rows of a square in the order of its columns. */
 function turned(values: Float32Array, order: readonly number[]): Float32Array {
@@ -71,7 +55,7 @@ export function togetherSection(
   const picture = { maps: [{ id: "together", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
-    ${grid({ cells, name: `${title}, experts by experts`, says }, reading)}
+    ${readMap({ cells, name: `${title}, experts by experts`, says }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }
@@ -92,7 +76,7 @@ export function histogramSection(
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
-    ${grid({ cells, name: `${title}, experts by probability`, says }, reading)}
+    ${readMap({ cells, name: `${title}, experts by probability`, says }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }

@@ -8,12 +8,12 @@ import { type Flow, flowOf, followers } from "../components/flow.ts";
 import type { FlowEvents } from "../components/flow-picture.ts";
 import "../components/flow-picture.ts";
 import { cellText, percent } from "../components/format.ts";
-import type { Cell, MapEvents } from "../components/heat-map.ts";
-import "../components/heat-map.ts";
+import type { Cell } from "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
 import { layersTable } from "../components/layersTable.ts";
 import { formulaText, measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
+import { type Reading, readMap } from "../components/readMap.ts";
 import { transitionsOf } from "./measures.ts";
 import type { Answer } from "./sections.ts";
 import type { PageState } from "./state.ts";
@@ -99,18 +99,13 @@ export function measuredSections(
     ${measureHelp([...Object.keys(measures.cells).map((one) => cellMeasures[one as CellMeasure]), ...ofTexts])}`;
 }
 
-interface Reading {
-  cell: Cell | undefined;
-  tell(cell: Cell | undefined): void;
-}
-
 /** A measure of every layer and expert. */
 function cellsSection(
   answer: Answer,
   { cells: measured }: TextMeasures,
   wanted: CellMeasure,
   table: boolean,
-  { cell, tell }: Reading,
+  reading: Reading,
   choose: (measure: CellMeasure) => void,
 ): TemplateResult {
   const { layers, experts, k } = answer.routed;
@@ -135,14 +130,7 @@ function cellsSection(
       (chosen) => choose(cellMeasureSchema.parse(chosen)),
     )}
     <p class="soft"><code>${formulaText(formula)}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
-    <heat-map
-      .name=${`${label} of the text, layers by experts`}
-      .cells=${cells}
-      .cell=${cell}
-      .says=${says}
-      .entry=${true}
-      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
-    ></heat-map>
+    ${readMap({ cells, name: `${label} of the text, layers by experts`, says }, reading)}
     ${
       table
         ? valuesTable(
@@ -227,7 +215,7 @@ function histogramSection(
   answer: Answer,
   { histogram }: TextMeasures,
   layer: number,
-  { cell, tell }: Reading,
+  reading: Reading,
 ): TemplateResult {
   const { layers, experts } = answer.routed;
   const { histograms, order } = drawnOf(answer);
@@ -238,13 +226,6 @@ function histogramSection(
   const title = `Router probability in layer ${layers[layer]}`;
   return html`<figure class="histogram">
     <figcaption>${title} <span class="soft">shares of the text's tokens by the probability of an expert</span></figcaption>
-    <heat-map
-      .name=${`${title}, experts by probability`}
-      .cells=${cells}
-      .cell=${cell}
-      .says=${says}
-      .entry=${true}
-      @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => tell(detail.cell)}
-    ></heat-map>
+    ${readMap({ cells, name: `${title}, experts by probability`, says }, reading)}
   </figure>`;
 }
