@@ -132,7 +132,7 @@ async function compare(python: string, config: ModelConfig, sequences: number): 
   const measured = onGpu ? others : { ours, ...others };
   console.error("  measuring in turn");
   // A graphics card has nothing else to do.
-  const rates = await rounds(measured, [Object.keys(measured)[0]!], onGpu ? 3 : 5, onGpu ? 1 : 2);
+  const rates = await rounds(measured, Object.keys(measured).slice(0, 1), onGpu ? 3 : 5, onGpu ? 1 : 2);
   for (const each of [ours, ...Object.values(others)]) await each.dispose();
   rmSync(folder, { recursive: true });
   const withRate = (row: Ready["row"]): Row => ({

@@ -4,9 +4,9 @@ import type { Rule } from "./rule.ts";
 import { dtypeCode } from "./types.ts";
 
 /**
- * ONNX forms for the WebGPU provider of kernels whose usual form has an operator without a WebGPU kernel: `FusedMatMul`,
- * `LogSoftmax`, `Cast` from int64, arithmetic and `TopK` of int64, `Mod`, `Sign`,
- * `IsNaN`, `Or`, `Neg` of integers, `Tile` of booleans.
+ * ONNX forms for the WebGPU provider of kernels whose usual form has an operator without a WebGPU kernel (`FusedMatMul`,
+ * `LogSoftmax`, `Cast` from int64, arithmetic and `TopK` of int64, `Mod`, `Sign`, `IsNaN`, `Or`, `Neg` of integers) or with
+ * a slow one.
  */
 
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
@@ -14,12 +14,17 @@ const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1
 /** Rows of a product from which on turning its second operand beforehand is worth it: a `Gemm` that turns it takes three times as long. */
 const manyRows = 256;
 
-const matMul: Rule = ({ names: [a, b], values: [left, right], attrs, build }) => {
+const matMul: Rule = (lowering) => {
+  const {
+    names: [a, b],
+    values: [left, right],
+    attrs,
+    build,
+  } = lowering;
   const turned = (name: string, rank: number) => build.node("Transpose", [name], { perm: swapped(rank) });
   const rank = left!.shape.length;
   const rows = left!.shape.at(attrs.transposeA ? -1 : -2)!;
-  if (rank === 2 && (!attrs.transposeB || rows < manyRows))
-    return build.node("Gemm", [a!, b!], { transA: attrs.transposeA ? 1 : 0, transB: attrs.transposeB ? 1 : 0 });
+  if (rank === 2 && (!attrs.transposeB || rows < manyRows)) return coreRules.BatchMatMul!(lowering);
   return build.node("MatMul", [
     attrs.transposeA ? turned(a!, rank) : a!,
     attrs.transposeB ? turned(b!, right!.shape.length) : b!,

@@ -105,10 +105,10 @@ async function whole(store: Store, { config, training, domains, engine, lossScal
   );
   return {
     async run(batch, inputs) {
-      const whole = { ...sequences(batch, config), ...inputs };
+      const unscaled = { ...sequences(batch, config), ...inputs };
       for (;;) {
         const scaled: Record<string, Values> = lossScale ? { lossScale: scalar(lossScale.state.scale) } : {};
-        const result = summed([await program.run({ ...whole, ...scaled })]);
+        const result = summed([await program.run({ ...unscaled, ...scaled })]);
         if (!lossScale || !isToRepeat(result, lossScale)) return result;
       }
     },
@@ -116,7 +116,10 @@ async function whole(store: Store, { config, training, domains, engine, lossScal
   };
 }
 
-/** Whether a step's gradients overflowed in float16 and it is computed again, with the loss scale that was lowered for it. */
+/**
+ * Tells the loss scale how a step's gradients came out in float16. True where they overflowed and it was lowered: the step is
+ * computed again with it.
+ */
 function isToRepeat({ loss, gradientNorm }: StepResult, lossScale: LossScale): boolean {
   if (Number.isFinite(gradientNorm)) lossScale.count();
   else if (Number.isFinite(loss)) return lossScale.lower();
@@ -126,6 +129,7 @@ function isToRepeat({ loss, gradientNorm }: StepResult, lossScale: LossScale): b
 async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
   const { config, training, domains, engine, lossScale } = job;
   const { freeze } = training;
+  const updating = { ...training, fewCalls: engine.fewCalls };
   const shapes = gradientShapes(config, freeze);
   for (const [name, shape] of shapes) store.set(name, shape, new Float32Array(sizeOf(shape)));
   const parts = training.batch / training.microBatch;
@@ -141,7 +145,7 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
     });
   const [first, next] = [await gradients(true), await gradients(false)];
   const apply = await engine.compile(
-    applyGradients(config, { ...training, fewCalls: engine.fewCalls }),
+    applyGradients(config, updating),
     store,
     scalarSpecs(...optimizerInputs, "share"),
     {
@@ -149,12 +153,7 @@ async function inParts(store: Store, job: PhaseJob): Promise<StepPrograms> {
     },
   );
   const norm = lossScale
-    ? await engine.compile(
-        gradientNorm(config, { ...training, fewCalls: engine.fewCalls }),
-        store,
-        scalarSpecs("share"),
-        { state: [...shapes.keys()] },
-      )
+    ? await engine.compile(gradientNorm(config, updating), store, scalarSpecs("share"), { state: [...shapes.keys()] })
     : undefined;
 
   /** Leaves the sums of the micro-batches' gradients in the store; what each reports. */

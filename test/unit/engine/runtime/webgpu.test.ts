@@ -16,9 +16,10 @@ import { evaluation, sequenceBatch } from "../../../../server/model/loss.ts";
 import { accumulate, gradientNorm, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { expectClose, type Input, specsOf } from "../../../fixtures/engine.ts";
+import { fiveSteps } from "../../../fixtures/fiveSteps.ts";
 import { dense, mixture, routed, storeOf } from "../../../fixtures/models.ts";
 import { noSwiftShader, noWebGpu } from "../../../fixtures/swiftShader.ts";
-import { domains, sequences, training, trainingBatch, trainingInputs } from "../../../fixtures/training.ts";
+import { domains, sequences, training, trainingBatch } from "../../../fixtures/training.ts";
 
 const many: ModelConfig = {
   ...mixture,
@@ -73,16 +74,8 @@ const float16 = !noWebGpu && (await hasFloat16());
 // In software a run takes long on a busy machine.
 describe.skipIf(noWebGpu)("on WebGPU", { timeout: 300_000 }, () => {
   test.each(models)("5 training steps of a %s model give what they give on the CPU", async (_, config) => {
-    const batch = trainingBatch(config);
-    const [joined, program] = [true, false].map((fewCalls) => trainStep(config, { ...training, fewCalls }, domains));
-    const [there, here] = [storeOf(config, { moments: true }), storeOf(config, { moments: true })];
-    const [gpu, cpu] = [
-      await compileWebGpu(joined!, there, batch),
-      await compile(program!, here, batch, { threads: 1 }),
-    ];
-    for (let step = 1; step <= 5; step++) {
-      const inputs = trainingInputs(config, step);
-      const [got, want] = [await gpu.run(inputs), await cpu.run(inputs)];
+    const { steps, there, here } = await fiveSteps("webgpu", config);
+    for (const [got, want] of steps) {
       expect(Math.abs(got.loss![0]! - want.loss![0]!) / want.loss![0]!).toBeLessThan(1e-3);
       expect(Object.keys(got).sort()).toEqual(Object.keys(want).sort());
       for (const [name, values] of Object.entries(want)) expectClose(got[name]!, values, 1e-3);
@@ -92,26 +85,16 @@ describe.skipIf(noWebGpu)("on WebGPU", { timeout: 300_000 }, () => {
         expect(() => there.get(name)).toThrow(`the newest values of "${name}" are on a device`);
       expectClose((await there.read(name)).data, here.get(name).data, 1e-3);
     }
-    for (const program of [gpu, cpu]) await program.dispose();
   });
 
   test.skipIf(!float16).each(models.slice(0, 2))(
     "5 training steps of a %s model in float16 give what they give in float16 on the CPU",
     async (_, config) => {
-      const program = trainStep(config, { ...training, precision: "float16", fewCalls: true }, domains);
-      const batch: TensorSpecs = { ...trainingBatch(config), lossScale: { shape: [], dtype: "float32" } };
-      const [there, here] = [storeOf(config, { moments: true }), storeOf(config, { moments: true })];
-      const [gpu, cpu] = [
-        await compileWebGpu(program, there, batch),
-        await compile(program, here, batch, { threads: 1 }),
-      ];
-      for (let step = 1; step <= 5; step++) {
-        const inputs = { ...trainingInputs(config, step), lossScale: Float32Array.of(1024) };
-        const [got, want] = [await gpu.run(inputs), await cpu.run(inputs)];
+      const { steps } = await fiveSteps("webgpu", config, "float16");
+      for (const [got, want] of steps) {
         expect(Math.abs(got.loss![0]! - want.loss![0]!) / want.loss![0]!).toBeLessThan(1e-3);
         expect(Math.abs(got.gradientNorm![0]! / want.gradientNorm![0]! - 1)).toBeLessThan(1e-2);
       }
-      for (const program of [gpu, cpu]) await program.dispose();
     },
   );
 
