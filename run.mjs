@@ -44,22 +44,30 @@ function nodeProgram() {
   return process.exit(1);
 }
 
-/** Chromium, for the tests that look at pages. Without it they say that they were left out. */
-function browser() {
-  if (process.platform !== "linux" || existsSync("/usr/bin/chromium")) return;
+/** What tests need of the system, as Debian's packages. Without it they say that they were left out. */
+const needed = [
+  { program: ["chromium", "--version"], packages: ["chromium", "fonts-dejavu-core"], tests: "pages" },
+  { program: ["c++", "--version"], packages: ["g++"], tests: "TensorFlow" },
+  { program: ["python3", "-m", "pip", "--version"], packages: ["python3-pip"], tests: "TensorFlow" },
+];
+
+function system() {
+  if (process.platform !== "linux") return;
+  const missing = needed.filter(({ program: [name, ...versionArgs] }) => spawnSync(name, versionArgs).status !== 0);
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((one) => one.packages).join(" ");
+  const tests = [...new Set(missing.map((one) => one.tests))].join(" and of ");
   if (process.getuid() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    console.log("Chromium is not installed: tests of pages are left out (Debian: apt-get install chromium)");
+    console.log(`tests of ${tests} are left out (Debian: apt-get install ${packages})`);
     return;
   }
-  console.log("installing Debian's chromium for the tests of pages");
+  console.log(`installing for the tests of ${tests}: ${packages}`);
   process.env.DEBIAN_FRONTEND = "noninteractive";
+  const quietly = { optional: true, quiet: true };
   const done =
-    run("apt-get", ["update", "-qq"], { optional: true, quiet: true }) &&
-    run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"], {
-      optional: true,
-      quiet: true,
-    });
-  if (!done) console.log("Chromium could not be installed: tests of pages are left out");
+    run("apt-get", ["update", "-qq"], quietly) &&
+    run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages.split(" ")], quietly);
+  if (!done) console.log(`they could not be installed: tests of ${tests} are left out`);
 }
 
 const node = (...nodeArgs) => run(nodeProgram(), nodeArgs);
@@ -106,7 +114,7 @@ const tasks = {
     node(tool("vitest/vitest.mjs"), "run", "test/unit/architecture.test.ts");
   },
   test() {
-    browser();
+    system();
     tasks.build();
     const scratch = mkdtempSync(join(tmpdir(), "btx-test-"));
     const sets = [vitest(scratch, ["unit", "integration"])];
@@ -124,13 +132,13 @@ const tasks = {
     process.exit(sum("failed") === 0 ? 0 : 1);
   },
   vscode() {
-    browser();
+    system();
     tasks.build();
     node("test/vscode/install.ts");
     node("test/vscode/run.ts", ...args);
   },
   e2e() {
-    browser();
+    system();
     tasks.build();
     node("test/vscode/install.ts");
     node(tool("vitest/vitest.mjs"), "run", "--project", "e2e", ...args);
@@ -154,7 +162,7 @@ const tasks = {
     if (args[0] === "language") return node("bench/language.ts", ...args.slice(1));
     // It drives the VS Code of the tests, from where that lies.
     if (["activation", "routeText"].includes(args[0])) {
-      browser();
+      system();
       tasks.build();
       node("test/vscode/install.ts");
       return node(`bench/${args[0]}.ts`, ...args.slice(1));

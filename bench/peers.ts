@@ -6,8 +6,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { nvidiaGpus } from "../server/engine/devices/nvidia.ts";
 import { cpuEngine } from "../server/engine/engine.ts";
-import { engineEnvironment } from "../server/engine/install/catalog.ts";
+import { engineEnvironment } from "../server/engine/install/environment.ts";
 import { parameterCount } from "../server/model/size.ts";
+import type { DeviceReference } from "../server/protocol/devices.ts";
 import { UserError } from "../server/protocol/errors.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
 import { statistics } from "../server/stages/training/programs.ts";
@@ -24,19 +25,21 @@ import { dense, large, type MeasuredStep, mixture, trainingStep } from "./progra
  * here, in PyTorch and in JAX, from the same weights and token ids, with the same precision and threads; measured in turn.
  */
 
-/** A peer, or ours on a graphics card. */
-type Kind = Omit<PeerOptions, "device" | "threads"> | { ours: "webgpu" | "cuda:0"; precision?: "float16" };
+/** A peer, or ours in a process of its own: on a graphics card, or op by op as TensorFlow.js does it. */
+type Kind = Omit<PeerOptions, "device" | "threads"> | { ours: DeviceReference; precision?: "float16" };
 const kinds: Record<string, Record<string, Kind>> = {
   cpu: {
+    "TensorFlow.js": { ours: { engine: "tfjs", device: "tfjs-node" } },
     "PyTorch, eager": { framework: "torch" },
     "PyTorch, torch.compile": { framework: "torch", compile: true },
     "JAX, jit": { framework: "jax" },
     "JAX, jit, every expert on all rows": { framework: "jax", everyRow: true },
   },
   gpu: {
-    "ours, WebGPU": { ours: "webgpu" },
-    "ours, WebGPU, float16": { ours: "webgpu", precision: "float16" },
-    "ours, CUDA": { ours: "cuda:0" },
+    "ours, WebGPU": { ours: { engine: "onnx", device: "webgpu" } },
+    "ours, WebGPU, float16": { ours: { engine: "onnx", device: "webgpu" }, precision: "float16" },
+    "ours, CUDA": { ours: { engine: "onnx", device: "cuda:0" } },
+    "TensorFlow.js": { ours: { engine: "tfjs", device: "tfjs-node-gpu" } },
     "PyTorch, eager": { framework: "torch" },
     "PyTorch, torch.compile": { framework: "torch", compile: true },
     "PyTorch, eager, bfloat16": { framework: "torch", bf16: true },
@@ -108,8 +111,8 @@ function programOf(kind: Kind, python: string, folder: string, config: ModelConf
   if (!("ours" in kind))
     return pythonPeer({ python, scripts, folder }, { ...kind, device: onGpu ? "cuda" : device, threads });
   const { ours, ...precision } = kind;
-  const args = [step, JSON.stringify({ config, sequences, device: ours, ...precision })];
-  return { program: process.execPath, args, env: { ...process.env, ...engineEnvironment(ours) } };
+  const args = [step, JSON.stringify({ config, sequences, threads, ...ours, ...precision })];
+  return { program: process.execPath, args, env: { ...process.env, ...engineEnvironment(ours.device) } };
 }
 
 /** Ours and every peer on one model, B sequences a step; all losses are compared with ours on the processor. */

@@ -1,25 +1,33 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { tensorflowWheels } from "../../server/engine/install/pinned.ts";
 import { openEngine } from "../../server/engine/open.ts";
+import type { EngineName } from "../../server/protocol/devices.ts";
 import type { ModelConfig } from "../../server/protocol/model.ts";
 import { statistics } from "../../server/stages/training/programs.ts";
 import { trainingStep } from "../program.ts";
 
-/** A training step of ours as a process, as worker.py is one of a peer's: `step.js '{config, sequences, device, precision}'`. */
+/**
+ * A training step of ours as a process, as worker.py is one of a peer's, on an engine that another process must not meet:
+ * `step.js '{config, sequences, engine, device, threads, precision}'`.
+ */
 interface Asked {
   config: ModelConfig;
   sequences: number;
-  device: "webgpu" | "cuda:0";
+  engine: EngineName;
+  device: string;
+  threads: number;
   precision?: "float16";
 }
 
+const { version: ortVersion } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 const answer = (members: object) => console.log(JSON.stringify(members));
 
 try {
-  const { config, device, ...options } = JSON.parse(process.argv[2]!) as Asked;
-  const engine = await openEngine({ engine: "onnx", device }, { threads: 1, name: device });
+  const { config, engine: of, device, threads, ...options } = JSON.parse(process.argv[2]!) as Asked;
+  const engine = await openEngine({ engine: of, device }, { threads, name: device });
   const step = await trainingStep(config, engine, { ...options, without: statistics });
-  const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+  const version = of === "tfjs" ? tensorflowWheels[0]!.version : ortVersion;
   answer({ version, device });
   for await (const _ of createInterface({ input: process.stdin })) {
     await step.run();

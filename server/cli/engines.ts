@@ -1,6 +1,7 @@
 import { probe } from "../engine/devices/probe.ts";
 import { reasonOf } from "../engine/devices/reasons.ts";
-import { catalog, engineEnvironment } from "../engine/install/catalog.ts";
+import { catalog } from "../engine/install/catalog.ts";
+import { engineEnvironment } from "../engine/install/environment.ts";
 import { enginesFolder } from "../engine/install/folder.ts";
 import { installEngine, listEngines, removeEngine } from "../engine/install/install.ts";
 import { type Installable, type InstallEvent, installableSchema } from "../protocol/devices.ts";

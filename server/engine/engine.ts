@@ -24,6 +24,14 @@ export interface Engine {
   ): Promise<Runnable>;
 }
 
+/** What an engine is opened with. */
+export interface OpenOptions {
+  /** CPU threads of one operator. */
+  threads: number;
+  /** What the device is, for people. */
+  name: string;
+}
+
 /** ONNX Runtime on the processor. @param threads of one operator */
 export function cpuEngine(threads: number): Engine {
   const name = cpus()[0]?.model.trim() || process.arch;

@@ -1,25 +1,18 @@
 import type { DeviceReference } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 import { deviceFailure } from "./devices/failures.ts";
-import { cpuEngine, type Engine } from "./engine.ts";
+import { cpuEngine, type Engine, type OpenOptions } from "./engine.ts";
 import { installedFolder } from "./install/catalog.ts";
 import { compile } from "./runtime/compile.ts";
 import { loadOrtFrom } from "./runtime/ort.ts";
 import { compileWebGpu } from "./runtime/webgpu.ts";
 import { hasFloat16 } from "./runtime/webgpuFloat16.ts";
 
-export interface OpenOptions {
-  /** CPU threads of one operator. */
-  threads: number;
-  /** What the device is, for people. */
-  name: string;
-}
-
 /** An engine on one device, and on no other: a device that fails ends the work with a UserError that names it. */
 export async function openEngine({ engine, device }: DeviceReference, options: OpenOptions): Promise<Engine> {
   if (engine === "tfjs") {
     const { tfjsEngine } = await import("./tfjs/engine.ts");
-    return guarded(await tfjsEngine(device, options.name));
+    return guarded(await tfjsEngine(device, options));
   }
   if (device === "cpu") return cpuEngine(options.threads);
   if (device === "webgpu") return guarded(webGpuEngine(options.name));

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Device, Installable } from "../../protocol/devices.ts";
-import { engineEnvironment, installedFolder, leastCudaDriver, unavailable } from "../install/catalog.ts";
+import { installedFolder, leastDrivers, unavailable } from "../install/catalog.ts";
+import { engineEnvironment } from "../install/environment.ts";
 import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
 import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
 import { type Probed, probe } from "./probe.ts";
@@ -22,25 +23,28 @@ export async function listDevices(sources: Sources = thisMachine): Promise<Devic
   const found = await Promise.all([
     webgpu(sources),
     ...cuda(sources, gpus),
-    tfjs("tfjs-node-gpu", sources, gpus),
-    tfjs("tfjs-node", sources, gpus),
+    tfjsGpu(sources, gpus),
+    tfjsProcessor(sources),
   ]);
-  const [first, ...others] = [processor("onnx"), ...found];
-  return [first!, ...others, processor("tfjs")];
+  return [processor("onnx"), ...found, processor("tfjs")];
 }
 
-/** The processor, which is always there. */
-export function processor(engine: "onnx" | "tfjs"): Device {
+/** The processor, which is always there, as a device of an engine. */
+export const processor = (engine: "onnx" | "tfjs"): Device => ({
+  engine,
+  device: "cpu",
+  ...thisProcessor(),
+  usable: true,
+  ...(engine === "tfjs" ? { reason: "plain JavaScript: right, and very slow" } : {}),
+});
+
+function thisProcessor() {
   return {
-    engine,
-    device: "cpu",
     name: cpus()[0]?.model.trim() || process.arch,
-    kind: "processor",
+    kind: "processor" as const,
     cores: availableParallelism(),
     memory: totalmem(),
     freeMemory: freemem(),
-    usable: true,
-    ...(engine === "tfjs" ? { reason: "plain JavaScript: right, and very slow" } : {}),
   };
 }
 
@@ -69,16 +73,18 @@ function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
     const base = { engine: "onnx", device: `cuda:${index}`, kind: "gpu", ...gpu } as const;
     const folder = sources.installed("cuda");
     if (!folder) return { ...base, usable: false, ...notInstalled("cuda", "ONNX Runtime's CUDA provider") };
-    if (isOlder(gpu.driver, leastCudaDriver)) return { ...base, usable: false, ...oldDriver(gpu.driver) };
+    if (isOlder(gpu.driver, leastDrivers.cuda)) return { ...base, usable: false, ...oldDriver(gpu.driver, "cuda") };
     const probed = await sources.probe(base.device, { folder, env: engineEnvironment(base.device) });
     return { ...base, usable: probed.works, ...(probed.works ? {} : reasonOf("cuda", probed)) };
   });
 }
 
-const oldDriver = (driver: string) => ({
-  reason: `NVIDIA's driver ${driver} is too old for CUDA 13`,
-  remedy: `install driver ${leastCudaDriver} or newer`,
+const oldDriver = (driver: string, engine: keyof typeof leastDrivers) => ({
+  reason: `NVIDIA's driver ${driver} is too old for CUDA ${engine === "cuda" ? 13 : 12}`,
+  remedy: `install driver ${leastDrivers[engine]} or newer`,
 });
+
+const noNvidia = "no NVIDIA graphics card with a driver was found";
 
 async function noCuda(sources: Sources): Promise<Device> {
   const driver = await nvidiaKernelDriver();
@@ -87,7 +93,7 @@ async function noCuda(sources: Sources): Promise<Device> {
         reason: "nvidia-smi, which comes with NVIDIA's driver, does not answer",
         remedy: "install NVIDIA's driver anew",
       }
-    : { reason: "no NVIDIA graphics card with a driver was found" };
+    : { reason: noNvidia };
   const base = { engine: "onnx", device: "cuda", name: "none", kind: "gpu", usable: false } as const;
   const missing = sources.installed("cuda") || driver === undefined ? {} : { install: "cuda" as const };
   return { ...base, ...(driver ? { driver } : {}), ...why, ...missing };
@@ -100,20 +106,26 @@ function notInstalled(engine: Installable, what: string): Pick<Device, "reason" 
   return { reason: `${what} is not installed`, remedy: `btx engines install ${engine}`, install: engine };
 }
 
-async function tfjs(engine: "tfjs-node-gpu" | "tfjs-node", sources: Sources, gpus: NvidiaGpu[]): Promise<Device> {
-  const [gpu] = gpus;
-  const { name, memory, freeMemory } = engine === "tfjs-node-gpu" && gpu ? gpu : processor("tfjs");
-  const driver = engine === "tfjs-node-gpu" && gpu ? { driver: gpu.driver } : {};
-  const base = {
-    engine: "tfjs",
-    device: engine,
-    name: engine === "tfjs-node-gpu" && !gpu ? "no NVIDIA graphics card" : name,
-    kind: engine === "tfjs-node-gpu" ? "gpu" : "processor",
-    ...(engine === "tfjs-node-gpu" && !gpu ? {} : { memory, freeMemory }),
-    ...driver,
-  } as const;
+async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
+  const engine = "tfjs-node-gpu";
+  const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
+  if (!gpu) return { ...base, name: "none", usable: false, reason: noNvidia };
+  const { index: _, ...card } = gpu;
+  if (isOlder(gpu.driver, leastDrivers[engine]))
+    return { ...base, ...card, usable: false, ...oldDriver(gpu.driver, engine) };
+  return { ...base, ...card, ...(await usableTfjs(engine, sources)) };
+}
+
+const tfjsProcessor = async (sources: Sources): Promise<Device> => ({
+  engine: "tfjs",
+  device: "tfjs-node",
+  ...thisProcessor(),
+  ...(await usableTfjs("tfjs-node", sources)),
+});
+
+async function usableTfjs(engine: "tfjs-node-gpu" | "tfjs-node", sources: Sources) {
   const folder = sources.installed(engine);
-  if (!folder) return { ...base, usable: false, ...notInstalled(engine, "libtensorflow") };
-  const probed = await sources.probe(engine, { folder });
-  return { ...base, usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
+  if (!folder) return { usable: false, ...notInstalled(engine, "libtensorflow") };
+  const probed = await sources.probe(engine, { folder, env: engineEnvironment(engine) });
+  return { usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
 }

@@ -37,9 +37,10 @@ function ofMissing(library: string, device: Probing): Reason {
   if (library.startsWith("libcuda.so"))
     return { reason: `${library}, a part of NVIDIA's driver, is missing`, remedy: "install NVIDIA's driver" };
   if (/^lib(cudart|cublas|cublasLt|curand|cufft|cusolver|cusparse|cudnn)/.test(library))
-    return device === "cuda"
-      ? { reason: `${library}, a part of CUDA, is missing`, remedy: "btx engines install cuda" }
-      : { reason: `${library}, a part of CUDA 11, is missing`, remedy: "install CUDA 11 and cuDNN 8" };
+    return {
+      reason: `${library}, a part of CUDA, is missing`,
+      remedy: `btx engines remove ${device}, then btx engines install ${device}`,
+    };
   return { reason: `the library ${library} is missing`, remedy: `install the package of your system that has it` };
 }
 

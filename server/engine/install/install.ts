@@ -5,8 +5,9 @@ import { type Installable, type InstallableEngine, installableSchema } from "../
 import { UserError } from "../../protocol/errors.ts";
 import { type CatalogEntry, catalog, engineFolder, installedFolder, unavailable } from "./catalog.ts";
 import { type Fetch, sizeOfFolder } from "./fetch.ts";
-import { fetchNpm } from "./npm.ts";
-import { fetchWheels } from "./wheels.ts";
+import { fetchWithScript } from "./npm.ts";
+import { fetchProvider } from "./provider.ts";
+import { fetchTensorFlow } from "./tensorflow.ts";
 
 /**
  * Installing engines, each in a folder of its own that is there whole or not at all: everything is fetched into a folder
@@ -40,7 +41,7 @@ export async function installEngine(
   });
   try {
     await removeLeftovers(root);
-    await (entry.wheels ? fetchWheels : fetchNpm)({ folder, engine, entry, signal, onProgress });
+    await fetcher(engine, entry)({ folder, engine, entry, signal, onProgress });
     signal.throwIfAborted();
     // Another process may have been faster.
     await rename(folder, target).catch((error) => {
@@ -55,6 +56,11 @@ export async function installEngine(
     if (join(root, old) !== target) await rm(join(root, old), { recursive: true, force: true });
   }
   return target;
+}
+
+function fetcher(engine: Installable, { wheels }: CatalogEntry): (fetch: Fetch) => Promise<void> {
+  if (engine === "cuda") return fetchProvider;
+  return wheels ? fetchTensorFlow : fetchWithScript;
 }
 
 /** Removes an engine, in all its versions. Returns whether there was one. */

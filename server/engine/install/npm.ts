@@ -6,33 +6,45 @@ import { type Fetch, watchGrowth } from "./fetch.ts";
 import { fetchError, npm, run } from "./program.ts";
 
 /** A package of npm with what its own install script fetches: libtensorflow and the binding to it. */
-export async function fetchNpm({ folder, engine, entry, signal, onProgress }: Fetch): Promise<void> {
-  const { version, bytes } = entry;
+export async function fetchWithScript(fetch: Fetch): Promise<void> {
+  const { folder, engine } = fetch;
+  const said = await installPackages(fetch, [packageOf(fetch)], { scripts: true });
+  const library = join(folder, "node_modules/@tensorflow", engine, "lib");
+  const bindings = existsSync(library) ? await readdir(library, { recursive: true }) : [];
+  if (bindings.some((file) => file.endsWith("tfjs_binding.node"))) return;
+  if (/rror|refused|reach/i.test(said)) throw fetchError(said, "libtensorflow");
+  throw new UserError(`the install script of @tensorflow/${engine} left no binding to libtensorflow: try again`);
+}
+
+/** About how much the packages of TensorFlow.js take on a disk, without libtensorflow. */
+const packageBytes = 290e6;
+
+/** What npm is asked for: "@tensorflow/tfjs-node@4.22.0". */
+export const packageOf = ({ engine, entry }: Fetch): string => `@tensorflow/${engine}@${entry.version}`;
+
+/**
+ * Installs packages of npm into an engine's folder; gives what npm said.
+ * @param packages with their versions
+ * @param scripts whether their install scripts are run, which fetch libtensorflow
+ */
+export async function installPackages(
+  { folder, engine, entry, signal, onProgress }: Fetch,
+  packages: string[],
+  { scripts }: { scripts: boolean },
+): Promise<string> {
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ private: true })}\n`);
-  const options = ["--ignore-scripts=false", "--no-audit", "--no-fund", "--loglevel=error", "--foreground-scripts"];
-  const command = [
-    ...npm(),
-    "install",
-    "--prefix",
-    folder,
-    ...options,
-    "--save-exact",
-    `@tensorflow/${engine}@${version}`,
-  ];
-  const label = `@tensorflow/${engine} ${version}`;
+  const options = ["--no-audit", "--no-fund", "--loglevel=error", "--foreground-scripts", "--save-exact"];
+  const command = [...npm(), "install", "--prefix", folder, `--ignore-scripts=${!scripts}`, ...options, ...packages];
   // Settings of the npm that may have started this process are not for this one.
   const env = Object.fromEntries(
     Object.keys(process.env)
       .filter((name) => /^npm_config_(prefix|ignore_scripts|local_prefix|global)/i.test(name))
       .map((name) => [name, undefined]),
   );
+  const label = `@tensorflow/${engine} ${entry.version}`;
   const fetching = run(command, { cwd: folder, env, signal });
-  const { good, said } = await watchGrowth(folder, { label, total: bytes, onProgress }, fetching);
-  if (!good) throw fetchError(said, "libtensorflow");
-  const packaged = join(folder, "node_modules/@tensorflow", engine);
-  const library = join(packaged, "lib");
-  const bindings = existsSync(library) ? await readdir(library, { recursive: true }) : [];
-  if (bindings.some((file) => file.endsWith("tfjs_binding.node"))) return;
-  if (/rror|refused|reach/i.test(said)) throw fetchError(said, "libtensorflow");
-  throw new UserError(`the install script of @tensorflow/${engine} left no binding to libtensorflow: try again`);
+  const total = scripts ? entry.bytes : packageBytes;
+  const { good, said } = await watchGrowth(folder, { label, total, onProgress }, fetching);
+  if (!good) throw fetchError(said, scripts ? "libtensorflow" : label);
+  return said;
 }

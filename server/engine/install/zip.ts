@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createInflateRaw } from "node:zlib";
 
@@ -54,7 +54,7 @@ async function entries(file: FileHandle): Promise<Entry[]> {
 }
 
 /**
- * Writes files of a zip archive, chosen by the last part of their names, into a folder.
+ * Writes files of a zip archive, chosen by the last parts of their paths, into a folder, each below those parts.
  * @throws when the archive lacks one of them, or cannot be read.
  */
 export async function extract(
@@ -67,11 +67,12 @@ export async function extract(
   try {
     const all = await entries(file);
     for (const wanted of names) {
-      const entry = all.find(({ name }) => basename(name) === wanted);
+      const entry = all.find(({ name }) => `/${name}`.endsWith(`/${wanted}`));
       if (!entry) throw new Error(`${basename(archive)} has no file ${wanted}`);
       const local = await bytesAt(file, entry.header, 30);
       const start = entry.header + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
       const packed = createReadStream(archive, { start, end: start + entry.compressed - 1 });
+      await mkdir(dirname(join(folder, wanted)), { recursive: true });
       const to = createWriteStream(join(folder, wanted), { mode: 0o755 });
       const options = signal ? { signal } : {};
       if (entry.method === 0) await pipeline(packed, to, options);

@@ -1,6 +1,6 @@
 import { UserError } from "../../protocol/errors.ts";
 import { eager } from "../eager/eager.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine, OpenOptions } from "../engine.ts";
 import { installedFolder } from "../install/catalog.ts";
 import { loadTfjs, type TfjsDevice } from "./load.ts";
 
@@ -8,14 +8,13 @@ const backends: Record<TfjsDevice, string> = { "tfjs-node-gpu": "tensorflow", "t
 
 /**
  * TensorFlow.js, which runs programs op by op.
- * @param name of the device, for people
  * @throws UserError where its package is not installed
  */
-export async function tfjsEngine(device: string, name: string): Promise<Engine> {
+export async function tfjsEngine(device: string, { name, threads }: OpenOptions): Promise<Engine> {
   const of = device as TfjsDevice;
   const folder = of === "cpu" ? undefined : installedFolder(of);
   if (of !== "cpu" && !folder) throw new UserError(`libtensorflow is not installed: btx engines install ${of}`);
-  await loadTfjs(of, folder);
+  await loadTfjs(of, folder, threads);
   return {
     engine: "tfjs",
     device,

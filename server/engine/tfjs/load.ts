@@ -11,8 +11,9 @@ export type TfjsDevice = "tfjs-node-gpu" | "tfjs-node" | "cpu";
  * one registry of kernels and one of gradients, which lie in the global object.
  *
  * @param folder where the package is installed
+ * @param threads of TensorFlow on the processor; all of them where it is left out
  */
-export async function loadTfjs(device: TfjsDevice, folder?: string): Promise<typeof tf> {
+export async function loadTfjs(device: TfjsDevice, folder?: string, threads?: number): Promise<typeof tf> {
   if (device === "cpu") {
     // Else the backend advertises another package.
     tf.env().set("IS_NODE", false);
@@ -21,15 +22,19 @@ export async function loadTfjs(device: TfjsDevice, folder?: string): Promise<typ
     return tf;
   }
   withRemovedUtilities();
+  // Read by TensorFlow when it is loaded.
+  if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS = String(threads);
   createRequire(join(folder!, "package.json"))(`@tensorflow/${device}`);
   if (!(await tf.setBackend("tensorflow"))) throw new Error(`@tensorflow/${device} has no backend "tensorflow"`);
   await tf.ready();
+  // TensorFlow goes on with the processor where it finds no card.
+  if (device === "tfjs-node-gpu" && !(tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice)
+    throw new Error("TensorFlow found no graphics card that it can use");
   return tf;
 }
 
-/** Puts back what `@tensorflow/tfjs-node` calls of `node:util` and Node 23 removed. */
+/** Puts back what `@tensorflow/tfjs-node` calls of `node:util`: Node warns of it from 22 on, and has a part no more from 23 on. */
 function withRemovedUtilities(): void {
-  const utilities = util as unknown as Record<string, unknown>;
-  utilities.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  utilities.isArray ??= Array.isArray;
+  const isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  Object.assign(util, { isNullOrUndefined, isArray: Array.isArray });
 }

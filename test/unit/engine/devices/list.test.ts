@@ -102,7 +102,7 @@ describe("CUDA", () => {
     expect(of("onnx", "cuda:0")).toMatchObject({
       usable: false,
       reason: "libcudart.so.13, a part of CUDA, is missing",
-      remedy: "btx engines install cuda",
+      remedy: "btx engines remove cuda, then btx engines install cuda",
     });
   });
 });
@@ -172,14 +172,46 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
   });
 });
 
-test("a TensorFlow.js package whose library does not load says why", async () => {
-  const log = "Error: libcudart.so.11.0: cannot open shared object file: No such file or directory\n    at x";
-  const probes = { "tfjs-node-gpu": { works: false, log }, "tfjs-node": works };
-  const { of } = await devicesOf({ installed: ["tfjs-node", "tfjs-node-gpu"], probes });
-  expect(of("tfjs", "tfjs-node")).toMatchObject({ usable: true });
-  expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
-    usable: false,
-    reason: "libcudart.so.11.0, a part of CUDA 11, is missing",
-    remedy: "install CUDA 11 and cuDNN 8",
+describe("TensorFlow", () => {
+  const missing =
+    "Error: libcudart.so.12: cannot open shared object file: No such file or directory\n    at x\nW0000 Cannot dlopen some GPU libraries.";
+
+  test("is not asked for a card where there is none, or where its driver is too old", async () => {
+    const installed: Installable[] = ["tfjs-node", "tfjs-node-gpu"];
+    const { of, probed } = await devicesOf({ installed, probes: { "tfjs-node": works } });
+    expect(of("tfjs", "tfjs-node")).toMatchObject({ usable: true, kind: "processor" });
+    expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
+      name: "none",
+      reason: "no NVIDIA graphics card with a driver was found",
+    });
+    const old = await devicesOf({ gpus: [card(0, { driver: "470.57.02" })], installed });
+    expect(old.of("tfjs", "tfjs-node-gpu")).toMatchObject({
+      usable: false,
+      reason: "NVIDIA's driver 470.57.02 is too old for CUDA 12",
+      remedy: "install driver 525.60.13 or newer",
+    });
+    expect([...probed, ...old.probed].sort()).toEqual(["tfjs-node", "tfjs-node", "webgpu", "webgpu"]);
+  });
+
+  test("is offered for installation where there is a card", async () => {
+    const { of } = await devicesOf({ gpus: [card(0)] });
+    expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
+      name: "NVIDIA H100",
+      reason: "libtensorflow is not installed",
+      remedy: "btx engines install tfjs-node-gpu",
+      install: "tfjs-node-gpu",
+    });
+  });
+
+  test.each([
+    [missing, "libcudart.so.12, a part of CUDA, is missing"],
+    [
+      "Error: TensorFlow found no graphics card that it can use\n    at y",
+      "TensorFlow found no graphics card that it can use",
+    ],
+  ])("says why it does not compute on a card that is there", async (log, reason) => {
+    const probes = { "tfjs-node-gpu": { works: false, log } };
+    const { of } = await devicesOf({ gpus: [card(0)], installed: ["tfjs-node-gpu"], probes });
+    expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({ usable: false, reason, memory: 80e9 });
   });
 });

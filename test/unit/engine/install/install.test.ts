@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type CatalogEntry, catalog, engineEnvironment } from "../../../../server/engine/install/catalog.ts";
+import { type CatalogEntry, catalog } from "../../../../server/engine/install/catalog.ts";
+import { engineEnvironment } from "../../../../server/engine/install/environment.ts";
 import type { Progress } from "../../../../server/engine/install/fetch.ts";
 import { enginesFolder } from "../../../../server/engine/install/folder.ts";
 import { installEngine, listEngines, removeEngine } from "../../../../server/engine/install/install.ts";
@@ -50,7 +51,6 @@ test("engines lie among the user's data, or where BTX_ENGINES says", () => {
 test("a process on CUDA finds its libraries and multiplies in float32, unless the user asks for TF32", () => {
   const root = scratchFolder();
   vi.stubEnv("BTX_ENGINES", root);
-  onTestFinished(() => void vi.unstubAllEnvs());
   expect(engineEnvironment("cuda:0", {})).toEqual({});
   mkdirSync(join(root, "cuda-1.30.0"));
   const lib = join(root, "cuda-1.30.0", "lib");
@@ -60,6 +60,19 @@ test("a process on CUDA finds its libraries and multiplies in float32, unless th
     NVIDIA_TF32_OVERRIDE: "1",
   });
   expect(engineEnvironment("webgpu", {})).toEqual({});
+});
+
+test("TensorFlow takes what memory of a card it needs, and is quiet", () => {
+  const root = scratchFolder();
+  vi.stubEnv("BTX_ENGINES", root);
+  mkdirSync(join(root, `tfjs-node-gpu-${catalog["tfjs-node-gpu"].version}`));
+  expect(engineEnvironment("tfjs-node", {})).toEqual({ TF_CPP_MIN_LOG_LEVEL: "1" });
+  expect(engineEnvironment("tfjs-node-gpu", { TF_CPP_MIN_LOG_LEVEL: "0" })).toEqual({
+    LD_LIBRARY_PATH: join(root, `tfjs-node-gpu-${catalog["tfjs-node-gpu"].version}`, "lib"),
+    NVIDIA_TF32_OVERRIDE: "0",
+    TF_CPP_MIN_LOG_LEVEL: "0",
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+  });
 });
 
 describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")("an engine of wheels", () => {
@@ -142,8 +155,9 @@ describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")
 });
 
 describe("an engine of npm", () => {
-  const entry: CatalogEntry = { ...catalog["tfjs-node"], platforms: [`${process.platform}-${process.arch}`] };
-  const registry = (script: string) => npmRegistry("@tensorflow/tfjs-node", entry.version, script);
+  const { wheels: _, ...script } = catalog["tfjs-node"];
+  const entry: CatalogEntry = { ...script, platforms: [`${process.platform}-${process.arch}`] };
+  const registry = (program: string) => npmRegistry("@tensorflow/tfjs-node", entry.version, program);
   const good = `const fs = require("fs"); fs.mkdirSync("lib/n", { recursive: true }); fs.writeFileSync("lib/n/tfjs_binding.node", "");`;
 
   test("is there with what its install script fetched, in place of older versions and of what a killed process left", async () => {
@@ -178,6 +192,46 @@ describe("an engine of npm", () => {
   });
 });
 
+describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")("TensorFlow.js on wheels", () => {
+  const library = wheel("tensorflow_cpu", "9.9.9", {
+    "tensorflow/libtensorflow_cc.so.2": "no library",
+    "tensorflow/include/tensorflow/c/c_api.h": "",
+  });
+  const entry: CatalogEntry = {
+    ...catalog["tfjs-node"],
+    wheels: [
+      {
+        ...{ name: "tensorflow-cpu", version: "9.9.9", sha256: sha256(library.bytes), bytes: 10 },
+        files: ["libtensorflow_cc.so.2", "include/tensorflow/c/c_api.h"],
+      },
+    ],
+  };
+  const packages = async () => {
+    const script = `require("fs").writeFileSync("script-ran", "")`;
+    return npmRegistry("@tensorflow/tfjs-node", entry.version, script, { "node-api-headers": "1.9.0" });
+  };
+
+  test("is refused before anything is fetched where there is no C++ compiler", async () => {
+    const [registry, root] = [await packages(), scratchFolder()];
+    use({ ...registry, env: { ...registry.env, PATH: scratchFolder() } });
+    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
+      /needs a C\+\+ compiler .* \(Debian: apt-get install g\+\+\), then try again$/,
+    );
+    expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
+  });
+
+  test("says what the compiler says when its binding cannot be built, and leaves nothing", async () => {
+    const [registry, index, root] = [await packages(), await pythonIndex([library]), scratchFolder()];
+    use(registry);
+    use(index);
+    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
+      /^the binding of TensorFlow\.js could not be built: .*binding\/tfjs_backend\.cc/,
+    );
+    expect(readdirSync(root)).toEqual([]);
+    expect(index.asked.at(-1)).toMatch(/tensorflow_cpu-9\.9\.9-.*\.whl$/);
+  });
+});
+
 describe.runIf(hasPip)("a zip archive", () => {
   const { file } = wheel("any", "1", { "a/b/wanted.so": "text ".repeat(1000), "a/empty": "" });
 
@@ -186,6 +240,8 @@ describe.runIf(hasPip)("a zip archive", () => {
     await extract(file, ["wanted.so", "empty"], folder);
     expect(readFileSync(join(folder, "wanted.so"), "utf8")).toBe("text ".repeat(1000));
     expect(readFileSync(join(folder, "empty"), "utf8")).toBe("");
+    await extract(file, ["b/wanted.so"], folder);
+    expect(readFileSync(join(folder, "b/wanted.so"), "utf8")).toBe("text ".repeat(1000));
     await expect(extract(file, ["none.so"], folder)).rejects.toThrow("has no file none.so");
   });
 

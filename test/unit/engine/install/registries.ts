@@ -96,22 +96,30 @@ export async function pythonIndex(wheels: readonly WheelFile[], stalled?: string
   return { env, ...rest };
 }
 
-/** A registry of npm with one package that has an install script. */
-export async function npmRegistry(name: string, version: string, script: string): Promise<Registry> {
-  const folder = scratchFolder();
-  const manifest = { name, version, scripts: { install: "node install.js" } };
-  writeTree(join(folder, "package"), { "package.json": JSON.stringify(manifest), "install.js": script });
-  const archive = join(folder, "package.tgz");
-  run("tar", "czf", archive, "-C", folder, "package");
-  const bytes = readFileSync(archive);
-  const served = new Map<string, Buffer | string>([["/package.tgz", bytes]]);
+/** A registry of npm with one package that has an install script, and others, by their versions, that have nothing. */
+export async function npmRegistry(
+  name: string,
+  version: string,
+  script: string,
+  others: Record<string, string> = {},
+): Promise<Registry> {
+  const served = new Map<string, Buffer | string>();
   const { url, ...rest } = await serve(served);
-  const integrity = `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
-  const published = { ...manifest, hasInstallScript: true, dist: { tarball: `${url}/package.tgz`, integrity } };
-  served.set(
-    `/${name}`,
-    JSON.stringify({ name, "dist-tags": { latest: version }, versions: { [version]: published } }),
-  );
-  const env = { npm_config_registry: url, npm_config_cache: join(folder, "cache"), NO_PROXY: "127.0.0.1" };
-  return { env, ...rest };
+  const publish = (manifest: { name: string; version: string }, more: Record<string, string> = {}) => {
+    const folder = scratchFolder();
+    writeTree(join(folder, "package"), { "package.json": JSON.stringify(manifest), ...more });
+    const archive = join(folder, "package.tgz");
+    run("tar", "czf", archive, "-C", folder, "package");
+    const bytes = readFileSync(archive);
+    const path = `/${manifest.name.replace("/", "-")}.tgz`;
+    const integrity = `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
+    const published = { ...manifest, hasInstallScript: "install.js" in more, dist: { tarball: url + path, integrity } };
+    const tags = { "dist-tags": { latest: manifest.version }, versions: { [manifest.version]: published } };
+    served.set(path, bytes);
+    served.set(`/${manifest.name}`, JSON.stringify({ name: manifest.name, ...tags }));
+  };
+  publish({ name, version, ...{ scripts: { install: "node install.js" } } }, { "install.js": script });
+  for (const [other, itsVersion] of Object.entries(others)) publish({ name: other, version: itsVersion });
+  const cache = join(scratchFolder(), "cache");
+  return { env: { npm_config_registry: url, npm_config_cache: cache, NO_PROXY: "127.0.0.1" }, ...rest };
 }

@@ -204,9 +204,11 @@ const list = (output: tf.Tensor | tf.Tensor[]) => (Array.isArray(output) ? outpu
 const named = (tensors: tf.Tensor[]): Tensors => Object.fromEntries(tensors.map((tensor, i) => [`${i}`, tensor]));
 
 describe.each(devices)("every kernel gives on %s what TF.js's cpu backend gives", { timeout: 300_000 }, (device) => {
-  const inexact = (name: string) => device === "webgpu" && /^(cos|sin)(?!.*zero-sized)/.test(name);
+  // TensorFlow has other values for nothing, and its binding takes no axis from the end.
+  const other = device.startsWith("tfjs") ? /^((mean|max|min) of zero rows|gather along axis -1)$/ : undefined;
+  const inexact = device === "webgpu" ? /^(cos|sin)(?!.*zero-sized)/ : undefined;
 
-  test.each(cases.filter(([name]) => !inexact(name)))("%s", async (_, inputs, op) => {
+  test.each(cases.filter(([name]) => !(inexact ?? other)?.test(name)))("%s", async (_, inputs, op) => {
     const { fast, slow } = await bothEngines(
       (_state, batch) => ({ state: {}, results: named(list(op(batch))) }),
       inputs,

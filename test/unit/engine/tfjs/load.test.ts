@@ -41,6 +41,13 @@ test("a package's backend, made with a TF.js core of its own, computes for this 
   expect((util as unknown as { isNullOrUndefined(x: unknown): boolean }).isNullOrUndefined(undefined)).toBe(true);
 });
 
+test("a package for graphics cards that computes on the processor is refused", async () => {
+  const folder = standIn("");
+  mkdirSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu"));
+  writeFileSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu/index.js"), "");
+  await expect(loadTfjs("tfjs-node-gpu", folder)).rejects.toThrow("TensorFlow found no graphics card that it can use");
+});
+
 test("a package that does not load throws what it says", async () => {
   const folder = standIn(`throw new Error("libtensorflow.so.2: cannot open shared object file");`);
   await expect(loadTfjs("tfjs-node", folder)).rejects.toThrow("libtensorflow.so.2: cannot open shared object file");

@@ -1,0 +1,52 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Device } from "../../server/protocol/devices.ts";
+import { noTensorFlow, testEngines } from "../fixtures/tensorflow.ts";
+import { btx, btxSummary, said } from "./btx.ts";
+import { newestRun, readMetrics, readRunRecord, readStageRecord } from "./results.ts";
+import { finishedExperiment, tinyExperiment } from "./scratch.ts";
+
+if (noTensorFlow) console.warn(`tests on TensorFlow are left out: ${noTensorFlow}`);
+
+/** What every stage of a run came to, by name: its losses in training and by domain, in one list. */
+const stagesOf = (root: string) =>
+  Object.fromEntries(
+    readRunRecord(root, newestRun(root)).stages.map(({ name, key }) => {
+      const record = readStageRecord(root, key)!;
+      const heldOut = Object.values(record.result?.losses ?? {}).map(({ nats }) => nats);
+      return [name, { key, record, losses: [...readMetrics(root, key).map(({ loss }) => loss), ...heldOut] }];
+    }),
+  );
+
+describe.skipIf(noTensorFlow !== undefined)("TensorFlow, installed on demand", () => {
+  const env = { BTX_ENGINES: testEngines };
+
+  beforeAll(async () => {
+    const installed = await btx(["engines", "install", "tfjs-node"], { env });
+    expect(installed.code, said(installed)).toBe(0);
+    expect(installed.stdout).toMatch(/^tfjs-node \S+ is installed in .*\n$/);
+  }, 600_000);
+
+  it("is a device that can be used", async () => {
+    const { stdout } = await btx(["devices", "--json"], { env });
+    const devices: Device[] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(devices.find(({ device }) => device === "tfjs-node")).toMatchObject({ engine: "tfjs", usable: true });
+  });
+
+  it("is what `--engine tfjs` takes, and trains, mixes and evaluates everything as ONNX Runtime does", async () => {
+    const { root, file } = tinyExperiment();
+    await btxSummary(["run", file, "--engine", "tfjs"], { env });
+    const [found, expected] = [stagesOf(root), stagesOf(finishedExperiment().root)];
+    expect(found.seed!.record).toMatchObject({ engine: "tfjs", device: "tfjs-node" });
+    expect(Object.keys(found)).toEqual(Object.keys(expected));
+    for (const [name, { key, losses }] of Object.entries(expected)) {
+      expect(found[name]).toMatchObject({ key, record: { status: "done" } });
+      expect(found[name]!.losses).toHaveLength(losses.length);
+      for (const [at, loss] of losses.entries())
+        expect(Math.abs(found[name]!.losses[at]! - loss), `${name}, ${at}`).toBeLessThan(1e-4 * loss);
+    }
+    expect(Object.values(expected).flatMap(({ losses }) => losses).length).toBeGreaterThan(100);
+  });
+});
