@@ -24,8 +24,9 @@ const topK = { type: "top-k", k: 2, loadBalance: 0.01 } as const;
 async function relative(
   steps: Record<string, Omit<Measured, "compileMs">>,
   reference: string,
+  count = 5,
 ): Promise<Record<string, number>> {
-  const rates: Rates = await rounds(steps, [reference], 5, 3);
+  const rates: Rates = await rounds(steps, [reference], count, 3);
   for (const step of Object.values(steps)) await step.dispose();
   return Object.fromEntries(
     Object.keys(steps).map((name) => [
@@ -58,7 +59,7 @@ async function costOfExperts(counts: number[], sequences: number): Promise<Recor
   const steps: Record<string, Measured> = {};
   for (const count of counts)
     steps[`${count} experts`] = await trainingStep(withMoe({ experts: names(count) }), cpuEngine(cores), { sequences });
-  return relative(steps, "4 experts");
+  return relative(steps, "4 experts", 9);
 }
 
 /** With routing statistics and probes, over without: of a step, of a probe, and of training with as many as there may be. */

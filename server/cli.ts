@@ -1,7 +1,8 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { check } from "./cli/check.ts";
 import { clean } from "./cli/clean.ts";
-import { CommandError, exitStatus, usage } from "./cli/command.ts";
+import { CommandError, exitStatus, usage, usageOf } from "./cli/command.ts";
 import { compare } from "./cli/compare.ts";
 import { devices } from "./cli/devices.ts";
 import { engines } from "./cli/engines.ts";
@@ -28,15 +29,29 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   engines,
 };
 
+const isHelpFlag = (word: string): boolean => word === "--help" || word === "-h";
+
+/** The name of a command. @throws CommandError where there is none of that name */
+function known(name: string): string {
+  if (Object.hasOwn(commands, name)) return name;
+  throw new CommandError(`there is no command "${name}": \`btx help\` lists them`);
+}
+
 async function main(): Promise<number> {
   const [name, ...args] = process.argv.slice(2);
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-    process.stdout.write(usage);
+  if (name === "--version") {
+    const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+    process.stdout.write(`btx ${JSON.parse(manifest).version}\n`);
+    return exitStatus.done;
+  }
+  if (name === undefined || name === "help" || isHelpFlag(name)) {
+    process.stdout.write(args[0] === undefined ? usage : usageOf(known(args[0])));
     return name === undefined ? exitStatus.usage : exitStatus.done;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new CommandError(`there is no command "${name}": \`btx help\` lists them`);
-  return command(args);
+  const command = commands[known(name)]!;
+  if (!args.some(isHelpFlag)) return command(args);
+  process.stdout.write(usageOf(name));
+  return exitStatus.done;
 }
 
 process.setSourceMapsEnabled(true);

@@ -33,6 +33,7 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
   btx devices [--json]                   what this machine computes with, and what stands in the way of the rest
   btx engines [install|remove ENGINE] [--json]
                                          engines that are not a part of btx: cuda, tfjs-node-gpu, tfjs-node
+  btx help [COMMAND]                     this, or what one command takes; btx --version
 
 RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs lie in the folder
 .btx beside the experiment file; --in FOLDER says where to look for it (the current folder and those above it).
@@ -40,6 +41,13 @@ RUN is a run's id, the beginning of one, or a run's folder; the newest run if le
 
 Exit codes: 0 done, 1 failed, 2 mistake in the command or the experiment file, 3 stopped before the end.
 `;
+
+/** What `usage` says of one command, and of runs and options that all share. */
+export function usageOf(command: string): string {
+  const [, list, shared] = usage.split("\n\n") as [string, string, string];
+  const entry = list.split(/\n(?= {2}btx )/).find((lines) => lines.startsWith(`  btx ${command} `));
+  return `${entry}\n\n${shared}\n`;
+}
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 

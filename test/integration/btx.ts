@@ -46,7 +46,8 @@ export interface Btx {
 export function startBtx(args: string[], options: BtxOptions = {}): Btx {
   const child = spawn(node, [program, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, NO_COLOR: "1", ...options.env },
+    // Whatever engines this machine's user has installed, a test has none.
+    env: { ...process.env, NO_COLOR: "1", BTX_ENGINES: "/nowhere", ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
     detached: true,
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),

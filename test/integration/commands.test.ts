@@ -76,10 +76,20 @@ describe("the command btx, on a finished run", () => {
     expect(problems).toEqual([]);
   });
 
+  it("`help` tells of all commands, or of one as its own --help does, and --version which btx this is", async () => {
+    const all = await output("help");
+    const one = await output("help", "compare");
+    for (const text of ["btx run FILE", "btx compare [RUN...]", "Exit codes"]) expect(all).toContain(text);
+    expect(one).toMatch(/^ {2}btx compare \[RUN\.\.\.\] .*\n +the models of several runs .*\n\nRUN is a run's id/);
+    expect(one).not.toContain("btx sample");
+    expect([await output("compare", "--help"), await output("compare", "x", "-h")]).toEqual([one, one]);
+    expect(await output("--version")).toMatch(/^btx \d+\.\d+\.\d+\n$/);
+  });
+
   it("`devices` names the processor, and says why other devices cannot be used and what to do", async () => {
     const text = await output("devices");
     expect(text).toMatch(/^onnx {2}cpu +yes {2}\S.*, \d+ cores?, [\d.]+ \wB memory \([\d.]+ \wB free\)\n/);
-    expect(text).toMatch(/^tfjs {2}tfjs-node-gpu +(yes|no {2}.*; .*)/m);
+    expect(text).toMatch(/^tfjs {2}tfjs-node-gpu +no {2}.*; .*/m);
     const devices = (await output("devices", "--json")).trimEnd().split("\n");
     expect(devices.map((line) => deviceSchema.parse(JSON.parse(line)))).toContainEqual(
       expect.objectContaining({ engine: "onnx", device: "cpu", usable: true, cores: expect.any(Number) }),

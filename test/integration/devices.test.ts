@@ -47,8 +47,6 @@ describe("the engine tfjs", () => {
 });
 
 describe("a device that is not there", () => {
-  const none = { BTX_ENGINES: "/nowhere" };
-
   it.each([
     [
       ["--device", "cuda:15"],
@@ -62,7 +60,7 @@ describe("a device that is not there", () => {
     [["--engine", "torch"], /^btx: --engine takes auto, onnx, tfjs, not "torch"\n$/],
   ])("is refused before anything is made: %j", async (options, sentence) => {
     const { root, file } = tinyExperiment();
-    const ended = await btx(["run", file, ...options], { env: none });
+    const ended = await btx(["run", file, ...options]);
     expect(ended.code, said(ended)).toBe(2);
     expect(ended.stderr).toMatch(sentence);
     expect(existsSync(root)).toBe(false);
@@ -70,7 +68,7 @@ describe("a device that is not there", () => {
 
   it("is named by the file as by the command", async () => {
     const { root, file } = tinyExperiment({ devices: "[cuda:15]" });
-    const ended = await btx(["run", file], { env: none });
+    const ended = await btx(["run", file]);
     expect([ended.code, existsSync(root)]).toEqual([2, false]);
     expect(ended.stderr).toContain("cuda:15");
   });

@@ -104,6 +104,7 @@ describe("a mistake on the command line is one sentence and exit code 2", () => 
   const { file, folder } = tinyExperiment();
   it.each([
     [["frobnicate"], 'btx: there is no command "frobnicate": `btx help` lists them'],
+    [["help", "frobnicate"], 'btx: there is no command "frobnicate": `btx help` lists them'],
     [["constructor"], 'btx: there is no command "constructor": `btx help` lists them'],
     [["run"], "btx: name an experiment file (*.btx.yaml)"],
     [["run", "nowhere.btx.yaml"], "btx: there is no file nowhere.btx.yaml"],

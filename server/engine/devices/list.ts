@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Device, Installable } from "../../protocol/devices.ts";
-import { installedFolder, leastDrivers, unavailable } from "../install/catalog.ts";
+import { catalog, installedFolder, leastDrivers, unavailable } from "../install/catalog.ts";
 import { engineEnvironment } from "../install/environment.ts";
 import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
 import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
@@ -111,7 +111,7 @@ async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
   const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
   if (!gpu) return { ...base, name: "none", usable: false, reason: noNvidia };
   const { index: _, ...card } = gpu;
-  if (isOlder(gpu.driver, leastDrivers[engine]))
+  if (catalog[engine].wheels && isOlder(gpu.driver, leastDrivers[engine]))
     return { ...base, ...card, usable: false, ...oldDriver(gpu.driver, engine) };
   return { ...base, ...card, ...(await usableTfjs(engine, sources)) };
 }

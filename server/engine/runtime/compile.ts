@@ -44,7 +44,8 @@ export async function compile(
     ...(options.provider ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
-    graphOptimizationLevel: "basic",
+    // The graph is folded here; the runtime would look for the same again, for as long as all else of compiling takes.
+    graphOptimizationLevel: options.provider ? "basic" : "disabled",
     // A pattern is laid out for the second run beside the memory of the first, and is no faster.
     enableMemPattern: false,
     logSeverityLevel: 3,
