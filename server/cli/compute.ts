@@ -42,5 +42,5 @@ export function memoryOf({ devices }: Choice): Machine | undefined {
   const smallest = cards.sort((a, b) => a.memory! - b.memory!)[0];
   if (!smallest) return undefined;
   const { device, name, memory, freeMemory } = smallest;
-  return { memory: memory!, free: freeMemory ?? memory!, name: `${device} (${name})` };
+  return { memory: memory!, free: freeMemory ?? memory!, name: `${device} (${name})`, stateTwice: true };
 }

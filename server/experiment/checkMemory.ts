@@ -15,6 +15,8 @@ export interface Machine {
   free: number;
   /** What it is, where it is not this machine's memory: "cuda:0 (NVIDIA H100)". */
   name?: string;
+  /** See `trainingMemory`. */
+  stateTwice?: boolean;
 }
 
 /** This machine, within the limits set for this process. */
@@ -58,12 +60,16 @@ function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[
 
 function checkWork({ positions }: Experiment, work: Work, machine: Machine): Problem[] {
   const { config } = work;
+  const stateTwice = machine.stateTwice ?? false;
   const batches = work.models.map(({ training, tokens }) => trainingConfig(training, tokens, config.context));
   /** Bytes of the largest of them, each with a micro-batch of at most `limit`. Those that do not fit together wait. */
   const need = (limit: number): number =>
     Math.max(
       ...batches.map(({ batch, microBatch, ...computing }) =>
-        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), computing),
+        trainingMemory(config, microBatch <= limit ? microBatch : divisorBelow(batch, limit), {
+          ...computing,
+          stateTwice,
+        }),
       ),
     );
   const largest = Math.max(...batches.map(({ microBatch }) => microBatch));

@@ -99,7 +99,10 @@ export function flopsPerToken(config: ModelConfig, { training, freeze = [] }: Fl
 }
 
 /** What training computes with, as far as its memory depends on it. */
-type Computing = Pick<TrainingConfig, "recompute" | "precision">;
+interface Computing extends Pick<TrainingConfig, "recompute" | "precision"> {
+  /** Until a step is over its new parameters and moments lie beside the old, as on a graphics card. */
+  stateTwice?: boolean;
+}
 
 /** Floats that a value of the blocks' products takes. */
 const share = ({ precision }: Computing): number => (precision === "float16" ? 1 / 2 : 1);
@@ -140,10 +143,11 @@ function layerActivations(config: ModelConfig, microBatch: number, computing: Co
  * Estimated bytes of one training process: parameters, gradients and AdamW's two moments (16 bytes a
  * parameter), and the activations of one micro-batch of `microBatch` sequences at full context: those of every layer,
  * and the head's logits, their softmax and their gradient [N, V]. In float16 what products in the blocks read and give
- * takes half. The runtime's own needs come on top.
+ * takes half. Where a step's new state lies beside the old, that is 12 bytes a parameter more. The runtime's own needs come on top.
  */
 export function trainingMemory(config: ModelConfig, microBatch: number, computing: Computing = {}): number {
   const head = 3 * microBatch * config.context * config.vocab;
   const activations = layerActivations(config, microBatch, computing) + head;
-  return FLOAT_BYTES * (4 * parameterCount(config).total + activations);
+  const floats = computing.stateTwice ? 7 : 4;
+  return FLOAT_BYTES * (floats * parameterCount(config).total + activations);
 }

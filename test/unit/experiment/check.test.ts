@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../../../server/experiment/checkMemory.ts";
-import { trainingMemory } from "../../../server/model/size.ts";
+import { parameterCount, trainingMemory } from "../../../server/model/size.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
 import { check, domain, llamaConfig, long, parsed } from "./folder.ts";
 
@@ -275,11 +275,21 @@ describe("checkExperiment, on memory", () => {
   });
 
   it("names the graphics card whose memory it is", async () => {
-    const card = { memory: 1e9, free: 1e9, processes: 1, name: "cuda:0 (NVIDIA T400)" };
+    const card = { memory: 1e9, free: 1e9, name: "cuda:0 (NVIDIA T400)" };
     const [problem] = about(await check(big, undefined, card), "the seed");
     expect(problem).toMatch(/ of memory, but cuda:0 \(NVIDIA T400\) has 1 GB: lower `microBatch` to \d+, the largest/);
     const [busy] = about(await check(big, undefined, { ...card, memory: 64e9 }), "the seed");
     expect(busy).toMatch(/ but only 1 GB are free now on cuda:0 \(NVIDIA T400\): lower/);
+  });
+
+  it("counts parameters and moments once more where a step's new ones lie beside the old", async () => {
+    const text = "domains: {a: {files: a.txt}}\n";
+    const config = { vocab: 1024, ...parsed(text).model };
+    const [once, twice] = [trainingMemory(config, 16), trainingMemory(config, 16, { stateTwice: true })];
+    expect(twice - once).toBe(12 * parameterCount(config).total);
+    const seed = async (memory: number, stateTwice: boolean) =>
+      about(await check(text, undefined, { memory, free: memory, stateTwice }), "the seed").length;
+    expect([await seed(once, false), await seed(twice - 1, true), await seed(twice, true)]).toEqual([0, 1, 0]);
   });
 
   it("only warns of what is larger than the memory that is free just now", async () => {
