@@ -23,11 +23,14 @@ export function reasonOf(device: Probing, { log, ended }: Probed, offered: reado
   if (/no CUDA-capable device/i.test(log)) return { reason: "the driver offers no CUDA device" };
   if (/driver version is insufficient/i.test(log))
     return { reason: "NVIDIA's driver is too old for CUDA 13", remedy: "update NVIDIA's driver" };
-  return { reason: lastWords(log) };
+  const start = /Failed call to cuInit: (.+)/.exec(log)?.[1];
+  return { reason: start ? `CUDA does not start: ${start}` : lastWords(log) };
 }
 
 /** The shared library that the system's loader did not find, as "libcudart.so.13". */
 export function missingLibrary(log: string): string | undefined {
+  // CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, which is all that TensorFlow tells.
+  if (/Failed call to cuInit: .*\(303\)/.test(log)) return "libcuda.so.1";
   return /(lib[\w.+-]+?\.so[\d.]*): cannot open shared object file/.exec(log)?.[1];
 }
 

@@ -176,6 +176,9 @@ describe("TensorFlow", () => {
   const missing =
     "Error: libcudart.so.12: cannot open shared object file: No such file or directory\n    at x\nW0000 Cannot dlopen some GPU libraries.";
 
+  const cuInit = (error: string) =>
+    `E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: ${error}\nError: TensorFlow found no graphics card that it can use\n`;
+
   test("is not asked for a card where there is none, or where its driver is too old", async () => {
     const installed: Installable[] = ["tfjs-node", "tfjs-node-gpu"];
     const { of, probed } = await devicesOf({ installed, probes: { "tfjs-node": works } });
@@ -205,6 +208,9 @@ describe("TensorFlow", () => {
 
   test.each([
     [missing, "libcudart.so.12, a part of CUDA, is missing"],
+    [cuInit("UNKNOWN ERROR (303)"), "libcuda.so.1, a part of NVIDIA's driver, is missing"],
+    [cuInit("CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"), "the driver offers no CUDA device"],
+    [cuInit("CUDA_ERROR_UNKNOWN: unknown error"), "CUDA does not start: CUDA_ERROR_UNKNOWN: unknown error"],
     [
       "Error: TensorFlow found no graphics card that it can use\n    at y",
       "TensorFlow found no graphics card that it can use",
