@@ -4,6 +4,7 @@ import { commandNames, registerCommands } from "./commands/index.ts";
 import { registerStatusBar } from "./editor/statusBar.ts";
 import { Experiments } from "./experiments.ts";
 import { registerPages } from "./panels/livePages.ts";
+import { registerWrittenPages } from "./panels/page.ts";
 import { Routing } from "./routing/routing.ts";
 import { Samples } from "./samples.ts";
 import type { Studio } from "./studio.ts";
@@ -26,6 +27,7 @@ export function activate(context: ExtensionContext): Api {
   studio = { context, backend, experiments, tree, devices, samples, routing };
   registerCommands(studio);
   registerPages(studio);
+  registerWrittenPages(studio);
   registerStatusBar(studio);
   registerTasks(studio);
   backend.startSoon();

@@ -48,7 +48,7 @@ function comparison(studio: Studio, runs: readonly ListedRun[]): Thenable<string
   return window.withProgress({ location: { viewId: "btx.experiments" } }, async () => {
     const references = runs.map(({ root, run }) => ({ root, run }));
     const { page } = await studio.backend.request("btx/compareRuns", { runs: references });
-    await showPage({ type: "btx.comparison", path: page, title: `Comparison: ${names}` });
+    await showPage(studio, { type: "btx.comparison", path: page, title: `Comparison: ${names}` });
     return page;
   });
 }

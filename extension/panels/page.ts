@@ -1,48 +1,79 @@
-import { ColorThemeKind, type Disposable, Uri, ViewColumn, type WebviewPanel, window, workspace } from "vscode";
+import { ColorThemeKind, Uri, ViewColumn, type WebviewPanel, window, workspace } from "vscode";
+import type { Studio } from "../studio.ts";
 
 /** Pages that the backend has written into the run folder: reports and comparisons. */
 
+const types = ["btx.report", "btx.comparison"] as const;
+
 export interface Page {
   /** Kind of panel. */
-  type: string;
+  type: (typeof types)[number];
   path: string;
   title: string;
-  /** Registers what is to be called when the page may have changed. */
-  onDidChange?(update: () => void): Disposable;
 }
+
+/**
+ * A page has no script, and a policy of its own that lets nothing be fetched, so it is shown in a webview that could do
+ * neither.
+ */
+const powerless = { enableScripts: false, localResourceRoots: [] };
 
 /** Open pages, by their paths. */
 const panels = new Map<string, { panel: WebviewPanel; update(): Promise<void> }>();
 
-/**
- * Shows a page, or what it now is if it is open. It has no script, and a policy of its own that lets nothing be fetched, so
- * it is shown in a webview that could do neither.
- */
-export async function showPage({ type, path, title, onDidChange }: Page): Promise<void> {
-  const open = panels.get(path);
+/** Shows a page, or what it now is if it is open. */
+export async function showPage(studio: Studio, page: Page): Promise<void> {
+  const open = panels.get(page.path);
   if (open) {
-    open.panel.title = title;
+    open.panel.title = page.title;
+    keep(studio, page);
     open.panel.reveal();
     return open.update();
   }
-  const panel = window.createWebviewPanel(type, title, ViewColumn.Active, {
-    enableScripts: false,
-    localResourceRoots: [],
-    enableFindWidget: true,
-  });
+  const options = { ...powerless, enableFindWidget: true };
+  await fill(studio, window.createWebviewPanel(page.type, page.title, ViewColumn.Active, options), page);
+}
+
+/** Pages come back with the window; what has been removed since then does not. */
+export function registerWrittenPages(studio: Studio): void {
+  for (const type of types)
+    studio.context.subscriptions.push(
+      window.registerWebviewPanelSerializer(type, {
+        async deserializeWebviewPanel(panel) {
+          const isIt = (page: Page) => page.type === type && page.title === panel.title && !panels.has(page.path);
+          const page = kept(studio).find(isIt);
+          panel.webview.options = powerless;
+          if (page) await fill(studio, panel, page).catch(() => panel.dispose());
+          else panel.dispose();
+        },
+      }),
+    );
+}
+
+async function fill(studio: Studio, panel: WebviewPanel, page: Page): Promise<void> {
   const update = async () => {
-    const text = new TextDecoder().decode(await workspace.fs.readFile(Uri.file(path)));
+    const text = new TextDecoder().decode(await workspace.fs.readFile(Uri.file(page.path)));
     panel.webview.html = inTheme(text, window.activeColorTheme.kind);
   };
-  panels.set(path, { panel, update });
-  const keep = () => void update().catch(() => {});
-  const subscriptions = [window.onDidChangeActiveColorTheme(keep), ...(onDidChange ? [onDidChange(keep)] : [])];
+  panels.set(page.path, { panel, update });
+  keep(studio, page);
+  const again = () => void update().catch(() => {});
+  const subscriptions = [window.onDidChangeActiveColorTheme(again)];
+  if (page.type === "btx.report") subscriptions.push(studio.experiments.onDidChange(again));
   panel.onDidDispose(() => {
-    panels.delete(path);
+    panels.delete(page.path);
+    forget(studio, page);
     for (const subscription of subscriptions) subscription.dispose();
   });
   await update();
 }
+
+/** What the pages are, over reloads of the window: without a script they cannot say it themselves. */
+const key = "btx.pages";
+const kept = ({ context }: Studio): Page[] => context.workspaceState.get<Page[]>(key, []);
+const others = (studio: Studio, { path }: Page): Page[] => kept(studio).filter((page) => page.path !== path);
+const keep = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, [...others(studio, page), page]);
+const forget = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, others(studio, page));
 
 /** The page asks the system whether it is dark and of high contrast; in the editor the theme says so. */
 function inTheme(page: string, kind: ColorThemeKind): string {

@@ -5,10 +5,5 @@ import { showPage } from "./page.ts";
 /** Shows `report.html` of a run. */
 export async function showReport(studio: Studio, { report, name, run }: ListedRun): Promise<void> {
   if (report === undefined) throw new Error(`Run ${run} has no report yet: it is written when the run ends.`);
-  await showPage({
-    type: "btx.report",
-    path: report,
-    title: `${name}: report`,
-    onDidChange: (update) => studio.experiments.onDidChange(update),
-  });
+  await showPage(studio, { type: "btx.report", path: report, title: `${name}: report` });
 }

@@ -74,7 +74,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await window.screenshot("dragged");
   });
 
-  it("has rows that are open again when the window is loaded again", async () => {
+  it("has rows that are open again when the window is loaded again, and the comparison with them", async () => {
     const row = window.rows("done").first();
     await row.locator(".monaco-tl-twistie").click();
     await window
@@ -89,6 +89,9 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
       .rows(/^\s*seed/)
       .first()
       .waitFor();
+    await window.page.locator(".tab.active", { hasText: "Comparison: tiny" }).waitFor();
+    await window.webview().getByRole("heading").first().waitFor();
+    await window.screenshot("comparison-again");
     expect(window.errors).toEqual([]);
   });
 });
