@@ -51,9 +51,11 @@ const needed = [
   { program: ["python3", "-m", "pip", "--version"], packages: ["python3-pip"], tests: "TensorFlow" },
 ];
 
-function system() {
+/** @param of the tests whose needs are seen to; all of them where it is left out */
+function system(of) {
   if (process.platform !== "linux") return;
-  const missing = needed.filter(({ program: [name, ...versionArgs] }) => spawnSync(name, versionArgs).status !== 0);
+  const works = ([name, ...versionArgs]) => spawnSync(name, versionArgs).status === 0;
+  const missing = needed.filter(({ program, tests: whose }) => (of ?? whose) === whose && !works(program));
   if (missing.length === 0) return;
   const packages = missing.flatMap((one) => one.packages).join(" ");
   const tests = [...new Set(missing.map((one) => one.tests))].join(" and of ");
@@ -132,13 +134,13 @@ const tasks = {
     process.exit(sum("failed") === 0 ? 0 : 1);
   },
   vscode() {
-    system();
+    system("pages");
     tasks.build();
     node("test/vscode/install.ts");
     node("test/vscode/run.ts", ...args);
   },
   e2e() {
-    system();
+    system("pages");
     tasks.build();
     node("test/vscode/install.ts");
     node(tool("vitest/vitest.mjs"), "run", "--project", "e2e", ...args);
@@ -162,7 +164,7 @@ const tasks = {
     if (args[0] === "language") return node("bench/language.ts", ...args.slice(1));
     // It drives the VS Code of the tests, from where that lies.
     if (["activation", "routeText"].includes(args[0])) {
-      system();
+      system("pages");
       tasks.build();
       node("test/vscode/install.ts");
       return node(`bench/${args[0]}.ts`, ...args.slice(1));

@@ -45,7 +45,8 @@ async function main(): Promise<number> {
     return exitStatus.done;
   }
   if (name === undefined || name === "help" || isHelpFlag(name)) {
-    process.stdout.write(args[0] === undefined ? usage : usageOf(known(args[0])));
+    const about = args.find((arg) => arg !== "help" && !isHelpFlag(arg));
+    process.stdout.write(about === undefined ? usage : usageOf(known(about)));
     return name === undefined ? exitStatus.usage : exitStatus.done;
   }
   const command = commands[known(name)]!;

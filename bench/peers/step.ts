@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { tensorflowWheels } from "../../server/engine/install/pinned.ts";
+import { backend } from "@tensorflow/tfjs-core";
 import { openEngine } from "../../server/engine/open.ts";
 import type { EngineName } from "../../server/protocol/devices.ts";
 import type { ModelConfig } from "../../server/protocol/model.ts";
@@ -21,13 +21,14 @@ interface Asked {
 }
 
 const { version: ortVersion } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+const tensorflowVersion = () => (backend() as unknown as { binding: { TF_Version: string } }).binding.TF_Version;
 const answer = (members: object) => console.log(JSON.stringify(members));
 
 try {
   const { config, engine: of, device, threads, ...options } = JSON.parse(process.argv[2]!) as Asked;
   const engine = await openEngine({ engine: of, device }, { threads, name: device });
   const step = await trainingStep(config, engine, { ...options, without: statistics });
-  const version = of === "tfjs" ? tensorflowWheels[0]!.version : ortVersion;
+  const version = of === "tfjs" ? tensorflowVersion() : ortVersion;
   answer({ version, device });
   for await (const _ of createInterface({ input: process.stdin })) {
     await step.run();

@@ -37,16 +37,17 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
 
 RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs lie in the folder
 .btx beside the experiment file; --in FOLDER says where to look for it (the current folder and those above it).
---json prints one JSON object a line. Ctrl-C stops after a checkpoint, twice at once.
 
+--json prints one JSON object a line. Ctrl-C stops a run after a checkpoint, twice at once.
 Exit codes: 0 done, 1 failed, 2 mistake in the command or the experiment file, 3 stopped before the end.
 `;
 
-/** What `usage` says of one command, and of runs and options that all share. */
+/** What `usage` says of one command, of runs where it takes them, and of what all share. */
 export function usageOf(command: string): string {
-  const [, list, shared] = usage.split("\n\n") as [string, string, string];
+  const [, list, runs, shared] = usage.split("\n\n") as [string, string, string, string];
   const entry = list.split(/\n(?= {2}btx )/).find((lines) => lines.startsWith(`  btx ${command} `));
-  return `${entry}\n\n${shared}\n`;
+  const withoutRuns = ["run", "check", "devices", "engines", "help"].includes(command);
+  return [entry, ...(withoutRuns ? [] : [runs]), shared].join("\n\n");
 }
 
 type Options = NonNullable<ParseArgsConfig["options"]>;

@@ -31,7 +31,9 @@ function known(name: string | undefined): Installable {
 
 async function list(json: boolean): Promise<number> {
   const all = await listEngines(enginesFolder());
-  const width = Math.max(...all.map(({ engine }) => engine.length));
+  const [width, versionWidth] = (["engine", "version"] as const).map((key) =>
+    Math.max(...all.map((engine) => engine[key].length)),
+  ) as [number, number];
   for (const engine of all) {
     if (json) {
       printJson(engine);
@@ -41,7 +43,9 @@ async function list(json: boolean): Promise<number> {
     const standing = installed
       ? `installed, ${bytes(engine.bytes)} in ${folder}`
       : (unavailable ?? `not installed, about ${bytes(engine.bytes)}: btx engines install ${engine.engine}`);
-    process.stdout.write(`${engine.engine.padEnd(width)}  ${version}  ${description}; ${standing}\n`);
+    process.stdout.write(
+      `${engine.engine.padEnd(width)}  ${version.padEnd(versionWidth)}  ${description}; ${standing}\n`,
+    );
   }
   return exitStatus.done;
 }

@@ -80,9 +80,13 @@ describe("the command btx, on a finished run", () => {
     const all = await output("help");
     const one = await output("help", "compare");
     for (const text of ["btx run FILE", "btx compare [RUN...]", "Exit codes"]) expect(all).toContain(text);
-    expect(one).toMatch(/^ {2}btx compare \[RUN\.\.\.\] .*\n +the models of several runs .*\n\nRUN is a run's id/);
+    expect(one).toMatch(
+      /^ {2}btx compare \[RUN\.\.\.\] .*\n +the models of several runs .*\n\nRUN is a run's id[\s\S]*\nExit codes: /,
+    );
     expect(one).not.toContain("btx sample");
     expect([await output("compare", "--help"), await output("compare", "x", "-h")]).toEqual([one, one]);
+    expect([await output("--help"), await output("help", "help"), await output("help", "-h")]).toEqual([all, all, all]);
+    expect(await output("devices", "--help")).not.toContain("RUN");
     expect(await output("--version")).toMatch(/^btx \d+\.\d+\.\d+\n$/);
   });
 

@@ -84,19 +84,20 @@ const oldDriver = (driver: string, engine: keyof typeof leastDrivers) => ({
   remedy: `install driver ${leastDrivers[engine]} or newer`,
 });
 
-const noNvidia = "no NVIDIA graphics card with a driver was found";
-
-async function noCuda(sources: Sources): Promise<Device> {
-  const driver = await nvidiaKernelDriver();
-  const why = driver
+/** @param driver the version of NVIDIA's kernel driver, where there is one */
+const whyNoCard = (driver: string | undefined) =>
+  driver
     ? {
         reason: "nvidia-smi, which comes with NVIDIA's driver, does not answer",
         remedy: "install NVIDIA's driver anew",
       }
-    : { reason: noNvidia };
+    : { reason: "no NVIDIA graphics card with a driver was found" };
+
+async function noCuda(sources: Sources): Promise<Device> {
+  const driver = await nvidiaKernelDriver();
   const base = { engine: "onnx", device: "cuda", name: "none", kind: "gpu", usable: false } as const;
   const missing = sources.installed("cuda") || driver === undefined ? {} : { install: "cuda" as const };
-  return { ...base, ...(driver ? { driver } : {}), ...why, ...missing };
+  return { ...base, ...(driver ? { driver } : {}), ...whyNoCard(driver), ...missing };
 }
 
 /** Why a device of an engine that is not installed cannot be used, and how to install it. */
@@ -109,7 +110,7 @@ function notInstalled(engine: Installable, what: string): Pick<Device, "reason" 
 async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
   const engine = "tfjs-node-gpu";
   const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
-  if (!gpu) return { ...base, name: "none", usable: false, reason: noNvidia };
+  if (!gpu) return { ...base, name: "none", usable: false, ...whyNoCard(await nvidiaKernelDriver()) };
   const { index: _, ...card } = gpu;
   if (catalog[engine].wheels && isOlder(gpu.driver, leastDrivers[engine]))
     return { ...base, ...card, usable: false, ...oldDriver(gpu.driver, engine) };

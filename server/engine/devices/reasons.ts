@@ -1,4 +1,5 @@
 import type { Device } from "../../protocol/devices.ts";
+import { catalog } from "../install/catalog.ts";
 import type { Probed } from "./probe.ts";
 
 /** Why a device did not work, in one sentence, and what to do. */
@@ -15,16 +16,25 @@ const drivers: Record<Probing, string> = {
 
 /** @param offered names of adapters that Vulkan's drivers offer */
 export function reasonOf(device: Probing, { log, ended }: Probed, offered: readonly string[] = []): Reason {
-  if (ended === "time") return { reason: `${drivers[device]} did not answer in time`, remedy: "update the driver" };
+  const onCard = device !== "tfjs-node";
+  if (ended === "time")
+    return { reason: `${drivers[device]} did not answer in time`, remedy: onCard ? "update the driver" : "try again" };
+  if (ended === "crash" && !onCard) return { reason: "TensorFlow crashed, as it does on processors without AVX" };
   if (ended === "crash") return { reason: `${drivers[device]} crashed`, remedy: "update the driver" };
   const missing = missingLibrary(log);
   if (missing) return ofMissing(missing, device);
   if (device === "webgpu") return ofWebgpu(log, offered);
   if (/no CUDA-capable device/i.test(log)) return { reason: "the driver offers no CUDA device" };
   if (/driver version is insufficient/i.test(log))
-    return { reason: "NVIDIA's driver is too old for CUDA 13", remedy: "update NVIDIA's driver" };
+    return {
+      reason: `NVIDIA's driver is too old for CUDA ${device === "cuda" ? 13 : 12}`,
+      remedy: "update NVIDIA's driver",
+    };
   const start = /Failed call to cuInit: (.+)/.exec(log)?.[1];
-  return { reason: start ? `CUDA does not start: ${start}` : lastWords(log) };
+  if (start) return { reason: `CUDA does not start: ${start}` };
+  // Its own script fetches a library that wants them on the machine.
+  const needs = device === "tfjs-node-gpu" && !catalog[device].wheels;
+  return { reason: lastWords(log), ...(needs ? { remedy: "install CUDA 11 and cuDNN 8" } : {}) };
 }
 
 /** The shared library that the system's loader did not find, as "libcudart.so.13". */
@@ -39,7 +49,7 @@ function ofMissing(library: string, device: Probing): Reason {
     return { reason: `Vulkan is not installed (${library} is missing)`, remedy: "install your graphics card's driver" };
   if (library.startsWith("libcuda.so"))
     return { reason: `${library}, a part of NVIDIA's driver, is missing`, remedy: "install NVIDIA's driver" };
-  if (/^lib(cudart|cublas|cublasLt|curand|cufft|cusolver|cusparse|cudnn)/.test(library))
+  if (/^lib(cudart|cublas|cublasLt|curand|cufft|cusolver|cusparse|cudnn|nvJitLink)/.test(library))
     return {
       reason: `${library}, a part of CUDA, is missing`,
       remedy: `btx engines remove ${device}, then btx engines install ${device}`,

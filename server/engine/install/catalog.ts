@@ -8,10 +8,13 @@ import { cudaWheels, tensorflowGpuWheels, tensorflowWheels, type Wheel } from ".
 
 export interface CatalogEntry {
   description: string;
+  /** Another one, another folder: it names all that an installed engine is made of. */
   version: string;
   /** About how much is downloaded. */
   bytes: number;
-  /** Absent where a package of npm, "@tensorflow/ENGINE", fetches what it needs. */
+  /** Version of the package of npm, "@tensorflow/ENGINE", where that is one. */
+  npm?: string;
+  /** Absent where the package of npm fetches what it needs. */
   wheels?: Wheel[];
   /** Platforms that it exists for. */
   platforms: string[];
@@ -24,25 +27,32 @@ const sizeOf = (wheels: readonly Wheel[]): number => wheels.reduce((sum, { bytes
 
 /** On Linux the library of TensorFlow.js comes out of TensorFlow's wheel, elsewhere with the script of its package. */
 const ofWheels = `${process.platform}-${process.arch}` === "linux-x64";
-const fromWheels = (wheels: Wheel[]) => ({ wheels, bytes: sizeOf(wheels) });
+const tfjs = "4.22.0";
+const npmBytes = 75e6;
+const onTensorflow = (wheels: Wheel[]) => ({
+  version: `${tfjs}-on-${wheels[0]!.version}`,
+  npm: tfjs,
+  wheels,
+  bytes: npmBytes + sizeOf(wheels),
+});
+const withScript = (bytes: number) => ({ version: tfjs, npm: tfjs, bytes });
 
 export const catalog: Readonly<Record<Installable, CatalogEntry>> = {
   cuda: {
     description: "ONNX Runtime's CUDA provider and NVIDIA's CUDA 13 libraries",
     version: "1.30.0",
-    ...fromWheels(cudaWheels),
+    wheels: cudaWheels,
+    bytes: sizeOf(cudaWheels),
     platforms: ["linux-x64"],
   },
   "tfjs-node-gpu": {
     description: `TensorFlow.js on ${ofWheels ? "TensorFlow 2.21 with NVIDIA's CUDA 12 libraries" : "libtensorflow for CUDA 11"}`,
-    version: "4.22.0",
-    ...(ofWheels ? fromWheels(tensorflowGpuWheels) : { bytes: 450e6 }),
+    ...(ofWheels ? onTensorflow(tensorflowGpuWheels) : withScript(450e6)),
     platforms: ["linux-x64", "win32-x64"],
   },
   "tfjs-node": {
     description: `TensorFlow.js on ${ofWheels ? "TensorFlow 2.21" : "libtensorflow"} for the processor`,
-    version: "4.22.0",
-    ...(ofWheels ? fromWheels(tensorflowWheels) : { bytes: 150e6 }),
+    ...(ofWheels ? onTensorflow(tensorflowWheels) : withScript(150e6)),
     platforms: ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64"],
   },
 };

@@ -9,7 +9,8 @@ import { installedFolder } from "./catalog.ts";
 export function engineEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const quiet = { TF_CPP_MIN_LOG_LEVEL: env.TF_CPP_MIN_LOG_LEVEL ?? "1" };
   if (device === "tfjs-node") return quiet;
-  if (device === "tfjs-node-gpu") return { ...quiet, ...ofCuda(device, env), TF_FORCE_GPU_ALLOW_GROWTH: "true" };
+  if (device === "tfjs-node-gpu")
+    return { ...quiet, ...ofCuda(device, env), TF_FORCE_GPU_ALLOW_GROWTH: env.TF_FORCE_GPU_ALLOW_GROWTH ?? "true" };
   return device.startsWith("cuda") ? ofCuda("cuda", env) : {};
 }
 

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /**
  * Where engines are installed: among the user's own data, never in the extension, which is replaced with every version.
@@ -9,7 +9,7 @@ export function enginesFolder(
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,
 ): string {
-  if (env.BTX_ENGINES) return env.BTX_ENGINES;
+  if (env.BTX_ENGINES) return resolve(env.BTX_ENGINES);
   const data = {
     darwin: () => join(homedir(), "Library", "Application Support"),
     win32: () => env.LOCALAPPDATA || join(homedir(), "AppData", "Local"),

@@ -65,6 +65,7 @@ function fetcher(engine: Installable, { wheels }: CatalogEntry): (fetch: Fetch) 
 
 /** Removes an engine, in all its versions. Returns whether there was one. */
 export async function removeEngine(engine: Installable, root: string): Promise<boolean> {
+  await removeLeftovers(root);
   const found = versionsOf(engine, root);
   for (const name of found) {
     // Renamed first: a folder that is half gone must not pass for an engine.

@@ -20,7 +20,7 @@ export async function fetchWithScript(fetch: Fetch): Promise<void> {
 const packageBytes = 290e6;
 
 /** What npm is asked for: "@tensorflow/tfjs-node@4.22.0". */
-export const packageOf = ({ engine, entry }: Fetch): string => `@tensorflow/${engine}@${entry.version}`;
+export const packageOf = ({ engine, entry }: Fetch): string => `@tensorflow/${engine}@${entry.npm}`;
 
 /**
  * Installs packages of npm into an engine's folder; gives what npm said.
@@ -41,7 +41,7 @@ export async function installPackages(
       .filter((name) => /^npm_config_(prefix|ignore_scripts|local_prefix|global)/i.test(name))
       .map((name) => [name, undefined]),
   );
-  const label = `@tensorflow/${engine} ${entry.version}`;
+  const label = `@tensorflow/${engine} ${entry.npm}`;
   const fetching = run(command, { cwd: folder, env, signal });
   const total = scripts ? entry.bytes : packageBytes;
   const { good, said } = await watchGrowth(folder, { label, total, onProgress }, fetching);

@@ -4,7 +4,7 @@ import { UserError } from "../../protocol/errors.ts";
 import type { Fetch } from "./fetch.ts";
 import { installPackages, packageOf } from "./npm.ts";
 import { run } from "./program.ts";
-import { fetchWheel } from "./wheels.ts";
+import { fetchWheel, needPip } from "./wheels.ts";
 
 /**
  * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's: newer by years than what the
@@ -19,6 +19,7 @@ const compiler = "c++";
 export async function fetchTensorFlow(fetch: Fetch): Promise<void> {
   const { folder, engine, entry, signal, onProgress } = fetch;
   await needCompiler(folder, signal);
+  await needPip(folder, signal);
   await installPackages(fetch, [packageOf(fetch), headers], { scripts: false });
   const libraries = join(folder, "lib");
   await mkdir(libraries);

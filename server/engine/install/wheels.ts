@@ -13,6 +13,12 @@ const target = [
   ),
 ];
 
+/** @throws UserError where there is no pip to fetch wheels with */
+export async function needPip(folder: string, signal: AbortSignal): Promise<void> {
+  const { good, said } = await run([...pip(), "--version"], { cwd: folder, signal });
+  if (!good) throw fetchError(said, "pip");
+}
+
 /** Puts the files of a wheel that are wanted into a folder. */
 export async function fetchWheel(wheel: Wheel, to: string, { folder, signal, onProgress }: Fetch): Promise<void> {
   const { name, version, sha256, bytes, files } = wheel;

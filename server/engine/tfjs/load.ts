@@ -23,7 +23,7 @@ export async function loadTfjs(device: TfjsDevice, folder?: string, threads?: nu
   }
   withRemovedUtilities();
   // Read by TensorFlow when it is loaded.
-  if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+  if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   createRequire(join(folder!, "package.json"))(`@tensorflow/${device}`);
   if (!(await tf.setBackend("tensorflow"))) throw new Error(`@tensorflow/${device} has no backend "tensorflow"`);
   await tf.ready();

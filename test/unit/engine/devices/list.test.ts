@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { listDevices, type Sources } from "../../../../server/engine/devices/list.ts";
 import type { NvidiaGpu } from "../../../../server/engine/devices/nvidia.ts";
 import type { Probed } from "../../../../server/engine/devices/probe.ts";
+import { catalog } from "../../../../server/engine/install/catalog.ts";
 import { deviceSchema, type Installable } from "../../../../server/protocol/devices.ts";
 
 const works: Probed = { works: true, log: "works" };
@@ -179,21 +180,35 @@ describe("TensorFlow", () => {
   const cuInit = (error: string) =>
     `E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: ${error}\nError: TensorFlow found no graphics card that it can use\n`;
 
-  test("is not asked for a card where there is none, or where its driver is too old", async () => {
-    const installed: Installable[] = ["tfjs-node", "tfjs-node-gpu"];
+  const installed: Installable[] = ["tfjs-node", "tfjs-node-gpu"];
+
+  test("is not asked for a card where there is none", async () => {
     const { of, probed } = await devicesOf({ installed, probes: { "tfjs-node": works } });
     expect(of("tfjs", "tfjs-node")).toMatchObject({ usable: true, kind: "processor" });
     expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
       name: "none",
       reason: "no NVIDIA graphics card with a driver was found",
     });
-    const old = await devicesOf({ gpus: [card(0, { driver: "470.57.02" })], installed });
-    expect(old.of("tfjs", "tfjs-node-gpu")).toMatchObject({
+    expect(probed.sort()).toEqual(["tfjs-node", "webgpu"]);
+  });
+
+  test.runIf(catalog["tfjs-node-gpu"].wheels)("is not asked for a card whose driver is too old", async () => {
+    const { of, probed } = await devicesOf({ gpus: [card(0, { driver: "470.57.02" })], installed });
+    expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
       usable: false,
       reason: "NVIDIA's driver 470.57.02 is too old for CUDA 12",
       remedy: "install driver 525.60.13 or newer",
     });
-    expect([...probed, ...old.probed].sort()).toEqual(["tfjs-node", "tfjs-node", "webgpu", "webgpu"]);
+    expect(probed.sort()).toEqual(["tfjs-node", "webgpu"]);
+  });
+
+  test.each([
+    ["crash", { reason: "TensorFlow crashed, as it does on processors without AVX" }],
+    ["time", { reason: "libtensorflow did not answer in time", remedy: "try again" }],
+  ] as const)("asks for no driver where it ends by %s on the processor", async (ended, why) => {
+    const { of } = await devicesOf({ installed, probes: { "tfjs-node": { works: false, log: "", ended } } });
+    const { reason, remedy } = of("tfjs", "tfjs-node")!;
+    expect({ reason, ...(remedy ? { remedy } : {}) }).toEqual(why);
   });
 
   test("is offered for installation where there is a card", async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -36,8 +37,11 @@ async function installed(
 test("the versions are those of the packages that this program is made of", () => {
   expect(catalog.cuda.version).toBe(manifest.dependencies["onnxruntime-node"]);
   expect(catalog.cuda.wheels![0]).toMatchObject({ name: "onnxruntime-gpu", version: catalog.cuda.version });
-  expect(catalog["tfjs-node"].version).toBe(manifest.dependencies["@tensorflow/tfjs-core"]);
-  expect(catalog["tfjs-node-gpu"].version).toBe(catalog["tfjs-node"].version);
+  for (const engine of ["tfjs-node", "tfjs-node-gpu"] as const) {
+    const { npm, version, wheels } = catalog[engine];
+    expect(npm).toBe(manifest.dependencies["@tensorflow/tfjs-core"]);
+    expect(version).toBe(wheels ? `${npm}-on-${wheels[0]!.version}` : npm);
+  }
 });
 
 test("engines lie among the user's data, or where BTX_ENGINES says", () => {
@@ -46,6 +50,7 @@ test("engines lie among the user's data, or where BTX_ENGINES says", () => {
   expect(enginesFolder({}, "darwin")).toMatch(/\/Library\/Application Support\/btx-studio\/engines$/);
   expect(enginesFolder({ LOCALAPPDATA: "/l" }, "win32")).toBe(join("/l", "btx-studio", "engines"));
   expect(enginesFolder({ BTX_ENGINES: "/e", XDG_DATA_HOME: "/d" }, "linux")).toBe("/e");
+  expect(enginesFolder({ BTX_ENGINES: "e" }, "linux")).toBe(join(process.cwd(), "e"));
 });
 
 test("a process on CUDA finds its libraries and multiplies in float32, unless the user asks for TF32", () => {
@@ -157,7 +162,7 @@ describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")
 describe("an engine of npm", () => {
   const { wheels: _, ...script } = catalog["tfjs-node"];
   const entry: CatalogEntry = { ...script, platforms: [`${process.platform}-${process.arch}`] };
-  const registry = (program: string) => npmRegistry("@tensorflow/tfjs-node", entry.version, program);
+  const registry = (program: string) => npmRegistry("@tensorflow/tfjs-node", entry.npm!, program);
   const good = `const fs = require("fs"); fs.mkdirSync("lib/n", { recursive: true }); fs.writeFileSync("lib/n/tfjs_binding.node", "");`;
 
   test("is there with what its install script fetched, in place of older versions and of what a killed process left", async () => {
@@ -168,6 +173,10 @@ describe("an engine of npm", () => {
     const { folder } = await installed("tfjs-node", entry, root);
     expect(readdirSync(join(folder, "node_modules/@tensorflow/tfjs-node"))).toContain("lib");
     expect(readdirSync(root).sort()).toEqual([`tfjs-node-${entry.version}`, "tfjs-node-gpu-4.22.0"]);
+
+    mkdirSync(join(root, ".installing-tfjs-node-4194301"));
+    expect(await removeEngine("tfjs-node", root)).toBe(true);
+    expect(readdirSync(root)).toEqual(["tfjs-node-gpu-4.22.0"]);
   });
 
   test.each([
@@ -208,7 +217,7 @@ describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")
   };
   const packages = async () => {
     const script = `require("fs").writeFileSync("script-ran", "")`;
-    return npmRegistry("@tensorflow/tfjs-node", entry.version, script, { "node-api-headers": "1.9.0" });
+    return npmRegistry("@tensorflow/tfjs-node", entry.npm!, script, { "node-api-headers": "1.9.0" });
   };
 
   test("is refused before anything is fetched where there is no C++ compiler", async () => {
@@ -217,6 +226,14 @@ describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")
     await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
       /needs a C\+\+ compiler .* \(Debian: apt-get install g\+\+\), then try again$/,
     );
+    expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
+  });
+
+  test("is refused before anything is fetched where there is no Python", async () => {
+    const [registry, root, programs] = [await packages(), scratchFolder(), scratchFolder()];
+    symlinkSync(spawnSync("which", ["c++"], { encoding: "utf8" }).stdout.trim(), join(programs, "c++"));
+    use({ ...registry, env: { ...registry.env, PATH: programs } });
+    await expect(installed("tfjs-node", entry, root)).rejects.toThrow("there is no program python3: install it");
     expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
   });
 
