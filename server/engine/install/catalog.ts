@@ -29,8 +29,9 @@ const sizeOf = (wheels: readonly Wheel[]): number => wheels.reduce((sum, { bytes
 const ofWheels = `${process.platform}-${process.arch}` === "linux-x64";
 const tfjs = "4.22.0";
 const npmBytes = 75e6;
+const [tensorflow] = tensorflowWheels as [Wheel];
 const onTensorflow = (wheels: Wheel[]) => ({
-  version: `${tfjs}-on-${wheels[0]!.version}`,
+  version: `${tfjs}-on-${tensorflow.version}`,
   npm: tfjs,
   wheels,
   bytes: npmBytes + sizeOf(wheels),
@@ -46,12 +47,12 @@ export const catalog: Readonly<Record<Installable, CatalogEntry>> = {
     platforms: ["linux-x64"],
   },
   "tfjs-node-gpu": {
-    description: `TensorFlow.js on ${ofWheels ? "TensorFlow 2.21 with NVIDIA's CUDA 12 libraries" : "libtensorflow for CUDA 11"}`,
+    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version} with NVIDIA's CUDA 12 libraries` : "libtensorflow for CUDA 11"}`,
     ...(ofWheels ? onTensorflow(tensorflowGpuWheels) : withScript(450e6)),
     platforms: ["linux-x64", "win32-x64"],
   },
   "tfjs-node": {
-    description: `TensorFlow.js on ${ofWheels ? "TensorFlow 2.21" : "libtensorflow"} for the processor`,
+    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version}` : "libtensorflow"} for the processor`,
     ...(ofWheels ? onTensorflow(tensorflowWheels) : withScript(150e6)),
     platforms: ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64"],
   },
