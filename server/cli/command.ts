@@ -46,7 +46,7 @@ Exit codes: 0 done, 1 failed, 2 mistake in the command or the experiment file, 3
 export function usageOf(command: string): string {
   const [, list, runs, shared] = usage.split("\n\n") as [string, string, string, string];
   const entry = list.split(/\n(?= {2}btx )/).find((lines) => lines.startsWith(`  btx ${command} `));
-  const withoutRuns = ["run", "check", "devices", "engines", "help"].includes(command);
+  const withoutRuns = ["run", "check", "devices", "engines"].includes(command);
   return [entry, ...(withoutRuns ? [] : [runs]), shared].join("\n\n");
 }
 

@@ -196,7 +196,8 @@ describe("a command", () => {
       "tfjs-node",
       "tfjs-node-gpu",
     ]);
-    for (const { description } of items) assert.match(description!, /^\d+\.\d+\.\d+\S*, (about|installed|not for)/);
+    for (const { description } of items)
+      assert.match(description!, /^\d+\.\d+\.\d+(-on-\d+\.\d+\.\d+)?, (about|installed|not for)/);
   });
 
   it("that fails says why, in a sentence", async () => {

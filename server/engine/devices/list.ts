@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Device, Installable } from "../../protocol/devices.ts";
-import { catalog, installedFolder, leastDrivers, unavailable } from "../install/catalog.ts";
+import { catalog, cudaOf, installedFolder, unavailable } from "../install/catalog.ts";
 import { engineEnvironment } from "../install/environment.ts";
 import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
 import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
@@ -71,18 +71,17 @@ function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
   if (gpus.length === 0) return [noCuda(sources)];
   return gpus.map(async ({ index, ...gpu }): Promise<Device> => {
     const base = { engine: "onnx", device: `cuda:${index}`, kind: "gpu", ...gpu } as const;
-    const folder = sources.installed("cuda");
-    if (!folder) return { ...base, usable: false, ...notInstalled("cuda", "ONNX Runtime's CUDA provider") };
-    if (isOlder(gpu.driver, leastDrivers.cuda)) return { ...base, usable: false, ...oldDriver(gpu.driver, "cuda") };
-    const probed = await sources.probe(base.device, { folder, env: engineEnvironment(base.device) });
-    return { ...base, usable: probed.works, ...(probed.works ? {} : reasonOf("cuda", probed)) };
+    const old = sources.installed("cuda") ? oldDriver(gpu.driver, "cuda") : undefined;
+    return { ...base, ...(old ?? (await tried("cuda", base.device, sources))) };
   });
 }
 
-const oldDriver = (driver: string, engine: keyof typeof leastDrivers) => ({
-  reason: `NVIDIA's driver ${driver} is too old for CUDA ${engine === "cuda" ? 13 : 12}`,
-  remedy: `install driver ${leastDrivers[engine]} or newer`,
-});
+function oldDriver(driver: string, engine: keyof typeof cudaOf) {
+  const { version, leastDriver } = cudaOf[engine];
+  if (!isOlder(driver, leastDriver)) return undefined;
+  const reason = `NVIDIA's driver ${driver} is too old for CUDA ${version}`;
+  return { usable: false, reason, remedy: `install driver ${leastDriver} or newer` };
+}
 
 /** @param driver the version of NVIDIA's kernel driver, where there is one */
 const whyNoCard = (driver: string | undefined) =>
@@ -100,9 +99,18 @@ async function noCuda(sources: Sources): Promise<Device> {
   return { ...base, ...(driver ? { driver } : {}), ...whyNoCard(driver), ...missing };
 }
 
+/** Whether an installed engine computes on its device, and why not. */
+async function tried(engine: Installable, device: string, sources: Sources) {
+  const folder = sources.installed(engine);
+  if (!folder) return { usable: false, ...notInstalled(engine) };
+  const probed = await sources.probe(device, { folder, env: engineEnvironment(device) });
+  return { usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
+}
+
 /** Why a device of an engine that is not installed cannot be used, and how to install it. */
-function notInstalled(engine: Installable, what: string): Pick<Device, "reason" | "remedy" | "install"> {
+function notInstalled(engine: Installable): Pick<Device, "reason" | "remedy" | "install"> {
   const never = unavailable(engine);
+  const what = engine === "cuda" ? "ONNX Runtime's CUDA provider" : "libtensorflow";
   if (never) return { reason: `${what} cannot be installed here: ${never}` };
   return { reason: `${what} is not installed`, remedy: `btx engines install ${engine}`, install: engine };
 }
@@ -112,21 +120,13 @@ async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
   const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
   if (!gpu) return { ...base, name: "none", usable: false, ...whyNoCard(await nvidiaKernelDriver()) };
   const { index: _, ...card } = gpu;
-  if (catalog[engine].wheels && isOlder(gpu.driver, leastDrivers[engine]))
-    return { ...base, ...card, usable: false, ...oldDriver(gpu.driver, engine) };
-  return { ...base, ...card, ...(await usableTfjs(engine, sources)) };
+  const old = catalog[engine].wheels && oldDriver(gpu.driver, engine);
+  return { ...base, ...card, ...(old ?? (await tried(engine, engine, sources))) };
 }
 
 const tfjsProcessor = async (sources: Sources): Promise<Device> => ({
   engine: "tfjs",
   device: "tfjs-node",
   ...thisProcessor(),
-  ...(await usableTfjs("tfjs-node", sources)),
+  ...(await tried("tfjs-node", "tfjs-node", sources)),
 });
-
-async function usableTfjs(engine: "tfjs-node-gpu" | "tfjs-node", sources: Sources) {
-  const folder = sources.installed(engine);
-  if (!folder) return { usable: false, ...notInstalled(engine, "libtensorflow") };
-  const probed = await sources.probe(engine, { folder, env: engineEnvironment(engine) });
-  return { usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
-}

@@ -1,5 +1,5 @@
 import type { Device } from "../../protocol/devices.ts";
-import { catalog } from "../install/catalog.ts";
+import { catalog, cudaOf } from "../install/catalog.ts";
 import type { Probed } from "./probe.ts";
 
 /** Why a device did not work, in one sentence, and what to do. */
@@ -24,17 +24,18 @@ export function reasonOf(device: Probing, { log, ended }: Probed, offered: reado
   const missing = missingLibrary(log);
   if (missing) return ofMissing(missing, device);
   if (device === "webgpu") return ofWebgpu(log, offered);
+  if (device === "tfjs-node") return { reason: lastWords(log) };
   if (/no CUDA-capable device/i.test(log)) return { reason: "the driver offers no CUDA device" };
   if (/driver version is insufficient/i.test(log))
     return {
-      reason: `NVIDIA's driver is too old for CUDA ${device === "cuda" ? 13 : 12}`,
+      reason: `NVIDIA's driver is too old for CUDA ${cudaOf[device].version}`,
       remedy: "update NVIDIA's driver",
     };
   const start = /Failed call to cuInit: (.+)/.exec(log)?.[1];
   if (start) return { reason: `CUDA does not start: ${start}` };
   // Its own script fetches a library that wants them on the machine.
-  const needs = device === "tfjs-node-gpu" && !catalog[device].wheels;
-  return { reason: lastWords(log), ...(needs ? { remedy: "install CUDA 11 and cuDNN 8" } : {}) };
+  const remedy = catalog[device].wheels ? {} : { remedy: "install CUDA 11 and cuDNN 8" };
+  return { reason: lastWords(log), ...remedy };
 }
 
 /** The shared library that the system's loader did not find, as "libcudart.so.13". */

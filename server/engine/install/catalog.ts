@@ -20,13 +20,18 @@ export interface CatalogEntry {
   platforms: string[];
 }
 
-/** The oldest drivers that run CUDA 13 and CUDA 12, of which the libraries below are. */
-export const leastDrivers = { cuda: "580.65.06", "tfjs-node-gpu": "525.60.13" } as const;
+/** The CUDA that an engine's libraries are of, and the oldest driver that runs it. */
+export const cudaOf = {
+  cuda: { version: 13, leastDriver: "580.65.06" },
+  "tfjs-node-gpu": { version: 12, leastDriver: "525.60.13" },
+} as const;
+
+const thisPlatform = `${process.platform}-${process.arch}`;
 
 const sizeOf = (wheels: readonly Wheel[]): number => wheels.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** On Linux the library of TensorFlow.js comes out of TensorFlow's wheel, elsewhere with the script of its package. */
-const ofWheels = `${process.platform}-${process.arch}` === "linux-x64";
+const ofWheels = thisPlatform === "linux-x64";
 const tfjs = "4.22.0";
 const npmBytes = 75e6;
 const [tensorflow] = tensorflowWheels as [Wheel];
@@ -69,7 +74,7 @@ export function installedFolder(engine: Installable, root?: string): string | un
 }
 
 /** Why an engine cannot be installed on this machine. */
-export function unavailable(engine: Installable, platform = `${process.platform}-${process.arch}`): string | undefined {
+export function unavailable(engine: Installable, platform = thisPlatform): string | undefined {
   const { platforms } = catalog[engine];
   return platforms.includes(platform) ? undefined : `there is none for ${platform}, only for ${platforms.join(", ")}`;
 }

@@ -8,7 +8,7 @@ import { fetchError, npm, run } from "./program.ts";
 /** A package of npm with what its own install script fetches: libtensorflow and the binding to it. */
 export async function fetchWithScript(fetch: Fetch): Promise<void> {
   const { folder, engine } = fetch;
-  const said = await installPackages(fetch, [packageOf(fetch)], { scripts: true });
+  const said = await installPackages(fetch, { scripts: true });
   const library = join(folder, "node_modules/@tensorflow", engine, "lib");
   const bindings = existsSync(library) ? await readdir(library, { recursive: true }) : [];
   if (bindings.some((file) => file.endsWith("tfjs_binding.node"))) return;
@@ -19,21 +19,18 @@ export async function fetchWithScript(fetch: Fetch): Promise<void> {
 /** About how much the packages of TensorFlow.js take on a disk, without libtensorflow. */
 const packageBytes = 290e6;
 
-/** What npm is asked for: "@tensorflow/tfjs-node@4.22.0". */
-export const packageOf = ({ engine, entry }: Fetch): string => `@tensorflow/${engine}@${entry.npm}`;
-
 /**
- * Installs packages of npm into an engine's folder; gives what npm said.
- * @param packages with their versions
- * @param scripts whether their install scripts are run, which fetch libtensorflow
+ * Installs an engine's package of npm into its folder; gives what npm said.
+ * @param scripts whether install scripts are run, which fetch libtensorflow
+ * @param others packages with their versions
  */
 export async function installPackages(
   { folder, engine, entry, signal, onProgress }: Fetch,
-  packages: string[],
-  { scripts }: { scripts: boolean },
+  { scripts, others = [] }: { scripts: boolean; others?: string[] },
 ): Promise<string> {
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ private: true })}\n`);
   const options = ["--no-audit", "--no-fund", "--loglevel=error", "--foreground-scripts", "--save-exact"];
+  const packages = [`@tensorflow/${engine}@${entry.npm}`, ...others];
   const command = [...npm(), "install", "--prefix", folder, `--ignore-scripts=${!scripts}`, ...options, ...packages];
   // Settings of the npm that may have started this process are not for this one.
   const env = Object.fromEntries(

@@ -1,4 +1,4 @@
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Fetch } from "./fetch.ts";
@@ -14,7 +14,6 @@ export async function fetchProvider(fetch: Fetch): Promise<void> {
   const binaries = join(folder, "node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch);
   const libraries = join(folder, "lib");
   await copyBinding(folder);
-  await mkdir(libraries);
   for (const wheel of entry.wheels!) {
     const beside = wheel.files.some((name) => name.includes("onnxruntime"));
     await fetchWheel(wheel, beside ? binaries : libraries, fetch);

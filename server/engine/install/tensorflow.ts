@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { Fetch } from "./fetch.ts";
-import { installPackages, packageOf } from "./npm.ts";
+import { installPackages } from "./npm.ts";
 import { run } from "./program.ts";
 import { fetchWheel, needPip } from "./wheels.ts";
 
@@ -20,9 +20,8 @@ export async function fetchTensorFlow(fetch: Fetch): Promise<void> {
   const { folder, engine, entry, signal, onProgress } = fetch;
   await needCompiler(folder, signal);
   await needPip(folder, signal);
-  await installPackages(fetch, [packageOf(fetch), headers], { scripts: false });
+  await installPackages(fetch, { scripts: false, others: [headers] });
   const libraries = join(folder, "lib");
-  await mkdir(libraries);
   for (const wheel of entry.wheels!) await fetchWheel(wheel, libraries, fetch);
   onProgress({ label: "building the binding" });
   await build(folder, join(folder, "node_modules/@tensorflow", engine), signal);

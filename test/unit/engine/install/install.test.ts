@@ -10,8 +10,11 @@ import { installEngine, listEngines, removeEngine } from "../../../../server/eng
 import { fetchError } from "../../../../server/engine/install/program.ts";
 import { extract } from "../../../../server/engine/install/zip.ts";
 import type { Installable } from "../../../../server/protocol/devices.ts";
-import { hasPip, npmRegistry, pythonIndex, type Registry, scratchFolder, sha256, wheel } from "./registries.ts";
+import { hasPip } from "../../../fixtures/tensorflow.ts";
+import { npmRegistry, pythonIndex, type Registry, scratchFolder, sha256, wheel } from "./registries.ts";
 
+/** The catalog's wheels are for Linux on x64. */
+const hasWheels = hasPip && process.platform === "linux" && process.arch === "x64";
 const manifest = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"));
 
 afterEach(() => vi.unstubAllEnvs());
@@ -80,7 +83,7 @@ test("TensorFlow takes what memory of a card it needs, and is quiet", () => {
   });
 });
 
-describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")("an engine of wheels", () => {
+describe.runIf(hasWheels)("an engine of wheels", () => {
   const provider = wheel("onnxruntime_gpu", "9.9.9", {
     "onnxruntime/capi/libonnxruntime_providers_cuda.so": "provider ".repeat(5000),
     "onnxruntime/capi/other.py": "no",
@@ -201,7 +204,7 @@ describe("an engine of npm", () => {
   });
 });
 
-describe.runIf(hasPip && process.platform === "linux" && process.arch === "x64")("TensorFlow.js on wheels", () => {
+describe.runIf(hasWheels)("TensorFlow.js on wheels", () => {
   const library = wheel("tensorflow_cpu", "9.9.9", {
     "tensorflow/libtensorflow_cc.so.2": "no library",
     "tensorflow/include/tensorflow/c/c_api.h": "",

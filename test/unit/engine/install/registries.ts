@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll } from "vitest";
+import { hasPip } from "../../../fixtures/tensorflow.ts";
 
 /** Registries of packages on this machine, as pip and npm see them. */
 
@@ -13,7 +14,6 @@ const scratch = mkdtempSync(join(tmpdir(), "btx-install-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 export const scratchFolder = (): string => mkdtempSync(join(scratch, "x"));
-export const hasPip = spawnSync("python3", ["-m", "pip", "--version"]).status === 0;
 
 export interface Registry {
   /** What the package clients are told of it. */
@@ -105,7 +105,10 @@ export async function npmRegistry(
 ): Promise<Registry> {
   const served = new Map<string, Buffer | string>();
   const { url, ...rest } = await serve(served);
-  const publish = (manifest: { name: string; version: string }, more: Record<string, string> = {}) => {
+  const publish = (
+    manifest: { name: string; version: string; scripts?: { install: string } },
+    more: Record<string, string> = {},
+  ) => {
     const folder = scratchFolder();
     writeTree(join(folder, "package"), { "package.json": JSON.stringify(manifest), ...more });
     const archive = join(folder, "package.tgz");
@@ -118,7 +121,7 @@ export async function npmRegistry(
     served.set(path, bytes);
     served.set(`/${manifest.name}`, JSON.stringify({ name: manifest.name, ...tags }));
   };
-  publish({ name, version, ...{ scripts: { install: "node install.js" } } }, { "install.js": script });
+  publish({ name, version, scripts: { install: "node install.js" } }, { "install.js": script });
   for (const [other, itsVersion] of Object.entries(others)) publish({ name: other, version: itsVersion });
   const cache = join(scratchFolder(), "cache");
   return { env: { npm_config_registry: url, npm_config_cache: cache, NO_PROXY: "127.0.0.1" }, ...rest };
