@@ -10,8 +10,8 @@ export interface Setting {
   kind: StageKind;
   stage: string;
   /** Phases of the stage's training, and the one that it belongs to; absent outside of phases. */
-  phases?: number;
-  phase?: number;
+  phases?: number | undefined;
+  phase?: number | undefined;
   key: string;
   value: Value;
 }

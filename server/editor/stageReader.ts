@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
+import { defined } from "../protocol/defined.ts";
 import type { ListedStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { mixedExperts } from "../protocol/model.ts";
@@ -119,7 +120,7 @@ export class StageReader {
 function recorded({ engine, device, threads, started, finished, error, seconds, result }: StageRecord): object {
   const heldOut = Object.entries(result?.losses ?? {}).map(([domain, { nats }]): [string, number] => [domain, nats]);
   const { trainingLoss, tokens, tokensPerSecond, parameters, activeParameters, flops, steps } = result ?? {};
-  return given({
+  return defined({
     engine,
     device,
     threads,
@@ -138,9 +139,6 @@ function recorded({ engine, device, threads, started, finished, error, seconds, 
     total: steps,
   });
 }
-
-const given = (values: object): object =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /** Names of a mixed model's experts: those of the mixture that it is, or comes from. */
 function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {

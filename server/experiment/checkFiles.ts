@@ -12,7 +12,7 @@ import { byteVocabulary, vocabularyOf } from "./vocabulary.ts";
 export interface FilesFound {
   problems: Problem[];
   /** Shape of the seed; undefined when its checkpoint cannot be read. */
-  shape?: ModelShape;
+  shape?: ModelShape | undefined;
   /** Size of the vocabulary, as far as it can be known before training. */
   vocab: number;
 }

@@ -1,3 +1,4 @@
+import { defined } from "../protocol/defined.ts";
 import { noEffect, type Path, type Problem, pathText } from "./problem.ts";
 import { type Experiment, expertCount } from "./resolve.ts";
 import { routerDefaults, typesWith } from "./schema/router.ts";
@@ -65,7 +66,7 @@ function checkK({ mix, positions }: Experiment): Problem[] {
 
 function checkBalance({ mix, positions }: Experiment): Problem[] {
   const { type } = mix.router;
-  const { balance, loadBalance, biasRate } = { ...routerDefaults, ...mix.givenRouter };
+  const { balance, loadBalance, biasRate } = { ...routerDefaults, ...defined(mix.givenRouter) };
   const problems: Problem[] = [];
   if (balance === "bias" && (type === "soft" || type === "sample-top-1")) {
     const path = router("balance");

@@ -1,3 +1,4 @@
+import { defined } from "../protocol/defined.ts";
 import type { Phase, TrainingConfig } from "../protocol/stage.ts";
 import type { TrainingKeys } from "./schema/training.ts";
 import { microBatchTokens, trainingDefaults, warmupShare, warmupSteps } from "./schema/training.ts";
@@ -14,7 +15,7 @@ export function largestDivisor(batch: number, limit: number): number {
 
 /** Training keys with their defaults, for `tokens` tokens in sequences of `context` tokens. */
 export function trainingConfig(keys: TrainingKeys, tokens: number, context: number): TrainingConfig {
-  const { recompute, precision, ...values } = { ...trainingDefaults, ...keys };
+  const { recompute, precision, ...values } = { ...trainingDefaults, ...defined(keys) };
   const steps = phaseSteps(tokens, values.batch, context);
   return {
     ...values,

@@ -16,7 +16,7 @@ export interface Problem extends Range {
   /** What would be valid here. */
   expected?: string;
   /** The valid name that is nearest to the one given. */
-  suggestion?: string;
+  suggestion?: string | undefined;
   severity: "error" | "warning";
 }
 
@@ -28,9 +28,9 @@ const startOfFile: Range = { line: 1, column: 1, endLine: 1, endColumn: 1 };
 
 /** Where each key and value of an experiment file stands. */
 export class Positions {
-  readonly #ranges = new Map<string, { key?: Range; value?: Range }>();
+  readonly #ranges = new Map<string, { key?: Range | undefined; value?: Range | undefined }>();
 
-  set(path: Path, ranges: { key?: Range; value?: Range }): void {
+  set(path: Path, ranges: { key?: Range | undefined; value?: Range | undefined }): void {
     this.#ranges.set(JSON.stringify(path), ranges);
   }
 

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { defined } from "../protocol/defined.ts";
 import type { Compute } from "../protocol/devices.ts";
 import { type FrozenGroup, frozenGroupSchema, type MixSpec, type ModelShape } from "../protocol/stage.ts";
 import type { Positions } from "./problem.ts";
@@ -12,8 +13,8 @@ import type { ExperimentFile } from "./schema.ts";
 export interface Domain {
   /** Paths, folders and globs as written, relative to the experiment file. */
   files: string[];
-  text?: string;
-  answerAfter?: string;
+  text?: string | undefined;
+  answerAfter?: string | undefined;
   /** Tokens its expert is trained on. */
   tokens: number;
   /** Training keys of its expert: the domain's over those of `experts` over those of `training`. */
@@ -49,9 +50,9 @@ export interface Experiment {
   /** The sizes that the file gives itself; a seed from a checkpoint must agree with them. */
   givenModel: Partial<ModelShape>;
   /** Layers that become a Mixture-of-Experts, ascending; undefined: all. */
-  moeLayers?: number[];
+  moeLayers?: number[] | undefined;
   /** Undefined: the tokenizer in the folder `seed.from`. */
-  tokenizer?: TokenizerChoice;
+  tokenizer?: TokenizerChoice | undefined;
   domains: Map<string, Domain>;
   /** A checkpoint's folder as written, or training from random weights. */
   seed: { from: string } | StageTraining;
@@ -76,11 +77,6 @@ function trainingKeysOf(section: TrainingKeys): TrainingKeys {
   );
 }
 
-/** Without keys whose value is undefined. */
-function given<T extends object>(values: T): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
 /** A shape from the sizes a file gives. */
 export function modelShape(sizes: Partial<ModelShape>): ModelShape {
   const { hidden, heads } = { ...modelDefaults, ...sizes };
@@ -98,10 +94,13 @@ export function resolveExperiment(file: ExperimentFile, positions: Positions, pa
   const names = Object.keys(file.domains);
   const everyDomain = Object.fromEntries(names.map((name) => [name, 1]));
   const { moeLayers, ...sizes } = file.model;
-  const givenModel = given(sizes);
+  const givenModel = defined(sizes);
   const expertTraining = { ...trainingKeysOf(file.training), ...trainingKeysOf(file.experts) };
   const expertTokens = file.experts.tokens ?? stageDefaults.expertTokens;
-  const stage = (section: TrainingKeys & { mixture?: Record<string, number> }, tokens: number): StageTraining => ({
+  const stage = (
+    section: TrainingKeys & { mixture?: Record<string, number> | undefined },
+    tokens: number,
+  ): StageTraining => ({
     tokens,
     training: { ...trainingKeysOf(file.training), ...trainingKeysOf(section) },
     mixture: section.mixture ?? everyDomain,
@@ -145,7 +144,7 @@ export function resolveExperiment(file: ExperimentFile, positions: Positions, pa
 
 function mixing(section: ExperimentFile["mix"], domains: string[]): Mixing {
   const { experts = [...domains, "seed"], split, blend, router: givenRouter } = section;
-  const { init, initTokens } = { ...routerDefaults, ...givenRouter };
+  const { init, initTokens } = { ...routerDefaults, ...defined(givenRouter) };
   return {
     experts,
     router: routerConfig(givenRouter, expertCount({ experts, split }), split ?? 1),

@@ -61,7 +61,7 @@ export class Snapshot {
 
   #offsetOf(line: number, column: number): number {
     const mark = this.text.startsWith("\uFEFF") ? 1 : 0;
-    this.#lines ??= [mark, ...this.text.matchAll(/\n/g).map(({ index }) => index + 1)];
+    this.#lines ??= [mark, ...Array.from(this.text.matchAll(/\n/g), ({ index }) => index + 1)];
     const start = this.#lines[Math.min(line, this.#lines.length) - 1]!;
     return Math.min(start + column - 1, this.text.length);
   }

@@ -76,7 +76,15 @@ export function expertsPerToken({ router, experts }: MoeConfig, position: number
 }
 
 /** Names of the experts that a mix gives (E of them): as the models; "code.1", ... where split; "blend.1", ... where blended. */
-export function mixedExperts({ experts, split, blend }: { experts: string[]; split?: number; blend?: true }): string[] {
+export function mixedExperts({
+  experts,
+  split,
+  blend,
+}: {
+  experts: string[];
+  split?: number | undefined;
+  blend?: true | undefined;
+}): string[] {
   if (blend) return experts.map((_, i) => `blend.${i + 1}`);
   if (split === undefined) return experts;
   return experts.flatMap((model) => Array.from({ length: split }, (_, part) => `${model}.${part + 1}`));

@@ -39,7 +39,7 @@ export class TfIdf {
       for (const ids of pieces(data, domain)) {
         const terms = new Map<number, number>();
         for (const id of ids) terms.set(id, (terms.get(id) ?? 0) + idf[id]!);
-        const length = Math.sqrt(terms.values().reduce((total, x) => total + x * x, 0));
+        const length = Math.sqrt([...terms.values()].reduce((total, x) => total + x * x, 0));
         for (const [id, x] of terms) sum[id]! += x / length;
         await breathe();
       }

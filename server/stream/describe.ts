@@ -49,7 +49,8 @@ async function read(root: string, id: string): Promise<DescribedRun> {
   const { record, state } = run;
   const colors = stageColors(record.stages.map(({ name }) => name));
   const ends = new Map<string, Ends>();
-  const [stages, mixes]: StreamedStage[][] = [[], []];
+  const stages: StreamedStage[] = [];
+  const mixes: StreamedStage[] = [];
   const sources = new Map<string, Source>();
   for (const planned of record.stages) {
     const begins = latest(Object.values(planned.parents).map((parent) => ends.get(parent) ?? nowhere));

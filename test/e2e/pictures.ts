@@ -10,7 +10,7 @@ import { until } from "./support.ts";
 /** A folder with `demo.btx.yaml` and its finished run, and where to keep pictures. */
 export const { BTX_PICTURES_OF: given, BTX_PICTURES: kept } = process.env;
 export const size = { width: 1280, height: 800 };
-const all: [string, VsCodeOptions["theme"]][] = [
+const all: [string, NonNullable<VsCodeOptions["theme"]>][] = [
   ["dark", "dark"],
   ["light", "light"],
   ["high-contrast", "high contrast"],

@@ -38,8 +38,8 @@ function importsOf(from: string, text: string): Import[] {
   const to = (specifier: string) =>
     specifier.startsWith(".") ? posix.normalize(posix.join(posix.dirname(from), specifier)) : specifier;
   return [
-    ...text.matchAll(statement).map(([, type, specifier]) => ({ from, to: to(specifier!), typeOnly: !!type })),
-    ...text.matchAll(dynamic).map(([, specifier]) => ({ from, to: to(specifier!), typeOnly: false })),
+    ...Array.from(text.matchAll(statement), ([, type, specifier]) => ({ from, to: to(specifier!), typeOnly: !!type })),
+    ...Array.from(text.matchAll(dynamic), ([, specifier]) => ({ from, to: to(specifier!), typeOnly: false })),
   ];
 }
 

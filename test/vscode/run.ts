@@ -58,7 +58,10 @@ async function inKit(): Promise<boolean> {
   }
   const code = await VsCode.start({ env });
   try {
-    const { promise: ended, resolve: exit } = Promise.withResolvers<number>();
+    let exit!: (status: number) => void;
+    const ended = new Promise<number>((resolve) => {
+      exit = resolve;
+    });
     const rest: string[] = [];
     const log = (line: string) => {
       if (line.startsWith("[test] ")) console.log(line.slice("[test] ".length));

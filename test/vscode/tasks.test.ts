@@ -7,7 +7,10 @@ import { experimentIn, quick } from "./workspace.ts";
 
 /** Runs a task to its end; gives its exit code. */
 async function ended(task: vscode.Task): Promise<number | undefined> {
-  const { promise, resolve } = Promise.withResolvers<number | undefined>();
+  let resolve!: (code: number | undefined) => void;
+  const promise = new Promise<number | undefined>((ended) => {
+    resolve = ended;
+  });
   const listening = vscode.tasks.onDidEndTaskProcess(({ execution, exitCode }) => {
     if (execution.task.name === task.name) resolve(exitCode);
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
+import { decompress } from "fzstd";
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -24,7 +25,8 @@ const LARGEST_ROW_GROUP = 1 << 30;
 const compressors: Compressors = {
   GZIP: (input, outputLength) => zlib.gunzipSync(input, { maxOutputLength: outputLength || undefined }),
   BROTLI: (input, outputLength) => zlib.brotliDecompressSync(input, { maxOutputLength: outputLength || undefined }),
-  ZSTD: (input, outputLength) => zlib.zstdDecompressSync(input, { maxOutputLength: outputLength || undefined }),
+  // Node has zstd from version 22.15 on only.
+  ZSTD: (input, outputLength) => decompress(input, new Uint8Array(outputLength)),
 };
 
 /**

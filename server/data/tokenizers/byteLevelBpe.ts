@@ -13,9 +13,9 @@ export interface ByteLevelBpe {
   /** Words, which no merge crosses; has the flags g and u. */
   pattern: RegExp;
   /** A word that is a token is not taken apart (Llama 3). */
-  ignoreMerges?: boolean;
+  ignoreMerges?: boolean | undefined;
   /** Unicode normal form the text is brought into first. */
-  normalForm?: "NFC";
+  normalForm?: "NFC" | undefined;
 }
 
 /** Words kept with their ids, and the longest such word. */

@@ -4,11 +4,11 @@ export interface Notes {
   description: string;
   unit?: string;
   /** Value of the BTX paper (arXiv 2403.07816), where it has one. */
-  paper?: string;
+  paper?: string | undefined;
   /** Value that is taken when the key is absent. */
   default?: unknown;
   /** The same in words, where it depends on other keys. */
-  defaultText?: string;
+  defaultText?: string | undefined;
   /** What a valid value looks like, where its type does not say enough: "must be {expects}". */
   expects?: string;
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { defined } from "../../protocol/defined.ts";
 import type { RouterConfig, RouterType } from "../../protocol/model.ts";
 import { notes } from "./notes.ts";
 
@@ -241,7 +242,7 @@ type Balancing = Omit<Extract<RouterConfig, { type: "soft" }>, "type">;
 
 /** Without what changes nothing, so that equal routers are equal: a loss without coefficient, means of no loss. */
 function balancingOf(given: RouterKeys): Balancing {
-  const { balance, biasRate, balanceOver, zLoss, loadBalance: alpha } = { ...routerDefaults, ...given };
+  const { balance, biasRate, balanceOver, zLoss, loadBalance: alpha } = { ...routerDefaults, ...defined(given) };
   const z = zLoss > 0 ? { zLoss } : {};
   if (balance === "bias") return { loadBalance: 0, balance, biasRate, ...z };
   const loadBalance = balance === "none" ? 0 : alpha;
@@ -260,7 +261,7 @@ function balancingOf(given: RouterKeys): Balancing {
  * @param split parts that each model is split in; 1 for none.
  */
 export function routerConfig(given: RouterKeys, experts: number, split: number): RouterConfig {
-  const { type, softmax, capacity, temperatureRate, minTemperature } = { ...routerDefaults, ...given };
+  const { type, softmax, capacity, temperatureRate, minTemperature } = { ...routerDefaults, ...defined(given) };
   const balanced = balancingOf(given);
   switch (type) {
     case "top-k": {

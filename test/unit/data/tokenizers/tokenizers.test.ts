@@ -24,7 +24,7 @@ async function trained(texts: string[], merges: number): Promise<TokenizerFiles>
   return byteLevelFiles(await trainBpe(words.counts, merges));
 }
 
-const inFolder = (files: { tokenizer: string; config?: string }) =>
+const inFolder = (files: { tokenizer: string; config?: string | undefined }) =>
   folderWith({
     "tokenizer.json": files.tokenizer,
     ...(files.config === undefined ? {} : { "tokenizer_config.json": files.config }),

@@ -85,8 +85,14 @@ describe("a thinned line", () => {
 
   it("has at most two points a pixel column, the lowest and the highest of it", () => {
     const thinned = thin(x, y, extremes, window);
-    const byColumn = (at: Float64Array, values: Float64Array) =>
-      Map.groupBy([...values.keys()], (index) => Math.floor(at[index]! / 100));
+    const byColumn = (at: Float64Array, values: Float64Array): Map<number, number[]> => {
+      const columns = new Map<number, number[]>();
+      for (const index of values.keys()) {
+        const column = Math.floor(at[index]! / 100);
+        columns.set(column, [...(columns.get(column) ?? []), index]);
+      }
+      return columns;
+    };
     const columns = byColumn(thinned.x, thinned.y);
     const inside = byColumn(x, y);
     expect(Math.max(...[...columns.values()].map(({ length }) => length))).toBe(2);
