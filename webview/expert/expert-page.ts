@@ -9,15 +9,15 @@ import { modelId, modelName, option, runChoice, select } from "../components/mod
 import { onThemeChange } from "../components/theme.ts";
 import type { Host } from "../host.ts";
 import { inspectedModel, type Question, Questions } from "../questions.ts";
-import { type About, Answers } from "./answers.ts";
-import { added, besideSection, emptySide, type Side } from "./beside.ts";
-import { factsSection } from "./facts.ts";
-import { particularRows, particularSection } from "./particular.ts";
+import { distanceRows, distancesSection, togetherSection } from "./coActivationAndWeights.ts";
+import { useSection } from "./domainUse.ts";
+import { type About, Answers } from "./expertData.ts";
+import { factsSection } from "./expertFacts.ts";
+import { withoutSection } from "./lossWithoutExpert.ts";
+import { particularRows, particularSection } from "./particularTokens.ts";
 import { standIn } from "./piece.ts";
+import { added, besideSection, emptySide, type Side } from "./sideBySide.ts";
 import { type PageState, restored } from "./state.ts";
-import { useSection } from "./use.ts";
-import { distanceRows, distancesSection, togetherSection } from "./weights.ts";
-import { withoutSection } from "./without.ts";
 
 /** One expert of a mixed model. */
 export class ExpertPage extends LitElement {

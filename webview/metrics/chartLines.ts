@@ -1,7 +1,7 @@
 import type { Measure } from "../../server/protocol/stream.ts";
 import type { ChartLine } from "../components/chartLine.ts";
 import { chartColor } from "../components/theme.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./metricsData.ts";
 
 const empty = new Float64Array(0);
 

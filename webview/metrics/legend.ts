@@ -3,8 +3,8 @@ import type { Line } from "../../server/protocol/frame.ts";
 import type { Figures, Measure, Range, StreamedRun } from "../../server/protocol/stream.ts";
 import type { Reading } from "../components/chartOverlay.ts";
 import { chartColor, theme } from "../components/theme.ts";
-import { runLabel, type SeriesInfo, stageLabel } from "./looks.ts";
 import { axes, measures } from "./measures.ts";
+import { runLabel, type SeriesInfo, stageLabel } from "./series.ts";
 import type { PageState } from "./state.ts";
 
 export interface LegendInput {

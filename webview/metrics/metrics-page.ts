@@ -12,12 +12,12 @@ import { chartLines } from "./chartLines.ts";
 import { controls } from "./controls.ts";
 import { saveCharts } from "./export.ts";
 import { legend } from "./legend.ts";
-import { inSection, type SeriesInfo } from "./looks.ts";
 import { axes, measureAxis, measures } from "./measures.ts";
-import { Model } from "./model.ts";
+import { Model } from "./metricsData.ts";
+import { help, nothingYet, notices } from "./notices.ts";
+import { inSection, type SeriesInfo } from "./series.ts";
 import { type PageState, restored } from "./state.ts";
 import { runChooser, valuesTable } from "./tables.ts";
-import { help, nothingYet, notices } from "./words.ts";
 
 /** A range narrower than this share of all is not zoomed into any further. */
 const narrowest = 1e-9;

@@ -7,9 +7,9 @@ import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { count } from "../components/format.ts";
 import { formulaText } from "../components/measureHelp.ts";
 import { modelId } from "../components/modelChoice.ts";
+import { evaluatedOnly, isLive, type Side, type Sides } from "./picture.ts";
 import { snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
-import { evaluatedOnly, isLive, type Side, type Sides } from "./view.ts";
 
 /** What can be chosen above the maps. */
 

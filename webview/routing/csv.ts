@@ -1,9 +1,9 @@
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
-import type { RoutingFrame } from "./frames.ts";
-import { domainName } from "./looks.ts";
+import type { RoutingFrame } from "./frameStore.ts";
+import { domainName } from "./labels.ts";
+import { domainsOf, type Side } from "./picture.ts";
 import { mapOf } from "./values.ts";
-import { domainsOf, type Side } from "./view.ts";
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 

@@ -1,6 +1,6 @@
 import { inkOn, isDark, rampColors, shadeAt, shadeColor } from "../components/colorScale.ts";
 import { barColors, barWidth, legendTicks } from "./legend.ts";
-import type { MapView, Picture } from "./view.ts";
+import type { MapView, Picture } from "./picture.ts";
 
 /** The maps as one picture to keep: the same drawing on a canvas and as the text of an SVG. */
 

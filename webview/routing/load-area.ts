@@ -3,7 +3,7 @@ import { CanvasElement } from "../components/canvasElement.ts";
 import { count } from "../components/format.ts";
 import { theme } from "../components/theme.ts";
 import { linearTicks } from "../components/ticks.ts";
-import type { Load } from "./model.ts";
+import type { Load } from "./routingData.ts";
 import { stacked } from "./stack.ts";
 
 export interface LoadEvents {

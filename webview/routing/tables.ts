@@ -2,8 +2,8 @@ import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { followers } from "../components/flow.ts";
 import { count, percent } from "../components/format.ts";
-import type { Load, Pairs } from "./model.ts";
-import type { MapView, Picture } from "./view.ts";
+import type { MapView, Picture } from "./picture.ts";
+import type { Load, Pairs } from "./routingData.ts";
 
 /** What the pictures show, in numbers. */
 

@@ -2,9 +2,9 @@ import type { Routed } from "../../server/protocol/routed.ts";
 import { csvBytes } from "../components/csv.ts";
 import { expertFill } from "../components/experts.ts";
 import { theme } from "../components/theme.ts";
-import { visible } from "./looks.ts";
-import { firstExperts } from "./measures.ts";
-import type { Answer } from "./sections.ts";
+import { visible } from "./labels.ts";
+import { firstExperts } from "./textCounts.ts";
+import type { Answer } from "./tokenSections.ts";
 
 /** A row a token and layer: its experts and gates. */
 export function csvOf({ text, routed, predicted }: Answer): Uint8Array<ArrayBuffer> {

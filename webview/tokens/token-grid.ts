@@ -4,8 +4,8 @@ import { CanvasElement } from "../components/canvasElement.ts";
 import { expertFill, lineDashes, lineOf } from "../components/experts.ts";
 import { movedPlace } from "../components/gridKeys.ts";
 import { theme } from "../components/theme.ts";
-import { expertsText, visible } from "./looks.ts";
-import { firstExperts } from "./measures.ts";
+import { expertsText, visible } from "./labels.ts";
+import { firstExperts } from "./textCounts.ts";
 
 export interface GridPlace {
   /** A place among the layers, and a token. */

@@ -8,11 +8,11 @@ import { modelId, modelName, option, runChoice, select } from "../components/mod
 import type { Host } from "../host.ts";
 import { inspectedModel, type Question, Questions } from "../questions.ts";
 import { csvOf, pngOf } from "./export.ts";
-import { measuredSections, type Reads } from "./measured.ts";
-import { meanSurprise } from "./measures.ts";
-import { type Answer, colouredText, legend, pairsTable, tokenDetail, tokensTable } from "./sections.ts";
 import { type PageState, restored } from "./state.ts";
+import { meanSurprise } from "./textCounts.ts";
 import type { GridEvents, GridPlace } from "./token-grid.ts";
+import { type Answer, colouredText, legend, pairsTable, tokenDetail, tokensTable } from "./tokenSections.ts";
+import { measuredSections, type Reads } from "./wholeTextSections.ts";
 import "./token-grid.ts";
 
 /** A pause in typing after which the text is routed, ms. */

@@ -14,9 +14,9 @@ import { layersTable } from "../components/layersTable.ts";
 import { formulaText, measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
 import { type Reading, readMap } from "../components/readMap.ts";
-import { transitionsOf } from "./measures.ts";
-import type { Answer } from "./sections.ts";
 import type { PageState } from "./state.ts";
+import { transitionsOf } from "./textCounts.ts";
+import type { Answer } from "./tokenSections.ts";
 
 /** What is measured of a text as a whole, as the routing page has it of domains. */
 

@@ -3,7 +3,7 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { gridKeyHelp } from "../components/gridKeys.ts";
 import { allMeasures, measureHelp } from "../components/measureHelp.ts";
-import type { RoutingFrame } from "./frames.ts";
+import type { RoutingFrame } from "./frameStore.ts";
 import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 import { mapOf } from "./values.ts";
 

@@ -1,8 +1,8 @@
 import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { layersTable } from "../components/layersTable.ts";
-import { domainName } from "./looks.ts";
-import type { LayerRows } from "./model.ts";
+import { domainName } from "./labels.ts";
+import type { LayerRows } from "./routingData.ts";
 import type { SaturationAnswer } from "./saturation.ts";
 
 /** How sharply and how evenly each layer routes, and how far its router has moved since the models were mixed. */

@@ -6,8 +6,8 @@ import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
 import { type Reading, readMap } from "../components/readMap.ts";
-import { domainName } from "./looks.ts";
-import type { Settling } from "./model.ts";
+import { domainName } from "./labels.ts";
+import type { Settling } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 

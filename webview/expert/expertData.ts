@@ -2,9 +2,9 @@ import type { ExpertFacts, Without } from "../../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../../server/protocol/pageInspections.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { inspectedModel, type Questions } from "../questions.ts";
+import { type Together, togetherOf } from "./coActivationAndWeights.ts";
+import { type Use, useOf } from "./domainUse.ts";
 import { Piece } from "./piece.ts";
-import { type Use, useOf } from "./use.ts";
-import { type Together, togetherOf } from "./weights.ts";
 
 /** Points of the curves of use. */
 const columns = 200;

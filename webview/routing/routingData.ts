@@ -6,7 +6,7 @@ import { mixedModels, modelId } from "../components/modelChoice.ts";
 import type { Host } from "../host.ts";
 import { Transport } from "../transport.ts";
 import { Asking } from "./asking.ts";
-import { FrameStore } from "./frames.ts";
+import { FrameStore } from "./frameStore.ts";
 import { Saturations } from "./saturation.ts";
 import { stepOf } from "./snapshots.ts";
 import type { PageState } from "./state.ts";

@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { keyHelp } from "../components/chartKeys.ts";
 import { bytes } from "../components/format.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./metricsData.ts";
 
 /** What the page says beside its charts. */
 

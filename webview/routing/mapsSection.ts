@@ -2,10 +2,10 @@ import { html, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Cell, MapEvents } from "../components/heat-map.ts";
 import "../components/heat-map.ts";
-import { measureLabel } from "./looks.ts";
+import { measureLabel } from "./labels.ts";
+import { type Picture, type Sides, sidesText } from "./picture.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
-import { type Picture, type Sides, sidesText } from "./view.ts";
 
 export interface MapsInput {
   state: PageState;

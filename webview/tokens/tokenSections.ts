@@ -3,8 +3,8 @@ import type { RoutedText, TextMeasures } from "../../server/protocol/inspect.ts"
 import { expertOf, type Routed, type Shown, shares } from "../../server/protocol/routed.ts";
 import { expertClass } from "../components/experts.ts";
 import { percent } from "../components/format.ts";
-import { expertsText, firstName, layerText, nats, visible } from "./looks.ts";
-import { pairsOf } from "./measures.ts";
+import { expertsText, firstName, layerText, nats, visible } from "./labels.ts";
+import { pairsOf } from "./textCounts.ts";
 import type { GridPlace } from "./token-grid.ts";
 
 /** What the page shows of a routed text, besides the grid. */

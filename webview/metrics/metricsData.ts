@@ -10,7 +10,7 @@ import type {
 } from "../../server/protocol/stream.ts";
 import type { Host } from "../host.ts";
 import { Transport } from "../transport.ts";
-import { type SeriesInfo, seriesId, seriesOf } from "./looks.ts";
+import { type SeriesInfo, seriesId, seriesOf } from "./series.ts";
 import type { PageState } from "./state.ts";
 
 /** Beyond either edge of what is seen, so much more of it is asked for: it is there when one pans. */
