@@ -1,12 +1,11 @@
 import { freemem, totalmem } from "node:os";
 import { trainingMemory } from "../model/size.ts";
 import { bytes as inWords } from "../protocol/format.ts";
-import type { ModelConfig } from "../protocol/model.ts";
+import { type ModelConfig, mixedConfig } from "../protocol/model.ts";
 import type { ModelShape } from "../protocol/stage.ts";
-import { mixedModel } from "./mixedModel.ts";
 import { trainingConfig } from "./phases.ts";
 import type { Path, Problem } from "./problem.ts";
-import type { Experiment } from "./resolve.ts";
+import { type Experiment, mixtureOf } from "./resolve.ts";
 import type { TrainingKeys } from "./schema/training.ts";
 
 /** What training would run on; memory in bytes. */
@@ -42,7 +41,7 @@ export function checkMemory(experiment: Experiment, shape: ModelShape, vocab: nu
 function workOf(experiment: Experiment, shape: ModelShape, vocab: number): Work[] {
   const dense: ModelConfig = { vocab, ...shape };
   const { seed, domains, finetune } = experiment;
-  const mixed = mixedModel(experiment, dense);
+  const mixed = mixedConfig(dense, mixtureOf(experiment));
   const experts: Work = {
     label: "an expert",
     config: dense,

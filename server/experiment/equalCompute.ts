@@ -1,9 +1,8 @@
 import { flopsPerToken } from "../model/size.ts";
-import type { ModelConfig } from "../protocol/model.ts";
+import { type ModelConfig, mixedConfig } from "../protocol/model.ts";
 import type { ModelShape, Phase } from "../protocol/stage.ts";
-import { mixedModel } from "./mixedModel.ts";
 import { phaseSteps } from "./phases.ts";
-import type { Experiment } from "./resolve.ts";
+import { type Experiment, mixtureOf } from "./resolve.ts";
 
 /** What BTX itself is trained on, which baselines are matched with. */
 export interface Trained {
@@ -30,7 +29,7 @@ function phaseFlops({ tokens, training }: Phase, config: ModelConfig): number {
  */
 export function equalCompute(experiment: Experiment, { shape, vocab, experts, finetune }: Trained): number {
   const dense: ModelConfig = { vocab, ...shape };
-  const mixed = mixedModel(experiment, dense);
+  const mixed = mixedConfig(dense, mixtureOf(experiment));
   const flops = experts.reduce((sum, phase) => sum + phaseFlops(phase, dense), phaseFlops(finetune, mixed));
   const stepTokens = finetune.training.batch * shape.context;
   const steps = Math.round(flops / (stepTokens * flopsPerToken(mixed, { training: true })));

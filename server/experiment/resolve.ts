@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { defined } from "../protocol/defined.ts";
 import type { Compute } from "../protocol/devices.ts";
+import type { Mixture } from "../protocol/model.ts";
 import { type FrozenGroup, frozenGroupSchema, type MixSpec, type ModelShape } from "../protocol/stage.ts";
 import type { Positions } from "./problem.ts";
 import { defaultFfn, modelDefaults } from "./schema/model.ts";
@@ -39,6 +40,12 @@ export interface Mixing extends Pick<MixSpec, "router" | "split" | "blend" | "ro
 /** Number of experts of the mixed model: a model's feed-forward block is one, or `split` of them. */
 export const expertCount = ({ experts, split }: Pick<Mixing, "experts" | "split">): number =>
   experts.length * (split ?? 1);
+
+/** What its mix makes of its models. */
+export const mixtureOf = ({ mix, moeLayers }: Pick<Experiment, "mix" | "moeLayers">): Mixture => ({
+  ...mix,
+  layers: moeLayers,
+});
 
 export type TokenizerChoice = { type: "bytes" } | { type: "bpe"; vocab: number } | { type: "file"; path: string };
 

@@ -111,3 +111,21 @@ export const modelConfigSchema = z.strictObject({
   moe: moeConfigSchema.optional(),
 });
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
+
+/** How dense models become one Mixture-of-Experts. */
+export interface Mixture {
+  /** Names of the models that are mixed. */
+  experts: string[];
+  /** Layers whose feed-forward block becomes a Mixture-of-Experts, ascending; absent: all. */
+  layers?: number[] | undefined;
+  router: RouterConfig;
+  split?: number | undefined;
+  blend?: true | undefined;
+}
+
+/** Configuration of the model that a mix makes of models of the configuration `dense`; `split` divides their `ffn`. */
+export function mixedConfig(dense: ModelConfig, mixture: Mixture): ModelConfig {
+  const { layers = Array.from({ length: dense.layers }, (_, layer) => layer), router, split = 1 } = mixture;
+  const width = split === 1 ? {} : { ffn: dense.ffn / split };
+  return { ...dense, moe: { experts: mixedExperts(mixture), layers, router, ...width } };
+}

@@ -1,10 +1,9 @@
 import { checkFiles } from "../../experiment/checkFiles.ts";
-import { mixedModel } from "../../experiment/mixedModel.ts";
 import { phaseSteps, trainingConfig } from "../../experiment/phases.ts";
-import type { Experiment } from "../../experiment/resolve.ts";
+import { type Experiment, mixtureOf } from "../../experiment/resolve.ts";
 import type { TrainingKeys } from "../../experiment/schema/training.ts";
 import { flopsPerToken, parameterCount, trainingMemory } from "../../model/size.ts";
-import { expertsPerToken, type ModelConfig } from "../../protocol/model.ts";
+import { expertsPerToken, type ModelConfig, mixedConfig } from "../../protocol/model.ts";
 import type { FrozenGroup } from "../../protocol/stage.ts";
 
 /** What training one model takes. */
@@ -40,7 +39,7 @@ export async function experimentCosts(experiment: Experiment, file: string | und
   const { shape, vocab } = await checkFiles({ ...experiment, domains: new Map() }, file ?? "untitled.btx.yaml");
   if (!shape) return undefined;
   const dense: ModelConfig = { vocab, ...shape };
-  const mixed = mixedModel(experiment, dense);
+  const mixed = mixedConfig(dense, mixtureOf(experiment));
   const { seed, domains, finetune } = experiment;
   const moe = mixed.moe!;
   const perLayer = moe.layers.map((_, position) => expertsPerToken(moe, position));
