@@ -1,6 +1,6 @@
 import { cpuEngine } from "../server/engine/engine.ts";
 import { sizeOf } from "../server/engine/program.ts";
-import { generator } from "../server/inspect/generate.ts";
+import { generator } from "../server/evaluation/generate.ts";
 import { EMBEDDING, initialParameters, parameterShapes } from "../server/model/parameters.ts";
 import { median } from "./measure.ts";
 import { large } from "./program.ts";

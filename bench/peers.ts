@@ -11,7 +11,7 @@ import { parameterCount } from "../server/model/size.ts";
 import type { DeviceReference } from "../server/protocol/devices.ts";
 import { UserError } from "../server/protocol/errors.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
-import { statistics } from "../server/stages/training/programs.ts";
+import { countedIn } from "../server/protocol/routingStatistics.ts";
 import { measuredOn } from "./machine.ts";
 import { rounds } from "./measure.ts";
 import { writeCase } from "./peers/case.ts";
@@ -119,7 +119,7 @@ function programOf(kind: Kind, python: string, folder: string, config: ModelConf
 async function compare(python: string, config: ModelConfig, sequences: number): Promise<Size["rows"]> {
   const folder = mkdtempSync(join(tmpdir(), "btx-peers-"));
   await writeCase(folder, config, sequences);
-  const ours = await trainingStep(config, cpuEngine(threads), { sequences, without: statistics });
+  const ours = await trainingStep(config, cpuEngine(threads), { sequences, without: countedIn("training", "pairs") });
   const losses = await firstLosses(ours);
   const own = { name: "ours", version: ownVersion, device: "cpu", losses, difference: 0, limit: LIMIT };
   const all: (Ready | LeftOut)[] = [];

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { cpuEngine } from "../server/engine/engine.ts";
 import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
-import { statistics } from "../server/stages/training/programs.ts";
+import { countedIn } from "../server/protocol/routingStatistics.ts";
 import { measuredOn } from "./machine.ts";
 import { type Rates, rounds } from "./measure.ts";
 import { routingProbe } from "./probe.ts";
@@ -64,7 +64,7 @@ async function costOfExperts(counts: number[], sequences: number): Promise<Recor
 
 /** With routing statistics and probes, over without: of a step, of a probe, and of training with as many as there may be. */
 async function costOfStatistics(): Promise<{ step: number; probe: number; training: number }> {
-  const without = await trainingStep(mixture, cpuEngine(cores), { without: [...statistics] });
+  const without = await trainingStep(mixture, cpuEngine(cores), { without: countedIn("training", "pairs") });
   const probe = await routingProbe(mixture, cores, without.tokens);
   const steps = { without, step: await trainingStep(mixture, cpuEngine(cores)), probe };
   const ratio = await relative(steps, "without");

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { cpuEngine } from "../../server/engine/engine.ts";
 import { compile } from "../../server/engine/runtime/compile.ts";
 import { Store } from "../../server/engine/runtime/store.ts";
-import { openCheckpointFolder } from "../../server/inspect/checkpoint.ts";
-import { generator } from "../../server/inspect/generate.ts";
+import { generator } from "../../server/evaluation/generate.ts";
+import { openCheckpointFolder } from "../../server/evaluation/openCheckpoint.ts";
 import { named, type Program } from "../../server/model/program.ts";
 import { logits } from "../../server/model/transformer.ts";
 

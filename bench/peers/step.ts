@@ -4,7 +4,7 @@ import { backend } from "@tensorflow/tfjs-core";
 import { openEngine } from "../../server/engine/open.ts";
 import type { EngineName } from "../../server/protocol/devices.ts";
 import type { ModelConfig } from "../../server/protocol/model.ts";
-import { statistics } from "../../server/stages/training/programs.ts";
+import { countedIn } from "../../server/protocol/routingStatistics.ts";
 import { trainingStep } from "../program.ts";
 
 /**
@@ -27,7 +27,7 @@ const answer = (members: object) => console.log(JSON.stringify(members));
 try {
   const { config, engine: of, device, threads, ...options } = JSON.parse(process.argv[2]!) as Asked;
   const engine = await openEngine({ engine: of, device }, { threads, name: device });
-  const step = await trainingStep(config, engine, { ...options, without: statistics });
+  const step = await trainingStep(config, engine, { ...options, without: countedIn("training", "pairs") });
   const version = of === "tfjs" ? tensorflowVersion() : ortVersion;
   answer({ version, device });
   for await (const _ of createInterface({ input: process.stdin })) {

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { text as readAll } from "node:stream/consumers";
-import { openCheckpointFolder } from "../inspect/checkpoint.ts";
+import { openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { UserError } from "../protocol/errors.ts";
 import { stagePaths } from "../runs/layout.ts";
 import { CommandError, exitStatus, namedRun, numberBetween, parse, printJson, wholeNumber } from "./command.ts";
@@ -47,7 +47,7 @@ export async function sample(args: string[]): Promise<number> {
       `the prompt has ${ids.length} tokens and the model's context is ${config.context}: shorten the prompt`,
     );
   }
-  const { generator } = await import("../inspect/generate.ts");
+  const { generator } = await import("../evaluation/generate.ts");
   const { cpuEngine } = await import("../engine/engine.ts");
   const generation = await generator(config, model.parameters, { rows: 1, engine: cpuEngine(availableParallelism()) });
   const shown: number[] = [];

@@ -1,9 +1,9 @@
+import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { expertNames, expertWidth, type FeedForwardNames, feedForwardNames } from "../model/parameters.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { WeightDistance } from "../protocol/inspect.ts";
 import type { MixSpec } from "../protocol/stage.ts";
 import { checkpointOf, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
-import { type OpenedModel, openCheckpointFolder } from "./checkpoint.ts";
 
 /**
  * How far an expert's block is from the seed's, cut as the mix cut the models' blocks, and from each other expert's, by

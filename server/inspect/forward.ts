@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import type { Values } from "../engine/program.ts";
+import { noiseOfPositions } from "../evaluation/decoder.ts";
 import { countedResults } from "../model/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { Choices } from "./choices.ts";
-import { noiseOfPositions } from "./decoder.ts";
+import { Choices } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /** What a model makes of the N tokens of a text. */

@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import { type Data, openData } from "../data/dataset.ts";
 import type { Values } from "../engine/program.ts";
+import { type EvaluationBatch, evaluationBatches } from "../evaluation/evaluationBatches.ts";
 import type { InspectionProgress } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
 import { evaluationOf, type FoundModel } from "../runs/findModel.ts";
-import { type EvaluationBatch, evaluationBatches } from "./evaluationBatches.ts";
 
 /** How work on held-out text is watched and ended: between two batches, by throwing the signal's reason. */
 export interface Watch {

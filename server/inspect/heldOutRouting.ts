@@ -1,6 +1,6 @@
+import { keptTokens, type RoutedWindow, routedWindows } from "../routing/routedWindows.ts";
 import type { FoundModel } from "../runs/findModel.ts";
 import { heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
-import { keptTokens, type RoutedWindow, routedWindows } from "./routedWindows.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /**

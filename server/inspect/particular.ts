@@ -1,7 +1,7 @@
 import type { Tokenizer } from "../data/tokenizers/tokenizer.ts";
 import type { ParticularToken } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
+import { decidingChoices, type RoutedWindow } from "../routing/routedWindows.ts";
 
 /** Tokens and contexts of each that are told, and tokens around one in a context. */
 const mostTokens = 20;

@@ -2,12 +2,12 @@ import { UserError } from "../protocol/errors.ts";
 import type { Inspected, RoutedText } from "../protocol/inspect.ts";
 import { type CellMeasure, cellMeasureSchema } from "../protocol/measures.ts";
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import { rounded } from "./choices.ts";
+import { rounded } from "../routing/choices.ts";
+import { binShares, cells, layerMeasures, measured, type RoutingCounts } from "../routing/measures.ts";
+import type { RoutedWindow } from "../routing/routedWindows.ts";
+import { vocabularySpecialisation } from "../routing/vocabularySpecialisation.ts";
 import { forward } from "./forward.ts";
-import { binShares, cells, layerMeasures, measured, type RoutingCounts } from "./measures.ts";
 import { tokenPlaces } from "./places.ts";
-import type { RoutedWindow } from "./routedWindows.ts";
-import { vocabularySpecialisation } from "./vocabulary.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /** Choices that are told of one text at most: L * N * K. */

@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
+import { pick } from "../evaluation/generate.ts";
 import { randomStream } from "../model/random.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { Inspected, InspectionNews, InspectionResult } from "../protocol/inspect.ts";
-import { Choices, rounded } from "./choices.ts";
-import { pick } from "./generate.ts";
+import { Choices, rounded } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /**

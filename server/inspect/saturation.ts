@@ -1,8 +1,8 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Saturation } from "../protocol/inspect.ts";
+import { decidingChoices } from "../routing/routedWindows.ts";
 import type { Watch } from "./heldOut.ts";
 import { heldOutRouting } from "./heldOutRouting.ts";
-import { decidingChoices } from "./routedWindows.ts";
 import type { WarmModel } from "./warmModel.ts";
 
 /** Router saturation of another model against `model`; see `inspections.saturation`. */

@@ -1,16 +1,16 @@
 import type { Engine } from "../engine/engine.ts";
 import type { Runnable } from "../engine/program.ts";
 import { Store } from "../engine/runtime/store.ts";
+import { type Decoder, openDecoder } from "../evaluation/decoder.ts";
+import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { inspection, inspectionBatch, maskSpec } from "../model/inspect.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
 import { MASKED } from "../ops/maskedSoftmax.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutingAxes } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { toldChoices } from "../routing/choices.ts";
 import { checkpointOf, colouredExperts, type FoundModel } from "../runs/findModel.ts";
-import { type OpenedModel, openCheckpointFolder } from "./checkpoint.ts";
-import { toldChoices } from "./choices.ts";
-import { type Decoder, openDecoder } from "./decoder.ts";
 
 /** A model in memory with the programs that were made of it, kept for the next question. */
 export class WarmModel {

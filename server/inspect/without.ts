@@ -1,5 +1,5 @@
+import { evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import type { Inspected, Without } from "../protocol/inspect.ts";
-import { evaluationInputs } from "./evaluationBatches.ts";
 import { counted, heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
 import type { WarmModel } from "./warmModel.ts";
 

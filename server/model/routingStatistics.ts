@@ -16,7 +16,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import { untaped } from "../ops/untaped.ts";
-import { histogramBins } from "../protocol/routingFiles.ts";
+import { histogramBins } from "../protocol/routingStatistics.ts";
 import type { LayerRouting } from "./moe.ts";
 import type { Tensors } from "./program.ts";
 

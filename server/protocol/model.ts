@@ -75,6 +75,9 @@ export function expertsPerToken({ router, experts }: MoeConfig, position: number
   }
 }
 
+/** Whether a router may drop a token because its expert is full. */
+export const dropsTokens = ({ type }: RouterConfig): boolean => type === "switch";
+
 /** Names of the experts that a mix gives (E of them): as the models; "code.1", ... where split; "blend.1", ... where blended. */
 export function mixedExperts({
   experts,

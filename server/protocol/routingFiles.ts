@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { histogramBins } from "./routingStatistics.ts";
 
 /** Routing as it lies in the run folder: float32 records, the JSON files that say how to read them, and the evaluation's sums. */
 
@@ -83,9 +84,6 @@ export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
 /** Values of one record of `routing-probe.f32`. */
 export const probeSize = ({ layers, tokens, k }: Pick<RoutingProbeIndex, "layers" | "tokens" | "k">): number =>
   layers.length * k * tokens.reduce((sum, count) => sum + count, 0);
-
-/** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one has 1. */
-export const histogramBins = 10;
 
 /**
  * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of `routing-probe.f32`,

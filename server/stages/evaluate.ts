@@ -2,17 +2,17 @@ import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
 import { Store } from "../engine/runtime/store.ts";
-import { evaluationBatches, evaluationInputs } from "../inspect/evaluationBatches.ts";
-import { generator } from "../inspect/generate.ts";
+import { evaluationBatches, evaluationInputs } from "../evaluation/evaluationBatches.ts";
+import { generator } from "../evaluation/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
 import type { Problem } from "../protocol/data.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { DomainLoss, EvaluateSpec } from "../protocol/stage.ts";
+import { RoutingTally } from "../routing/tally.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
 import type { StageContext, StageWork } from "./context.ts";
 import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
-import { RoutingTally } from "./routingTally.ts";
 
 /**
  * Held-out loss of one model by domain, in nats a token and bits a byte; which expert its tokens went to; and, where a

@@ -16,7 +16,7 @@ import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describe.
 import { type Inspecting, PageInspections } from "./pageInspections.ts";
 import type { ReaderClient } from "./reader/client.ts";
 import type { Source } from "./reader/requests.ts";
-import { expertOrigin } from "./routing/origin.ts";
+import { expertOrigin } from "./routing/expertOrigin.ts";
 import { PageRouting } from "./routing/pageRouting.ts";
 
 /** The other end of a connection. */

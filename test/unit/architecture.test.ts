@@ -98,11 +98,31 @@ const rules: Rule[] = [
     of: server("stream"),
     allows: ({ to }) =>
       !tensorPackage(to) &&
-      (!ours(to) ||
-        ["server/inspect/client.ts", "server/inspect/measures.ts"].includes(to) ||
-        server("stream", "runs", "protocol")(to)),
+      (!ours(to) || to === "server/inspect/client.ts" || server("stream", "routing", "runs", "protocol")(to)),
     kept: ["server/stream/reader/a.ts", 'import { readRun } from "../../runs/runs.ts";'],
-    broken: ["server/stream/a.ts", 'import { generate } from "../inspect/generate.ts";'],
+    broken: ["server/stream/a.ts", 'import { generate } from "../evaluation/generate.ts";'],
+  },
+  {
+    says: "routing/ writes and reads routing statistics: it knows runs, and no engine, no model and no TF.js",
+    of: server("routing"),
+    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("routing", "runs", "protocol")(to)),
+    kept: ["server/routing/a.ts", 'import { openRecords } from "../runs/append.ts";'],
+    broken: ["server/routing/a.ts", 'import type { Values } from "../engine/program.ts";'],
+  },
+  {
+    says: "evaluation/ runs finished models on text, and knows neither stages nor who asks",
+    of: server("evaluation"),
+    allows: ({ to }) =>
+      !ours(to) || server("evaluation", "engine", "model", "routers", "ops", "data", "checkpoint", "protocol")(to),
+    kept: ["server/evaluation/a.ts", 'import { decode } from "../model/decode.ts";'],
+    broken: ["server/evaluation/a.ts", 'import type { StageContext } from "../stages/context.ts";'],
+  },
+  {
+    says: "stages/ do not know the inspector",
+    of: server("stages"),
+    allows: ({ to }) => !server("inspect")(to),
+    kept: ["server/stages/a.ts", 'import { generator } from "../evaluation/generate.ts";'],
+    broken: ["server/stages/a.ts", 'import { forward } from "../inspect/forward.ts";'],
   },
   {
     says: "extension/ and webview/ import only server/protocol/",
@@ -157,7 +177,17 @@ function tensorsLoaded(files: Sources): string[] {
     if (!typeOnly) loads.set(from, [...(loads.get(from) ?? []), to]);
   }
   const found: string[] = [];
-  const reading = server("protocol", "data", "checkpoint", "runs", "experiment", "compare", "report", "terminal");
+  const reading = server(
+    "protocol",
+    "data",
+    "checkpoint",
+    "runs",
+    "routing",
+    "experiment",
+    "compare",
+    "report",
+    "terminal",
+  );
   const editing = server("language", "editor", "stream");
   const without = (path: string): boolean => reading(path) || editing(path) || path === "server/main.ts";
   for (const start of [...files.keys()].filter(without)) {

@@ -9,6 +9,7 @@ import { learningRateAt } from "../../model/schedule.ts";
 import { flopsPerToken, parameterCount } from "../../model/size.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";
+import { RoutingRecorder } from "../../routing/recorder.ts";
 import { type LineAppender, openLines } from "../../runs/append.ts";
 import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
@@ -18,7 +19,6 @@ import { freshMoments, stateNames } from "./moments.ts";
 import { assertPrecision } from "./precision.ts";
 import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingProbe } from "./routingProbe.ts";
-import { RoutingRecorder } from "./routingRecorder.ts";
 import { loadState, saveState } from "./savedState.ts";
 import { type Stretch, stretchesOf } from "./stretches.ts";
 

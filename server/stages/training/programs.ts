@@ -8,26 +8,18 @@ import { adamWInputs, optimizerInputs } from "../../model/optimizer.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import { accumulate, applyGradients, gradientNorm, gradientShapes, trainStep } from "../../model/trainStep.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
+import { type CountedStatistic, countedIn } from "../../protocol/routingStatistics.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 import { partOf, type StepBatch, sequences } from "./batch.ts";
 import type { LossScale } from "./lossScale.ts";
 import { stateNames } from "./moments.ts";
 import { moveRouterBiases } from "./routerBias.ts";
 
-/** The routing statistics that programs report, where they have them: see `routingStatistics`. */
-export const statistics = [
-  "routedTokens",
-  "gateMass",
-  "probability",
-  "droppedTokens",
-  "tokens",
-  "entropy",
-  "coActivation",
-  "transitions",
-] as const;
+/** The routing statistics that a step reports, where its model has them. */
+const statistics = countedIn("training", "pairs");
 
 /** What one optimizer step reports; sums over micro-batches are done. */
-export interface StepResult extends Partial<Record<(typeof statistics)[number], Float64Array>> {
+export interface StepResult extends Partial<Record<CountedStatistic, Float64Array>> {
   /** Nats a token. */
   loss: number;
   loadBalance?: number;

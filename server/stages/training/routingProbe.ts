@@ -2,10 +2,7 @@ import type { Data } from "../../data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Runnable, Values } from "../../engine/program.ts";
 import type { Store } from "../../engine/runtime/store.ts";
-import { toldChoices } from "../../inspect/choices.ts";
-import { evaluationBatches } from "../../inspect/evaluationBatches.ts";
-import { decidingChoices, type RoutedWindow, routedWindows } from "../../inspect/routedWindows.ts";
-import { vocabularySpecialisation } from "../../inspect/vocabulary.ts";
+import { evaluationBatches } from "../../evaluation/evaluationBatches.ts";
 import { inspection, inspectionBatch, maskSpec } from "../../model/inspect.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
@@ -19,10 +16,13 @@ import {
   routingProbeDetailIndexSchema,
   routingProbeIndexSchema,
 } from "../../protocol/routingFiles.ts";
+import { toldChoices } from "../../routing/choices.ts";
+import { mostProbes, ProbeRecords, thinned } from "../../routing/probeRecords.ts";
+import { decidingChoices, type RoutedWindow, routedWindows } from "../../routing/routedWindows.ts";
+import { vocabularySpecialisation } from "../../routing/vocabularySpecialisation.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
-import { mostProbes, ProbeRecords, thinned } from "./probeRecords.ts";
 
 /** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
 const mostShare = 0.01;

@@ -1,13 +1,14 @@
-import { binShares, cells, layerMeasures, pairShares, saturationOf } from "../../inspect/measures.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
 import { cellMeasures } from "../../protocol/measures.ts";
 import { allDomains, heldOut, type PairMeasure } from "../../protocol/routing.ts";
-import { histogramBins, probeSize } from "../../protocol/routingFiles.ts";
+import { probeSize } from "../../protocol/routingFiles.ts";
+import { histogramBins } from "../../protocol/routingStatistics.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
-import { probedHistogram, readProbed } from "./probed.ts";
-import { readStretches, recordCount } from "./readRecords.ts";
-import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "./recorded.ts";
+import { binShares, cells, layerMeasures, pairShares, saturationOf } from "../../routing/measures.ts";
+import { probedHistogram, readProbed } from "../../routing/probed.ts";
+import { readStretches, recordCount } from "../../routing/readRecords.ts";
+import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "../../routing/recorded.ts";
 
 /** What a page asks about the routing of one model. */
 

@@ -2,10 +2,10 @@ import { stat } from "node:fs/promises";
 import { UserError } from "../../protocol/errors.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
 import type { HubMessage, PageMessage, StageReference, StreamedRun } from "../../protocol/stream.ts";
+import { type Recorded, readRecorded } from "../../routing/recorded.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
 import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames, saturationFrame } from "./answers.ts";
-import { type Recorded, readRecorded } from "./recorded.ts";
 
 /** The other end, as far as routing is told. */
 export interface Told {

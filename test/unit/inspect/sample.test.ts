@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cpuEngine } from "../../../server/engine/engine.ts";
+import { generator } from "../../../server/evaluation/generate.ts";
 import { forward } from "../../../server/inspect/forward.ts";
-import { generator } from "../../../server/inspect/generate.ts";
 import { sample } from "../../../server/inspect/sample.ts";
 import { WarmModel } from "../../../server/inspect/warmModel.ts";
 import { initialParameters } from "../../../server/model/parameters.ts";

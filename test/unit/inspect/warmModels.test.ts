@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { cpuEngine } from "../../../server/engine/engine.ts";
-import { openCheckpointFolder } from "../../../server/inspect/checkpoint.ts";
+import { openCheckpointFolder } from "../../../server/evaluation/openCheckpoint.ts";
 import { WarmModels } from "../../../server/inspect/warmModels.ts";
 import { checkpointOf } from "../../../server/runs/findModel.ts";
 import { randomModel, tokenizerFolder } from "../stages/support.ts";

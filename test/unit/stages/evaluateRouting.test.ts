@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { heldOutRouting } from "../../../server/inspect/heldOutRouting.ts";
-import { vocabularySpecialisation } from "../../../server/inspect/vocabulary.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise } from "../../../server/model/noise.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
+import { vocabularySpecialisation } from "../../../server/routing/vocabularySpecialisation.ts";
 import { evaluate } from "../../../server/stages/evaluate.ts";
 import { inspectedRun, mixed, watch } from "../inspect/run.ts";
 import { heldOut, mixture, slowNll, spec, sum, twoDomains } from "./evaluationSupport.ts";

@@ -2,18 +2,18 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import {
-  histogramBins,
   probeDetailSize,
   probeSize,
   routingProbeDetailIndexSchema,
   routingProbeIndexSchema,
 } from "../../../../server/protocol/routingFiles.ts";
+import { histogramBins } from "../../../../server/protocol/routingStatistics.ts";
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import { evaluate } from "../../../../server/stages/evaluate.ts";
 import type { Parameters } from "../../../../server/stages/model.ts";
 import { train } from "../../../../server/stages/training/loop.ts";
-import { slowVocabulary } from "../../inspect/slowVocabulary.ts";
 import { referenceLogits } from "../../model/reference.ts";
+import { slowVocabulary } from "../../routing/slowVocabulary.ts";
 import { heldOut } from "../evaluationSupport.ts";
 import {
   contextOf,

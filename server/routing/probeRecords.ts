@@ -1,4 +1,4 @@
-import { openRecords, type RecordAppender } from "../../runs/append.ts";
+import { openRecords, type RecordAppender } from "../runs/append.ts";
 
 /** Probes of a training at most, besides the first one and the last one. */
 export const mostProbes = 20;

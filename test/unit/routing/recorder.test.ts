@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { routingIndexSchema, routingPairsIndexSchema } from "../../../../server/protocol/routingFiles.ts";
-import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
-import type { StepResult } from "../../../../server/stages/training/programs.ts";
-import { type PendingRouting, RoutingRecorder } from "../../../../server/stages/training/routingRecorder.ts";
-import { seeded } from "../../../fixtures/random.ts";
-import { temporaryFolder, tiny } from "../support.ts";
+import { routingIndexSchema, routingPairsIndexSchema } from "../../../server/protocol/routingFiles.ts";
+import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
+import { type StagePaths, stagePathsIn } from "../../../server/runs/layout.ts";
+import type { StepResult } from "../../../server/stages/training/programs.ts";
+import { seeded } from "../../fixtures/random.ts";
+import { temporaryFolder, tiny } from "../stages/support.ts";
 
 const config = {
   ...tiny,

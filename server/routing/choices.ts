@@ -1,7 +1,6 @@
-import type { Values } from "../engine/program.ts";
-import { expertsResult, gatesResult } from "../model/routingResults.ts";
 import { mostChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
+import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 
 /** Choices told a token and layer (K): as many as the layer with the most has, `mostChoices` at most; 0 for a dense model. */
 export const toldChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
@@ -26,7 +25,7 @@ export class Choices {
   }
 
   /** Takes token `row` of a program's `routingResults` as token `token`. */
-  take(results: Record<string, Values>, row: number, token: number): void {
+  take(results: Readonly<Record<string, ArrayLike<number>>>, row: number, token: number): void {
     for (let layer = 0; layer < this.layers; layer++) {
       const count = expertsPerToken(this.#moe!, layer);
       const from = row * count;

@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import { hasCode } from "../../runs/atomic.ts";
+import { hasCode } from "../runs/atomic.ts";
 
 /** Whole records of `size` float32 values that a file has; 0 for one that is not there. */
 export async function recordCount(path: string, size: number): Promise<number> {

@@ -1,11 +1,10 @@
-import type { Values } from "../engine/program.ts";
-import type { EvaluationBatch } from "../inspect/evaluationBatches.ts";
-import { keptTokens, type RoutedWindow, routedWindows } from "../inspect/routedWindows.ts";
-import { type VocabularyOf, vocabularySpecialisation } from "../inspect/vocabulary.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { histogramBins, type RoutingDetailIndex, type RoutingSummary } from "../protocol/routingFiles.ts";
+import type { RoutingDetailIndex, RoutingSummary } from "../protocol/routingFiles.ts";
+import { histogramBins } from "../protocol/routingStatistics.ts";
 import { writeFileAtomic, writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
+import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "./routedWindows.ts";
+import { type VocabularyOf, vocabularySpecialisation } from "./vocabularySpecialisation.ts";
 
 type Axes = Pick<RoutingSummary, "layers" | "experts" | "domains">;
 
@@ -45,7 +44,7 @@ export class RoutingTally {
   }
 
   /** Adds what the program `evaluation` says of a batch. */
-  add(batch: EvaluationBatch, results: Record<string, Values>): void {
+  add(batch: RoutedBatch & { domainIndex: number }, results: Readonly<Record<string, ArrayLike<number>>>): void {
     const domain = batch.domainIndex;
     const summary = this.#summary;
     const { layers, experts, domains } = summary;
@@ -82,7 +81,10 @@ export class RoutingTally {
     return { ...this.#summary, vocabulary: { input: of("input"), predicted: of("predicted") } };
   }
 
-  #addDetail(domain: number, { coActivation, transitions, histogram }: Record<string, Values>): void {
+  #addDetail(
+    domain: number,
+    { coActivation, transitions, histogram }: Readonly<Record<string, ArrayLike<number>>>,
+  ): void {
     const detail = this.#details?.[domain];
     if (!detail) return;
     const { layers, experts, domains } = this.#summary;

@@ -4,7 +4,7 @@ import { cpuEngine } from "../../../server/engine/engine.ts";
 import type { TensorSpecs, Values } from "../../../server/engine/program.ts";
 import { compile } from "../../../server/engine/runtime/compile.ts";
 import { Store } from "../../../server/engine/runtime/store.ts";
-import { type GenerateOptions, type Generator, generator } from "../../../server/inspect/generate.ts";
+import { type GenerateOptions, type Generator, generator } from "../../../server/evaluation/generate.ts";
 import {
   drawsExperts,
   EVALUATION_NOISE_SEED,

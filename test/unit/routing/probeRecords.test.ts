@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ProbeRecords, thinned } from "../../../../server/stages/training/probeRecords.ts";
-import { temporaryFolder } from "../support.ts";
+import { ProbeRecords, thinned } from "../../../server/routing/probeRecords.ts";
+import { temporaryFolder } from "../stages/support.ts";
 
 /** Writes the records of steps `from` to `to`, two values each that say the step. */
 function write(records: ProbeRecords, from: number, to: number): void {

@@ -1,7 +1,12 @@
-import type { Values } from "../engine/program.ts";
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
 import { Choices, toldChoices } from "./choices.ts";
-import type { EvaluationBatch } from "./evaluationBatches.ts";
+
+/** A batch of held-out windows as a model was given it. */
+export interface RoutedBatch {
+  domain: string;
+  /** [B, T] each; weight 0 where there is padding. */
+  inputs: { tokens: Int32Array; weights: Float32Array };
+}
 
 /** Where the tokens of one held-out window go. */
 export interface RoutedWindow {
@@ -22,8 +27,8 @@ export const keptTokens = (config: ModelConfig, domains: number): number =>
 /** The windows of a batch, of a program's `routingResults` and `likeliest`; those that are padding are left out. */
 export function routedWindows(
   config: ModelConfig,
-  { domain, inputs: { tokens, weights } }: EvaluationBatch,
-  results: Record<string, Values>,
+  { domain, inputs: { tokens, weights } }: RoutedBatch,
+  results: Readonly<Record<string, ArrayLike<number>>>,
 ): RoutedWindow[] {
   const { context } = config;
   const windows: RoutedWindow[] = [];
@@ -32,7 +37,7 @@ export function routedWindows(
     if (count === 0) continue;
     const choices = new Choices(config, count);
     for (let t = 0; t < count; t++) choices.take(results, start + t, t);
-    const likeliest = (results.likeliest as Int32Array).slice(start, start + count);
+    const likeliest = Int32Array.from({ length: count }, (_, t) => results.likeliest![start + t]!);
     windows.push({ domain, ids: tokens.slice(start, start + count), likeliest, choices });
   }
   return windows;

@@ -1,17 +1,18 @@
-import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
+import { dropsTokens, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import {
   type RoutingIndex,
   type RoutingPairsIndex,
   routingIndexSchema,
   routingPairsIndexSchema,
-} from "../../protocol/routingFiles.ts";
-import { openRecords, type RecordAppender } from "../../runs/append.ts";
-import { writeJson } from "../../runs/atomic.ts";
-import type { StagePaths } from "../../runs/layout.ts";
-import { readJson } from "../../runs/read.ts";
-import type { StepResult, statistics } from "./programs.ts";
+} from "../protocol/routingFiles.ts";
+import type { CountedStatistic } from "../protocol/routingStatistics.ts";
+import { openRecords, type RecordAppender } from "../runs/append.ts";
+import { writeJson } from "../runs/atomic.ts";
+import type { StagePaths } from "../runs/layout.ts";
+import { readJson } from "../runs/read.ts";
 
-type Statistic = (typeof statistics)[number];
+/** What a step reports of its routing. */
+type StepRouting = Partial<Record<CountedStatistic, ArrayLike<number>>>;
 
 /** Snapshots a stage keeps of its routing, at most. */
 const snapshots = 200;
@@ -19,11 +20,11 @@ const snapshots = 200;
 const mostPairBytes = 64 << 20;
 
 /** What is recorded by domain and expert: droppedTokens only where routers have a capacity. */
-const statisticsOf = ({ router }: MoeConfig): Statistic[] => [
+const statisticsOf = ({ router }: MoeConfig): CountedStatistic[] => [
   "routedTokens",
   "gateMass",
   "probability",
-  ...(router.type === "switch" ? ["droppedTokens" as const] : []),
+  ...(dropsTokens(router) ? ["droppedTokens" as const] : []),
 ];
 
 /** What is summed and not yet written, for the training state. */
@@ -36,11 +37,11 @@ export interface PendingRouting {
 /** Sums statistics over so many steps and appends them as one record of float32, one statistic after the other. */
 class Sums {
   readonly records: RecordAppender;
-  readonly #names: readonly Statistic[];
+  readonly #names: readonly CountedStatistic[];
   readonly #every: number;
   #sums: Float64Array;
 
-  constructor(path: string, names: readonly Statistic[], size: number, every: number) {
+  constructor(path: string, names: readonly CountedStatistic[], size: number, every: number) {
     this.records = openRecords(path, size);
     this.#names = names;
     this.#every = every;
@@ -51,7 +52,7 @@ class Sums {
     return this.#sums;
   }
 
-  add(step: number, result: StepResult): void {
+  add(step: number, result: StepRouting): void {
     const sums = this.#sums;
     let start = 0;
     for (const name of this.#names) {
@@ -120,7 +121,7 @@ export class RoutingRecorder {
     const { statistics, layerStatistics = [] } = index;
     const cells = new Sums(
       paths.routing,
-      [...statistics, ...layerStatistics] as Statistic[],
+      [...statistics, ...layerStatistics] as CountedStatistic[],
       rows * (statistics.length * experts.length + layerStatistics.length),
       index.every,
     );
@@ -130,7 +131,7 @@ export class RoutingRecorder {
   }
 
   /** Adds what step `step`, counted from 1, routed. */
-  add(step: number, result: StepResult): void {
+  add(step: number, result: StepRouting): void {
     this.#cells.add(step, result);
     this.#pairs?.add(step, result);
   }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { cellMeasureSchema } from "../../../server/protocol/measures.ts";
 import {
   cells,
   layerMeasures,
   pairShares,
   type RoutingCounts,
   saturationOf,
-} from "../../../server/inspect/measures.ts";
-import { cellMeasureSchema } from "../../../server/protocol/measures.ts";
+} from "../../../server/routing/measures.ts";
 import { seeded } from "../../fixtures/random.ts";
 
 /** Tokens that were routed by chance, one by one, and what is counted of them. */

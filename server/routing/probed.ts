@@ -1,11 +1,7 @@
-import type { RoutingCounts } from "../../inspect/measures.ts";
-import { allDomains } from "../../protocol/routing.ts";
-import {
-  histogramBins,
-  probeDetailSize,
-  probeHistogramSize,
-  probeVocabularySize,
-} from "../../protocol/routingFiles.ts";
+import { allDomains } from "../protocol/routing.ts";
+import { probeDetailSize, probeHistogramSize, probeVocabularySize } from "../protocol/routingFiles.ts";
+import { histogramBins } from "../protocol/routingStatistics.ts";
+import type { RoutingCounts } from "./measures.ts";
 import { readStretches } from "./readRecords.ts";
 import { type Recorded, readCounts } from "./recorded.ts";
 

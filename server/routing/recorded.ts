@@ -1,10 +1,8 @@
-import { measured, type RoutingCounts } from "../../inspect/measures.ts";
-import type { UserError } from "../../protocol/errors.ts";
-import { cellMeasureSchema, cellMeasures } from "../../protocol/measures.ts";
-import { expertsPerToken, mixedExperts } from "../../protocol/model.ts";
-import type { RoutedModel } from "../../protocol/routing.ts";
+import type { UserError } from "../protocol/errors.ts";
+import { cellMeasureSchema, cellMeasures } from "../protocol/measures.ts";
+import { expertsPerToken, mixedExperts } from "../protocol/model.ts";
+import type { RoutedModel } from "../protocol/routing.ts";
 import {
-  histogramBins,
   probeDetailSize,
   probeSize,
   type RoutingDetailIndex,
@@ -18,12 +16,14 @@ import {
   routingPairsIndexSchema,
   routingProbeDetailIndexSchema,
   routingProbeIndexSchema,
-} from "../../protocol/routingFiles.ts";
-import type { MixSpec } from "../../protocol/stage.ts";
-import { colouredExperts, type FoundModel, mixOf, seedOf } from "../../runs/findModel.ts";
-import { type StagePaths, stagePaths } from "../../runs/layout.ts";
-import { readJson, readLastMetric } from "../../runs/read.ts";
-import { readStage } from "../../runs/stages.ts";
+} from "../protocol/routingFiles.ts";
+import { histogramBins } from "../protocol/routingStatistics.ts";
+import type { MixSpec } from "../protocol/stage.ts";
+import { colouredExperts, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
+import { type StagePaths, stagePaths } from "../runs/layout.ts";
+import { readJson, readLastMetric } from "../runs/read.ts";
+import { readStage } from "../runs/stages.ts";
+import { measured, type RoutingCounts } from "./measures.ts";
 import { readStretches, recordCount } from "./readRecords.ts";
 
 /** The routing of one mixed model as it lies in the run folder. */

@@ -1,6 +1,7 @@
 import type { CellMeasure } from "../protocol/measures.ts";
 import type { LayerRow, PairMeasure } from "../protocol/routing.ts";
-import { histogramBins, type RoutingProbeIndex } from "../protocol/routingFiles.ts";
+import type { RoutingProbeIndex } from "../protocol/routingFiles.ts";
+import { histogramBins } from "../protocol/routingStatistics.ts";
 
 /** The measures of routing, worked out from what was counted. Their formulas: protocol/measures.ts. */
 

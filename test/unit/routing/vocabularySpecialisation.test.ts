@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Choices } from "../../../server/inspect/choices.ts";
-import type { RoutedWindow } from "../../../server/inspect/routedWindows.ts";
-import { type VocabularyOf, vocabularySpecialisation } from "../../../server/inspect/vocabulary.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
+import { Choices } from "../../../server/routing/choices.ts";
+import type { RoutedWindow } from "../../../server/routing/routedWindows.ts";
+import { type VocabularyOf, vocabularySpecialisation } from "../../../server/routing/vocabularySpecialisation.ts";
 import { seeded } from "../../fixtures/random.ts";
-import { mixed } from "./run.ts";
+import { mixed } from "../inspect/run.ts";
 import { slowVocabulary } from "./slowVocabulary.ts";
 
 const domains = ["letters", "digits"];

@@ -1,0 +1,133 @@
+/**
+ * The routing statistics: what is counted of the tokens that routers send to experts. This table is the one place that names
+ * them; what programs report, what records hold, and what the measures (measures.ts) divide follow from it. How a statistic is
+ * counted says model/routingStatistics.ts or, of those that `follows` tokens, routing/vocabularySpecialisation.ts.
+ */
+
+/**
+ * The axes of a statistic, over L Mixture-of-Experts layers, D domains and E experts: `layer` has L places, `layerBefore`
+ * L - 1 (each layer but the last), `domain` D, `domainAndAll` D + 1 (all domains together at the end), `expert` E, and `bin`
+ * those of a histogram.
+ */
+export type RoutingAxis = "layer" | "layerBefore" | "domain" | "domainAndAll" | "expert" | "bin";
+
+/**
+ * Where a statistic is recorded: of training in `routing.f32`, in `routing-pairs.f32` ("pairs") and, of the same held-out
+ * tokens again and again, in `routing-probe-detail.f32` ("probe"); of an evaluation in its result ("summary") and in
+ * `routing-detail.f32` ("detail"); and, not in a file, of a text that is routed ("text").
+ */
+export type RoutingRecord = "training" | "pairs" | "probe" | "summary" | "detail" | "text";
+
+interface StatisticDeclaration {
+  /** What is counted or summed over tokens; a unit where there is one. */
+  counts: string;
+  /** As a program reports it, slowest first. */
+  axes: readonly RoutingAxis[];
+  records: readonly RoutingRecord[];
+  /** Only for routers that drop tokens. */
+  drops?: true;
+  /** Not counted in a program but from the tokens' choices, after a text was routed. */
+  follows?: true;
+  /** In the recordings of every version; the others may be missing in old ones. */
+  always?: true;
+}
+
+const byExpert = ["layer", "domain", "expert"] as const;
+const byDomain = ["layer", "domain"] as const;
+
+export const routingStatistics = {
+  routedTokens: {
+    counts: "tokens the expert was among the K chosen for",
+    axes: byExpert,
+    records: ["training", "summary", "text"],
+    always: true,
+  },
+  gateMass: {
+    counts: "sum of the expert's gates",
+    axes: byExpert,
+    records: ["training", "summary", "text"],
+    always: true,
+  },
+  probability: {
+    counts: "sum of the router's softmax over all experts, before any is chosen",
+    axes: byExpert,
+    records: ["training", "summary", "text"],
+  },
+  droppedTokens: {
+    counts: "tokens that chose the expert and were dropped because it was full",
+    axes: byExpert,
+    records: ["training", "summary"],
+    drops: true,
+  },
+  tokens: { counts: "tokens", axes: byDomain, records: ["training", "summary", "text"] },
+  entropy: {
+    counts: "sum of the entropy of the router's softmax, nats",
+    axes: byDomain,
+    records: ["training", "summary", "text"],
+  },
+  coActivation: {
+    counts: "tokens that went to both experts; on the diagonal, to the expert at all",
+    axes: ["layer", "expert", "expert"],
+    records: ["pairs", "detail"],
+  },
+  transitions: {
+    counts:
+      "how often a choice of one expert is followed by a choice of the other in the next Mixture-of-Experts layer",
+    axes: ["layerBefore", "expert", "expert"],
+    records: ["pairs", "detail"],
+  },
+  histogram: {
+    counts: "tokens by the probability that the router's softmax gives the expert",
+    axes: ["layer", "domain", "expert", "bin"],
+    records: ["probe", "detail", "text"],
+  },
+  vocabularyInput: {
+    counts: "vocabulary specialisation (measures.ts) by the token that goes in; no sum, but a share",
+    axes: ["layer", "domainAndAll", "expert"],
+    records: ["probe", "summary", "text"],
+    follows: true,
+  },
+  vocabularyPredicted: {
+    counts: "the same by the likeliest next token",
+    axes: ["layer", "domainAndAll", "expert"],
+    records: ["probe", "summary", "text"],
+    follows: true,
+  },
+} as const satisfies Record<string, StatisticDeclaration>;
+
+type Table = typeof routingStatistics;
+export type RoutingStatistic = keyof Table;
+
+/** The names of those that are counted in programs, and of those that follow from the tokens' choices. */
+export type FollowedStatistic = {
+  [S in RoutingStatistic]: Table[S] extends { follows: true } ? S : never;
+}[RoutingStatistic];
+export type CountedStatistic = Exclude<RoutingStatistic, FollowedStatistic>;
+
+const declarations: Record<RoutingStatistic, StatisticDeclaration> = routingStatistics;
+const names = Object.keys(routingStatistics) as RoutingStatistic[];
+
+export const axesOf = (statistic: RoutingStatistic): readonly RoutingAxis[] => declarations[statistic].axes;
+
+/** Those that are recorded in any of these places, in the order of the table. */
+export const statisticsIn = (...records: RoutingRecord[]): RoutingStatistic[] =>
+  names.filter((name) => declarations[name].records.some((one) => records.includes(one)));
+
+const isCounted = (name: RoutingStatistic): name is CountedStatistic => !declarations[name].follows;
+
+/** Those of `statisticsIn` that a program counts. */
+export const countedIn = (...records: RoutingRecord[]): CountedStatistic[] =>
+  statisticsIn(...records).filter(isCounted);
+
+/** Whether only routers that drop tokens have it. */
+export const isOfDrops = (statistic: RoutingStatistic): boolean => declarations[statistic].drops === true;
+
+/** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one has 1. */
+export const histogramBins = 10;
+
+/**
+ * Names of what programs report of each token besides: experts [N, K] int32 and gates [N, K] of the Mixture-of-Experts layer
+ * at `position` among these layers. K may differ by layer.
+ */
+export const expertsResult = (position: number): string => `experts.${position}`;
+export const gatesResult = (position: number): string => `gates.${position}`;
