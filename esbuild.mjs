@@ -17,7 +17,7 @@ const programs = {
   server: "server/main.ts",
   metrics: "server/stream/reader/main.ts",
   inspect: "server/inspect/main.ts",
-  probe: "server/engine/devices/probeMain.ts",
+  probe: "server/devices/probeMain.ts",
 };
 const dist = process.env.BTX_DIST ?? "dist";
 const asked = process.argv.slice(2);

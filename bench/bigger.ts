@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { cpuEngine } from "../server/engine/engine.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { measuredOn } from "./machine.ts";
 import { median } from "./measure.ts";
 import { dense, trainingStep } from "./program.ts";

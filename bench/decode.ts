@@ -1,7 +1,7 @@
-import { cpuEngine } from "../server/engine/engine.ts";
-import { sizeOf } from "../server/engine/program.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { generator } from "../server/evaluation/generate.ts";
 import { EMBEDDING, initialParameters, parameterShapes } from "../server/model/parameters.ts";
+import { sizeOf } from "../server/ops/program.ts";
 import { median } from "./measure.ts";
 import { large } from "./program.ts";
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { cpuEngine } from "../server/engine/engine.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { decoding } from "./decode.ts";
 import { measuredOn } from "./machine.ts";
 import { median, rounds } from "./measure.ts";

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { cpuEngine } from "../server/engine/engine.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { trainingMemory } from "../server/model/size.ts";
 import type { MemoryCase, MemoryUse } from "./memory.ts";
 import { trainingStep } from "./program.ts";

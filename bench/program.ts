@@ -1,8 +1,7 @@
 import { matMul } from "@tensorflow/tfjs-core";
 import type { Engine } from "../server/engine/engine.ts";
-import { type Program, sizeOf, type TensorSpecs, type Values } from "../server/engine/program.ts";
-import { compile } from "../server/engine/runtime/compile.ts";
-import { Store } from "../server/engine/runtime/store.ts";
+import { compile } from "../server/engine/onnx/compile.ts";
+import { Store } from "../server/engine/store.ts";
 import { sequenceBatch } from "../server/model/loss.ts";
 import { drawsExperts, gumbelNoise } from "../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../server/model/optimizer.ts";
@@ -10,6 +9,7 @@ import { initialParameters } from "../server/model/parameters.ts";
 import { randomStream } from "../server/model/random.ts";
 import { flopsPerToken } from "../server/model/size.ts";
 import { momentShapes, trainStep } from "../server/model/trainStep.ts";
+import { type Program, sizeOf, type TensorSpecs, type Values } from "../server/ops/program.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
 
 /** What is measured: something to run again and again, and the floating-point operations of one run. */

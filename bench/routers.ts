@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { cpuEngine } from "../server/engine/engine.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import type { MoeConfig, RouterConfig } from "../server/protocol/model.ts";
 import { countedIn } from "../server/protocol/routingStatistics.ts";
 import { measuredOn } from "./machine.ts";

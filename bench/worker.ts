@@ -1,4 +1,4 @@
-import { cpuEngine } from "../server/engine/engine.ts";
+import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { dense, trainingStep } from "./program.ts";
 
 /** Trains the dense model with so many threads: told a number of seconds, it answers with its tokens a second. */

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { cpuEngine } from "../../server/engine/engine.ts";
-import { compile } from "../../server/engine/runtime/compile.ts";
-import { Store } from "../../server/engine/runtime/store.ts";
+import { compile } from "../../server/engine/onnx/compile.ts";
+import { cpuEngine } from "../../server/engine/onnx/engine.ts";
+import { Store } from "../../server/engine/store.ts";
 import { generator } from "../../server/evaluation/generate.ts";
 import { openCheckpointFolder } from "../../server/evaluation/openCheckpoint.ts";
-import { named, type Program } from "../../server/model/program.ts";
 import { logits } from "../../server/model/transformer.ts";
+import { named, type Program } from "../../server/ops/program.ts";
 
 /**
  * What our engine makes of a checkpoint, for transformers_check.py: `node ours.js FOLDER` reads

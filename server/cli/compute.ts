@@ -1,4 +1,4 @@
-import { type Choice, findDevices } from "../engine/devices/choose.ts";
+import { type Choice, findDevices } from "../devices/choose.ts";
 import type { Machine } from "../experiment/checkMemory.ts";
 import { type Compute, computeSchema, deviceNameSchema, devicesOf, engineChoiceSchema } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";

@@ -1,4 +1,4 @@
-import { listDevices } from "../engine/devices/list.ts";
+import { listDevices } from "../devices/list.ts";
 import type { Device } from "../protocol/devices.ts";
 import { whyText } from "../protocol/deviceText.ts";
 import { bytes } from "../protocol/format.ts";

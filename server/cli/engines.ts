@@ -1,9 +1,9 @@
-import { probe } from "../engine/devices/probe.ts";
-import { reasonOf } from "../engine/devices/reasons.ts";
-import { catalog } from "../engine/install/catalog.ts";
-import { engineEnvironment } from "../engine/install/environment.ts";
-import { enginesFolder } from "../engine/install/folder.ts";
-import { installEngine, listEngines, removeEngine } from "../engine/install/install.ts";
+import { probe } from "../devices/probe.ts";
+import { reasonOf } from "../devices/reasons.ts";
+import { catalog } from "../install/catalog.ts";
+import { engineEnvironment } from "../install/environment.ts";
+import { enginesFolder } from "../install/folder.ts";
+import { installEngine, listEngines, removeEngine } from "../install/install.ts";
 import { type Installable, type InstallEvent, installableSchema } from "../protocol/devices.ts";
 import { StopRequested } from "../protocol/errors.ts";
 import { bytes } from "../protocol/format.ts";

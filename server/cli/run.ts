@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { nearestName } from "../data/corpus/nearest.ts";
-import { type Choice, choiceText } from "../engine/devices/choose.ts";
+import { type Choice, choiceText } from "../devices/choose.ts";
 import { runStages } from "../execution/runner.ts";
 import { thisMachine } from "../experiment/checkMemory.ts";
 import { didYouMean } from "../experiment/nearest.ts";

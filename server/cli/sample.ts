@@ -48,7 +48,7 @@ export async function sample(args: string[]): Promise<number> {
     );
   }
   const { generator } = await import("../evaluation/generate.ts");
-  const { cpuEngine } = await import("../engine/engine.ts");
+  const { cpuEngine } = await import("../engine/onnx/engine.ts");
   const generation = await generator(config, model.parameters, { rows: 1, engine: cpuEngine(availableParallelism()) });
   const shown: number[] = [];
   let printed = "";

@@ -1,8 +1,6 @@
-import { availableParallelism, cpus } from "node:os";
+import type { Program, TensorSpecs, Values } from "../ops/program.ts";
 import type { EngineName } from "../protocol/devices.ts";
-import type { Program, Runnable, TensorSpecs } from "./program.ts";
-import { type CompileOptions, compile } from "./runtime/compile.ts";
-import type { Store } from "./runtime/store.ts";
+import type { Store } from "./store.ts";
 
 /** An engine on a device: makes programs ready to run. */
 export interface Engine {
@@ -16,12 +14,7 @@ export interface Engine {
   /** Why kernel `Float16` is no use or not there, for people; undefined where it is. */
   whyNotFloat16(): Promise<string | undefined>;
   /** Makes `program` ready on the tensors of `store`, for batches of these shapes. */
-  compile(
-    program: Program,
-    store: Store,
-    batch: TensorSpecs,
-    options?: Pick<CompileOptions, "state" | "constant" | "profile">,
-  ): Promise<Runnable>;
+  compile(program: Program, store: Store, batch: TensorSpecs, options?: CompileOptions): Promise<Runnable>;
 }
 
 /** What an engine is opened with. */
@@ -32,15 +25,17 @@ export interface OpenOptions {
   name: string;
 }
 
-/** ONNX Runtime on the processor. @param threads of one operator */
-export function cpuEngine(threads: number): Engine {
-  const name = cpus()[0]?.model.trim() || process.arch;
-  return {
-    engine: "onnx",
-    device: "cpu",
-    description: `${name}, ${threads} of ${availableParallelism()} cores`,
-    fewCalls: false,
-    whyNotFloat16: async () => "the processor gains nothing by it",
-    compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
-  };
+export interface CompileOptions {
+  /** Names of the store's tensors the program takes; all of them if left out. */
+  state?: readonly string[];
+  /** Nobody will change the state that the program leaves as it is: an engine may make it a part of the program. */
+  constant?: boolean;
+  /** Prefix of a file for a profile of every operator, where the engine writes one. */
+  profile?: string;
+}
+
+/** A program made ready to run: batch in, results out; the state stays where it is. Results hold until the next run. */
+export interface Runnable {
+  run(batch: Record<string, Values>): Promise<Record<string, Values>>;
+  dispose(): Promise<void>;
 }

@@ -1,55 +1,22 @@
-import type { DeviceReference } from "../protocol/devices.ts";
-import { UserError } from "../protocol/errors.ts";
-import { deviceFailure } from "./devices/failures.ts";
-import { cpuEngine, type Engine, type OpenOptions } from "./engine.ts";
-import { installedFolder } from "./install/catalog.ts";
-import { compile } from "./runtime/compile.ts";
-import { loadOrtFrom } from "./runtime/ort.ts";
-import { compileWebGpu } from "./runtime/webgpu.ts";
-import { hasFloat16 } from "./runtime/webgpuFloat16.ts";
+import type { DeviceReference, EngineName } from "../protocol/devices.ts";
+import { deviceFailure } from "./deviceFailure.ts";
+import type { Engine, OpenOptions } from "./engine.ts";
+
+/** What opens each engine, loaded when it is asked for. */
+const engines: Record<EngineName, (device: string, options: OpenOptions) => Promise<Engine>> = {
+  onnx: async (...asked) => (await import("./onnx/engine.ts")).onnxEngine(...asked),
+  tfjs: async (...asked) => (await import("./tfjs/engine.ts")).tfjsEngine(...asked),
+};
 
 /** An engine on one device, and on no other: a device that fails ends the work with a UserError that names it. */
 export async function openEngine({ engine, device }: DeviceReference, options: OpenOptions): Promise<Engine> {
-  if (engine === "tfjs") {
-    const { tfjsEngine } = await import("./tfjs/engine.ts");
-    return guarded(await tfjsEngine(device, options));
-  }
-  if (device === "cpu") return cpuEngine(options.threads);
-  if (device === "webgpu") return guarded(webGpuEngine(options.name));
-  if (device.startsWith("cuda:")) return guarded(cudaEngine(device, options));
-  throw new UserError(`the engine ${engine} has no device ${device}`);
-}
-
-/** ONNX Runtime on the graphics card that WebGPU reaches. */
-const webGpuEngine = (name: string): Engine => ({
-  engine: "onnx",
-  device: "webgpu",
-  description: name,
-  fewCalls: true,
-  whyNotFloat16: async () =>
-    (await hasFloat16()) ? undefined : "its driver offers no float16 (WebGPU's feature shader-f16)",
-  compile: compileWebGpu,
-});
-
-/** ONNX Runtime on a graphics card of NVIDIA. Its library is the installed one, beside which CUDA's provider lies. */
-function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
-  const folder = installedFolder("cuda");
-  if (!folder) throw new UserError("CUDA's provider is not installed: btx engines install cuda");
-  loadOrtFrom(folder);
-  const provider = { name: "cuda", deviceId: Number(device.slice("cuda:".length)) };
-  return {
-    engine: "onnx",
-    device,
-    description: name,
-    fewCalls: true,
-    whyNotFloat16: async () => undefined,
-    compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads, provider }),
-  };
+  const opened = await engines[engine](device, options);
+  return device === "cpu" ? opened : guarded(opened);
 }
 
 /** The engine, with errors of its device in words for people. */
 export function guarded(engine: Engine): Engine {
-  const told = async <T>(work: () => Promise<T>): Promise<T> => {
+  const inWords = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
@@ -58,10 +25,10 @@ export function guarded(engine: Engine): Engine {
   };
   return {
     ...engine,
-    whyNotFloat16: () => told(() => engine.whyNotFloat16()),
+    whyNotFloat16: () => inWords(() => engine.whyNotFloat16()),
     async compile(...asked) {
-      const program = await told(() => engine.compile(...asked));
-      return { run: (batch) => told(() => program.run(batch)), dispose: () => program.dispose() };
+      const program = await inWords(() => engine.compile(...asked));
+      return { run: (batch) => inWords(() => program.run(batch)), dispose: () => program.dispose() };
     },
   };
 }

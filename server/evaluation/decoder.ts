@@ -1,8 +1,8 @@
 import type { Engine } from "../engine/engine.ts";
-import { sizeOf, type Values } from "../engine/program.ts";
-import { Store } from "../engine/runtime/store.ts";
+import { Store } from "../engine/store.ts";
 import { cacheShapes, type DecodeOptions, decode, decodeBatch } from "../model/decode.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
+import { sizeOf, type Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 
 /** What a step of decoding gives: see `decode`. It holds until the next step. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { engineEnvironment } from "../engine/install/environment.ts";
+import { engineEnvironment } from "../install/environment.ts";
 import { exitCodes, type StageAsked } from "../stages/process.ts";
 
 /** How a stage's process ended: its exit status ("busy": another run's process does the work or has done it), and the last thing it said. */

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import type { Values } from "../engine/program.ts";
 import { noiseOfPositions } from "../evaluation/decoder.ts";
 import { countedResults } from "../model/inspect.ts";
+import type { Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { Choices } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModel.ts";

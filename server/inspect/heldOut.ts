@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Data, openData } from "../data/dataset.ts";
-import type { Values } from "../engine/program.ts";
 import { type EvaluationBatch, evaluationBatches } from "../evaluation/evaluationBatches.ts";
+import type { Values } from "../ops/program.ts";
 import type { InspectionProgress } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";

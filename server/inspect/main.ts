@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { cpuEngine } from "../engine/engine.ts";
+import { cpuEngine } from "../engine/onnx/engine.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type FromInspector, type ToInspector, toInspectorSchema } from "../protocol/inspect.ts";
 import { answer } from "./answer.ts";

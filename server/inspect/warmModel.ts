@@ -1,6 +1,5 @@
-import type { Engine } from "../engine/engine.ts";
-import type { Runnable } from "../engine/program.ts";
-import { Store } from "../engine/runtime/store.ts";
+import type { Engine, Runnable } from "../engine/engine.ts";
+import { Store } from "../engine/store.ts";
 import { type Decoder, openDecoder } from "../evaluation/decoder.ts";
 import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { inspection, inspectionBatch, maskSpec } from "../model/inspect.ts";

@@ -1,10 +1,10 @@
 import { reshape, type Tensor, transpose } from "@tensorflow/tfjs-core";
 import type { Arithmetic } from "../ops/arithmetic.ts";
+import type { Tensors } from "../ops/program.ts";
 import { rotary } from "../ops/rotary.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { linear } from "./linear.ts";
 import { layerPrefix } from "./parameters.ts";
-import type { Tensors } from "./program.ts";
 import type { RotaryTables } from "./rotary.ts";
 
 /** The attention proper: q [B, Hkv, T*G, d], k and v [B, Hkv, T, d] give [B, Hkv, T*G, d]. */

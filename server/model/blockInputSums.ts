@@ -1,7 +1,7 @@
 import { concat, matMul, ones, reshape } from "@tensorflow/tfjs-core";
+import { named, type Program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { BatchSpecs } from "./loss.ts";
-import { named, type Program } from "./program.ts";
 import { decoder, wholeSequences } from "./transformer.ts";
 
 /** What `blockInputSums` reads: `tokens` [B, T] int32 and `weights` [B, T], 0 where a token does not count. */

@@ -17,11 +17,11 @@ import {
 } from "@tensorflow/tfjs-core";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import { placeRows } from "../ops/placeRows.ts";
+import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { maskSpec } from "./inspect.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
-import { named, type Program, type Tensors } from "./program.ts";
 import { rotaryTables } from "./rotary.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { routingResults } from "./routingResults.ts";

@@ -1,9 +1,9 @@
 import { add, argMax, div, matMul, reshape, type Scalar, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
+import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingMode } from "../routers/router.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
-import { named, type Program, type Tensors } from "./program.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { routingResults } from "./routingResults.ts";
 import { routingStatistics } from "./routingStatistics.ts";

@@ -3,6 +3,7 @@ import type { Arithmetic } from "../ops/arithmetic.ts";
 import { combine } from "../ops/combine.ts";
 import { dispatch } from "../ops/dispatch.ts";
 import { oneHot } from "../ops/oneHot.ts";
+import { named, type Tensors } from "../ops/program.ts";
 import { routeOrder } from "../ops/routeOrder.ts";
 import { swiGlu } from "../ops/swiGlu.ts";
 import type { MoeConfig } from "../protocol/model.ts";
@@ -11,7 +12,6 @@ import type { Routing } from "../routers/router.ts";
 import { type Block, parametersOf } from "./block.ts";
 import { feedForward } from "./feedForward.ts";
 import { expertNames, type FeedForwardNames, moePrefix, routerBiasName, routerName } from "./parameters.ts";
-import { named, type Tensors } from "./program.ts";
 import type { LayerInputs } from "./routingInputs.ts";
 
 /** What a layer's router decided, and from what. */

@@ -1,6 +1,6 @@
 import { reshape, type Scalar, slice, type Tensor } from "@tensorflow/tfjs-core";
+import type { Tensors } from "../ops/program.ts";
 import type { BalanceMeans, RouterInput, RoutingMode } from "../routers/router.ts";
-import type { Tensors } from "./program.ts";
 
 /** What the routers of a forward pass over N tokens read besides hidden states; see `RouterInput`. */
 export interface RoutingInputs {

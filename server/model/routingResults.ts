@@ -1,6 +1,6 @@
+import type { Tensors } from "../ops/program.ts";
 import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 import type { Routing } from "../routers/router.ts";
-import type { Tensors } from "./program.ts";
 
 /** What programs tell of single tokens: which experts they chose. */
 

@@ -15,10 +15,10 @@ import {
   tile,
 } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
+import type { Tensors } from "../ops/program.ts";
 import { untaped } from "../ops/untaped.ts";
 import { histogramBins } from "../protocol/routingStatistics.ts";
 import type { LayerRouting } from "./moe.ts";
-import type { Tensors } from "./program.ts";
 
 /** One-hot domain of each token, times its weight: domain [B] int32 and weights [N, 1] give [N, Domains]. */
 function tokensByDomain(domain: Tensor, weights: Tensor, domains: number): Tensor {

@@ -1,5 +1,6 @@
 import { add, div, keep, less, mul, type Scalar, type Tensor, valueAndGrads } from "@tensorflow/tfjs-core";
 import { choose } from "../ops/choose.ts";
+import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { FrozenGroup, TrainingConfig } from "../protocol/stage.ts";
 import { trainedShapes } from "./groups.ts";
@@ -7,7 +8,6 @@ import { joinable, joined, parted } from "./joined.ts";
 import { type Losses, losses } from "./loss.ts";
 import { adamW, clipFactor, globalNorm } from "./optimizer.ts";
 import { decays, parameterShapes } from "./parameters.ts";
-import { named, type Program, type Tensors } from "./program.ts";
 
 export const firstMomentName = (parameter: string): string => `adam.m.${parameter}`;
 export const secondMomentName = (parameter: string): string => `adam.v.${parameter}`;

@@ -2,6 +2,7 @@ import { add, expandDims, matMul, ones, range, reshape, type Scalar, type Tensor
 import { type Arithmetic, inFloat16, inFloat32 } from "../ops/arithmetic.ts";
 import { causalAttention, causalBlocks } from "../ops/causalAttention.ts";
 import { embedding } from "../ops/embedding.ts";
+import { named, type Tensors } from "../ops/program.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { TrainingConfig } from "../protocol/stage.ts";
@@ -10,7 +11,6 @@ import { parametersOf, plainBlock, recomputedBlock } from "./block.ts";
 import { feedForward } from "./feedForward.ts";
 import { type LayerRouting, moe } from "./moe.ts";
 import { EMBEDDING, FINAL_NORM, feedForwardNames, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
-import { named, type Tensors } from "./program.ts";
 import { type RotaryTables, rotaryTables } from "./rotary.ts";
 import { layerInputs, type RoutingInputs } from "./routingInputs.ts";
 

@@ -1,7 +1,7 @@
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
-import { Store } from "../engine/runtime/store.ts";
+import { Store } from "../engine/store.ts";
 import { evaluationBatches, evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import { generator } from "../evaluation/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";

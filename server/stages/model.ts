@@ -1,7 +1,7 @@
 import { loadCheckpoint } from "../checkpoint/loadCheckpoint.ts";
 import { type Parameter, saveCheckpoint } from "../checkpoint/saveCheckpoint.ts";
 import { loadTokenizer } from "../data/tokenizers/load.ts";
-import type { Store } from "../engine/runtime/store.ts";
+import type { Store } from "../engine/store.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { StageContext } from "./context.ts";

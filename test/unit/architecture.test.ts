@@ -14,6 +14,12 @@ const server = (...folders: string[]) => within(...folders.map((folder) => `serv
 /** Programs on tensors and what runs them. */
 const tensorPackage = (to: string): boolean => /^(@tensorflow\/|onnxruntime)/.test(to);
 
+/** The folder of the engine that a file belongs to: "onnx", "tfjs"; undefined for what engines share. */
+const engineFolder = (path: string): string | undefined => {
+  const name = /^server\/engine\/([^/]+)\//.exec(path)?.[1];
+  return name === "graph" || name === "capture" ? undefined : name;
+};
+
 interface Rule {
   says: string;
   /** Files it holds for. */
@@ -37,14 +43,43 @@ const rules: Rule[] = [
     of: server("ops", "model", "routers"),
     allows: ({ to }) => to === "@tensorflow/tfjs-core" || server("ops", "model", "routers", "protocol")(to),
     kept: ["server/model/a.ts", 'import { add } from "@tensorflow/tfjs-core";\nimport { moe } from "../ops/moe.ts";'],
-    broken: ["server/model/a.ts", 'import { compile } from "../engine/runtime/compile.ts";'],
+    broken: ["server/model/a.ts", 'import { compile } from "../engine/onnx/compile.ts";'],
   },
   {
-    says: "engine/ imports only protocol/, ops/ and itself: it knows no model",
+    says: "engine/ imports only protocol/, ops/, itself, and where packages are installed: it knows no model",
     of: server("engine"),
-    allows: ({ to }) => !ours(to) || server("engine", "ops", "protocol")(to),
-    kept: ["server/engine/onnx/a.ts", 'import { b } from "../capture/b.ts";\nimport * as ort from "onnxruntime-node";'],
+    allows: ({ to }) => !ours(to) || to === "server/install/catalog.ts" || server("engine", "ops", "protocol")(to),
+    kept: ["server/engine/onnx/a.ts", 'import { b } from "../graph/b.ts";\nimport * as ort from "onnxruntime-node";'],
     broken: ["server/engine/onnx/a.ts", 'import { routerName } from "../../model/parameters.ts";'],
+  },
+  {
+    says: "what all engines share, their interface included, imports none of them",
+    of: (path) =>
+      server("engine/graph", "engine/capture")(path) ||
+      ["engine", "store", "deviceFailure"].some((name) => path === `server/engine/${name}.ts`),
+    allows: ({ to }) =>
+      to.startsWith("@tensorflow/tfjs-core") ||
+      server("engine/graph", "engine/capture", "ops", "protocol")(to) ||
+      to === "server/engine/store.ts",
+    kept: ["server/engine/engine.ts", 'import type { Store } from "./store.ts";'],
+    broken: ["server/engine/engine.ts", 'import { compile } from "./onnx/compile.ts";'],
+  },
+  {
+    says: "an engine knows no other",
+    of: (path) => engineFolder(path) !== undefined,
+    allows: ({ from, to }) => engineFolder(to) === undefined || engineFolder(to) === engineFolder(from),
+    kept: ["server/engine/onnx/a.ts", 'import { fold } from "../graph/fold.ts";'],
+    broken: ["server/engine/onnx/a.ts", 'import { eager } from "../tfjs/eager.ts";'],
+  },
+  {
+    says: "install/ knows no engine, and devices/ only what its probe tries",
+    of: server("install", "devices"),
+    allows: ({ from, to }) =>
+      (from === "server/devices/probeMain.ts" && server("engine")(to)) ||
+      (!tensorPackage(to) &&
+        (!ours(to) || server("install", "protocol")(to) || (server("devices")(from) && server("devices")(to)))),
+    kept: ["server/devices/probeMain.ts", 'import { ort } from "../engine/onnx/ort.ts";'],
+    broken: ["server/devices/list.ts", 'import { ort } from "../engine/onnx/ort.ts";'],
   },
   {
     says: "data/, checkpoint/ and runs/ know no engine, no model and no TF.js",

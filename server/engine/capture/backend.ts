@@ -1,6 +1,6 @@
 import { type BackendValues, type DataId, type DataType, KernelBackend, type TensorInfo } from "@tensorflow/tfjs-core";
-import { sizeOf } from "../program.ts";
-import { type Constant, type GraphDType, type GraphNode, newValue, type Value } from "./graph.ts";
+import { sizeOf } from "../../ops/program.ts";
+import { type Constant, type GraphDType, type GraphNode, newValue, type Value } from "../graph/graph.ts";
 
 export const backendName = "btx-capture";
 

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import type { Program, TensorSpecs, Tensors } from "../program.ts";
+import type { Program, TensorSpecs, Tensors } from "../../ops/program.ts";
+import { type Graph, newValue, type Value } from "../graph/graph.ts";
+import { type ShapeRule, shapeRules } from "../graph/shapes.ts";
 import { backendName, CaptureBackend } from "./backend.ts";
-import { type Graph, newValue, type Value } from "./graph.ts";
-import { type ShapeRule, shapeRules } from "./shapes.ts";
 
 type Inputs = Record<string, tf.TensorInfo>;
 

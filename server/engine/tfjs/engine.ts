@@ -1,7 +1,7 @@
+import { installedFolder } from "../../install/catalog.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { eager } from "../eager/eager.ts";
 import type { Engine, OpenOptions } from "../engine.ts";
-import { installedFolder } from "../install/catalog.ts";
+import { eager } from "./eager.ts";
 import { loadTfjs, type TfjsDevice } from "./load.ts";
 
 const backends: Record<TfjsDevice, string> = { "tfjs-node-gpu": "tensorflow", "tfjs-node": "tensorflow", cpu: "cpu" };

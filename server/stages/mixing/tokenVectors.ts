@@ -1,5 +1,5 @@
 import type { Engine } from "../../engine/engine.ts";
-import { Store } from "../../engine/runtime/store.ts";
+import { Store } from "../../engine/store.ts";
 import { blockInputBatch, blockInputSums } from "../../model/blockInputSums.ts";
 import { HEAD, parameterShapes } from "../../model/parameters.ts";
 import type { ModelConfig } from "../../protocol/model.ts";

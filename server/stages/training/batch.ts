@@ -1,5 +1,5 @@
 import { inputsAndTargets } from "../../data/sequences.ts";
-import type { Values } from "../../engine/program.ts";
+import type { Values } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 
 /** Sequences of one optimizer step. */

@@ -1,12 +1,12 @@
 import { rmSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
-import { sizeOf } from "../../engine/program.ts";
-import { Store } from "../../engine/runtime/store.ts";
+import { Store } from "../../engine/store.ts";
 import { isFrozen } from "../../model/groups.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import { learningRateAt } from "../../model/schedule.ts";
 import { flopsPerToken, parameterCount } from "../../model/size.ts";
+import { sizeOf } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";
 import { RoutingRecorder } from "../../routing/recorder.ts";

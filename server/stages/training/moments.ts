@@ -1,7 +1,7 @@
-import { sizeOf } from "../../engine/program.ts";
-import type { Store } from "../../engine/runtime/store.ts";
+import type { Store } from "../../engine/store.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import { momentShapes } from "../../model/trainStep.ts";
+import { sizeOf } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { FrozenGroup } from "../../protocol/stage.ts";
 

@@ -1,12 +1,12 @@
-import type { Engine } from "../../engine/engine.ts";
-import { type Runnable, sizeOf, type TensorSpecs, type Values } from "../../engine/program.ts";
-import type { Store } from "../../engine/runtime/store.ts";
+import type { Engine, Runnable } from "../../engine/engine.ts";
+import type { Store } from "../../engine/store.ts";
 import { balanceMeans, balancesOverBatch } from "../../model/balanceMeans.ts";
 import { sequenceBatch } from "../../model/loss.ts";
 import { gumbelNoise } from "../../model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../model/optimizer.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import { accumulate, applyGradients, gradientNorm, gradientShapes, trainStep } from "../../model/trainStep.ts";
+import { sizeOf, type TensorSpecs, type Values } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type CountedStatistic, countedIn } from "../../protocol/routingStatistics.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";

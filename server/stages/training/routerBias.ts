@@ -1,4 +1,4 @@
-import type { Store } from "../../engine/runtime/store.ts";
+import type { Store } from "../../engine/store.ts";
 import { isFrozen } from "../../model/groups.ts";
 import { routerBiasName } from "../../model/parameters.ts";
 import type { ModelConfig } from "../../protocol/model.ts";

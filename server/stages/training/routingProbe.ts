@@ -1,10 +1,10 @@
 import type { Data } from "../../data/dataset.ts";
-import type { Engine } from "../../engine/engine.ts";
-import type { Runnable, Values } from "../../engine/program.ts";
-import type { Store } from "../../engine/runtime/store.ts";
+import type { Engine, Runnable } from "../../engine/engine.ts";
+import type { Store } from "../../engine/store.ts";
 import { evaluationBatches } from "../../evaluation/evaluationBatches.ts";
 import { inspection, inspectionBatch, maskSpec } from "../../model/inspect.ts";
 import { parameterShapes } from "../../model/parameters.ts";
+import type { Values } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import {
   probeDetailSize,

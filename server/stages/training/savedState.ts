@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import * as z from "zod";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
-import type { Store } from "../../engine/runtime/store.ts";
+import type { Store } from "../../engine/store.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { assertFiniteTensor } from "./finite.ts";
 

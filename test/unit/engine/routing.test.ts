@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { eager } from "../../../server/engine/eager/eager.ts";
-import { type Program, sizeOf, type TensorSpecs, type Values } from "../../../server/engine/program.ts";
-import { compile } from "../../../server/engine/runtime/compile.ts";
-import type { Store } from "../../../server/engine/runtime/store.ts";
+import { compile } from "../../../server/engine/onnx/compile.ts";
+import type { Store } from "../../../server/engine/store.ts";
+import { eager } from "../../../server/engine/tfjs/eager.ts";
 import { balanceMeans } from "../../../server/model/balanceMeans.ts";
 import { cacheShapes, decode, decodeBatch } from "../../../server/model/decode.ts";
 import { evaluation, sequenceBatch } from "../../../server/model/loss.ts";
 import { gumbelNoise } from "../../../server/model/noise.ts";
+import { type Program, sizeOf, type TensorSpecs, type Values } from "../../../server/ops/program.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { expectClose, float, ints } from "../../fixtures/engine.ts";
 import { dense, routed, storeOf } from "../../fixtures/models.ts";

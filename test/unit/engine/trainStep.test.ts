@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { eager } from "../../../server/engine/eager/eager.ts";
-import { compile } from "../../../server/engine/runtime/compile.ts";
+import { compile } from "../../../server/engine/onnx/compile.ts";
+import { eager } from "../../../server/engine/tfjs/eager.ts";
 import { trainStep } from "../../../server/model/trainStep.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { expectClose } from "../../fixtures/engine.ts";

@@ -1,9 +1,8 @@
 import { ones } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cpuEngine } from "../../../server/engine/engine.ts";
-import type { TensorSpecs, Values } from "../../../server/engine/program.ts";
-import { compile } from "../../../server/engine/runtime/compile.ts";
-import { Store } from "../../../server/engine/runtime/store.ts";
+import { compile } from "../../../server/engine/onnx/compile.ts";
+import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
+import { Store } from "../../../server/engine/store.ts";
 import { type GenerateOptions, type Generator, generator } from "../../../server/evaluation/generate.ts";
 import {
   drawsExperts,
@@ -12,9 +11,9 @@ import {
   joinNoise,
   noiseShape,
 } from "../../../server/model/noise.ts";
-import { named, type Program } from "../../../server/model/program.ts";
 import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
+import { named, type Program, type TensorSpecs, type Values } from "../../../server/ops/program.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { softmax } from "../model/reference.ts";
 import { randomModel, tiny } from "../stages/support.ts";

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { loadTokenizer } from "../../../server/data/tokenizers/load.ts";
-import { eager } from "../../../server/engine/eager/eager.ts";
-import type { Values } from "../../../server/engine/program.ts";
-import { Store } from "../../../server/engine/runtime/store.ts";
+import { Store } from "../../../server/engine/store.ts";
+import { eager } from "../../../server/engine/tfjs/eager.ts";
 import { route } from "../../../server/inspect/route.ts";
 import { inspection, inspectionBatch } from "../../../server/model/inspect.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../../../server/model/noise.ts";
 import { routerBiasName } from "../../../server/model/parameters.ts";
+import type { Values } from "../../../server/ops/program.ts";
 import { expertsPerToken, type ModelConfig, type RouterConfig } from "../../../server/protocol/model.ts";
 import { expertsResult, gatesResult } from "../../../server/protocol/routingStatistics.ts";
 import type { Parameters } from "../../../server/stages/model.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
-import { cpuEngine } from "../../../server/engine/engine.ts";
+import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import type { Watch } from "../../../server/inspect/heldOut.ts";
 import { WarmModel } from "../../../server/inspect/warmModel.ts";
 import { expertNames, routerBiasName, routerName } from "../../../server/model/parameters.ts";

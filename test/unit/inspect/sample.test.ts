@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cpuEngine } from "../../../server/engine/engine.ts";
+import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import { generator } from "../../../server/evaluation/generate.ts";
 import { forward } from "../../../server/inspect/forward.ts";
 import { sample } from "../../../server/inspect/sample.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
-import { cpuEngine } from "../../../server/engine/engine.ts";
+import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import { openCheckpointFolder } from "../../../server/evaluation/openCheckpoint.ts";
 import { WarmModels } from "../../../server/inspect/warmModels.ts";
 import { checkpointOf } from "../../../server/runs/findModel.ts";

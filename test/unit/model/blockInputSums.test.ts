@@ -1,6 +1,6 @@
 import { test } from "vitest";
-import { compile } from "../../../server/engine/runtime/compile.ts";
-import { Store } from "../../../server/engine/runtime/store.ts";
+import { compile } from "../../../server/engine/onnx/compile.ts";
+import { Store } from "../../../server/engine/store.ts";
 import { blockInputBatch, blockInputSums } from "../../../server/model/blockInputSums.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { expectClose, ints } from "../../fixtures/engine.ts";

@@ -2,9 +2,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cacheShapes, decode, decodeBatch } from "../../../server/model/decode.ts";
 import { drawsExperts, gumbelNoise, joinNoise, noiseShape } from "../../../server/model/noise.ts";
-import type { Tensors } from "../../../server/model/program.ts";
 import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
+import type { Tensors } from "../../../server/ops/program.ts";
 import { expectClose, randomInputs, useCpu } from "../ops/support.ts";
 import { models, randomParameters } from "./support.ts";
 

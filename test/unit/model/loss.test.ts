@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { trainedShapes } from "../../../server/model/groups.ts";
 import { evaluation, losses, sequenceBatch } from "../../../server/model/loss.ts";
-import type { Tensors } from "../../../server/model/program.ts";
+import type { Tensors } from "../../../server/ops/program.ts";
 import { expertsPerToken } from "../../../server/protocol/model.ts";
 import { derivative, expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
 import { referenceLogits, softmax } from "./reference.ts";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { drawsExperts, gumbelNoise, noiseShape } from "../../../server/model/noise.ts";
 import { parameterShapes } from "../../../server/model/parameters.ts";
-import type { Tensors } from "../../../server/model/program.ts";
 import { randomStream } from "../../../server/model/random.ts";
+import type { Tensors } from "../../../server/ops/program.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { randomInputs } from "../ops/support.ts";
 import type { Weights } from "./reference.ts";

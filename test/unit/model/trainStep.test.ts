@@ -1,13 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { capture } from "../../../server/engine/capture/capture.ts";
-import { fold } from "../../../server/engine/onnx/fold.ts";
-import type { TensorSpecs } from "../../../server/engine/program.ts";
+import { fold } from "../../../server/engine/graph/fold.ts";
 import { groupOf, trainedShapes } from "../../../server/model/groups.ts";
 import { losses } from "../../../server/model/loss.ts";
 import { adamWInputs } from "../../../server/model/optimizer.ts";
 import { decays, parameterShapes, routerBiasName } from "../../../server/model/parameters.ts";
-import type { Tensors } from "../../../server/model/program.ts";
 import {
   accumulate,
   applyGradients,
@@ -17,6 +15,7 @@ import {
   momentShapes,
   trainStep,
 } from "../../../server/model/trainStep.ts";
+import type { TensorSpecs, Tensors } from "../../../server/ops/program.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { type FrozenGroup, frozenGroupSchema } from "../../../server/protocol/stage.ts";
 import { expectClose, useCpu, values } from "../ops/support.ts";

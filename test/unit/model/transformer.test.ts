@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expertNames, feedForwardNames, parameterShapes } from "../../../server/model/parameters.ts";
-import type { Tensors } from "../../../server/model/program.ts";
 import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
+import type { Tensors } from "../../../server/ops/program.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
 import { referenceLogits } from "./reference.ts";

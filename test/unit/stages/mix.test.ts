@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { compile } from "../../../server/engine/runtime/compile.ts";
-import { Store } from "../../../server/engine/runtime/store.ts";
+import { compile } from "../../../server/engine/onnx/compile.ts";
+import { Store } from "../../../server/engine/store.ts";
 import { initialValues } from "../../../server/model/parameters.ts";
-import { named, type Program } from "../../../server/model/program.ts";
 import { logits } from "../../../server/model/transformer.ts";
+import { named, type Program } from "../../../server/ops/program.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import type { MixSpec } from "../../../server/protocol/stage.ts";
 import { average, mix } from "../../../server/stages/mix.ts";

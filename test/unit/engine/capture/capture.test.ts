@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { capture } from "../../../../server/engine/capture/capture.ts";
-import type { TensorSpecs } from "../../../../server/engine/program.ts";
+import type { TensorSpecs } from "../../../../server/ops/program.ts";
 
 const x: TensorSpecs = { x: { shape: [2, 3], dtype: "float32" } };
 

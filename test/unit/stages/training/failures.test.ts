@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { deviceFailure } from "../../../../server/engine/devices/failures.ts";
-import { cpuEngine, type Engine } from "../../../../server/engine/engine.ts";
+import { deviceFailure } from "../../../../server/engine/deviceFailure.ts";
+import type { Engine } from "../../../../server/engine/engine.ts";
+import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
 import { guarded } from "../../../../server/engine/open.ts";
 import { FINAL_NORM } from "../../../../server/model/parameters.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";

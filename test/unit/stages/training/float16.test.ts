@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { cpuEngine, type Engine } from "../../../../server/engine/engine.ts";
+import type { Engine } from "../../../../server/engine/engine.ts";
+import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
 import { openEngine } from "../../../../server/engine/open.ts";
-import type { Values } from "../../../../server/engine/program.ts";
+import type { Values } from "../../../../server/ops/program.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
@@ -192,7 +193,7 @@ describe("training in float16", () => {
     const { description } = cpuEngine(1);
     await expect(train(context, job)).rejects.toEqual(
       new UserError(
-        `\`precision: float16\` cannot be had on cpu (${description}): the processor gains nothing by it; set \`precision: float32\`, or name another device in \`devices\``,
+        `\`precision: float16\` cannot be had on cpu (${description}): the CPU gains nothing by it; set \`precision: float32\`, or name another device in \`devices\``,
       ),
     );
     expect(existsSync(context.paths.metrics)).toBe(false);

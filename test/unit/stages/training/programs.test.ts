@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { eager } from "../../../../server/engine/eager/eager.ts";
-import { cpuEngine } from "../../../../server/engine/engine.ts";
-import type { TensorSpecs } from "../../../../server/engine/program.ts";
-import type { Store } from "../../../../server/engine/runtime/store.ts";
+import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
+import type { Store } from "../../../../server/engine/store.ts";
+import { eager } from "../../../../server/engine/tfjs/eager.ts";
 import { sequenceBatch } from "../../../../server/model/loss.ts";
 import { gumbelNoise } from "../../../../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../../../server/model/optimizer.ts";
 import { parameterShapes, routerName } from "../../../../server/model/parameters.ts";
 import { accumulate, firstMomentName, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
+import type { TensorSpecs } from "../../../../server/ops/program.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import type { FrozenGroup } from "../../../../server/protocol/stage.ts";
 import { type StepBatch, sequences } from "../../../../server/stages/training/batch.ts";

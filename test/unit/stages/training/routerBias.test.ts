@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { cpuEngine } from "../../../../server/engine/engine.ts";
-import { Store } from "../../../../server/engine/runtime/store.ts";
+import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
+import { Store } from "../../../../server/engine/store.ts";
 import { routerBiasName, routerName } from "../../../../server/model/parameters.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import { freshMoments } from "../../../../server/stages/training/moments.ts";

@@ -1,7 +1,7 @@
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Store } from "../../../../server/engine/runtime/store.ts";
+import { Store } from "../../../../server/engine/store.ts";
 import { loadState, saveState } from "../../../../server/stages/training/savedState.ts";
 import { temporaryFolder } from "../support.ts";
 

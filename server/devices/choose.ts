@@ -1,0 +1,81 @@
+import { installedFolder } from "../install/catalog.ts";
+import type { Compute, Device, EngineName } from "../protocol/devices.ts";
+import { whyText } from "../protocol/deviceText.ts";
+import { UserError } from "../protocol/errors.ts";
+import { mayHaveGpu } from "./adapter.ts";
+import { listDevices, processor } from "./list.ts";
+
+/** What a run computes with. */
+export interface Choice {
+  engine: EngineName;
+  /** At least one. */
+  devices: Device[];
+  /** For people: why these. */
+  why: string;
+}
+
+/** Finds what an experiment asks for on this machine; asks only the devices that may matter. @throws UserError */
+export async function findDevices(compute: Compute): Promise<Choice> {
+  const engine = engineOf(compute);
+  const onlyProcessor = compute.devices?.every((name) => name === "cpu");
+  const nothingElse =
+    !compute.devices &&
+    (engine === "onnx" ? !mayHaveGpu() : !installedFolder("tfjs-node-gpu") && !installedFolder("tfjs-node"));
+  if (onlyProcessor || nothingElse) return chooseDevices(compute, [processor(engine)]);
+  return chooseDevices(compute, await listDevices());
+}
+
+const engineOf = ({ engine }: Compute): EngineName => (engine === "auto" ? "onnx" : engine);
+
+/** Devices that an experiment asks for, or else the best that there are. @throws UserError that says what there is instead. */
+export function chooseDevices(compute: Compute, found: readonly Device[]): Choice {
+  const engine = engineOf(compute);
+  const all = found.filter((device) => device.engine === engine);
+  if (compute.devices) return { engine, devices: asked(compute.devices, all), why: "as asked for" };
+  const best = engine === "onnx" ? bestOfOnnx(all) : bestOfTfjs(all);
+  return { engine, ...best };
+}
+
+function asked(names: readonly string[], all: readonly Device[]): Device[] {
+  const devices = names.flatMap((name) => {
+    const named = all.filter(({ device }) => device === name || device.startsWith(`${name}:`));
+    const usable = named.filter((device) => device.usable);
+    if (usable.length > 0) return usable;
+    const [first] = named;
+    const there = all.filter((device) => device.usable).map(({ device }) => device);
+    if (!first) throw new UserError(`there is no device ${name} here: \`devices\` may name ${there.join(", ")}`);
+    throw new UserError(`the device ${name} cannot be used: ${whyText(first)}`);
+  });
+  return [...new Set(devices)];
+}
+
+function bestOfOnnx(all: readonly Device[]): Omit<Choice, "engine"> {
+  const cards = all.filter(({ device, usable }) => usable && device.startsWith("cuda:"));
+  const adapter = all.find(({ device }) => device === "webgpu");
+  // CUDA's provider is given the whole state and gives it back in every step; with WebGPU it stays on the card.
+  if (cards.length === 1 && adapter?.usable && adapter.name === cards[0]!.name)
+    return { devices: [adapter], why: "a graphics card comes first, and WebGPU keeps a model on it from step to step" };
+  if (cards.length > 0)
+    return { devices: cards, why: cards.length > 1 ? "graphics cards come first" : "a graphics card comes first" };
+  if (adapter?.usable && adapter.kind === "gpu") return { devices: [adapter], why: "a graphics card comes first" };
+  const why =
+    adapter?.kind === "software"
+      ? `${adapter.name} is a software adapter, which counts only when asked for`
+      : "there is no graphics card that can be used: btx devices says why";
+  return { devices: [all.find(({ device }) => device === "cpu")!], why };
+}
+
+function bestOfTfjs(all: readonly Device[]): Omit<Choice, "engine"> {
+  const order = ["tfjs-node-gpu", "tfjs-node", "cpu"];
+  const device = order.flatMap((name) => all.find((one) => one.device === name && one.usable) ?? [])[0]!;
+  const why =
+    device.device === "cpu"
+      ? "neither tfjs-node-gpu nor tfjs-node can be used here"
+      : "the fastest of TensorFlow.js here";
+  return { devices: [device], why };
+}
+
+/** "onnx on cuda:0 (NVIDIA H100) and cuda:1 (NVIDIA H100): graphics cards come first" */
+export function choiceText({ engine, devices, why }: Choice): string {
+  return `${engine} on ${devices.map(({ device, name }) => `${device} (${name})`).join(" and ")}: ${why}`;
+}

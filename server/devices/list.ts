@@ -1,0 +1,132 @@
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { catalog, cudaOf, installedFolder, unavailable } from "../install/catalog.ts";
+import { engineEnvironment } from "../install/environment.ts";
+import type { Device, Installable } from "../protocol/devices.ts";
+import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
+import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
+import { type Probed, probe } from "./probe.ts";
+import { reasonOf } from "./reasons.ts";
+
+/** What is asked to find devices. */
+export interface Sources {
+  probe(device: string, options?: { folder?: string; env?: NodeJS.ProcessEnv }): Promise<Probed>;
+  nvidiaGpus(): Promise<NvidiaGpu[]>;
+  /** The folder of an installed engine. */
+  installed(engine: Installable): string | undefined;
+}
+
+const thisMachine: Sources = { probe, nvidiaGpus: () => nvidiaGpus(), installed: (engine) => installedFolder(engine) };
+
+/** Every engine on every device of this machine. Each is asked in a process of its own, all at once. */
+export async function listDevices(sources: Sources = thisMachine): Promise<Device[]> {
+  const gpus = await sources.nvidiaGpus();
+  const found = await Promise.all([
+    webgpu(sources),
+    ...cuda(sources, gpus),
+    tfjsGpu(sources, gpus),
+    tfjsProcessor(sources),
+  ]);
+  return [processor("onnx"), ...found, processor("tfjs")];
+}
+
+/** The processor, which is always there, as a device of an engine. */
+export const processor = (engine: "onnx" | "tfjs"): Device => ({
+  engine,
+  device: "cpu",
+  ...thisProcessor(),
+  usable: true,
+  ...(engine === "tfjs" ? { reason: "plain JavaScript: right, and very slow" } : {}),
+});
+
+function thisProcessor() {
+  return {
+    name: cpus()[0]?.model.trim() || process.arch,
+    kind: "processor" as const,
+    cores: availableParallelism(),
+    memory: totalmem(),
+    freeMemory: freemem(),
+  };
+}
+
+/** WebGPU reaches one adapter: nothing of ONNX Runtime's chooses among several. */
+export async function webgpu(sources: Sources = thisMachine): Promise<Device> {
+  const probed = await sources.probe("webgpu");
+  const base = { engine: "onnx", device: "webgpu" } as const;
+  const offered = adaptersOfVulkanLog(probed.log);
+  if (probed.works) {
+    const { software, ...adapter } = await describeAdapter(probed.log);
+    const kind = software ? "software" : "gpu";
+    const reasons = [
+      ...(software ? ["a software adapter, slower than the processor: taken only when asked for"] : []),
+      ...(offered.length > 1 ? [`one of ${offered.length} adapters: WebGPU reaches no other`] : []),
+    ];
+    const reason = reasons.length > 0 ? { reason: reasons.join("; ") } : {};
+    return { ...base, ...adapter, kind, usable: true, ...reason };
+  }
+  const name = offered[0] ?? "none";
+  return { ...base, name, kind: "gpu", usable: false, ...reasonOf("webgpu", probed, offered) };
+}
+
+function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
+  if (gpus.length === 0) return [noCuda(sources)];
+  return gpus.map(async ({ index, ...gpu }): Promise<Device> => {
+    const base = { engine: "onnx", device: `cuda:${index}`, kind: "gpu", ...gpu } as const;
+    const old = sources.installed("cuda") ? oldDriver(gpu.driver, "cuda") : undefined;
+    return { ...base, ...(old ?? (await tried("cuda", base.device, sources))) };
+  });
+}
+
+function oldDriver(driver: string, engine: keyof typeof cudaOf) {
+  const { version, leastDriver } = cudaOf[engine];
+  if (!isOlder(driver, leastDriver)) return undefined;
+  const reason = `NVIDIA's driver ${driver} is too old for CUDA ${version}`;
+  return { usable: false, reason, remedy: `install driver ${leastDriver} or newer` };
+}
+
+/** @param driver the version of NVIDIA's kernel driver, where there is one */
+const whyNoCard = (driver: string | undefined) =>
+  driver
+    ? {
+        reason: "nvidia-smi, which comes with NVIDIA's driver, does not answer",
+        remedy: "install NVIDIA's driver anew",
+      }
+    : { reason: "no NVIDIA graphics card with a driver was found" };
+
+async function noCuda(sources: Sources): Promise<Device> {
+  const driver = await nvidiaKernelDriver();
+  const base = { engine: "onnx", device: "cuda", name: "none", kind: "gpu", usable: false } as const;
+  const missing = sources.installed("cuda") || driver === undefined ? {} : { install: "cuda" as const };
+  return { ...base, ...(driver ? { driver } : {}), ...whyNoCard(driver), ...missing };
+}
+
+/** Whether an installed engine computes on its device, and why not. */
+async function tried(engine: Installable, device: string, sources: Sources) {
+  const folder = sources.installed(engine);
+  if (!folder) return { usable: false, ...notInstalled(engine) };
+  const probed = await sources.probe(device, { folder, env: engineEnvironment(device) });
+  return { usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
+}
+
+/** Why a device of an engine that is not installed cannot be used, and how to install it. */
+function notInstalled(engine: Installable): Pick<Device, "reason" | "remedy" | "install"> {
+  const never = unavailable(engine);
+  const what = engine === "cuda" ? "ONNX Runtime's CUDA provider" : "libtensorflow";
+  if (never) return { reason: `${what} cannot be installed here: ${never}` };
+  return { reason: `${what} is not installed`, remedy: `btx engines install ${engine}`, install: engine };
+}
+
+async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
+  const engine = "tfjs-node-gpu";
+  const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
+  if (!gpu) return { ...base, name: "none", usable: false, ...whyNoCard(await nvidiaKernelDriver()) };
+  const { index: _, ...card } = gpu;
+  const old = catalog[engine].wheels && oldDriver(gpu.driver, engine);
+  return { ...base, ...card, ...(old ?? (await tried(engine, engine, sources))) };
+}
+
+const tfjsProcessor = async (sources: Sources): Promise<Device> => ({
+  engine: "tfjs",
+  device: "tfjs-node",
+  ...thisProcessor(),
+  ...(await tried("tfjs-node", "tfjs-node", sources)),
+});

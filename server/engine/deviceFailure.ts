@@ -1,0 +1,29 @@
+import { UserError } from "../protocol/errors.ts";
+
+/**
+ * Errors of drivers and libraries that mean that there is no more memory on the device. WebGPU tells of a buffer that could
+ * not be made when it is used: it is "invalid".
+ */
+export const noMemory =
+  /out of (?:device |host )?memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|ALLOC_FAILED|Failed to allocate memory|OOM when allocating|Invalid Buffer|Allocation size too large|exceeds the max buffer size limit/i;
+/** And those that mean that it is gone, or has stopped working. */
+const lost =
+  /device (?:is |was |has been )?(?:lost|removed|hung)|DEVICE_(?:LOST|REMOVED|HUNG)|CUDA (?:failure|error)|CUDA_ERROR|CUDNN_STATUS|CUBLAS_STATUS|Failed to download data from buffer/i;
+
+const goOn = "the last checkpoint is kept: take the run up again with `btx resume`, elsewhere with `--device`";
+
+/**
+ * What an error of a device means to its user: a UserError where the device failed, the error itself where it did not.
+ * @param device its name in an experiment's `devices`
+ */
+export function deviceFailure(error: unknown, device: string, description: string): unknown {
+  if (error instanceof UserError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const name = `the device ${device} (${description})`;
+  if (noMemory.test(text))
+    return new UserError(`${name} ran out of memory; ${goOn}, or lower \`microBatch\` and run again`);
+  if (lost.test(text)) return new UserError(`${name} was lost: ${firstLine(text)}; ${goOn}`);
+  return error;
+}
+
+const firstLine = (text: string): string => text.split("\n")[0]!.trim().slice(0, 200);

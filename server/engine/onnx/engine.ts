@@ -1,0 +1,56 @@
+import { availableParallelism, cpus } from "node:os";
+import { installedFolder } from "../../install/catalog.ts";
+import { UserError } from "../../protocol/errors.ts";
+import type { Engine, OpenOptions } from "../engine.ts";
+import { compile } from "./compile.ts";
+import { loadOrtFrom } from "./ort.ts";
+import { compileWebGpu } from "./webgpu.ts";
+import { hasFloat16 } from "./webgpuFloat16.ts";
+
+/** ONNX Runtime on a device. @throws UserError where it has no such device, or CUDA's provider is not installed */
+export function onnxEngine(device: string, options: OpenOptions): Engine {
+  if (device === "cpu") return cpuEngine(options.threads);
+  if (device === "webgpu") return webGpuEngine(options.name);
+  if (device.startsWith("cuda:")) return cudaEngine(device, options);
+  throw new UserError(`the engine onnx has no device "${device}"`);
+}
+
+/** ONNX Runtime on the CPU. @param threads of one operator */
+export function cpuEngine(threads: number): Engine {
+  const name = cpus()[0]?.model.trim() || process.arch;
+  return {
+    engine: "onnx",
+    device: "cpu",
+    description: `${name}, ${threads} of ${availableParallelism()} cores`,
+    fewCalls: false,
+    whyNotFloat16: async () => "the CPU gains nothing by it",
+    compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
+  };
+}
+
+/** ONNX Runtime on the GPU that WebGPU reaches. */
+const webGpuEngine = (name: string): Engine => ({
+  engine: "onnx",
+  device: "webgpu",
+  description: name,
+  fewCalls: true,
+  whyNotFloat16: async () =>
+    (await hasFloat16()) ? undefined : "its driver offers no float16 (WebGPU's feature shader-f16)",
+  compile: compileWebGpu,
+});
+
+/** ONNX Runtime on a GPU of NVIDIA. Its library is the installed one, beside which CUDA's provider lies. */
+function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
+  const folder = installedFolder("cuda");
+  if (!folder) throw new UserError("CUDA's provider is not installed: btx engines install cuda");
+  loadOrtFrom(folder);
+  const provider = { name: "cuda", deviceId: Number(device.slice("cuda:".length)) };
+  return {
+    engine: "onnx",
+    device,
+    description: name,
+    fewCalls: true,
+    whyNotFloat16: async () => undefined,
+    compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads, provider }),
+  };
+}

@@ -1,0 +1,55 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Tensor } from "onnxruntime-node";
+import type { TensorSpecs, Values } from "../../ops/program.ts";
+
+/** ONNX Runtime's binding. */
+export type Ort = typeof import("onnxruntime-node");
+
+let loaded: Ort | undefined;
+
+/** Loads it from where `base` lies. It would tell its makers about its use: what is computed here is nobody's business. */
+function load(base: string): Ort {
+  process.env.ORT_DISABLE_TELEMETRY = "1";
+  return createRequire(base)("onnxruntime-node") as Ort;
+}
+
+/**
+ * ONNX Runtime: the one beside this program, loaded when it is first asked for. A process has one: a second copy of the
+ * library would find the first one's files.
+ */
+export function ort(): Ort {
+  loaded ??= load(import.meta.url);
+  return loaded;
+}
+
+/** Loads ONNX Runtime from a folder of packages instead, where another provider lies beside it. */
+export function loadOrtFrom(folder: string): Ort {
+  if (loaded) throw new Error("ONNX Runtime is loaded already: one process computes on one device");
+  loaded = load(join(folder, "package.json"));
+  return loaded;
+}
+
+/** ONNX Runtime's tensor around values of the host. */
+export function hostTensor(data: Values, shape: readonly number[]): Tensor {
+  const { Tensor } = ort();
+  return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+}
+
+/**
+ * A batch as a session reads it. @param inputs names in the batch to those in the graph.
+ * @throws where the batch lacks one of them
+ */
+export function batchFeeds(
+  inputs: ReadonlyMap<string, string>,
+  batch: Record<string, Values>,
+  specs: TensorSpecs,
+): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {};
+  for (const [name, onnxName] of inputs) {
+    const data = batch[name];
+    if (!data) throw new Error(`the batch lacks "${name}"`);
+    feeds[onnxName] = hostTensor(data, specs[name]!.shape);
+  }
+  return feeds;
+}

@@ -1,0 +1,121 @@
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { sizeOf, type Values } from "../../ops/program.ts";
+import { UserError } from "../../protocol/errors.ts";
+import { deviceFailure, noMemory } from "../deviceFailure.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { DeviceValues } from "../store.ts";
+import { Builder } from "./lowering/builder.ts";
+import type { OnnxGraph } from "./lowering/encode.ts";
+import { hostTensor } from "./ort.ts";
+import { type Location, openSession } from "./webgpuSession.ts";
+
+/** The binding copies nothing between host and GPU but what runs take and give: these are made once a process, for every shape. */
+const transfers = new Map<string, Promise<InferenceSession>>();
+
+async function moved(x: Tensor, to: Location): Promise<Tensor> {
+  const dtype = x.type as "float32" | "int32";
+  const key = `${dtype} to ${to}`;
+  const graph: OnnxGraph = {
+    nodes: [{ op: "Identity", domain: "", inputs: ["x"], outputs: ["y"], attributes: {}, name: key }],
+    initializers: [],
+    inputs: [{ name: "x", dtype }],
+    outputs: [{ name: "y", dtype }],
+  };
+  const session = transfers.get(key) ?? openSession(graph, () => to);
+  transfers.set(key, session);
+  try {
+    return (await (await session).run({ x })).y!;
+  } catch (error) {
+    throw deviceFailure(error, "webgpu", "the graphics card that WebGPU reaches");
+  }
+}
+
+/** Values in the GPU's memory. */
+export class GpuValues implements DeviceValues {
+  readonly tensor: Tensor;
+
+  constructor(tensor: Tensor) {
+    this.tensor = tensor;
+  }
+
+  static async of(data: Values, shape: readonly number[]): Promise<GpuValues> {
+    return new GpuValues(await moved(hostTensor(data, shape), "gpu-buffer"));
+  }
+
+  /** The same values in memory that outlives the session that made them; what it made goes with it. */
+  async copy(): Promise<GpuValues> {
+    return new GpuValues(await moved(this.tensor, "gpu-buffer"));
+  }
+
+  async read(): Promise<Values> {
+    return (await moved(this.tensor, "cpu")).data as Values;
+  }
+
+  dispose(): void {
+    this.tensor.dispose();
+  }
+}
+
+/** What every adapter's buffers hold at least (the default of WebGPU's limit `maxBufferSize`), bytes. */
+const smallBuffer = 2 ** 28;
+
+/** A tensor that may be too large for a GPU. */
+interface Large {
+  /** For people. */
+  name: string;
+  bytes: number;
+  /** Whether it shrinks with the batch. */
+  ofBatch: boolean;
+}
+
+/** With three digits: a tensor may be larger than a buffer by little. */
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
+
+/** Why the GPU cannot hold a tensor; undefined where an error says something else. */
+export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
+  const text = String(error);
+  const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "take a smaller model"}, or train on the cpu`;
+  const limit = /exceeds the max buffer size limit \((\d+)\)/.exec(text)?.[1];
+  if (limit)
+    return new UserError(
+      `${name} takes ${gigabytes(bytes)}, but a buffer of this graphics card holds ${gigabytes(Number(limit))} at most: ${remedy}`,
+    );
+  if (noMemory.test(text))
+    return new UserError(`${name} takes ${gigabytes(bytes)}, for which this graphics card has no room: ${remedy}`);
+  return undefined;
+}
+
+function largestOf({ state, batch, nodes }: Graph): Large {
+  const large = (name: string, shape: number[], ofBatch: boolean): Large => ({
+    name: `${name} [${shape.join(", ")}]`,
+    bytes: 4 * sizeOf(shape),
+    ofBatch,
+  });
+  return [
+    ...[...state].map(([name, { shape }]) => large(`the tensor ${name}`, shape, false)),
+    ...[...batch].map(([name, { shape }]) => large(`the batch's ${name}`, shape, true)),
+    ...nodes.flatMap(({ kernel, outputs }) =>
+      outputs.map(({ shape }) => large(`the result of ${kernel}`, shape, true)),
+    ),
+  ].reduce((largest, tensor) => (tensor.bytes > largest.bytes ? tensor : largest));
+}
+
+/** Makes a buffer for the program's largest tensor, and frees it. @throws UserError naming the tensor if there is no room */
+export async function assertLargestFits(graph: Graph): Promise<void> {
+  const largest = largestOf(graph);
+  if (largest.bytes <= smallBuffer) return;
+  const build = new Builder();
+  const filled = build.node("Expand", [build.float(0), build.ints([largest.bytes / 4])]);
+  const { nodes, initializers } = build;
+  const probe: OnnxGraph = { nodes, initializers, inputs: [], outputs: [{ name: filled, dtype: "float32" }] };
+  const session = await openSession(probe, () => "gpu-buffer");
+  const attempt = async () => (await session.run({}))[filled]!.dispose();
+  try {
+    // A driver may refuse before the limit is looked at, without naming it: the second refusal does.
+    await attempt().catch(attempt);
+  } catch (error) {
+    throw whyNotHeld(error, largest) ?? error;
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,56 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { Installable, InstallEvent } from "../protocol/devices.ts";
+import type { CatalogEntry } from "./catalog.ts";
+
+/** How far an installation has come. */
+export type Progress = Omit<Extract<InstallEvent, { event: "progress" }>, "event" | "engine">;
+
+/** What a fetch works with. */
+export interface Fetch {
+  engine: Installable;
+  entry: CatalogEntry;
+  /** Becomes the engine's folder. */
+  folder: string;
+  signal: AbortSignal;
+  onProgress(progress: Progress): void;
+}
+
+/** How often the size of a growing folder is looked at, ms. */
+const tick = 500;
+
+/** Tells how a folder grows while `work` fills it: package clients tell no machine how far they are. */
+export async function watchGrowth<T>(
+  folder: string,
+  { label, total, onProgress }: { label: string; total: number } & Pick<Fetch, "onProgress">,
+  work: Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const watching = (async () => {
+    while (!over.signal.aborted) {
+      onProgress({ label, done: Math.min(await sizeOfFolder(folder), total), total });
+      await setTimeout(tick, undefined, { signal: over.signal }).catch(() => {});
+    }
+  })();
+  try {
+    return await work;
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
+
+/** Bytes of the files in a folder and below it; what goes meanwhile counts nothing. */
+export async function sizeOfFolder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let sum = 0;
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    sum += await stat(join(entry.parentPath, entry.name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+  return sum;
+}
