@@ -3,10 +3,10 @@ import { type Program, sizeOf, type TensorSpecs, type Values } from "../../ops/p
 import { capture } from "../capture/capture.ts";
 import type { CompileOptions, Runnable } from "../engine.ts";
 import { fold } from "../graph/fold.ts";
-import { inPlaceTest } from "../graph/inPlace.ts";
 import type { Store } from "../store.ts";
 import { withConstants } from "./lowering/constants.ts";
 import { encodeOnnx } from "./lowering/encode.ts";
+import { inPlaceInOnnx } from "./lowering/inPlace.ts";
 import { type LoweredProgram, lower } from "./lowering/lower.ts";
 import { batchFeeds, hostTensor, ort } from "./ort.ts";
 import { runInPlace } from "./runInPlace.ts";
@@ -65,7 +65,7 @@ class CompiledProgram implements Runnable {
     this.#program = program;
     this.#store = store;
     this.#batch = batch;
-    const inPlace = inPlaceTest(program.onnx);
+    const inPlace = inPlaceInOnnx(program.onnx);
     for (const [name, output] of program.newState) {
       const { shape, data } = store.get(name);
       const input = program.state.get(name);

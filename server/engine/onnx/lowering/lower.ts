@@ -1,4 +1,5 @@
 import { sizeOf } from "../../../ops/program.ts";
+import { unreadLast } from "../../graph/dataflow.ts";
 import { inFloat16 } from "../../graph/float16.ts";
 import {
   type Constant,
@@ -8,7 +9,6 @@ import {
   sameShape,
   type Value,
 } from "../../graph/graph.ts";
-import { orderForRuntime } from "../../graph/order.ts";
 import { Builder } from "./builder.ts";
 import { coreRules } from "./coreRules.ts";
 import type { OnnxGraph, OnnxValue } from "./encode.ts";
@@ -98,7 +98,7 @@ class Lowerer implements PieceLowering {
     return {
       onnx: {
         ...(this.#target === "cpu" ? { done: this.build.node("SequenceEmpty", []) } : {}),
-        nodes: orderForRuntime(this.build.nodes),
+        nodes: unreadLast(this.build.nodes),
         initializers: this.build.initializers,
         inputs: inputs.filter(({ name }) => read.has(name)),
         outputs,
