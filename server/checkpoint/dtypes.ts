@@ -42,6 +42,11 @@ const byName: ReadonlyMap<string, ArrayType> = new Map(Object.entries(arrays));
 
 export const isDtype = (name: string): name is Dtype => byName.has(name);
 
+/** The types that a model's parameters may have; all are read as float32. */
+export type FloatDtype = "F32" | "F16" | "BF16";
+
+export const isFloat = (dtype: Dtype): dtype is FloatDtype => dtype === "F32" || dtype === "F16" || dtype === "BF16";
+
 /** Bytes an element. */
 export const dtypeBytes = (dtype: Dtype): number => arrays[dtype].BYTES_PER_ELEMENT;
 

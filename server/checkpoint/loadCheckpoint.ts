@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { isFloat } from "./dtypes.ts";
 import { quoted } from "./header.ts";
 import { configFile, parseConfig, readConfigText } from "./readConfig.ts";
 import type { TensorReader } from "./safetensors.ts";
@@ -15,6 +16,8 @@ export type ExpectedShapes = ReadonlyMap<string, number[]> | ((config: ModelConf
 export interface OpenCheckpoint {
   config: ModelConfig;
   weights: TensorReader;
+  /** The parameters: those expected, in that order, or all that there are. */
+  names: string[];
 }
 
 /** How often, and after how many ms each, a checkpoint is opened anew that was replaced while it was opened. */
@@ -33,7 +36,7 @@ export async function openCheckpoint(folder: string, expected?: ExpectedShapes):
     const source = before === undefined ? replacedFolder(folder) : folder;
     try {
       if (before === undefined && (await identity(source)) === undefined)
-        throw new UserError(`there is no checkpoint ${folder}`);
+        throw new UserError(`the folder ${folder} does not exist`);
       const opened = await openOnce(source, expected);
       if ((await identity(folder)) === before || attempt === attempts) return opened;
       await opened.weights.close();
@@ -57,8 +60,10 @@ async function openOnce(folder: string, expected?: ExpectedShapes): Promise<Open
   const config = parseConfig(await readConfigText(path), path);
   const weights = await openWeights(folder);
   try {
-    if (expected) checkShapes(folder, config, weights, typeof expected === "function" ? expected(config) : expected);
-    return { config, weights };
+    if (!expected) return { config, weights, names: weights.names };
+    const shapes = typeof expected === "function" ? expected(config) : expected;
+    checkParameters(folder, config, weights, shapes);
+    return { config, weights, names: [...shapes.keys()] };
   } catch (error) {
     await weights.close();
     throw error;
@@ -71,10 +76,12 @@ async function openOnce(folder: string, expected?: ExpectedShapes): Promise<Open
  * @param expected names and shapes it must have, in this order; without it all tensors are read as they are.
  * @throws UserError naming the first tensor that is missing, surplus or of another shape, or the file that is wrong.
  */
-export async function loadCheckpoint(folder: string, expected?: ExpectedShapes): Promise<Checkpoint> {
-  const { config, weights } = await openCheckpoint(folder, expected);
+export const loadCheckpoint = async (folder: string, expected?: ExpectedShapes): Promise<Checkpoint> =>
+  readCheckpoint(await openCheckpoint(folder, expected));
+
+/** Reads an open checkpoint into memory, as float32, and closes it. @throws UserError naming file and tensor. */
+export async function readCheckpoint({ config, weights, names }: OpenCheckpoint): Promise<Checkpoint> {
   try {
-    const names = expected ? [...(typeof expected === "function" ? expected(config) : expected).keys()] : weights.names;
     const tensors = new Map<string, Parameter>();
     for (const name of names)
       tensors.set(name, { shape: weights.tensor(name).shape, data: await weights.readFloat32(name) });
@@ -84,7 +91,8 @@ export async function loadCheckpoint(folder: string, expected?: ExpectedShapes):
   }
 }
 
-function checkShapes(
+/** What can be said against a checkpoint's tensors without reading them: names, shapes and types. */
+function checkParameters(
   folder: string,
   config: ModelConfig,
   weights: TensorReader,
@@ -95,10 +103,14 @@ function checkShapes(
   for (const [name, shape] of expected) {
     if (!found.has(name))
       throw new UserError(`the checkpoint ${folder} lacks tensor ${quoted(name)} of shape ${text(shape)}`);
-    const actual = weights.tensor(name).shape;
+    const { shape: actual, dtype } = weights.tensor(name);
     if (text(actual) !== text(shape))
       throw new UserError(
         `the checkpoint ${folder} has tensor ${quoted(name)} of shape ${text(actual)}, and its model needs ${text(shape)}`,
+      );
+    if (!isFloat(dtype))
+      throw new UserError(
+        `the checkpoint ${folder} has tensor ${quoted(name)} of type ${dtype}, and only F32, F16 and BF16 can be used`,
       );
   }
   for (const name of found)

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../protocol/errors.ts";
 import {
@@ -9,6 +9,7 @@ import {
   modelConfigSchema,
   moeConfigSchema,
 } from "../protocol/model.ts";
+import { hasCode } from "../runs/atomic.ts";
 import { checkpointType } from "./checkpointType.ts";
 
 /** Reading a Hugging Face `config.json`, and refusing what this transformer would compute otherwise. */
@@ -214,8 +215,22 @@ export async function readConfigText(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof UserError) throw error;
+    const folder = dirname(path);
+    if (hasCode(error, "ENOENT")) {
+      await refuseAdapter(folder);
+      throw new UserError(`the folder ${folder} has no ${basename(path)}`);
+    }
+    if (hasCode(error, "ENOTDIR")) throw new UserError(`${folder} is not a folder`);
     throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** @throws UserError for a folder with what was added to a model, which has neither a configuration nor weights of its own. */
+export async function refuseAdapter(folder: string): Promise<void> {
+  if (await stat(join(folder, "adapter_config.json")).catch(() => undefined))
+    throw new UserError(
+      `the folder ${folder} holds an adapter (LoRA), not a model: merge it into its base model first`,
+    );
 }
 
 /** @throws UserError naming the file and the key. */

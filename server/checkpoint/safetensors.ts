@@ -9,6 +9,7 @@ import {
   float16ToFloat32,
   holds,
   isDtype,
+  isFloat,
   type TypedArray,
 } from "./dtypes.ts";
 import { type Header, HeaderError, parseHeader, quoted } from "./header.ts";
@@ -84,6 +85,8 @@ async function readHeader(
     throw new UserError(`${path} is truncated: it has ${fileBytes} bytes, and a safetensors file at least 8`);
   const prefix = Buffer.alloc(8);
   await readAll(handle, path, prefix, 0);
+  if (prefix.toString("latin1") === "version ")
+    throw new UserError(`${path} is a Git LFS pointer, not the weights: fetch them with \`git lfs pull\``);
   const headerBytes = prefix.readBigUInt64LE();
   if (headerBytes > maxHeaderBytes)
     throw new UserError(
@@ -184,7 +187,7 @@ function readerOf(
     readInto,
     async readFloat32(name) {
       const { dtype, length, position } = find(name);
-      if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")
+      if (!isFloat(dtype))
         throw new UserError(
           `${path}: tensor ${quoted(name)} is of type ${dtype}, and only F32, F16 and BF16 can be used`,
         );

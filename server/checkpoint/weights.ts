@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../protocol/errors.ts";
 import { quoted } from "./header.ts";
+import { refuseAdapter } from "./readConfig.ts";
 import { openSafetensors, type TensorReader } from "./safetensors.ts";
 
 /** A checkpoint's weights: `model.safetensors`, or shards and their index. */
@@ -28,8 +29,9 @@ export async function openWeights(folder: string): Promise<TensorReader> {
   if (await exists(single)) return openSafetensors(single);
   const index = join(folder, weightsIndexFile);
   if (await exists(index)) return openShards(folder, index);
+  await refuseAdapter(folder);
   throw new UserError(
-    `${folder} has neither ${weightsFile} nor ${weightsIndexFile}: only weights in the safetensors format can be read`,
+    `the folder ${folder} has neither ${weightsFile} nor ${weightsIndexFile}: only weights in the safetensors format can be read`,
   );
 }
 

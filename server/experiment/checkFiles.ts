@@ -1,13 +1,14 @@
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { vocabularyProblem } from "../checkpoint/seed.ts";
 import { expandFiles } from "../data/files.ts";
+import { tokenizerPath } from "../data/tokenizers/load.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelShape } from "../protocol/stage.ts";
-import { tokenizerFile } from "./inputs.ts";
 import type { Path, Problem } from "./problem.ts";
 import type { Domain, Experiment } from "./resolve.ts";
-import { firstDifference, readSeedFolder, seedShape } from "./seedFolder.ts";
-import { byteVocabulary, vocabularyOf } from "./vocabulary.ts";
+import { firstDifference, readSeed, seedShape } from "./seed.ts";
+import { byteVocabulary, tokenizerVocabulary } from "./tokenizer.ts";
 
 export interface FilesFound {
   problems: Problem[];
@@ -25,7 +26,7 @@ export async function checkFiles(experiment: Experiment, file: string): Promise<
   const domains = await Promise.all(
     [...experiment.domains].map(([name, domain]) => checkDomain(experiment, folder, name, domain, context)),
   );
-  const tokenizer = await checkTokenizer(experiment, folder);
+  const tokenizer = await checkTokenizer(experiment, folder, seed.vocab);
   return {
     problems: [...seed.problems, ...domains.flat(), ...tokenizer.problems],
     shape: seed.shape,
@@ -87,8 +88,8 @@ async function checkSeed(
     severity: "error",
   });
   const from = resolve(folder, seed.from);
-  const found = await readSeedFolder(from);
-  if ("problem" in found) return { problems: [wrong(`\`seed.from\`: ${found.problem}`)] };
+  const found = await orProblem(readSeed(from));
+  if (typeof found === "string") return { problems: [wrong(`\`seed.from\`: ${found}`)] };
   const problems: Problem[] = [];
   const different = firstDifference(givenModel, found.shape);
   if (different) {
@@ -96,38 +97,44 @@ async function checkSeed(
     const message = `\`model.${different}\` is ${givenModel[different]}, but the seed in ${from} has ${found.shape[different]}: ${rule}`;
     problems.push(wrong(message, ["model", different]));
   }
-  const weights = await expandFiles("*.safetensors", from).catch(() => []);
-  if (weights.length === 0) problems.push(wrong(`\`seed.from\`: the folder ${from} has no *.safetensors file`));
   return { problems, shape: seedShape(givenModel, found.shape), vocab: found.vocab };
 }
 
-const maxTokenizerBytes = 256 * 1024 * 1024;
+/** What work gives, or the message of the UserError that it throws. */
+const orProblem = <T>(work: Promise<T>): Promise<T | string> =>
+  work.catch((error: unknown) => {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  });
 
+/** @param seedVocab size of the vocabulary of a seed that is loaded */
 async function checkTokenizer(
   { tokenizer, seed, positions }: Experiment,
   folder: string,
+  seedVocab: number | undefined,
 ): Promise<{ problems: Problem[]; vocab: number }> {
-  if (tokenizer?.type === "bytes") return { problems: [], vocab: byteVocabulary };
-  if (tokenizer?.type === "bpe") return { problems: [], vocab: tokenizer.vocab };
-  const path: Path = tokenizer ? ["tokenizer", "path"] : ["seed", "from"];
-  const wrong = (message: string) => ({
-    problems: [{ ...positions.value(path), message, path, severity: "error" } as const],
-    vocab: byteVocabulary,
-  });
-  if (tokenizer?.path === "") return wrong("`tokenizer.path` is missing: a tokenizer of type `file` needs it");
-  const named = tokenizer?.path ?? ("from" in seed ? seed.from : "");
-  const file = await tokenizerFile(resolve(folder, named));
-  const bytes = await stat(file).then(
-    (info) => info.size,
-    () => undefined,
-  );
-  if (bytes === undefined) {
-    // A seed's folder that is missing altogether is reported with the seed.
-    if (!tokenizer && file === resolve(folder, named)) return { problems: [], vocab: byteVocabulary };
-    const remedy = tokenizer ? "" : ", so `tokenizer` must say how text becomes tokens";
-    return wrong(`the tokenizer ${file} does not exist${remedy}`);
-  }
-  if (bytes > maxTokenizerBytes) return wrong(`the tokenizer ${file} has ${bytes} bytes, which is no tokenizer.json`);
-  const vocab = await vocabularyOf(file);
-  return vocab === undefined ? wrong(`${file} is not a Hugging Face tokenizer.json`) : { problems: [], vocab };
+  const path: Path = tokenizer?.type === "file" ? ["tokenizer", "path"] : tokenizer ? ["tokenizer"] : ["seed", "from"];
+  const found = await vocabularyOf({ tokenizer, seed }, folder);
+  if (found === undefined) return { problems: [], vocab: byteVocabulary };
+  const problem = (message: string): Problem => ({ ...positions.value(path), message, path, severity: "error" });
+  if (typeof found === "string") return { problems: [problem(found)], vocab: byteVocabulary };
+  if (seedVocab === undefined || !("from" in seed)) return { problems: [], vocab: found };
+  const mismatch = vocabularyProblem(resolve(folder, seed.from), seedVocab, found);
+  return { problems: mismatch ? [problem(mismatch)] : [], vocab: seedVocab };
+}
+
+/** Size of the vocabulary, or why it cannot be known; undefined where what is wrong is reported with the seed. */
+async function vocabularyOf(
+  { tokenizer, seed }: Pick<Experiment, "tokenizer" | "seed">,
+  folder: string,
+): Promise<number | string | undefined> {
+  if (tokenizer?.type === "bytes") return byteVocabulary;
+  if (tokenizer?.type === "bpe") return tokenizer.vocab;
+  if (tokenizer?.path === "") return "`tokenizer.path` is missing: a tokenizer of type `file` needs it";
+  if (tokenizer) return orProblem(tokenizerVocabulary(await tokenizerPath(resolve(folder, tokenizer.path))));
+  const from = resolve(folder, "from" in seed ? seed.from : "");
+  const file = await tokenizerPath(from);
+  if (file === from) return undefined;
+  if (await stat(file).catch(() => undefined)) return orProblem(tokenizerVocabulary(file));
+  return `the seed has no tokenizer of its own, ${file}: name one under \`tokenizer\``;
 }

@@ -1,11 +1,11 @@
-import { stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { expandFiles, hashFiles } from "../data/files.ts";
+import { tokenizerPath } from "../data/tokenizers/load.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { DataSpec, DomainSpec, ModelShape, SeedSpec, TokenizerSpec } from "../protocol/stage.ts";
 import type { Experiment } from "./resolve.ts";
-import { firstDifference, readSeedFolder, seedShape } from "./seedFolder.ts";
-import { byteVocabulary, vocabularyOf } from "./vocabulary.ts";
+import { firstDifference, readSeed, seedShape } from "./seed.ts";
+import { byteVocabulary, tokenizerVocabulary } from "./tokenizer.ts";
 
 /** What a plan takes from files. */
 export interface PlanInputs {
@@ -15,15 +15,6 @@ export interface PlanInputs {
   vocab: number;
   /** The seed's checkpoint, if it is not trained here. */
   from?: SeedSpec["from"];
-}
-
-/** Absolute path of a `tokenizer.json` that is named by itself or by its folder. */
-export async function tokenizerFile(path: string): Promise<string> {
-  const isFolder = await stat(path).then(
-    (info) => info.isDirectory(),
-    () => false,
-  );
-  return isFolder ? join(path, "tokenizer.json") : path;
 }
 
 /**
@@ -50,8 +41,7 @@ export async function planInputs(experiment: Experiment, file: string): Promise<
     heldOut: experiment.heldOut,
   };
   if (from === undefined) return { data, shape: experiment.model, vocab: await vocabularySize(data.tokenizer) };
-  const found = await readSeedFolder(from);
-  if ("problem" in found) throw new UserError(`\`seed.from\`: ${found.problem}`);
+  const found = await readSeed(from);
   const different = firstDifference(experiment.givenModel, found.shape);
   if (different)
     throw new UserError(
@@ -69,14 +59,12 @@ export async function planInputs(experiment: Experiment, file: string): Promise<
 async function tokenizerSpec(experiment: Experiment, folder: string, from?: string): Promise<TokenizerSpec> {
   const choice = experiment.tokenizer ?? { type: "file", path: from! };
   if (choice.type !== "file") return choice;
-  const path = await tokenizerFile(resolve(folder, choice.path));
+  const path = await tokenizerPath(resolve(folder, choice.path));
   return { type: "file", path, sha256: await hashFiles([path]) };
 }
 
 async function vocabularySize(tokenizer: TokenizerSpec): Promise<number> {
   if (tokenizer.type === "bytes") return byteVocabulary;
   if (tokenizer.type === "bpe") return tokenizer.vocab;
-  const vocab = await vocabularyOf(tokenizer.path);
-  if (vocab === undefined) throw new UserError(`${tokenizer.path} is not a Hugging Face tokenizer.json`);
-  return vocab;
+  return tokenizerVocabulary(tokenizer.path);
 }

@@ -1,8 +1,10 @@
-import { loadCheckpoint } from "../checkpoint/loadCheckpoint.ts";
+import { loadCheckpoint, readCheckpoint } from "../checkpoint/loadCheckpoint.ts";
 import { type Parameter, saveCheckpoint } from "../checkpoint/saveCheckpoint.ts";
+import { openSeed, vocabularyProblem } from "../checkpoint/seed.ts";
 import { loadTokenizer } from "../data/tokenizers/load.ts";
 import type { Store } from "../engine/store.ts";
 import { parameterShapes } from "../model/parameters.ts";
+import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { StageContext } from "./context.ts";
 
@@ -16,6 +18,22 @@ export interface Model {
 /** Reads the model in a checkpoint folder. @throws UserError naming the first tensor that is not as its config says. */
 export async function loadModel(folder: string): Promise<Model> {
   const { config, tensors } = await loadCheckpoint(folder, parameterShapes);
+  return { config, parameters: tensors };
+}
+
+/**
+ * Reads the checkpoint of a seed, for a tokenizer of `vocab` tokens.
+ *
+ * @throws UserError for one that cannot be the seed: what `btx check` reports.
+ */
+export async function loadSeed(folder: string, vocab: number): Promise<Model> {
+  const opened = await openSeed(folder, parameterShapes);
+  const problem = vocabularyProblem(folder, opened.config.vocab, vocab);
+  if (problem) {
+    await opened.weights.close();
+    throw new UserError(problem);
+  }
+  const { config, tensors } = await readCheckpoint(opened);
   return { config, parameters: tensors };
 }
 

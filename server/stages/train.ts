@@ -1,11 +1,10 @@
 import { openData } from "../data/dataset.ts";
 import { initialParameters } from "../model/parameters.ts";
 import { parameterCount } from "../model/size.ts";
-import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { SeedSpec, TrainSpec } from "../protocol/stage.ts";
 import type { StageWork } from "./context.ts";
-import { loadModel, parentModel, saveModel } from "./model.ts";
+import { loadSeed, parentModel, saveModel } from "./model.ts";
 import { train } from "./training/loop.ts";
 
 /**
@@ -21,12 +20,7 @@ export const seed: StageWork<SeedSpec> = async (context) => {
     return train(context, { config, initial, phases: spec.phases, randomSeed: spec.randomSeed });
   }
   const { path } = spec.from;
-  const loaded = await loadModel(path);
-  if (loaded.config.vocab !== vocab) {
-    throw new UserError(
-      `the seed ${path} has a vocabulary of ${loaded.config.vocab}, the tokenizer one of ${vocab}: name the seed's own tokenizer under \`tokenizer\``,
-    );
-  }
+  const loaded = await loadSeed(path, vocab);
   // The experiment may train on shorter sequences than the seed could.
   const shortened = { ...loaded, config: { ...loaded.config, context: spec.model.context } };
   await saveModel(context, shortened, context.parent("data").folder);

@@ -91,11 +91,13 @@ const rules: Rule[] = [
     broken: ["server/data/a.ts", 'import { train } from "../stages/train.ts";'],
   },
   {
-    says: "experiment/ knows no engine and no TF.js, and of the model its sizes only",
+    says: "experiment/ knows no engine and no TF.js, and of the model its parameters and sizes only",
     of: server("experiment"),
     allows: ({ to }) =>
       !tensorPackage(to) &&
-      (!ours(to) || to === "server/model/size.ts" || server("experiment", "data", "checkpoint", "protocol")(to)),
+      (!ours(to) ||
+        ["server/model/size.ts", "server/model/parameters.ts"].includes(to) ||
+        server("experiment", "data", "checkpoint", "protocol")(to)),
     kept: ["server/experiment/a.ts", 'import { parameterCount } from "../model/size.ts";'],
     broken: ["server/experiment/a.ts", 'import { moe } from "../model/moe.ts";'],
   },

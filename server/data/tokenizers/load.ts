@@ -18,6 +18,15 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   return tokenizerOf(await readTokenizerFiles(path), path);
 }
 
+/** Larger than any tokenizer, and small enough to be read. */
+const maxTokenizerBytes = 256 << 20;
+
+/** Path of the `tokenizer.json` that is named by itself or by its folder. */
+export async function tokenizerPath(path: string): Promise<string> {
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  return isFolder ? join(path, "tokenizer.json") : path;
+}
+
 /**
  * The texts of a tokenizer's files.
  *
@@ -25,8 +34,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
  * @throws UserError if there is none
  */
 export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const file = isFolder ? join(path, "tokenizer.json") : path;
+  const file = await tokenizerPath(path);
+  const info = await stat(file).catch(() => undefined);
+  if (!info) throw new UserError(`the tokenizer ${file} does not exist`);
+  if (info.size > maxTokenizerBytes)
+    throw new UserError(`${file} is too large for a tokenizer: it has ${info.size} bytes`);
   const tokenizer = await readFile(file, "utf8").catch((error: Error) => {
     throw new UserError(`cannot read the tokenizer ${file}: ${error.message}`);
   });

@@ -164,7 +164,7 @@ describe("loadCheckpoint", () => {
 
   it("says that there is no checkpoint, or no weights that it can read", async () => {
     const folder = join(temporaryFolder(), "checkpoint");
-    await expect(loadCheckpoint(folder)).rejects.toThrow(`there is no checkpoint ${folder}`);
+    await expect(loadCheckpoint(folder)).rejects.toThrow(`the folder ${folder} does not exist`);
     await saveCheckpoint(folder, constantModel(denseConfig, 1));
     rmSync(join(folder, "model.safetensors"));
     await expect(loadCheckpoint(folder)).rejects.toThrow(

@@ -270,7 +270,7 @@ describe("readConfig", () => {
   it("says what is wrong with the file", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "config.json");
-    await expect(readConfig(folder)).rejects.toThrow(`cannot read ${path}`);
+    await expect(readConfig(folder)).rejects.toThrow(`the folder ${folder} has no config.json`);
     writeFileSync(path, "{");
     await expect(readConfig(folder)).rejects.toThrow(`${path} is not valid JSON`);
     writeFileSync(path, JSON.stringify(tinyLlama));

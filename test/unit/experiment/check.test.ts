@@ -1,8 +1,12 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
+import { checkExperiment } from "../../../server/experiment/check.ts";
 import type { Machine } from "../../../server/experiment/checkMemory.ts";
 import { parameterCount, trainingMemory } from "../../../server/model/size.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
-import { check, domain, llamaConfig, long, parsed } from "./folder.ts";
+import { check, domain, type Files, folderWith, llamaFiles, long, parsed } from "./folder.ts";
 
 describe("checkExperiment, on names", () => {
   it("finds nothing wrong with an experiment that can be run", async () => {
@@ -135,7 +139,7 @@ describe("checkExperiment, on files", () => {
     expect(await check(`${domain}tokenizer: {type: file}\n`)).toEqual([missing]);
     const files = { "a.txt": long, "t.json": "{}" };
     expect(await check(`${domain}tokenizer: {type: file, path: t.json}\n`, files)).toEqual([
-      "2:31 DIR/t.json is not a Hugging Face tokenizer.json",
+      "2:31 DIR/t.json is not a Hugging Face tokenizer: it has no `model`",
     ]);
     expect(await check(`${domain}tokenizer: {type: file, path: .}\n`, files)).toEqual([
       "2:31 the tokenizer DIR/tokenizer.json does not exist",
@@ -144,12 +148,7 @@ describe("checkExperiment, on files", () => {
 });
 
 describe("checkExperiment, on a seed that is loaded", () => {
-  const files = {
-    "a.txt": long,
-    "llama/config.json": JSON.stringify(llamaConfig),
-    "llama/model.safetensors": "weights",
-    "llama/tokenizer.json": JSON.stringify({ model: { vocab: { a: 0 } }, added_tokens: [] }),
-  };
+  const files: Files = { "a.txt": long, ...llamaFiles() };
   const from = `${domain}seed: {from: llama}\n`;
 
   it("finds nothing wrong with a folder that agrees with the model, or a shorter context", async () => {
@@ -180,24 +179,39 @@ describe("checkExperiment, on a seed that is loaded", () => {
 
   it("refuses a folder that is missing, or has no config.json, weights or tokenizer", async () => {
     expect(await check(from)).toEqual(["2:14 `seed.from`: the folder DIR/llama does not exist"]);
+    expect(await check(`${domain}seed: {from: a.txt}\n`)).toEqual(["2:14 `seed.from`: DIR/a.txt is not a folder"]);
     expect(await check(from, { "a.txt": long, "llama/x": "" })).toEqual([
       "2:14 `seed.from`: the folder DIR/llama has no config.json",
-      "2:14 the tokenizer DIR/llama/tokenizer.json does not exist, so `tokenizer` must say how text becomes tokens",
+      "2:14 the seed has no tokenizer of its own, DIR/llama/tokenizer.json: name one under `tokenizer`",
     ]);
     const { "llama/model.safetensors": _, ...weightless } = files;
-    expect(await check(from, weightless)).toEqual(["2:14 `seed.from`: the folder DIR/llama has no *.safetensors file"]);
+    expect(await check(from, weightless)).toEqual([
+      "2:14 `seed.from`: the folder DIR/llama has neither model.safetensors nor model.safetensors.index.json: only weights in the safetensors format can be read",
+    ]);
   });
 
-  it("refuses a checkpoint of another architecture and a config.json that is none", async () => {
-    const config = (text: string) => check(from, { ...files, "llama/config.json": text });
-    expect(await config(JSON.stringify({ ...llamaConfig, model_type: "mixtral" }))).toEqual([
-      "2:14 `seed.from`: DIR/llama/config.json is of a model of type `mixtral`, and only `llama` can be a seed",
-    ]);
-    expect(await config("{")).toEqual(["2:14 `seed.from`: DIR/llama/config.json is not valid JSON"]);
-    expect(await config("[]")).toEqual(["2:14 `seed.from`: DIR/llama/config.json is not a model's configuration"]);
-    expect(await config(JSON.stringify({ ...llamaConfig, hidden_size: "64" }))).toEqual([
-      "2:14 `seed.from`: DIR/llama/config.json has no valid `hidden_size`",
-    ]);
+  it("refuses a tokenizer of another vocabulary than the seed's, where the tokenizer is named", async () => {
+    const refused = (tokens: number) =>
+      `the seed in DIR/llama has a vocabulary of 257 tokens, and the tokenizer one of ${tokens}: use the tokenizer that the seed was trained with`;
+    expect(await check(`${from}tokenizer: {type: bytes}\n`, files)).toEqual([]);
+    expect(await check(`${from}tokenizer: {type: bpe, vocab: 300}\n`, files)).toEqual([`3:12 ${refused(300)}`]);
+    const { tokenizer } = byteLevelFiles([["a", "b"]]);
+    const own = { ...files, "llama/tokenizer.json": tokenizer };
+    expect(await check(from, own)).toEqual([`2:14 ${refused(258)}`]);
+    const other = { ...files, "t.json": tokenizer };
+    expect(await check(`${from}tokenizer: {path: t.json}\n`, other)).toEqual([`3:19 ${refused(258)}`]);
+  });
+
+  it("looks again at a tokenizer that has changed", async () => {
+    const folder = await folderWith(files);
+    const messages = async () =>
+      (await checkExperiment(parsed(from), join(folder, "demo.btx.yaml"))).map(({ message }) => message);
+    expect(await messages()).toEqual([]);
+    await writeFile(join(folder, "llama/tokenizer_config.json"), '{"eos_token": "<none>"}');
+    const refused = `the eos_token "<none>" of tokenizer_config.json is not a token of ${folder}/llama/tokenizer.json`;
+    expect(await messages()).toEqual([refused]);
+    await writeFile(join(folder, "llama/tokenizer_config.json"), "{}");
+    expect(await messages()).toEqual([]);
   });
 
   it("refuses tokens and warns of a mixture, since a loaded seed is not trained", async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { planExperiment } from "../../../server/experiment/plan.ts";
 import { UserError } from "../../../server/protocol/errors.ts";
 import { type Plan, plannedStageSchema } from "../../../server/protocol/stage.ts";
-import { folderWith, llamaConfig, parsed } from "./folder.ts";
+import { type Files, folderWith, llamaFiles, parsed } from "./folder.ts";
 
 const files = { "code.txt": "let x = 1;\n", "prose.txt": "Once upon a time.\n", "math.txt": "1 + 1 = 2\n" };
 const text = `
@@ -20,7 +20,7 @@ compare: [average, dense, btm, upcycling, upcycling-compute]
 
 const planIn = (folder: string, yaml = text, name = "demo.btx.yaml") =>
   planExperiment(parsed(yaml), join(folder, name));
-const plan = async (yaml = text, contents: Record<string, string> = files) => planIn(await folderWith(contents), yaml);
+const plan = async (yaml = text, contents: Files = files) => planIn(await folderWith(contents), yaml);
 const stage = (stages: Plan, name: string) => stages.find((one) => one.name === name)!;
 
 /** Names of the stages of `after` whose key is not that of the same stage in `before`. */
@@ -168,9 +168,7 @@ describe("planExperiment", () => {
   it("takes shape, tokenizer and weights of a loaded seed from its folder", async () => {
     const stages = await plan(text.replace("seed: {tokens: 100k}", "seed: {from: llama}\nmodel: {context: 64}"), {
       ...files,
-      "llama/config.json": JSON.stringify(llamaConfig),
-      "llama/model.safetensors": "weights",
-      "llama/tokenizer.json": "{}",
+      ...llamaFiles(),
     });
     expect(stage(stages, "seed").spec).toMatchObject({
       phases: [],
@@ -183,12 +181,7 @@ describe("planExperiment", () => {
   });
 
   it("takes a loaded seed for one and the same whatever the random seed, unlike one that is trained", async () => {
-    const folder = {
-      ...files,
-      "llama/config.json": JSON.stringify(llamaConfig),
-      "llama/model.safetensors": "weights",
-      "llama/tokenizer.json": "{}",
-    };
+    const folder = { ...files, ...llamaFiles() };
     const loaded = text.replace("seed: {tokens: 100k}", "seed: {from: llama}\nmodel: {context: 64}");
     const keysOf = async (experiment: string) =>
       Object.fromEntries(
@@ -209,7 +202,7 @@ describe("planExperiment", () => {
     const missing = plan("domains: {code: {files: none.txt}}\n");
     await expect(missing).rejects.toThrow(UserError);
     await expect(missing).rejects.toThrow(/^domain `code`: .*none\.txt does not exist$/);
-    const folder = { ...files, "llama/config.json": JSON.stringify(llamaConfig), "llama/tokenizer.json": "{}" };
+    const folder = { ...files, ...llamaFiles() };
     const differing = plan("domains: {code: {files: code.txt}}\nseed: {from: llama}\nmodel: {ffn: 97}\n", folder);
     await expect(differing).rejects.toThrow(/^`model.ffn` is 97, but the seed in .*llama has 96$/);
   });
@@ -227,16 +220,11 @@ describe("a stage's key", () => {
   });
 
   it("stays for a seed and a tokenizer that move", async () => {
-    const seed = (name: string) => ({
-      ...files,
-      [`${name}/config.json`]: JSON.stringify(llamaConfig),
-      [`${name}/model.safetensors`]: "weights",
-      [`${name}/tokenizer.json`]: "{}",
-    });
+    const seed = (name: string, value = 0) => ({ ...files, ...llamaFiles(name, value) });
     const from = (name: string) => text.replace("seed: {tokens: 100k}", `seed: {from: ${name}}`);
     const before = await plan(from("one"), seed("one"));
     expect(changed(before, await plan(from("two"), seed("two")))).toEqual([]);
-    const retrained = await plan(from("one"), { ...seed("one"), "one/model.safetensors": "others" });
+    const retrained = await plan(from("one"), seed("one", 1));
     expect(changed(before, retrained)).not.toContain("data");
     expect(changed(before, retrained)).toContain("seed");
   });

@@ -92,5 +92,5 @@ test("a model that is gone is refused by its name", async () => {
   await expect(run.warm("nothing")).rejects.toThrow(/has no model "nothing"/);
   await expect(run.warm("evaluate:finetune")).rejects.toThrow(/has no model/);
   rmSync(stagePaths(run.root, (await run.warm("mix")).found.stage.key).folder, { recursive: true });
-  await expect(run.warm("mix")).rejects.toThrow(/there is no checkpoint/);
+  await expect(run.warm("mix")).rejects.toThrow(/the folder .* does not exist/);
 });

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { experimentCosts } from "../../../../server/language/facts/costs.ts";
 import { flopsPerToken, trainingMemory } from "../../../../server/model/size.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
-import { llamaConfig } from "../../experiment/folder.ts";
-import { folderWith, opened } from "../support.ts";
+import { folderWith, llamaFiles } from "../../experiment/folder.ts";
+import { opened } from "../support.ts";
 
 const text = `model: {layers: 2, hidden: 16, heads: 2, ffn: 32, context: 10}
 tokenizer: {type: bpe, vocab: 300}
@@ -54,12 +54,12 @@ describe("the costs of an experiment", () => {
   });
 
   it("are those of a seed that is loaded, without its training", async () => {
-    const folder = folderWith({ "seed/config.json": JSON.stringify(llamaConfig) });
+    const folder = await folderWith(llamaFiles("seed"));
     const source = text.replace(/^model.*\n/, "").replace(/seed: .*/, "seed: {from: seed}");
     const costs = (await costsOf(source, join(folder, "a.btx.yaml")))!;
     expect(costs.seed).toBeUndefined();
-    // Embedding and head 2 x 300 x 64, two layers of attention 6 x 64 x 32 x 2 and feed-forward 3 x 64 x 96, norms 5 x 64.
-    expect(costs.dense.total).toBe(2 * 300 * 64 + 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96) + 5 * 64);
+    // Embedding and head 2 x 257 x 64, two layers of attention 6 x 64 x 32 x 2 and feed-forward 3 x 64 x 96, norms 5 x 64.
+    expect(costs.dense.total).toBe(2 * 257 * 64 + 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96) + 5 * 64);
     expect(await costsOf(source, "/nowhere/a.btx.yaml")).toBeUndefined();
   });
 });
