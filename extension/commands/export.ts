@@ -2,7 +2,8 @@ import { basename } from "node:path";
 import { ProgressLocation, Uri, window, workspace } from "vscode";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
-import { chosenRun, chosenStage, hasModel } from "./target.ts";
+import { hasModel } from "../tree/states.ts";
+import { chosenRun, chosenStage } from "./target.ts";
 
 /** Copies the model of a stage, in a Hugging Face layout, into a new folder in a folder that the person chooses. */
 export async function exportModel(studio: Studio, argument: unknown): Promise<unknown> {

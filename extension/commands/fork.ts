@@ -1,6 +1,7 @@
 import { Uri, window } from "vscode";
 import type { Studio } from "../studio.ts";
-import { chosenStage, hasModel } from "./target.ts";
+import { hasModel } from "../tree/states.ts";
+import { chosenStage } from "./target.ts";
 
 /** Copies the experiment of a run, with one of its models as the seed, and opens the copy. */
 export async function fork(studio: Studio, argument: unknown): Promise<unknown> {

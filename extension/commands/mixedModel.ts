@@ -2,8 +2,7 @@ import { type QuickPickItem, window } from "vscode";
 import type { ListedRun, ListedStage, StageReference } from "../../server/protocol/editor.ts";
 import type { MixedModel } from "../routing/routing.ts";
 import type { Studio } from "../studio.ts";
-import { when } from "../tree/states.ts";
-import { hasModel } from "./target.ts";
+import { hasModel, when } from "../tree/states.ts";
 
 /** The mixed models of the workspace's runs, of which one is remembered. */
 

@@ -2,8 +2,9 @@ import { ProgressLocation, Uri, window } from "vscode";
 import type { Routed, RoutedToken } from "../../server/protocol/routed.ts";
 import { defaults, type SampleOptions } from "../routing/sampling.ts";
 import type { Studio } from "../studio.ts";
+import { hasModel } from "../tree/states.ts";
 import { sampleOptions } from "./sampleOptions.ts";
-import { chosenStage, hasModel } from "./target.ts";
+import { chosenStage } from "./target.ts";
 
 /** As they were last. The random seed is another for every sample, so that each is another continuation. */
 let last: SampleOptions = defaults;

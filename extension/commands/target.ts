@@ -128,7 +128,3 @@ export async function chosenStage(
   const picked = await window.showQuickPick(items, { placeHolder: "Stage" });
   return picked && { run, stage: picked.one };
 }
-
-/** Whether a stage has made a model; data, evaluations and ensembles make none. */
-export const hasModel = ({ kind, checkpoints }: ListedStage): boolean =>
-  kind !== "data" && checkpoints.some(({ holds }) => holds === "model");

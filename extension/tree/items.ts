@@ -4,7 +4,7 @@ import { colorId, stageColors } from "../../server/protocol/colors.ts";
 import type { ListedStage } from "../../server/protocol/editor.ts";
 import type { Experiments } from "../experiments.ts";
 import type { CheckpointRow, ExpertRow, FileRow, Row, RunRow, StageRow } from "./rows.ts";
-import { stateColor, stateIcon, when } from "./states.ts";
+import { hasModel, stateColor, stateIcon, when } from "./states.ts";
 import { checkpointText, countText, runText, stageText } from "./texts.ts";
 import { checkpointTooltip, runTooltip, stageTooltip } from "./tooltips.ts";
 
@@ -72,9 +72,9 @@ function runItem({ id, listed }: RunRow, stages: readonly ListedStage[] | undefi
 }
 
 /** What can be done with the model of a stage. */
-function modelOf({ kind, experts, checkpoints }: ListedStage): string {
-  if (!checkpoints.some(({ holds }) => holds === "model") || kind === "data") return "";
-  return experts.length > 0 ? ":model" : ":model:dense";
+function modelOf(stage: ListedStage): string {
+  if (!hasModel(stage)) return "";
+  return stage.experts.length > 0 ? ":model" : ":model:dense";
 }
 
 function stageItem({ id, stage }: StageRow, stages: readonly ListedStage[]): TreeItem {

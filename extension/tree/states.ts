@@ -1,4 +1,9 @@
 import type { ListedStage } from "../../server/protocol/editor.ts";
+import { factsOf } from "../../server/protocol/stageKinds.ts";
+
+/** Whether a stage has made a model; data, evaluations and ensembles make none. */
+export const hasModel = ({ kind, checkpoints }: ListedStage): boolean =>
+  factsOf(kind)?.makes === "model" && checkpoints.some(({ holds }) => holds === "model");
 
 /** Codicons of the states of runs and stages. */
 export const stateIcon: Record<ListedStage["state"], string> = {

@@ -10,6 +10,7 @@ import { problemText } from "../experiment/problem.ts";
 import type { Device } from "../protocol/devices.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { Plan } from "../protocol/stage.ts";
+import { sectionOf } from "../protocol/stageKinds.ts";
 import { lineage } from "../runs/cost.ts";
 import { runPaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
@@ -70,8 +71,8 @@ export async function run(args: string[]): Promise<number> {
 
 /** Whether a stage, by its name, comes of a section of the file that several come of. */
 const sections: Readonly<Record<string, (name: string) => boolean>> = {
-  experts: (name) => name.startsWith("expert:"),
-  compare: (name) => !/^(?:data|(?:evaluate:)?(?:seed|mix|finetune|expert:.*))$/.test(name),
+  experts: (name) => sectionOf(name) === "experts",
+  compare: (name) => sectionOf(name.replace(/^evaluate:/, "")) === "compare",
 };
 
 /** The stages of a plan that `name` needs, and itself; `name` may be a section's. @throws CommandError when there is none. */

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { text as readAll } from "node:stream/consumers";
 import { openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { UserError } from "../protocol/errors.ts";
+import { modelStages, ownModel, stageOfModel } from "../protocol/stageKinds.ts";
 import { stagePaths } from "../runs/layout.ts";
 import { CommandError, exitStatus, namedRun, numberBetween, parse, printJson, wholeNumber } from "./command.ts";
 
@@ -9,7 +10,7 @@ const options = {
   json: { type: "boolean" },
   in: { type: "string" },
   prompt: { type: "string" },
-  model: { type: "string", default: "btx" },
+  model: { type: "string", default: ownModel },
   tokens: { type: "string", default: "64" },
   temperature: { type: "string", default: "0.8" },
   "top-p": { type: "string", default: "1" },
@@ -20,10 +21,9 @@ const options = {
 export async function sample(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, options);
   const { root, run } = await namedRun(positionals[0], values.in);
-  const wanted = values.model === "btx" ? "finetune" : values.model;
-  const stage = run.record.stages.find(({ name }) => name === wanted);
-  const models = run.record.stages.filter(({ spec }) => !["data", "evaluate", "btm"].includes(spec.kind));
-  if (!stage || !models.includes(stage)) {
+  const models = modelStages(run.record.stages);
+  const stage = models.find(({ name }) => name === stageOfModel(values.model));
+  if (!stage) {
     throw new CommandError(
       `run ${run.record.id} has no model "${values.model}"; it has ${models.map(({ name }) => name).join(", ")}`,
     );

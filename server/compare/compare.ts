@@ -1,8 +1,9 @@
 import type { Amount, ComparedRow, ComparedSample, ComparisonOfRuns, Measured } from "../protocol/comparison.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
+import { measuredStage, modelOfStage, ownModel } from "../protocol/stageKinds.ts";
 import { type Cost, costOfStage } from "../runs/cost.ts";
-import { evaluatedModel, measureByDomain } from "../runs/summary.ts";
+import { measureByDomain } from "../runs/summary.ts";
 import { differences } from "./differences.ts";
 import { checkHeldOut } from "./heldOut.ts";
 import { type RunReference, type RunResults, readResults } from "./results.ts";
@@ -55,7 +56,7 @@ export function compareResults(
   const compared = runs.filter((_, run) => models[run]!.length > 0);
   const notes = checkHeldOut(compared, measure);
   const groups = groupsOf(runs, models);
-  const reference = groups.findIndex(({ model }) => model === "btx");
+  const reference = groups.findIndex(({ model }) => model === ownModel);
   const rows = rowsOf(groups, measure, groups[reference]);
   setStandings(
     rows.map(({ loss }) => loss),
@@ -96,11 +97,11 @@ interface Evaluated {
 function evaluatedModels({ record, records }: RunResults): Evaluated[] {
   const byName = new Map(record.stages.map((stage) => [stage.name, stage]));
   return record.stages.flatMap((planned) => {
-    const model = evaluatedModel(planned);
+    const measured = measuredStage(planned);
     const evaluation = records.get(planned.name);
     const { losses, routing } = (evaluation?.status === "done" && evaluation.result) || {};
-    const stage = planned.spec.kind === "btm" ? planned : byName.get(planned.parents.model ?? "");
-    if (model === undefined || losses === undefined || stage === undefined) return [];
+    const stage = measured === undefined ? undefined : byName.get(measured);
+    if (losses === undefined || stage === undefined) return [];
     const [nats, bitsPerByte] = [measureByDomain(losses, "nats"), measureByDomain(losses, "bitsPerByte")];
     if (!nats || !bitsPerByte) return [];
     const exactMatch = measureByDomain(losses, "exactMatch");
@@ -112,7 +113,7 @@ function evaluatedModels({ record, records }: RunResults): Evaluated[] {
       ...(exactMatch ? { exactMatch } : {}),
       ...(cost.missing.length === 0 ? { seconds: cost.seconds } : {}),
     };
-    return [{ model, stage, sample, cost, ...(routing ? { routing } : {}) }];
+    return [{ model: modelOfStage(stage.name), stage, sample, cost, ...(routing ? { routing } : {}) }];
   });
 }
 

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { dataIndexSchema } from "../protocol/data.ts";
-import { UserError } from "../protocol/errors.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { StageRecord } from "../protocol/stage.ts";
-import { runPaths, stagePaths } from "../runs/layout.ts";
+import { stagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
-import { readRun } from "../runs/runs.ts";
+import { requireRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 
 /** A run by the run folder it lies in (`.btx`) and its id. */
@@ -28,9 +27,8 @@ export interface RunResults {
 
 /** Reads a run's results. @throws UserError when there is no such run, or naming the file and key of a broken record. */
 export async function readResults({ root, id }: RunReference): Promise<RunResults> {
-  const { folder } = runPaths(root, id);
-  const run = await readRun(folder);
-  if (!run) throw new UserError(`there is no run ${id} in ${root}: \`btx list\` prints those there are`);
+  const run = await requireRun(root, id);
+  const { folder } = run.paths;
   const records = new Map<string, StageRecord>();
   for (const { name, key } of run.record.stages) {
     const stage = await readStage(stagePaths(root, key).folder);

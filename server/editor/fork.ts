@@ -4,14 +4,12 @@ import { isNode, parseDocument } from "yaml";
 import { UserError } from "../protocol/errors.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
+import { stageKinds } from "../protocol/stageKinds.ts";
 import { hasCode, withDiskErrors } from "../runs/atomic.ts";
 import { stagePaths } from "../runs/layout.ts";
 import { withSections } from "./sections.ts";
 
 /** Forking a run: its experiment again, from one of its models instead of from random weights. */
-
-/** Kinds of stages whose models are dense: only such a model can be a seed. */
-const dense: ReadonlySet<string> = new Set(["seed", "expert", "average", "dense"]);
 
 /**
  * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run as
@@ -20,7 +18,7 @@ const dense: ReadonlySet<string> = new Set(["seed", "expert", "average", "dense"
  * @throws UserError for a Mixture-of-Experts, and for a file that cannot be written.
  */
 export async function writeFork(root: string, record: RunRecord, model: PlannedStage): Promise<string> {
-  if (!dense.has(model.spec.kind))
+  if (stageKinds[model.spec.kind].hasExperts)
     throw new UserError(
       `"${model.name}" is a Mixture-of-Experts, and a seed is a dense model: fork from the seed, an expert or a dense baseline`,
     );

@@ -2,10 +2,9 @@ import type { LostStage, RunReference, StageReference } from "../protocol/editor
 import { UserError } from "../protocol/errors.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { lineage } from "../runs/cost.ts";
-import { runPaths } from "../runs/layout.ts";
 import { lostStages, lostUnused, whyUsed } from "../runs/lost.ts";
 import { removeRests, removeRun, removeStages } from "../runs/remove.ts";
-import { readRun } from "../runs/runs.ts";
+import { requireRun } from "../runs/runs.ts";
 import { isWorkedOn, stageUses } from "../runs/uses.ts";
 import type { Answers } from "./answers.ts";
 import { needIdle, resume } from "./runs.ts";
@@ -47,9 +46,7 @@ export function serveRemoval(answers: Answers, watch: RunWatch): void {
 }
 
 async function planOf({ root, run }: RunReference): Promise<PlannedStage[]> {
-  const found = await readRun(runPaths(root, run).folder);
-  if (!found) throw new UserError(`there is no run ${run} in ${root}`);
-  return found.record.stages;
+  return (await requireRun(root, run)).record.stages;
 }
 
 /** A stage and what depends on it, in the order of the plan. */

@@ -7,7 +7,7 @@ import type { RunReference } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { runPaths, runRoot } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
-import { readRun } from "../runs/runs.ts";
+import { readRun, requireRun } from "../runs/runs.ts";
 import { requestStop } from "../runs/stop.ts";
 import type { Answers } from "./answers.ts";
 import { launchResume, launchRun, runnerLog } from "./launch.ts";
@@ -50,7 +50,7 @@ const option = (name: string, value: number | string | undefined): string[] =>
 /** Goes on with a run. @throws UserError when there is none, or it is being worked on. */
 export async function resume({ root, run }: RunReference, cores: number | undefined): Promise<void> {
   await needIdle({ root, run });
-  if (!existsSync(runPaths(root, run).record)) throw new UserError(`there is no run ${run} in ${root}`);
+  await requireRun(root, run);
   await launchResume(root, run, option("cores", cores));
 }
 
@@ -82,9 +82,7 @@ const mostLog = 256 * 1024;
 
 async function runLog({ root, run }: RunReference, offset: number) {
   // The state first: of a run that has ended all is there.
-  const found = await readRun(runPaths(root, run).folder);
-  if (!found) throw new UserError(`there is no run ${run} in ${root}`);
-  const { state } = found;
+  const { state } = await requireRun(root, run);
   const handle = await open(runnerLog(root, run), "r").catch(() => undefined);
   if (!handle) return { text: "", offset, state };
   try {

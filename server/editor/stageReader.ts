@@ -6,6 +6,8 @@ import { UserError } from "../protocol/errors.ts";
 import { mixedExperts } from "../protocol/model.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { type PlannedStage, type StageRecord, stageRecordSchema } from "../protocol/stage.ts";
+import { stageKinds, trainingTokens } from "../protocol/stageKinds.ts";
+import { mixOf } from "../runs/findModel.ts";
 import { runPaths, type StagePaths, stagePaths } from "../runs/layout.ts";
 import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
@@ -52,7 +54,7 @@ export class StageReader {
       kind: spec.kind,
       key,
       folder: paths.folder,
-      work: "phases" in spec ? spec.phases.reduce((sum, { tokens }) => sum + tokens, 0) : 0,
+      work: trainingTokens(spec),
       experts: expertsOf(planned, run.stages),
     };
     try {
@@ -142,8 +144,6 @@ function recorded({ engine, device, threads, started, finished, error, seconds, 
 
 /** Names of a mixed model's experts: those of the mixture that it is, or comes from. */
 function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {
-  if (stage.spec.kind === "mix") return mixedExperts(stage.spec);
-  if (stage.spec.kind !== "finetune" && stage.spec.kind !== "upcycling") return [];
-  const mix = plan.find(({ name }) => name === stage.parents.model);
-  return mix?.spec.kind === "mix" ? mixedExperts(mix.spec) : [];
+  const mix = stageKinds[stage.spec.kind].hasExperts ? mixOf({ stage, stages: plan }) : undefined;
+  return mix ? mixedExperts(mix.spec) : [];
 }

@@ -1,15 +1,12 @@
 import type { DeviceReference } from "../protocol/devices.ts";
 import { expertsPerToken } from "../protocol/model.ts";
-import type { MixSpec, Plan, PlannedStage, StageSpec } from "../protocol/stage.ts";
+import type { MixSpec, Plan, PlannedStage } from "../protocol/stage.ts";
+import { sectionOf, stageKinds, trainingTokens } from "../protocol/stageKinds.ts";
 
 export type StageStanding = "waiting" | "running" | "done";
 export interface Start extends Share {
   stage: PlannedStage;
 }
-
-/** Tokens a stage trains on; 0 for stages that do not train. */
-const trainingTokens = (spec: StageSpec): number =>
-  "phases" in spec ? spec.phases.reduce((sum, { tokens }) => sum + tokens, 0) : 0;
 
 /** Feed-forward blocks that a token of the mixed model goes to, in whole blocks: half an expert of two counts one half. */
 function blocksPerToken({ experts, router, split = 1 }: MixSpec): number {
@@ -41,7 +38,8 @@ function chains(plan: Plan): Map<string, number> {
 /** The main path first, then what much work waits for, so that nothing long is left alone at the end. */
 function urgency({ name, spec }: PlannedStage, chain: number): number {
   if (spec.kind === "expert") return Number.POSITIVE_INFINITY;
-  if (name === "mix" || name === "finetune") return Number.MAX_VALUE;
+  const { makes } = stageKinds[spec.kind];
+  if (makes === "model" && sectionOf(name) !== "compare") return Number.MAX_VALUE;
   return chain;
 }
 

@@ -5,7 +5,7 @@ import type { Values } from "../ops/program.ts";
 import type { InspectionProgress } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
-import { evaluationOf, type FoundModel } from "../runs/findModel.ts";
+import { type FoundModel, heldOutOf } from "../runs/findModel.ts";
 
 /** How work on held-out text is watched and ended: between two batches, by throwing the signal's reason. */
 export interface Watch {
@@ -18,7 +18,7 @@ export async function withHeldOut<T>(
   found: FoundModel,
   work: (data: Data, spec: EvaluateSpec) => Promise<T>,
 ): Promise<T> {
-  const { spec, data: folder } = evaluationOf(found);
+  const { spec, data: folder } = heldOutOf(found);
   const data = await openData(folder);
   try {
     return await work(data, spec);

@@ -1,3 +1,5 @@
+import { factsOf, kindOfName } from "./stageKinds.ts";
+
 /** Which colour a stage has, wherever it is shown: in the tree, in legends, in charts. */
 
 /** Colours of `contributes.colors`. */
@@ -20,9 +22,9 @@ export function stageColors(names: readonly string[]): Map<string, ChartColor> {
   const colors = new Map<string, ChartColor>();
   let next = 0;
   for (const name of names) {
-    if (name === "seed") colors.set(name, "seed");
-    else if (name === "finetune") colors.set(name, "mix");
-    else if (/^(expert:.*|dense|upcycling.*)$/.test(name)) colors.set(name, chartColors[2 + (next++ % 6)]!);
+    const color = factsOf(kindOfName(name) ?? "")?.color;
+    if (color === "next") colors.set(name, chartColors[2 + (next++ % 6)]!);
+    else if (color !== undefined && color !== "model") colors.set(name, color);
   }
   for (const name of names) {
     const model = /^evaluate:(.*)$/.exec(name)?.[1] ?? (name === "mix" ? "finetune" : undefined);

@@ -1,5 +1,5 @@
 import { count, loss } from "../protocol/format.ts";
-import { modelLabel } from "../terminal/comparison.ts";
+import { factsOf, modelLabel } from "../protocol/stageKinds.ts";
 import { type Curve, type Point, ticks } from "./curves.ts";
 import { type Html, html } from "./html.ts";
 
@@ -21,8 +21,9 @@ interface Look {
 function looks(curves: readonly Curve[]): Look[] {
   let next = 0;
   return curves.map(({ kind }) => {
-    if (kind === "seed") return { colour: 0, dash: "", wide: false };
-    if (kind === "finetune") return { colour: 1, dash: "", wide: true };
+    const own = factsOf(kind)?.color;
+    if (own === "seed") return { colour: 0, dash: "", wide: false };
+    if (own === "mix") return { colour: 1, dash: "", wide: true };
     const index = next++;
     return { colour: 2 + (index % COLOURS), dash: DASHES[index % DASHES.length] ?? "", wide: false };
   });

@@ -1,5 +1,4 @@
 import type { Metric } from "../protocol/stage.ts";
-import { kindOf } from "../terminal/comparison.ts";
 import type { ReportInput } from "./input.ts";
 
 export interface Point {
@@ -68,7 +67,7 @@ export function decimated(points: readonly Point[], most: number = POINTS): Poin
 export function lossCurves({ run, metrics }: ReportInput): Curve[] {
   const ends = new Map<string, number>();
   const curves: Curve[] = [];
-  for (const { name, parents } of run.stages) {
+  for (const { name, spec, parents } of run.stages) {
     const start = Math.max(0, ...Object.values(parents).map((parent) => ends.get(parent) ?? 0));
     const points = tidy(metrics.get(name) ?? []).map((m) => ({ tokens: start + m.tokens, loss: m.loss }));
     ends.set(name, points.at(-1)?.tokens ?? start);
@@ -76,7 +75,7 @@ export function lossCurves({ run, metrics }: ReportInput): Curve[] {
     const smooth = smoothed(points);
     curves.push({
       stage: name,
-      kind: kindOf(name),
+      kind: spec.kind,
       raw: decimated(points),
       smooth: decimated(smooth),
       last: smooth.at(-1)?.loss ?? Number.NaN,

@@ -1,7 +1,7 @@
 import { count, percent } from "../protocol/format.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
+import { modelLabel } from "../protocol/stageKinds.ts";
 import { cutMiddle } from "../terminal/ansi.ts";
-import { modelLabel } from "../terminal/comparison.ts";
 import { type Html, html } from "./html.ts";
 import { STEPS, stepOf } from "./palette.ts";
 

@@ -1,8 +1,8 @@
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { RunRecord, RunSummary } from "../protocol/run.ts";
 import type { Metric, StageRecord } from "../protocol/stage.ts";
+import { stageOfModel } from "../protocol/stageKinds.ts";
 import { type Cost, costOfStage } from "../runs/cost.ts";
-import { kindOf } from "../terminal/comparison.ts";
 
 /** Everything that a report shows, as read from the run folder. */
 export interface ReportInput {
@@ -30,8 +30,6 @@ export function recordsByName({ run, stages }: Pick<ReportInput, "run" | "stages
 /** The cost of the model called `name`; absent where no stage of the run made it. */
 export function costOf(name: string, input: ReportInput): Cost | undefined {
   const { stages } = input.run;
-  const stage =
-    stages.find((planned) => planned.name === name) ??
-    stages.find(({ spec }) => spec.kind === kindOf(name) && spec.kind === "finetune");
+  const stage = stages.find((planned) => planned.name === stageOfModel(name));
   return stage && costOfStage(stage.name, stages, recordsByName(input));
 }

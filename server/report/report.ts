@@ -1,5 +1,6 @@
 import { dateTime, duration } from "../protocol/format.ts";
-import { headline, modelOrder } from "../terminal/comparison.ts";
+import { modelOrder } from "../protocol/stageKinds.ts";
+import { headline } from "../terminal/comparison.ts";
 import { lossCurves } from "./curves.ts";
 import { curvesFigure } from "./curves-figure.ts";
 import { routingSection } from "./heatmap.ts";

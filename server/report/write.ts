@@ -1,5 +1,6 @@
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { Metric, StageRecord } from "../protocol/stage.ts";
+import { measuredStage } from "../protocol/stageKinds.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { readMetrics } from "../runs/read.ts";
@@ -15,14 +16,15 @@ export async function writeReport(root: string, runId: string): Promise<void> {
   const stages: StageRecord[] = [];
   const metrics = new Map<string, Metric[]>();
   const routing = new Map<string, RoutingSummary>();
-  for (const { name, key } of run.stages) {
+  for (const planned of run.stages) {
+    const { name, key } = planned;
     const stage = await readStage(stagePaths(root, key).folder);
     if (!stage) continue;
     stages.push(stage.record);
     const lines = await readMetrics(stage.paths);
     if (lines.length > 0) metrics.set(name, lines);
-    const measured = stage.record.result?.routing;
-    if (measured && name.startsWith("evaluate:")) routing.set(name.slice("evaluate:".length), measured);
+    const [model, measured] = [measuredStage(planned), stage.record.result?.routing];
+    if (model !== undefined && measured) routing.set(model, measured);
   }
   const summary = await summarizeRun(root, runId);
   await writeFileAtomic(report, renderReport({ summary, run, stages, metrics, routing }));

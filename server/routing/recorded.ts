@@ -19,6 +19,7 @@ import {
 } from "../protocol/routingFiles.ts";
 import { histogramBins } from "../protocol/routingStatistics.ts";
 import type { MixSpec } from "../protocol/stage.ts";
+import { evaluationOf } from "../protocol/stageKinds.ts";
 import { colouredExperts, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
 import { readJson, readLastMetric } from "../runs/read.ts";
@@ -119,7 +120,7 @@ const perToken = ({ router, ...mix }: MixSpec, layers: number[], position: numbe
   expertsPerToken({ router, layers, experts: mixedExperts(mix) }, position);
 
 async function readEvaluation({ root, stage, stages }: FoundModel): Promise<Recorded["evaluation"]> {
-  const planned = stages.find(({ spec, parents }) => spec.kind === "evaluate" && parents.model === stage.name);
+  const planned = evaluationOf(stage.name, stages);
   if (!planned) return undefined;
   const paths = stagePaths(root, planned.key);
   const evaluated = await readStage(paths.folder);

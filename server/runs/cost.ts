@@ -1,4 +1,5 @@
 import type { PlannedStage, StageRecord } from "../protocol/stage.ts";
+import { stageKinds } from "../protocol/stageKinds.ts";
 
 /** What a model is and what it took to make it, its ancestors included. Zero where nothing was recorded. */
 export interface Cost {
@@ -45,12 +46,13 @@ export function costOfStage(
   if (own?.activeParameters !== undefined) cost.activeParameters = own.activeParameters;
   Object.assign(cost, ensembleParameters(name, plan, records));
   for (const { name: ancestor, spec } of lineage(name, plan)) {
-    if (spec.kind === "data" || spec.kind === "evaluate") continue;
+    const { makes, trains } = stageKinds[spec.kind];
+    if (makes === "nothing") continue;
     const record = records.get(ancestor);
     if (record?.result === undefined) cost.missing.push(ancestor);
     if (record === undefined) continue;
     cost.seconds += record.seconds;
-    if (spec.kind === "mix" || spec.kind === "average" || spec.kind === "btm") continue;
+    if (!trains) continue;
     const { tokens = 0, flops = 0 } = record.result ?? {};
     cost.tokens += tokens;
     cost.flops += flops;

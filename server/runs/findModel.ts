@@ -2,9 +2,11 @@ import { chartColors, stageColors } from "../protocol/colors.ts";
 import type { StageReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutedExpert } from "../protocol/inspect.ts";
+import type { RunRecord } from "../protocol/run.ts";
 import type { EvaluateSpec, MixSpec, PlannedStage } from "../protocol/stage.ts";
-import { runPaths, stagePaths } from "./layout.ts";
-import { readRun } from "./runs.ts";
+import { evaluationOf, modelStages } from "../protocol/stageKinds.ts";
+import { stagePaths } from "./layout.ts";
+import { requireRun } from "./runs.ts";
 
 /** A model of a run, and the stages it is one of. */
 export interface FoundModel {
@@ -16,23 +18,25 @@ export interface FoundModel {
 
 /** @throws UserError when there is no such model. */
 export async function findModel({ root, run: id, stage: name }: StageReference): Promise<FoundModel> {
-  const run = await readRun(runPaths(root, id).folder);
-  if (!run) throw new UserError(`there is no run ${id} in ${root}`);
-  const { stages } = run.record;
-  const stage = stages.find((planned) => planned.name === name);
-  if (!stage || ["data", "evaluate", "btm"].includes(stage.spec.kind))
-    throw new UserError(`run ${id} has no model "${name}"`);
-  return { root, run: id, stage, stages };
+  const { record } = await requireRun(root, id);
+  return { root, run: id, stage: modelOf(record, name), stages: record.stages };
+}
+
+/** The stage of a run that made a model, by its name. @throws UserError when there is no such model. */
+export function modelOf({ id, stages }: RunRecord, name: string): PlannedStage {
+  const stage = modelStages(stages).find((planned) => planned.name === name);
+  if (stage) return stage;
+  throw new UserError(`run ${id} has no model "${name}"`);
 }
 
 /** Folder of a model's checkpoint. */
 export const checkpointOf = ({ root }: FoundModel, { key }: PlannedStage): string => stagePaths(root, key).checkpoint;
 
-const named = ({ stages }: FoundModel, name: string | undefined): PlannedStage | undefined =>
+const named = ({ stages }: Pick<FoundModel, "stages">, name: string | undefined): PlannedStage | undefined =>
   stages.find((stage) => stage.name === name);
 
 /** The mix that a model was made by, itself or the one it was trained on from. */
-export function mixOf(found: FoundModel): (PlannedStage & { spec: MixSpec }) | undefined {
+export function mixOf(found: Pick<FoundModel, "stage" | "stages">): (PlannedStage & { spec: MixSpec }) | undefined {
   let stage: PlannedStage | undefined = found.stage;
   while (stage && stage.spec.kind !== "mix") stage = named(found, stage.parents.model);
   return stage as (PlannedStage & { spec: MixSpec }) | undefined;
@@ -47,9 +51,9 @@ export const seedOf = ({ stages }: FoundModel): PlannedStage | undefined =>
  *
  * @throws UserError in a run that evaluates nothing.
  */
-export function evaluationOf(found: FoundModel): { spec: EvaluateSpec; data: string } {
+export function heldOutOf(found: FoundModel): { spec: EvaluateSpec; data: string } {
   const evaluations = found.stages.filter(({ spec }) => spec.kind === "evaluate");
-  const stage = evaluations.find(({ parents }) => parents.model === found.stage.name) ?? evaluations[0];
+  const stage = evaluationOf(found.stage.name, evaluations) ?? evaluations[0];
   const data = named(found, stage?.parents.data);
   if (!stage || !data)
     throw new UserError(`run ${found.run} evaluates no model, so it says not which held-out text to take: run it anew`);

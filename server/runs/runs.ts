@@ -60,6 +60,13 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   return live && { ...live, paths };
 }
 
+/** A run by its id. @throws UserError when there is none, or naming file and key of a broken `run.json`. */
+export async function requireRun(root: string, id: string): Promise<Run> {
+  const run = await readRun(runPaths(root, id).folder);
+  if (run) return run;
+  throw new UserError(`there is no run ${id} in ${root}: \`btx list\` prints those there are`);
+}
+
 /** One entry of a list of runs: a run, or why its record cannot be read. */
 export type ListedRun = { id: string; run: Run } | { id: string; problem: string };
 

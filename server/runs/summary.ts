@@ -1,10 +1,10 @@
-import { UserError } from "../protocol/errors.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { RunSummary } from "../protocol/run.ts";
 import type { DomainLoss, PlannedStage } from "../protocol/stage.ts";
-import { runPaths, stagePaths } from "./layout.ts";
+import { measuredStage, modelOfStage, ownModel } from "../protocol/stageKinds.ts";
+import { stagePaths } from "./layout.ts";
 import { readLastMetric } from "./read.ts";
-import { readRun } from "./runs.ts";
+import { requireRun } from "./runs.ts";
 import { readStage, type Stage } from "./stages.ts";
 
 type StageSummary = RunSummary["stages"][number];
@@ -21,43 +21,34 @@ type ByDomain = Record<string, number>;
  * @throws UserError when there is no such run, or naming the file and key of a broken record.
  */
 export async function summarizeRun(root: string, runId: string): Promise<RunSummary> {
-  const { folder } = runPaths(root, runId);
-  const run = await readRun(folder);
-  if (!run) throw new UserError(`there is no run ${runId} in ${root}: \`btx list\` prints those there are`);
-  const { record } = run;
+  const run = await requireRun(root, runId);
+  const { record, paths } = run;
   const stages: StageSummary[] = [];
   const losses: [string, Record<string, DomainLoss>][] = [];
   const routings = new Map<string, RoutingSummary>();
   for (const planned of record.stages) {
     const stage = await readStage(stagePaths(root, planned.key).folder);
     stages.push(await summarizeStage(planned, stage, record.reused.includes(planned.name)));
-    const model = evaluatedModel(planned);
+    const measured = measuredStage(planned);
     const result = stage?.state === "done" ? stage.record.result : undefined;
-    if (model === undefined || !result) continue;
+    if (measured === undefined || !result) continue;
+    const model = modelOfStage(measured);
     if (result.losses) losses.push([model, result.losses]);
     if (result.routing) routings.set(model, result.routing);
   }
   const by = (measure: keyof DomainLoss): Record<string, ByDomain> => measureByModel(losses, measure);
-  const routing = routings.get("btx") ?? routings.get("mix");
+  const routing = routings.get(ownModel) ?? routings.get("mix");
   return {
     run: record.id,
     name: record.name,
     status: run.state,
-    folder,
+    folder: paths.folder,
     stages,
     losses: by("nats"),
     bitsPerByte: by("bitsPerByte"),
     exactMatch: by("exactMatch"),
     routing: routing ? routedShare(routing) : [],
   };
-}
-
-/** The model that a stage measures, by the name it has in a summary; undefined for a stage that measures none. */
-export function evaluatedModel({ name }: PlannedStage): string | undefined {
-  if (name.startsWith("btm:")) return name;
-  if (!name.startsWith("evaluate:")) return undefined;
-  const model = name.slice("evaluate:".length);
-  return model === "finetune" ? "btx" : model;
 }
 
 async function summarizeStage(planned: PlannedStage, stage: Stage | undefined, reused: boolean): Promise<StageSummary> {

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
-import type { PlannedStage, StageRecord, StageResult } from "../protocol/stage.ts";
+import type { PlannedStage, StageKind, StageRecord, StageResult, StageSpec } from "../protocol/stage.ts";
 import { removeLeftovers } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock, LockedError } from "../runs/lock.ts";
@@ -11,7 +11,7 @@ import { readLastMetric } from "../runs/read.ts";
 import { readRun } from "../runs/runs.ts";
 import { readStage, writeStage } from "../runs/stages.ts";
 import { btm } from "./btm.ts";
-import { type StageContext, stageContext } from "./context.ts";
+import { type StageContext, type StageWork, stageContext } from "./context.ts";
 import { data } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { average, mix } from "./mix.ts";
@@ -25,29 +25,23 @@ import { continued, seed } from "./train.ts";
  * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner is gone.
  */
 
-function work(context: StageContext): Promise<StageResult> {
-  const { spec } = context;
-  const as = <K extends typeof spec.kind>(_: K) => context as StageContext<Extract<typeof spec, { kind: K }>>;
-  switch (spec.kind) {
-    case "data":
-      return data(as("data"));
-    case "seed":
-      return seed(as("seed"));
-    case "expert":
-    case "finetune":
-    case "dense":
-    case "upcycling":
-      return continued(as(spec.kind));
-    case "mix":
-      return mix(as("mix"));
-    case "average":
-      return average(as("average"));
-    case "evaluate":
-      return evaluate(as("evaluate"));
-    case "btm":
-      return btm(as("btm"));
-  }
-}
+/** The work of each kind of stage. */
+const works: { readonly [Kind in StageKind]: StageWork<Extract<StageSpec, { kind: Kind }>> } = {
+  data,
+  seed,
+  expert: continued,
+  finetune: continued,
+  dense: continued,
+  upcycling: continued,
+  mix,
+  average,
+  evaluate,
+  btm,
+};
+
+const work = (context: StageContext): Promise<StageResult> =>
+  // The kind of a spec chooses the work that takes this spec.
+  (works[context.spec.kind] as StageWork<StageSpec>)(context);
 
 async function planned(
   root: string,

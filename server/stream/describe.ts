@@ -2,6 +2,7 @@ import { stageColors } from "../protocol/colors.ts";
 import type { RunReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { Metric, PlannedStage } from "../protocol/stage.ts";
+import { stageKinds } from "../protocol/stageKinds.ts";
 import type { Axis, StreamedRun, StreamedStage } from "../protocol/stream.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { readLastMetric } from "../runs/read.ts";
@@ -16,8 +17,6 @@ export interface DescribedRun {
   /** By key; of every stage that trains. */
   sources: Map<string, Source>;
 }
-
-const trains = new Set(["seed", "expert", "finetune", "dense", "upcycling"]);
 
 /** Where something ends on each axis. */
 type Ends = Record<Axis, number>;
@@ -54,10 +53,11 @@ async function read(root: string, id: string): Promise<DescribedRun> {
   const sources = new Map<string, Source>();
   for (const planned of record.stages) {
     const begins = latest(Object.values(planned.parents).map((parent) => ends.get(parent) ?? nowhere));
-    const [draws, mixed] = [trains.has(planned.spec.kind), planned.spec.kind === "mix"];
-    const stage = draws || mixed ? await readStage(stagePaths(root, planned.key).folder) : undefined;
+    const { trains, hasExperts } = stageKinds[planned.spec.kind];
+    const mixed = hasExperts && !trains;
+    const stage = trains || mixed ? await readStage(stagePaths(root, planned.key).folder) : undefined;
     if (mixed) mixes.push(streamedStage(planned, stage, colors));
-    if (!draws) {
+    if (!trains) {
       ends.set(planned.name, begins);
       continue;
     }

@@ -1,5 +1,7 @@
 import { loss } from "../protocol/format.ts";
 import type { RunSummary } from "../protocol/run.ts";
+import type { StageKind } from "../protocol/stage.ts";
+import { isBaseline, kindOfName, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 
 /** What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and report. */
 
@@ -34,57 +36,6 @@ export interface Comparison {
 /** Decimals a measure is printed with; exact match is printed in percent. */
 const DECIMALS: Record<Measure, number> = { nats: 3, bitsPerByte: 3, exactMatch: 3 };
 const MEAN = "mean";
-
-const ORDER = ["seed", "expert", "average", "mix", "finetune", "dense", "btm", "upcycling", "upcycling-compute"];
-const FIRST_BASELINE = ORDER.indexOf("dense");
-const LABELS: Readonly<Record<string, string>> = {
-  seed: "Seed",
-  average: "Average of weights",
-  mix: "Mix, not finetuned",
-  finetune: "BTX",
-  dense: "Dense",
-  upcycling: "Sparse upcycling",
-  "upcycling-compute": "Sparse upcycling, equal compute",
-};
-/** What weights the experts of a Branch-Train-Merge ensemble. */
-const WEIGHTS = new Map([
-  ["tf-idf", "tf-idf"],
-  ["bayes", "Bayes"],
-]);
-
-function rank(name: string): number {
-  const place = ORDER.indexOf(kindOf(name));
-  return place < 0 ? ORDER.length : place;
-}
-
-/** True for models that BTX is compared with and not made of. */
-export const isBaseline = (name: string): boolean => rank(name) >= FIRST_BASELINE;
-
-/** "expert" of "expert:code". */
-export function kindOf(name: string): string {
-  const kind = name.split(":", 1)[0] ?? name;
-  return kind === "btx" ? "finetune" : kind;
-}
-
-/** "BTM, Bayes, top-2" of "btm:bayes:2"; without k for runs that had one k only. Undefined for other names. */
-function ensembleLabel(name: string): string | undefined {
-  const [kind, weights = "", k, ...rest] = name.split(":");
-  const label = WEIGHTS.get(weights);
-  if (kind !== "btm" || label === undefined || rest.length > 0) return undefined;
-  return k === undefined ? `BTM, ${label}` : `BTM, ${label}, top-${k}`;
-}
-
-/** A model's name for people: "BTX" of "finetune", "Expert code" of "expert:code". A name it does not know comes back as it is. */
-export function modelLabel(name: string): string {
-  if (name.startsWith("expert:")) return `Expert ${name.slice("expert:".length)}`;
-  if (name === "btx") return "BTX";
-  return ensembleLabel(name) ?? (Object.hasOwn(LABELS, name) ? (LABELS[name] ?? name) : name);
-}
-
-/** `names` in the order in which models are listed: seed, experts, average, mix, BTX, then the baselines. */
-export function modelOrder(names: Iterable<string>): string[] {
-  return [...names].sort((a, b) => rank(a) - rank(b));
-}
 
 function valueAt(table: RunSummary["losses"], model: string, domain: string): number | undefined {
   const row = Object.hasOwn(table, model) ? table[model] : undefined;
@@ -139,7 +90,7 @@ export function bestMean(
 
 /** A run's result in one sentence: "BTX: mean held-out loss 2.310 nats a token, 0.120 below the best expert (code, 2.430)." */
 export function headline(summary: RunSummary): string {
-  const ofKind = (kind: string) => bestMean(summary, (name) => kindOf(name) === kind);
+  const ofKind = (kind: StageKind) => bestMean(summary, (name) => kindOfName(name) === kind);
   const result = ofKind("finetune") ?? ofKind("mix");
   if (result === undefined) {
     const other = bestMean(summary);

@@ -1,6 +1,6 @@
 import type { Amount, ComparedRow, ComparisonOfRuns, Statistic } from "../protocol/comparison.ts";
 import { count, flops, loss, percent } from "../protocol/format.ts";
-import { isBaseline, modelLabel, modelOrder } from "./comparison.ts";
+import { isBaseline, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 import { configuration } from "./settings.ts";
 
 /** What a comparison of runs says in words; shared by terminal and page. */

@@ -1,7 +1,7 @@
 import type { ComparedRow, ComparisonOfRuns, Measured } from "../protocol/comparison.ts";
 import { count, duration, flops, percent } from "../protocol/format.ts";
+import { modelLabel } from "../protocol/stageKinds.ts";
 import { clean, cutMiddle, styles, wrap } from "./ansi.ts";
-import { modelLabel } from "./comparison.ts";
 import {
   beginsBaselines,
   fairness,

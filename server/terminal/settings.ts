@@ -1,5 +1,6 @@
 import type { Difference } from "../protocol/comparison.ts";
 import { count } from "../protocol/format.ts";
+import { kindOfName, stageKinds } from "../protocol/stageKinds.ts";
 
 /** Settings of an experiment in a few words: "router switch", "finetune 1M tokens", "freeze experts". */
 
@@ -17,8 +18,11 @@ const NAMES: Readonly<Record<string, string>> = {
   "tokenizer.vocab": "vocabulary",
   "tokenizer.sha256": "tokenizer",
 };
-/** Stages whose settings are known by their keys alone. */
-const UNNAMED = new Set(["all", "data", "mix", "upcycling:mix", "average"]);
+/** Whether the settings of a stage, or of "all", are known by their keys alone: it neither trains nor evaluates. */
+function isUnnamed(stage: string): boolean {
+  const kind = stage.endsWith(":mix") ? "mix" : kindOfName(stage);
+  return stage === "all" || (kind !== undefined && kind !== "evaluate" && !stageKinds[kind].trains);
+}
 
 /** "final learning rate" of "training.finalLearningRate". */
 const words = (key: string): string =>
@@ -45,7 +49,7 @@ function valueText(key: string, value: Difference["value"]): string {
 
 /** The stage of a setting as far as it must be named beside the model called `model`. */
 function placeText({ stage, phase, key }: Difference, model: string): string {
-  if (UNNAMED.has(stage) || stage.startsWith("btm") || key.startsWith("model.") || key === "freeze") return "";
+  if (isUnnamed(stage) || key.startsWith("model.") || key === "freeze") return "";
   const name = stage === model ? "" : stage === "evaluate" ? "evaluation" : stage.replace(":", " ");
   return `${name}${phase === undefined ? "" : ` phase ${phase + 1}:`}`.trim();
 }

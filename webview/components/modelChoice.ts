@@ -1,14 +1,12 @@
 import { html, type TemplateResult } from "lit";
 import type { RunReference } from "../../server/protocol/editor/basics.ts";
 import { mostModels, type RoutedModel } from "../../server/protocol/routing.ts";
+import { mixedKinds } from "../../server/protocol/stageKinds.ts";
 import type { OfferedRun, StageReference, StreamedRun } from "../../server/protocol/stream.ts";
 
 /** The choice of a mixed model, and of the run it is one of where none is chosen yet. */
 
 export const modelId = ({ root, key }: { root: string; key: string }): string => `${root}\n${key}`;
-
-/** Kinds of stages whose models have experts: those that train them first. */
-const mixedKinds = ["finetune", "upcycling", "mix"];
 
 /** The mixed models of runs, each once, as many as one page may be about. */
 export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {

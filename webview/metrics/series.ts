@@ -1,4 +1,5 @@
 import { chartColors } from "../../server/protocol/colors.ts";
+import { factsOf } from "../../server/protocol/stageKinds.ts";
 import type { StreamedRun, StreamedStage } from "../../server/protocol/stream.ts";
 
 /** A stage that is drawn, once, however many of the runs share it. */
@@ -41,7 +42,7 @@ export function seriesOf(runs: readonly StreamedRun[], colorBy: "stage" | "run")
     for (const [stageIndex, stage] of run.stages.entries()) {
       const id = seriesId(run.root, stage.key);
       if (found.has(id)) continue;
-      const own = stage.kind === "seed" || stage.kind === "finetune" ? 0 : stageIndex;
+      const own = factsOf(stage.kind)?.color === "next" ? stageIndex : 0;
       const dash = several && colorBy === "stage" ? runIndex : own;
       found.set(id, {
         id,
@@ -68,6 +69,5 @@ export const stageLabel = (name: string): string => name.replace(":", " ");
 /** Stages of a section of the experiment file, as a lens names it. */
 export function inSection(section: string, stage: StreamedStage): boolean {
   if (section === stage.name || section === stage.kind) return true;
-  if (section === "experts") return stage.kind === "expert";
-  return section === "compare" && (stage.kind === "dense" || stage.kind === "upcycling");
+  return section === factsOf(stage.kind)?.section;
 }

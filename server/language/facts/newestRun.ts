@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlannedStage, StageResult } from "../../protocol/stage.ts";
+import { evaluationOf, trainingTokens } from "../../protocol/stageKinds.ts";
 import { runRoot, runsFolder, stagePaths } from "../../runs/layout.ts";
 import { readLastMetric } from "../../runs/read.ts";
 import { type Run, type RunState, readRun } from "../../runs/runs.ts";
@@ -59,7 +60,8 @@ const isAtRest = (known: RunStanding, run: Run): boolean =>
 
 async function standing({ record, state }: Run, root: string): Promise<RunStanding> {
   const read = await Promise.all(record.stages.map((planned) => stageStanding(planned, root)));
-  const evaluated = read[record.stages.findIndex(({ name }) => name === "evaluate:finetune")]?.result?.losses;
+  const evaluation = evaluationOf("finetune", record.stages);
+  const evaluated = evaluation && read[record.stages.indexOf(evaluation)]?.result?.losses;
   const nats = Object.values(evaluated ?? {}).map((loss) => loss.nats);
   return {
     id: record.id,
@@ -79,7 +81,7 @@ async function stageStanding(
   if (!found) return { stage: { name, state: "waiting" } };
   const { state, record, paths } = found;
   const { result } = record;
-  const trains = "phases" in record.spec && record.spec.phases.length > 0;
+  const trains = trainingTokens(record.spec) > 0;
   const last = trains && !result ? await readLastMetric(paths).catch(() => undefined) : undefined;
   const loss = result?.trainingLoss ?? last?.loss;
   return { stage: { name, state, ...(loss === undefined ? {} : { loss }) }, ...(result ? { result } : {}) };

@@ -1,5 +1,6 @@
 import type { CodeLens, Command } from "vscode-languageserver";
 import { loss } from "../../protocol/format.ts";
+import { type StageKindFacts, sectionOf } from "../../protocol/stageKinds.ts";
 import type { RunStanding, StageStanding } from "../facts/newestRun.ts";
 import type { Snapshot } from "../snapshot.ts";
 
@@ -11,16 +12,9 @@ export interface LensArguments {
 }
 
 /** Sections that stages come of. */
-export type Section = "seed" | "experts" | "mix" | "finetune" | "compare";
+export type Section = Exclude<StageKindFacts["section"], "domains" | "evaluate">;
 
-/** Whether a stage, by its name in the plan, comes of a section. */
-const stagesOf: Record<Section, (name: string) => boolean> = {
-  seed: (name) => name === "seed",
-  experts: (name) => name.startsWith("expert:"),
-  mix: (name) => name === "mix",
-  finetune: (name) => name === "finetune",
-  compare: (name) => !/^(?:data|seed|mix|finetune|expert:.*|evaluate:.*)$/.test(name),
-};
+const sections: readonly string[] = ["seed", "experts", "mix", "finetune", "compare"] satisfies Section[];
 
 /**
  * Lenses above the file and above each section that stages come of.
@@ -42,7 +36,7 @@ export function codeLenses(snapshot: Snapshot, run: RunStanding | undefined, off
   return lenses.filter(({ command }) => command && shown(command.command));
 }
 
-const isSection = (name: string): name is Section => Object.hasOwn(stagesOf, name);
+const isSection = (name: string): name is Section => sections.includes(name);
 
 function lens(title: string, command: string, argument: LensArguments): Command {
   return { title, command, arguments: [argument] };
@@ -65,7 +59,7 @@ function fileCommands(file: string, run: RunStanding | undefined): Command[] {
 }
 
 function sectionCommands(file: string, section: Section, run: RunStanding | undefined): Command[] {
-  const stages = run?.stages.filter(({ name }) => stagesOf[section](name)) ?? [];
+  const stages = run?.stages.filter(({ name }) => sectionOf(name) === section) ?? [];
   const commands =
     run?.state === "running" ? [] : [lens("$(play) Run Stage", "btx.runStage", { file, stage: section })];
   if (run && stages.length > 0)

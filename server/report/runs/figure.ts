@@ -1,7 +1,7 @@
 import type { ComparedRow } from "../../protocol/comparison.ts";
 import { flops } from "../../protocol/format.ts";
+import { kindOfName, type ModelKind } from "../../protocol/stageKinds.ts";
 import { cutMiddle } from "../../terminal/ansi.ts";
-import { kindOf } from "../../terminal/comparison.ts";
 import { rowName, type Shown, statisticText } from "../../terminal/fairness.ts";
 import { ticks } from "../curves.ts";
 import { type Html, html } from "../html.ts";
@@ -23,12 +23,18 @@ interface Point {
   deviation: number;
 }
 
-/** Seed grey, BTX blue, the others by kind. */
-const COLOURS = ["seed", "finetune", "expert", "dense", "upcycling", "btm", "average", "mix"];
-const colourOf = (model: string): number => {
-  const at = COLOURS.indexOf(kindOf(model));
-  return at >= 0 ? at : kindOf(model).startsWith("upcycling") ? COLOURS.indexOf("upcycling") : 7;
+/** Places in the palette: seed grey, BTX blue, the others by kind. */
+const COLOURS: Readonly<Record<ModelKind, number>> = {
+  seed: 0,
+  finetune: 1,
+  expert: 2,
+  dense: 3,
+  upcycling: 4,
+  btm: 5,
+  average: 6,
+  mix: 7,
 };
+const colourOf = (model: string): number => COLOURS[kindOfName(model) as ModelKind] ?? COLOURS.mix;
 
 function pointsOf(rows: readonly ComparedRow[], shown: Shown): Point[] {
   return rows.flatMap((row) => {

@@ -1,6 +1,6 @@
 import type { ComparedRouting, ComparedRow, ComparisonOfRuns, Statistic } from "../../protocol/comparison.ts";
 import { count, duration, flops, percent } from "../../protocol/format.ts";
-import { modelLabel } from "../../terminal/comparison.ts";
+import { modelLabel, ownModel } from "../../protocol/stageKinds.ts";
 import {
   beginsBaselines,
   ratioText,
@@ -17,7 +17,7 @@ import { scrolling } from "../page.ts";
 function rowHead(row: ComparedRow): Html {
   const settings = configuration(row);
   const all = row.differences.map((difference) => settingText(difference, row.model)).join(", ");
-  return html`<th scope="row"${row.model === "btx" && html` class="ours"`}>${modelLabel(row.model)}${settings.length > 0 && html`<span class="config" title="${all}">${settings.join(", ")}</span>`}</th>`;
+  return html`<th scope="row"${row.model === ownModel && html` class="ours"`}>${modelLabel(row.model)}${settings.length > 0 && html`<span class="config" title="${all}">${settings.join(", ")}</span>`}</th>`;
 }
 
 /** Bodies with a rule between what BTX is made of and the baselines. */

@@ -3,13 +3,11 @@ import { UserError } from "../../protocol/errors.ts";
 import { mixedExperts } from "../../protocol/model.ts";
 import type { ExpertOrigin } from "../../protocol/pageInspections.ts";
 import type { MixSpec, PlannedStage } from "../../protocol/stage.ts";
+import { evaluationOf, stageKinds } from "../../protocol/stageKinds.ts";
 import { type FoundModel, mixOf } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
 import { listRuns } from "../../runs/runs.ts";
 import { readStage } from "../../runs/stages.ts";
-
-/** Kinds of stages whose models have experts. */
-const mixed = new Set(["mix", "finetune", "upcycling"]);
 
 /** What an expert of a mixed model was made of, and who uses it. @throws UserError when the model has no such expert. */
 export async function expertOrigin(found: FoundModel, expert: string): Promise<ExpertOrigin> {
@@ -42,7 +40,7 @@ async function describe(
   planned: PlannedStage,
 ): Promise<ExpertOrigin["sources"][number]> {
   const stage = await readStage(stagePaths(root, planned.key).folder);
-  const evaluation = stages.find(({ spec, parents }) => spec.kind === "evaluate" && parents.model === planned.name);
+  const evaluation = evaluationOf(planned.name, stages);
   const evaluated = evaluation && (await readStage(stagePaths(root, evaluation.key).folder));
   const losses = Object.entries(evaluated?.record.result?.losses ?? {}).map(([domain, { nats }]) => [domain, nats]);
   const color = stageColors(stages.map(({ name }) => name)).get(planned.name);
@@ -86,8 +84,8 @@ async function usesOf(
     if ("problem" in entry) continue;
     const { id: run, name, stages } = entry.run.record;
     for (const stage of stages) {
-      if (!mixed.has(stage.spec.kind)) continue;
-      const its = mixOf({ root: found.root, run, stage, stages });
+      if (!stageKinds[stage.spec.kind].hasExperts) continue;
+      const its = mixOf({ stage, stages });
       if (its && mixedExperts(its.spec).includes(expert) && of(stages, its) === same)
         await add(run, name, stages, stage);
     }

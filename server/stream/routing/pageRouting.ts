@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { UserError } from "../../protocol/errors.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
+import { evaluationOf } from "../../protocol/stageKinds.ts";
 import type { HubMessage, PageMessage, StageReference, StreamedRun } from "../../protocol/stream.ts";
 import { type Recorded, readRecorded } from "../../routing/recorded.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
@@ -122,7 +123,7 @@ const same = (a: StageReference, b: StageReference): boolean => a.key === b.key 
 /** Times and sizes of the files that `readRecorded` reads. */
 async function looks({ root, stage, stages }: FoundModel): Promise<string> {
   const paths = stagePaths(root, stage.key);
-  const evaluation = stages.find(({ spec, parents }) => spec.kind === "evaluate" && parents.model === stage.name);
+  const evaluation = evaluationOf(stage.name, stages);
   const { record, routing, routingIndex, routingPairsIndex, routingProbe, routingProbeDetail } = paths;
   const files = [record, routing, routingIndex, routingPairsIndex, routingProbe, routingProbeDetail];
   if (evaluation) files.push(stagePaths(root, evaluation.key).record);

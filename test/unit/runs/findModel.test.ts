@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { StageSpec } from "../../../server/protocol/stage.ts";
 import {
   colouredExperts,
-  evaluationOf,
   type FoundModel,
   findModel,
+  heldOutOf,
   mixOf,
   seedOf,
 } from "../../../server/runs/findModel.ts";
@@ -18,13 +18,13 @@ test("a model leads to its mix, its seed, and its evaluation with the text", asy
   expect(mixOf(await findModel(run.reference("mix")))?.name).toBe("mix");
   expect(mixOf(await findModel(run.reference("seed")))).toBeUndefined();
   expect(seedOf(found)?.name).toBe("seed");
-  const { spec, data } = evaluationOf(found);
+  const { spec, data } = heldOutOf(found);
   expect(spec).toEqual(run.evaluate);
   expect(data).toContain(found.stages[0]!.key);
   // One that was not evaluated is asked about the same text.
-  expect(evaluationOf(await findModel(run.reference("mix")))).toEqual({ spec, data });
+  expect(heldOutOf(await findModel(run.reference("mix")))).toEqual({ spec, data });
   const none: FoundModel = { ...found, stages: found.stages.filter((stage) => stage.spec.kind !== "evaluate") };
-  expect(() => evaluationOf(none)).toThrow(/evaluates no model/);
+  expect(() => heldOutOf(none)).toThrow(/evaluates no model/);
 });
 
 describe("experts have the colours", () => {

@@ -11,8 +11,17 @@ export const mixSpec: MixSpec = {
 
 export const evaluateSpec: StageSpec = { kind: "evaluate", domains: ["a", "b"], tokens: 100, batch: 2, answers: 4 };
 
-export function planned(name: string, key: string, spec: StageSpec = evaluateSpec): PlannedStage {
-  return { name, key: key.padStart(16, "0"), spec, parents: {} };
+const btmSpec: StageSpec = { kind: "btm", experts: ["a"], domains: ["a", "b"], weights: "tf-idf", k: 1 };
+
+/** A stage that evaluates the model after "evaluate:" in its name, or what its spec says. */
+export function planned(name: string, key: string, spec?: StageSpec): PlannedStage {
+  const model = /^evaluate:(.*)$/.exec(name)?.[1];
+  return {
+    name,
+    key: key.padStart(16, "0"),
+    spec: spec ?? (name.startsWith("btm:") ? btmSpec : evaluateSpec),
+    parents: model === undefined ? {} : { model },
+  };
 }
 
 export function record(stage: PlannedStage, fields: Partial<StageRecord> = {}): StageRecord {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bestMean, comparison, headline, modelLabel, modelOrder } from "../../../server/terminal/comparison.ts";
+import { bestMean, comparison, headline } from "../../../server/terminal/comparison.ts";
 import { runFixture } from "../../fixtures/run.ts";
 
 const { summary } = runFixture();
@@ -26,14 +26,12 @@ describe("comparison", () => {
       "upcycling",
     ]);
     expect(comparison(summary).rows.filter((row) => row.baseline).length).toBe(4);
-    expect(modelOrder(["later", "dense", "seed"])).toEqual(["seed", "dense", "later"]);
     const baselines = ["dense", "btm:tf-idf:1", "btm:tf-idf:2", "btm:bayes:1", "upcycling", "upcycling-compute"];
     const table = comparison(withLosses(Object.fromEntries(baselines.toReversed().map((name) => [name, { a: 1 }]))));
     expect(new Set(table.rows.map(({ baseline }) => baseline))).toEqual(new Set([true]));
     expect(table.rows.map(({ name }) => name.replace(/:.*/, ""))).toEqual(
       baselines.map((name) => name.replace(/:.*/, "")),
     );
-    expect(modelOrder(baselines)).toEqual(baselines);
   });
 
   it("has a column a domain and a mean for each measure, and no mean over a single domain", () => {
@@ -79,19 +77,6 @@ describe("comparison", () => {
   it("says whose lowest mean it found", () => {
     expect(bestMean(summary)?.name).toBe("finetune");
     expect(bestMean(withLosses({}))).toBeUndefined();
-    expect(modelLabel("expert:code")).toBe("Expert code");
-  });
-
-  it("calls models by what they are: ensembles by their weights and experts a token", () => {
-    const labels: Record<string, string> = {
-      "btm:tf-idf:1": "BTM, tf-idf, top-1",
-      "btm:bayes:2": "BTM, Bayes, top-2",
-      "btm:tf-idf": "BTM, tf-idf",
-      upcycling: "Sparse upcycling",
-      "upcycling-compute": "Sparse upcycling, equal compute",
-    };
-    for (const [name, label] of Object.entries(labels)) expect(modelLabel(name)).toBe(label);
-    for (const name of ["btm:other:1", "btm", "btm:bayes:2:3"]) expect(modelLabel(name)).toBe(name);
   });
 });
 

@@ -1,0 +1,226 @@
+import type { PlannedStage, StageKind, StageSpec } from "./stage.ts";
+
+/**
+ * What is true of each kind of stage, and how stages and their models are named. A stage's name in a plan begins with its kind
+ * ("expert:code", "evaluate:expert:code", "btm:bayes:2"); a model has the name of the stage that makes it, but for the finetuned
+ * mixture, which results call "btx".
+ */
+
+export interface StageKindFacts {
+  /** What it leaves behind: a checkpoint, an ensemble of other stages' models, or neither. */
+  makes: "model" | "ensemble" | "nothing";
+  /** It has phases of training and writes `metrics.jsonl`. */
+  trains: boolean;
+  /** Its model is a Mixture-of-Experts. */
+  hasExperts: boolean;
+  /** Section of the experiment file that asks for it. */
+  section: "domains" | "seed" | "experts" | "mix" | "finetune" | "compare" | "evaluate";
+  /** BTX is compared with its model and not made of it. */
+  baseline: boolean;
+  /** Colour of its lines and rows: one of its own, the next of six, or that of the model it is about. */
+  color: "seed" | "mix" | "next" | "model";
+  /** Its model for people. */
+  label: string;
+  /** Labels of stages of this kind that have names of their own. */
+  variants?: Readonly<Record<string, string>>;
+  /** What results call its model, where that is not the stage's name. */
+  resultName?: string;
+}
+
+/** In the order in which stages and models are shown. */
+export const stageKinds = {
+  data: {
+    makes: "nothing",
+    trains: false,
+    hasExperts: false,
+    section: "domains",
+    baseline: false,
+    color: "model",
+    label: "Data",
+  },
+  seed: {
+    makes: "model",
+    trains: true,
+    hasExperts: false,
+    section: "seed",
+    baseline: false,
+    color: "seed",
+    label: "Seed",
+  },
+  expert: {
+    makes: "model",
+    trains: true,
+    hasExperts: false,
+    section: "experts",
+    baseline: false,
+    color: "next",
+    label: "Expert",
+  },
+  average: {
+    makes: "model",
+    trains: false,
+    hasExperts: false,
+    section: "compare",
+    baseline: false,
+    color: "model",
+    label: "Average of weights",
+  },
+  mix: {
+    makes: "model",
+    trains: false,
+    hasExperts: true,
+    section: "mix",
+    baseline: false,
+    color: "model",
+    label: "Mix, not finetuned",
+  },
+  finetune: {
+    makes: "model",
+    trains: true,
+    hasExperts: true,
+    section: "finetune",
+    baseline: false,
+    color: "mix",
+    label: "BTX",
+    resultName: "btx",
+  },
+  dense: {
+    makes: "model",
+    trains: true,
+    hasExperts: false,
+    section: "compare",
+    baseline: true,
+    color: "next",
+    label: "Dense",
+  },
+  btm: {
+    makes: "ensemble",
+    trains: false,
+    hasExperts: false,
+    section: "compare",
+    baseline: true,
+    color: "model",
+    label: "BTM",
+  },
+  upcycling: {
+    makes: "model",
+    trains: true,
+    hasExperts: true,
+    section: "compare",
+    baseline: true,
+    color: "next",
+    label: "Sparse upcycling",
+    variants: { "upcycling-compute": "Sparse upcycling, equal compute" },
+  },
+  evaluate: {
+    makes: "nothing",
+    trains: false,
+    hasExperts: false,
+    section: "evaluate",
+    baseline: false,
+    color: "model",
+    label: "Evaluation",
+  },
+} as const satisfies Record<StageKind, StageKindFacts>;
+
+/** Kinds of stages that make a model or an ensemble. */
+export type ModelKind = {
+  [Kind in StageKind]: (typeof stageKinds)[Kind]["makes"] extends "nothing" ? never : Kind;
+}[StageKind];
+
+const kinds = Object.entries(stageKinds) as [StageKind, StageKindFacts][];
+
+/** What is true of a kind; undefined for a name that is no kind, as a newer version's. */
+export const factsOf = (kind: string): StageKindFacts | undefined =>
+  Object.hasOwn(stageKinds, kind) ? stageKinds[kind as StageKind] : undefined;
+
+/** Kinds whose models have experts, those that train them first. */
+export const mixedKinds: readonly StageKind[] = kinds
+  .filter(([, { hasExperts }]) => hasExperts)
+  .sort(([, a], [, b]) => Number(b.trains) - Number(a.trains))
+  .map(([kind]) => kind);
+
+/** The names that begin those of stages and models, in the order in which they are shown, and their kinds. */
+const kindOfBeginning = new Map(
+  kinds.flatMap(([kind, { variants = {} }]) => [kind, ...Object.keys(variants)].map((name) => [name, kind] as const)),
+);
+const beginnings = [...kindOfBeginning.keys()];
+const stageOfResult = new Map(kinds.flatMap(([kind, { resultName }]) => (resultName ? [[resultName, kind]] : [])));
+
+/** Name of the stage that made a model, from the model's name in results: "finetune" of "btx". */
+export const stageOfModel = (model: string): string => stageOfResult.get(model) ?? model;
+
+/** Name of a stage's model in results: "btx" of "finetune". */
+export const modelOfStage = (stage: string): string => factsOf(stage)?.resultName ?? stage;
+
+/** The model that a run is about, by its name in results. */
+export const ownModel = modelOfStage("finetune");
+
+/** "expert" of "expert:code". */
+const beginningOf = (name: string): string => stageOfModel(name).split(":", 1)[0] ?? "";
+
+/** The kind that a stage's or model's name tells; undefined for names that tell none. */
+export const kindOfName = (name: string): StageKind | undefined => kindOfBeginning.get(beginningOf(name));
+
+/** The section of the experiment file that a stage comes of, by its name; undefined for unknown names. */
+export function sectionOf(name: string): StageKindFacts["section"] | undefined {
+  const kind = kindOfName(name);
+  return kind && stageKinds[kind].section;
+}
+
+/** True for models that BTX is compared with and not made of, and for those of unknown names. */
+export function isBaseline(model: string): boolean {
+  const kind = kindOfName(model);
+  return kind === undefined || stageKinds[kind].baseline;
+}
+
+/** `models` in the order in which they are listed: seed, experts, average, mix, BTX, the baselines, then unknown names. */
+export function modelOrder(models: Iterable<string>): string[] {
+  const rank = (name: string): number => {
+    const place = beginnings.indexOf(beginningOf(name));
+    return place < 0 ? beginnings.length : place;
+  };
+  return [...models].sort((a, b) => rank(a) - rank(b));
+}
+
+/** What weights the experts of a Branch-Train-Merge ensemble. */
+const weightings = new Map([
+  ["tf-idf", "tf-idf"],
+  ["bayes", "Bayes"],
+]);
+
+/**
+ * A model's name for people: "BTX" of "finetune" and of "btx", "Expert code" of "expert:code", "BTM, Bayes, top-2" of
+ * "btm:bayes:2" (without k for runs that had one k only). A name it does not know comes back as it is.
+ */
+export function modelLabel(model: string): string {
+  const name = stageOfModel(model);
+  if (name.startsWith("expert:")) return `${stageKinds.expert.label} ${name.slice("expert:".length)}`;
+  const [first = "", weights = "", k, ...rest] = name.split(":");
+  if (first === "btm") {
+    const weighting = rest.length === 0 ? weightings.get(weights) : undefined;
+    if (weighting === undefined) return model;
+    return [stageKinds.btm.label, weighting, ...(k === undefined ? [] : [`top-${k}`])].join(", ");
+  }
+  const facts: StageKindFacts | undefined = factsOf(kindOfName(name) ?? "");
+  if (facts?.makes !== "model" || first === "expert" || name !== first) return model;
+  return facts.variants?.[name] ?? facts.label;
+}
+
+/** Tokens that a stage trains on; 0 for stages that do not train. */
+export const trainingTokens = (spec: StageSpec): number =>
+  "phases" in spec ? spec.phases.reduce((sum, { tokens }) => sum + tokens, 0) : 0;
+
+/** The stages of a plan that make models with a checkpoint. */
+export const modelStages = <Stage extends PlannedStage>(plan: readonly Stage[]): Stage[] =>
+  plan.filter(({ spec }) => stageKinds[spec.kind].makes === "model");
+
+/** Name of the stage whose model or ensemble this stage measures: an evaluation its model, an ensemble itself; else undefined. */
+export function measuredStage({ name, spec, parents }: PlannedStage): string | undefined {
+  if (stageKinds[spec.kind].makes === "ensemble") return name;
+  return spec.kind === "evaluate" ? parents.model : undefined;
+}
+
+/** The stage of a plan that evaluates the model of the stage `name`; undefined where none does. */
+export const evaluationOf = <Stage extends PlannedStage>(name: string, plan: readonly Stage[]): Stage | undefined =>
+  plan.find((stage) => stage.spec.kind === "evaluate" && stage.parents.model === name);
