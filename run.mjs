@@ -161,6 +161,10 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
+    if (["sameBits", "oldRuns"].includes(args[0])) {
+      tasks.build();
+      return node(`bench/${args[0]}.ts`, ...args.slice(1));
+    }
     if (args[0] === "language") return node("bench/language.ts", ...args.slice(1));
     // It drives the VS Code of the tests, from where that lies.
     if (["activation", "routeText"].includes(args[0])) {

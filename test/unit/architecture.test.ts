@@ -337,7 +337,7 @@ describe("imports", () => {
 });
 
 describe("a file is one idea", () => {
-  const most = 300;
+  const most = 400;
   const long = (files: Sources): string[] =>
     [...files].filter(([, text]) => text.trimEnd().split("\n").length > most).map(([path]) => path);
 
