@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
+import { escapeHtml } from "./escapeHtml.ts";
 import { mostRuns, originSchema } from "./stream.ts";
 import { stageReferenceSchema } from "./streamed.ts";
 
@@ -92,9 +93,6 @@ export interface PageFiles {
   links?: readonly { text: string; address: string; current: boolean }[];
 }
 
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
 /** The policy of a page: nothing but its own files and its stream, and no code or style in the text of the page. */
 export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
   const own = resources.join(" ");
@@ -112,26 +110,26 @@ export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
 
 /** The text of a page: everything that is seen is made by its script. */
 export function pageText(element: string, files: PageFiles): string {
-  const nonce = files.nonce ? ` nonce="${escaped(files.nonce)}"` : "";
-  const styles = files.styles.map((style) => `<link rel="stylesheet" href="${escaped(style)}">`).join("\n");
+  const nonce = files.nonce ? ` nonce="${escapeHtml(files.nonce)}"` : "";
+  const styles = files.styles.map((style) => `<link rel="stylesheet" href="${escapeHtml(style)}">`).join("\n");
   const links = (files.links ?? []).map(
     ({ text, address, current }) =>
-      `<a href="${escaped(address)}"${current ? ' aria-current="page"' : ""}>${escaped(text)}</a>`,
+      `<a href="${escapeHtml(address)}"${current ? ' aria-current="page"' : ""}>${escapeHtml(text)}</a>`,
   );
   const nav = links.length > 0 ? `<nav class="pages" aria-label="Pages">${links.join("")}</nav>\n` : "";
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escaped(pagePolicy(files))}">
+<meta http-equiv="Content-Security-Policy" content="${escapeHtml(pagePolicy(files))}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escaped(files.title)}</title>
+<title>${escapeHtml(files.title)}</title>
 ${styles}
 </head>
 <body>
 ${nav}<${element}></${element}>
-<script type="module"${nonce} src="${escaped(files.script)}"></script>
+<script type="module"${nonce} src="${escapeHtml(files.script)}"></script>
 </body>
 </html>
 `;

@@ -1,4 +1,9 @@
-/** Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup. */
+import { escapeHtml } from "../protocol/escapeHtml.ts";
+
+/**
+ * Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup; control and
+ * direction characters become "\ufffd".
+ */
 export class Html {
   readonly text: string;
   constructor(text: string) {
@@ -8,26 +13,14 @@ export class Html {
 
 export type Content = Html | string | number | false | undefined | readonly Content[];
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
 /** Characters HTML has no place for, and those that reorder or hide the text around them. */
 const UNSAFE = /(?![\n\t])[\p{Cc}\p{Cs}]|(?!\u200d)\p{Cf}/gu;
-
-/** `text` for an element's content or a quoted attribute. Control and direction characters become "\ufffd". */
-export function escapeHtml(text: string): string {
-  return text.replace(UNSAFE, "\ufffd").replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
-}
 
 function markup(content: Content): string {
   if (content === undefined || content === false) return "";
   if (content instanceof Html) return content.text;
   if (typeof content === "object") return content.map(markup).join("");
-  return escapeHtml(String(content));
+  return escapeHtml(String(content).replace(UNSAFE, "\ufffd"));
 }
 
 /** Markup with its values escaped: html`<td>${name}</td>`. Attribute values must stand in quotes. */

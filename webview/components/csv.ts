@@ -1,12 +1,8 @@
-/** A cell of text; one that a spreadsheet would take for a formula begins with an apostrophe. */
-const quoted = (value: string | number): string => {
-  const text = typeof value === "number" ? String(value) : /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
+import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 
 /** Rows as CSV, for `Host.save`. */
-export const csvBytes = (rows: readonly (readonly (string | number)[])[]): Uint8Array<ArrayBuffer> =>
-  new TextEncoder().encode(rows.map((row) => `${row.map(quoted).join(",")}\r\n`).join(""));
+export const csvBytes = (rows: readonly (readonly CsvCell[])[]): Uint8Array<ArrayBuffer> =>
+  new TextEncoder().encode(rows.map(csvRow).join(""));
 
 /** A name of a file that no system objects to. */
 export const fileName = (text: string, kind: string): string =>

@@ -1,8 +1,7 @@
+import { escapeHtml } from "../../server/protocol/escapeHtml.ts";
 import type { LineStyle } from "../components/drawLines.ts";
 import { drawFigure, type Figure, type FigureColors, type FigurePen, figureSize } from "./figure.ts";
 
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 const at = (value: number): string => String(Math.round(value * 100) / 100);
 
 class SvgPen implements FigurePen {
@@ -18,7 +17,7 @@ class SvgPen implements FigurePen {
     const dashes = dash.length > 0 ? ` stroke-dasharray="${dash.join(" ")}"` : "";
     const faint = opacity < 1 ? ` stroke-opacity="${opacity}"` : "";
     this.parts.push(
-      `<path d="${path.join("")}" fill="none" stroke="${escaped(color)}" stroke-width="${width}" stroke-linejoin="round"${dashes}${faint}${this.#clipped}/>`,
+      `<path d="${path.join("")}" fill="none" stroke="${escapeHtml(color)}" stroke-width="${width}" stroke-linejoin="round"${dashes}${faint}${this.#clipped}/>`,
     );
   }
 
@@ -36,7 +35,7 @@ class SvgPen implements FigurePen {
   text(text: string, x: number, y: number, { color, size, anchor, bold }: Parameters<FigurePen["text"]>[3]): void {
     const weight = bold ? ' font-weight="600"' : "";
     this.parts.push(
-      `<text x="${at(x)}" y="${at(y)}" fill="${escaped(color)}" font-size="${size}" text-anchor="${anchor}"${weight}>${escaped(text)}</text>`,
+      `<text x="${at(x)}" y="${at(y)}" fill="${escapeHtml(color)}" font-size="${size}" text-anchor="${anchor}"${weight}>${escapeHtml(text)}</text>`,
     );
   }
 }
@@ -47,8 +46,8 @@ export function svgOf(figure: Figure, colors: FigureColors & { page: string }): 
   const pen = new SvgPen();
   drawFigure(pen, figure, colors);
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" role="img">
-<title>${escaped(figure.title)}</title>
-<rect width="100%" height="100%" fill="${escaped(colors.page)}"/>
+<title>${escapeHtml(figure.title)}</title>
+<rect width="100%" height="100%" fill="${escapeHtml(colors.page)}"/>
 ${pen.parts.join("\n")}
 </svg>
 `;

@@ -1,3 +1,4 @@
+import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { RoutingFrame } from "./frameStore.ts";
@@ -5,27 +6,27 @@ import { domainName } from "./labels.ts";
 import { domainsOf, type Side } from "./picture.ts";
 import { mapOf } from "./values.ts";
 
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
 /** All values of what is shown, a row a cell. */
 export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {
   const rows = sides.flatMap(({ model, snapshot, frame }) =>
     rowsOf(model, snapshot < 0 || cellMeasures[measure].heldOutOnly === true, frame),
   );
-  return [["run", "stage", "text", "step", "domain", "layer", "expert", measure].join(","), ...rows, ""].join("\r\n");
+  return [["run", "stage", "text", "step", "domain", "layer", "expert", measure], ...rows].map(csvRow).join("");
 }
 
-function rowsOf(model: RoutedModel, ofHeldOut: boolean, frame: RoutingFrame): string[] {
+function rowsOf(model: RoutedModel, ofHeldOut: boolean, frame: RoutingFrame): CsvCell[][] {
   const { experts, layers } = model;
-  const about = [model.run, model.name, ofHeldOut ? "held-out" : "training", String(frame.step)];
+  const about = [model.run, model.name, ofHeldOut ? "held-out" : "training", frame.step];
   return domainsOf(model).flatMap((domain) => {
     const values = mapOf(frame, domain);
     return layers.flatMap((layer, row) =>
-      experts.map(({ name }, column) =>
-        [...about, domainName(model, domain), String(layer), name, String(values[row * experts.length + column]!)]
-          .map(quoted)
-          .join(","),
-      ),
+      experts.map(({ name }, column) => [
+        ...about,
+        domainName(model, domain),
+        layer,
+        name,
+        values[row * experts.length + column],
+      ]),
     );
   });
 }

@@ -1,7 +1,6 @@
+import { escapeHtml } from "../../server/protocol/escapeHtml.ts";
 import { drawFigure, type Figure, type FigureColors, type FigurePen, figureSize } from "./figure.ts";
 
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 const at = (value: number): string => String(Math.round(value * 10_000) / 10_000);
 
 class SvgPen implements FigurePen {
@@ -9,7 +8,7 @@ class SvgPen implements FigurePen {
 
   rectangle(x: number, y: number, width: number, height: number, color: string): void {
     this.parts.push(
-      `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" fill="${escaped(color)}"/>`,
+      `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" fill="${escapeHtml(color)}"/>`,
     );
   }
 
@@ -31,7 +30,7 @@ class SvgPen implements FigurePen {
   text(...[text, x, y, { color, size, anchor, bold }]: Parameters<FigurePen["text"]>): void {
     const weight = bold ? ' font-weight="600"' : "";
     this.parts.push(
-      `<text x="${at(x)}" y="${at(y)}" fill="${escaped(color)}" font-size="${size}" text-anchor="${anchor}"${weight}>${escaped(text)}</text>`,
+      `<text x="${at(x)}" y="${at(y)}" fill="${escapeHtml(color)}" font-size="${size}" text-anchor="${anchor}"${weight}>${escapeHtml(text)}</text>`,
     );
   }
 }
@@ -42,7 +41,7 @@ export function svgOf(figure: Figure, colors: FigureColors): string {
   const pen = new SvgPen();
   drawFigure(pen, figure, colors);
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" role="img">
-<title>${escaped(figure.title)}</title>
+<title>${escapeHtml(figure.title)}</title>
 ${pen.parts.join("\n")}
 </svg>
 `;

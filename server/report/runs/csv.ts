@@ -1,16 +1,10 @@
 import type { ComparedRow, ComparisonOfRuns, Measured, Statistic } from "../../protocol/comparison.ts";
+import { type CsvCell, csvRow } from "../../protocol/csv.ts";
 import { orderedRows } from "../../terminal/fairness.ts";
 import { configuration } from "../../terminal/settings.ts";
 
-type Cell = string | number | undefined;
-
-const quoted = (cell: Cell): string => {
-  const text = cell === undefined ? "" : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-
 /** A column of means, and one of standard deviations, for each domain and the mean. */
-function* statistics(name: string, domains: readonly string[], of: Measured | undefined): Generator<[string, Cell]> {
+function* statistics(name: string, domains: readonly string[], of: Measured | undefined): Generator<[string, CsvCell]> {
   const columns: [string, Statistic | undefined][] = domains.map((domain) => [domain, of?.domains[domain]]);
   for (const [domain, value] of [...columns, ["mean", of?.mean] as const]) {
     yield [`${name}_${domain}`, value?.mean];
@@ -18,7 +12,7 @@ function* statistics(name: string, domains: readonly string[], of: Measured | un
   }
 }
 
-function cells(row: ComparedRow, { measure, domains, rows }: ComparisonOfRuns): [string, Cell][] {
+function cells(row: ComparedRow, { measure, domains, rows }: ComparisonOfRuns): [string, CsvCell][] {
   const answered = domains.filter((domain) => rows.some(({ exactMatch }) => exactMatch?.domains[domain]));
   const loss = measure === "nats" ? "loss_nats_per_token" : "loss_bits_per_byte";
   return [
@@ -44,10 +38,10 @@ function cells(row: ComparedRow, { measure, domains, rows }: ComparisonOfRuns): 
   ];
 }
 
-/** A line a row of the comparison, under a line of names; RFC 4180, numbers in full. */
+/** A line a row of the comparison, under a line of names. */
 export function comparisonCsv(comparison: ComparisonOfRuns): string {
   const rows = orderedRows(comparison).map((row) => cells(row, comparison));
-  const lines = rows.map((row) => row.map(([, cell]) => quoted(cell)).join(","));
-  const head = rows.slice(0, 1).map((row) => row.map(([name]) => quoted(name)).join(","));
-  return [...head, ...lines].map((line) => `${line}\r\n`).join("");
+  const head = rows.slice(0, 1).map((row) => row.map(([name]) => name));
+  const lines = rows.map((row) => row.map(([, cell]) => cell));
+  return [...head, ...lines].map(csvRow).join("");
 }

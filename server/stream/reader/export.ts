@@ -1,4 +1,5 @@
 import { firstAtLeast } from "../../protocol/ascending.ts";
+import { csvCell, csvRow } from "../../protocol/csv.ts";
 import { encodeFrame } from "../../protocol/frame.ts";
 import { axisValues } from "./lines.ts";
 import type { MetricsFile } from "./metricsFile.ts";
@@ -6,7 +7,7 @@ import { type ColumnName, columnNames } from "./parse.ts";
 import type { ExportRequest, Source } from "./requests.ts";
 import { firstAfter } from "./thin.ts";
 
-/** Recorded values as CSV (RFC 4180), in units as the names of the columns say. */
+/** Recorded values as CSV, in units as the names of the columns say. */
 
 const titles: Record<ColumnName, string> = {
   step: "step",
@@ -49,7 +50,7 @@ export async function exportRows(
   const rows = spans.reduce((sum, { from, to }) => sum + to - from, 0);
   if (rows > mostRows) return undefined;
   const columns = columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name)));
-  let text = `${["run", "stage", ...columns.map((name) => titles[name])].join(",")}\r\n`;
+  let text = csvRow(["run", "stage", ...columns.map((name) => titles[name])]);
   const flush = () => {
     write(encodeFrame({ kind: "text", id }, [new TextEncoder().encode(text)]));
     text = "";
@@ -57,7 +58,8 @@ export async function exportRows(
   for (const [index, { file }] of files.entries()) {
     const values: (Float64Array | undefined)[] = [];
     for (const name of columns) values.push(await file.values(name));
-    const start = `${quoted(names[index]!.run)},${quoted(names[index]!.stage)}`;
+    const { run, stage } = names[index]!;
+    const start = `${csvCell(run)},${csvCell(stage)}`;
     const { from, to } = spans[index]!;
     for (let row = from; row < to; row++) {
       text += start;
@@ -71,10 +73,4 @@ export async function exportRows(
   }
   flush();
   return rows;
-}
-
-/** A cell of text; one that a spreadsheet would take for a formula begins with an apostrophe. */
-export function quoted(text: string): string {
-  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
