@@ -3,7 +3,7 @@ import { routingHeaders } from "./routing.ts";
 import { figuresSchema, measureSchema, stageReferenceSchema } from "./stream.ts";
 
 /**
- * Binary messages to a page: the header's length (uint32, little-endian), the header as JSON with spaces behind it up to a
+ * Binary messages to a page, each of a question's `id`: the header's length (uint32, little-endian), the header as JSON with spaces behind it up to a
  * multiple of 8 bytes, and the body. The body of points is float64: of each line its x and its y, then x and y of the
  * smoothed line; of routing, one float32 array; of an export, UTF-8 text.
  */
@@ -24,7 +24,7 @@ const lineSchema = z.strictObject({
 const headerSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("points"),
-    view: z.int(),
+    id: z.int(),
     /** True: these are all lines of the view. False: lines that changed. */
     whole: z.boolean(),
     /** The x that the lines were thinned out for; beyond it there are points too few. */

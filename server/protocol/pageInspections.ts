@@ -9,10 +9,8 @@ const idSchema = z.int().min(0);
 const inspectionSchema = z.enum(Object.keys(inspections) as [keyof typeof inspections]);
 
 export const inspectionPageMessages = [
-  /** Asks the inspector; `params` as `inspections` has them. Answered by news and one answer or failure of the same id. */
+  /** Asks the inspector; `params` as `inspections` has them. Answered with news, and then with `inspected`. */
   z.strictObject({ type: z.literal("inspect"), id: idSchema, inspection: inspectionSchema, params: z.unknown() }),
-  /** The answer is no longer wanted; none comes. */
-  z.strictObject({ type: z.literal("cancelInspection"), id: idSchema }),
   z.strictObject({
     type: z.literal("expertOrigin"),
     id: idSchema,
@@ -53,7 +51,5 @@ export const inspectionHubMessages = [
   /** As `inspections` has it. */
   z.strictObject({ type: z.literal("inspectionNews"), id: z.int(), news: z.unknown() }),
   z.strictObject({ type: z.literal("inspected"), id: z.int(), answer: z.unknown() }),
-  /** Why there is no answer, a sentence for people. */
-  z.strictObject({ type: z.literal("inspectionFailed"), id: z.int(), why: z.string() }),
   z.strictObject({ type: z.literal("expertOrigin"), id: z.int(), origin: expertOriginSchema }),
 ] as const;

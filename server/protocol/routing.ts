@@ -29,7 +29,11 @@ const idSchema = z.int().min(0);
 /** From a page to the backend. */
 export const routingPageMessages = [
   /** The stages the page is about; told again as snapshots come or states change. */
-  z.strictObject({ type: z.literal("openRouting"), models: z.array(stageReferenceSchema).min(1).max(mostModels) }),
+  z.strictObject({
+    type: z.literal("openRouting"),
+    id: idSchema,
+    models: z.array(stageReferenceSchema).min(1).max(mostModels),
+  }),
   /** Answered with a frame for each snapshot; of a measure of held-out text only, for each probe. */
   z.strictObject({
     type: z.literal("routing"),
@@ -132,7 +136,7 @@ export type LayerRow = z.infer<typeof layerRowSchema>;
 
 /** From the backend to a page, beside frames. */
 export const routingHubMessages = [
-  z.strictObject({ type: z.literal("routingOpened"), models: z.array(routedModelSchema) }),
+  z.strictObject({ type: z.literal("routingOpened"), id: z.int(), models: z.array(routedModelSchema) }),
   /** A row a domain, and one of all. */
   z.strictObject({
     type: z.literal("routingLayers"),

@@ -7,9 +7,15 @@ import { type StageReference, type State, stageReferenceSchema, stateSchema } fr
 export { type StageReference, type State, stageReferenceSchema, stateSchema };
 
 /**
- * What a page and the backend say to each other over a stream: JSON texts both ways, and binary frames of points from the
- * backend (see frame.ts). The stream is a WebSocket, of the page itself or of its host, who then passes everything on.
+ * What a page and the backend send each other over a stream: JSON texts both ways, and binary frames of numbers from the
+ * backend (see frame.ts). The stream is a WebSocket, of the page itself or of its host, which then relays everything.
+ *
+ * A page asks questions. Each has an id, greater than those before it on the same connection, and so has every message and
+ * frame that answers it. `open`, `view` and `openRouting` are answered until they are cancelled or the page asks the same
+ * kind again; every other question ends with `done`. One that cannot be answered ends with `problem`.
  */
+
+export const questionIdSchema = z.int().min(0);
 
 /** What the x axis counts. A stage begins where the longest of the stages it comes from ended, unless `fromZero`. */
 export const axisSchema = z.enum(["step", "tokens", "seconds", "flops"]);
@@ -39,11 +45,10 @@ export const mostRows = 2_000_000;
 const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "is empty");
 export type Range = z.infer<typeof rangeSchema>;
 
-/** What a page sees: the backend answers with a frame of it now, and with frames of what changed while it is seen. */
+/** What a page sees: answered with a frame of it now, and with frames of what changed from then on. */
 export const viewSchema = z.strictObject({
   type: z.literal("view"),
-  /** Frames carry it; a later view replaces an earlier one. */
-  view: z.int().min(0),
+  id: questionIdSchema,
   series: z.array(stageReferenceSchema).max(mostSeries),
   measures: z.array(measureSchema).max(measureSchema.options.length),
   axis: axisSchema,
@@ -58,7 +63,7 @@ export const viewSchema = z.strictObject({
 export type View = z.infer<typeof viewSchema>;
 
 const selectionSchema = z.strictObject({
-  id: z.int().min(0),
+  id: questionIdSchema,
   series: z.array(stageReferenceSchema).max(mostSeries),
   axis: axisSchema,
   fromZero: z.boolean(),
@@ -67,13 +72,17 @@ const selectionSchema = z.strictObject({
 
 /** From a page to the backend. */
 export const pageMessageSchema = z.discriminatedUnion("type", [
-  /** The runs there are in these run folders, or all that are served. */
-  z.strictObject({ type: z.literal("runs"), roots: z.array(runReferenceSchema.shape.root).max(1000) }),
-  /** The runs the page is about; told again whenever they change. */
-  z.strictObject({ type: z.literal("open"), runs: z.array(runReferenceSchema).max(mostRuns) }),
+  /** The answer is no longer wanted: nothing more is sent for the question of this id. */
+  z.strictObject({ type: z.literal("cancel"), id: questionIdSchema }),
+  /** The runs in these run folders, or all that are served. */
+  z.strictObject({
+    type: z.literal("runs"),
+    id: questionIdSchema,
+    roots: z.array(runReferenceSchema.shape.root).max(1000),
+  }),
+  /** The runs the page is about: answered with `opened` now and whenever they change. */
+  z.strictObject({ type: z.literal("open"), id: questionIdSchema, runs: z.array(runReferenceSchema).max(mostRuns) }),
   viewSchema,
-  /** The page is not seen: nothing is sent until it opens runs again. */
-  z.strictObject({ type: z.literal("pause") }),
   /** Exact figures of a range. */
   z.strictObject({ type: z.literal("statistics"), measure: measureSchema, ...selectionSchema.shape }),
   /** All recorded values of a range as CSV, in binary frames. */
@@ -82,6 +91,7 @@ export const pageMessageSchema = z.discriminatedUnion("type", [
   ...inspectionPageMessages,
 ]);
 export type PageMessage = z.infer<typeof pageMessageSchema>;
+export type Question = Exclude<PageMessage, { type: "cancel" }>;
 
 /** One number of a stage and where on the stage's own axes it was recorded. */
 const placedSchema = z.strictObject({ value: z.number(), step: z.number() });
@@ -129,19 +139,19 @@ export type Figures = z.infer<typeof figuresSchema>;
 
 /** From the backend to a page, beside frames. */
 export const hubMessageSchema = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("runs"), runs: z.array(offeredRunSchema) }),
-  z.strictObject({ type: z.literal("opened"), runs: z.array(streamedRunSchema) }),
-  /** Metrics are being read: bytes done and to do, over all files that take time. */
-  z.strictObject({ type: z.literal("reading"), done: z.number(), bytes: z.number() }),
+  /** The question is answered in full. */
+  z.strictObject({ type: z.literal("done"), id: questionIdSchema }),
+  /** The question cannot be answered: why, a sentence for people. */
+  z.strictObject({ type: z.literal("problem"), id: questionIdSchema, text: z.string() }),
+  z.strictObject({ type: z.literal("runs"), id: questionIdSchema, runs: z.array(offeredRunSchema) }),
+  z.strictObject({ type: z.literal("opened"), id: questionIdSchema, runs: z.array(streamedRunSchema) }),
+  /** Metrics of a view are being read: bytes done and to do, over all files that take time. */
+  z.strictObject({ type: z.literal("reading"), id: questionIdSchema, done: z.number(), bytes: z.number() }),
   z.strictObject({
     type: z.literal("statistics"),
-    id: z.int(),
+    id: questionIdSchema,
     figures: z.array(z.strictObject({ ...stageReferenceSchema.shape, figures: figuresSchema.optional() })),
   }),
-  /** An export has ended, after `rows` rows; `problem` says why it could not be done. */
-  z.strictObject({ type: z.literal("exported"), id: z.int(), rows: z.int(), problem: z.string().optional() }),
-  /** A request that could not be answered, in words for people. */
-  z.strictObject({ type: z.literal("problem"), text: z.string() }),
   ...routingHubMessages,
   ...inspectionHubMessages,
 ]);

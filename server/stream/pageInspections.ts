@@ -1,7 +1,8 @@
 import type { Inspector } from "../inspect/client.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type Inspected, type Inspection, inspections } from "../protocol/inspect.ts";
-import type { HubMessage, PageMessage } from "../protocol/stream.ts";
+import type { Question } from "../protocol/stream.ts";
+import type { Reply } from "./reply.ts";
 
 /** What may look into models for pages. */
 export interface Inspecting {
@@ -10,76 +11,37 @@ export interface Inspecting {
   trusted(): boolean;
 }
 
-export interface PageInspectionsOptions {
-  inspecting: Inspecting | undefined;
-  send(message: HubMessage): void;
-  /** @throws UserError for a run folder that may not be read. */
-  check(root: string): void;
-  log(text: string): void;
-}
-
-/** Questions of one page at once, at most. */
-const mostQuestions = 64;
-
-/** The questions of one page to the inspector, as far as they are not answered. */
-export class PageInspections {
-  readonly #options: PageInspectionsOptions;
-  readonly #asked = new Map<number, AbortController>();
-
-  constructor(options: PageInspectionsOptions) {
-    this.#options = options;
-  }
-
-  async ask({ id, inspection, params }: Extract<PageMessage, { type: "inspect" }>): Promise<void> {
-    const { send, log } = this.#options;
-    const abort = new AbortController();
-    const answer = (message: HubMessage) => {
-      if (!abort.signal.aborted) send(message);
-    };
-    try {
-      if (this.#asked.size >= mostQuestions) throw new UserError("too many questions at once: wait for the answers");
-      this.#asked.set(id, abort);
-      const result = await this.#inspector().ask(inspection, this.#checked(inspection, params), {
-        signal: abort.signal,
-        onNews: (news) => answer({ type: "inspectionNews", id, news }),
-      });
-      answer({ type: "inspected", id, answer: result });
-    } catch (error) {
-      if (!(error instanceof UserError)) log(error instanceof Error ? (error.stack ?? error.message) : String(error));
-      const why = error instanceof UserError ? error.message : "The question could not be answered: the log says why.";
-      answer({ type: "inspectionFailed", id, why });
-    } finally {
-      if (this.#asked.get(id) === abort) this.#asked.delete(id);
-    }
-  }
-
-  cancel(id: number): void {
-    this.#asked.get(id)?.abort();
-    this.#asked.delete(id);
-  }
-
-  /** Nobody waits for any answer. */
-  close(): void {
-    for (const id of [...this.#asked.keys()]) this.cancel(id);
-  }
-
-  #inspector(): Inspecting["inspector"] {
-    const { inspecting } = this.#options;
-    if (!inspecting) throw new UserError("models are not looked into here");
-    if (inspecting.trusted()) return inspecting.inspector;
+/**
+ * Asks the inspector for a page.
+ *
+ * @param check throws a UserError for a run folder that may not be read.
+ * @throws UserError when models may not be run here, the question is malformed, or the inspector refuses it.
+ */
+export async function answerInspection(
+  { id, inspection, params }: Extract<Question, { type: "inspect" }>,
+  inspecting: Inspecting | undefined,
+  check: (root: string) => void,
+  { send, signal }: Reply,
+): Promise<void> {
+  if (!inspecting) throw new UserError("models are not inspected here");
+  if (!inspecting.trusted())
     throw new UserError(
       "Models are run in a trusted workspace only: choose Manage Workspace Trust and trust this one.",
     );
-  }
+  const answer = await inspecting.inspector.ask(inspection, checked(inspection, params, check), {
+    signal,
+    onNews: (news) => send({ type: "inspectionNews", id, news }),
+  });
+  send({ type: "inspected", id, answer });
+}
 
-  #checked<I extends Inspection>(inspection: I, given: unknown): Inspected<I> {
-    const { success, data, error } = inspections[inspection].params.safeParse(given);
-    if (!success) {
-      const [issue] = error.issues;
-      throw new UserError(`${inspection}: ${issue?.path.join(".")} ${issue?.message}`);
-    }
-    this.#options.check(data.model.root);
-    if ("other" in data) this.#options.check(data.other.root);
-    return data as Inspected<I>;
+function checked<I extends Inspection>(inspection: I, given: unknown, check: (root: string) => void): Inspected<I> {
+  const { success, data, error } = inspections[inspection].params.safeParse(given);
+  if (!success) {
+    const [issue] = error.issues;
+    throw new UserError(`${inspection}: ${issue?.path.join(".")} ${issue?.message}`);
   }
+  check(data.model.root);
+  if ("other" in data) check(data.other.root);
+  return data as Inspected<I>;
 }

@@ -71,7 +71,7 @@ describe.skipIf(noBrowser)(`a run whose routing is known by construction${why}`,
       .poll(async () => (await table()).slice(2))
       .toEqual([...rows("digits", "0 %", "100 %", "0 %"), ...rows("letters", "100 %", "0 %", "0 %")]);
     // So routers that were forced before the first step were from the first step on what they are.
-    const settled = page.locator("table.settling tbody tr");
+    const settled = page.locator("table.saturation tbody tr");
     expect((await settled.allInnerTexts()).map((row) => [...new Set(row.split("\t").slice(2))])).toEqual([
       ["100 %"],
       ["100 %"],

@@ -31,7 +31,7 @@ describe("btx serve", () => {
     socket.binaryType = "arraybuffer";
     await once(socket, "open");
     const send = (message: PageMessage) => socket.send(JSON.stringify(message));
-    send({ type: "open", runs: [{ root, run }] });
+    send({ type: "open", id: 1, runs: [{ root, run }] });
     const [said] = await once(socket, "message");
     const opened = hubMessageSchema.parse(JSON.parse(String(said)));
     const stages = opened.type === "opened" ? opened.runs[0]!.stages : [];
@@ -39,7 +39,7 @@ describe("btx serve", () => {
     const seed = stages.find(({ name }) => name === "seed")!;
     send({
       type: "view",
-      view: 1,
+      id: 2,
       series: [{ root, key: seed.key }],
       measures: ["loss", "memory"],
       axis: "flops",

@@ -7,6 +7,10 @@ import type { OfferedRun, StageReference, StreamedRun } from "../../server/proto
 /** The choice of a mixed model, and of the run it is one of where none is chosen yet. */
 
 export const modelId = ({ root, key }: { root: string; key: string }): string => `${root}\n${key}`;
+export function modelReference(id: string): StageReference {
+  const [root = "", key = ""] = id.split("\n");
+  return { root, key };
+}
 
 /** The mixed models of runs, each once, as many as one page may be about. */
 export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {

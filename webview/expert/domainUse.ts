@@ -1,25 +1,27 @@
 import { html, svg, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { expertClass, expertFill } from "../components/experts.ts";
-import { count } from "../components/format.ts";
-import type { Load } from "../questions.ts";
+import { count, percent } from "../components/format.ts";
 
 /** How much of each domain an expert gets, over training. */
 
 const [wide, tall, room] = [560, 150, { left: 44, right: 8, top: 6, bottom: 20 }] as const;
-const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
 /** Colours and dashes of the lines, one a domain. */
 const dashes = ["", "6 3", "2 3", "8 3 2 3", "1 4"];
 
 /** Mean over the layers of an expert's share, a line a domain [domains][points]. */
-export interface Use {
+export interface DomainUse {
   steps: readonly number[];
   shares: number[][];
 }
 
-/** @param loads of each domain [domains][layers]. */
-export function useOf(loads: readonly (readonly Load[])[], expert: number, experts: number): Use {
+/** @param loads shares of the tokens of each domain and layer [domains][layers], by expert over training [points, experts]. */
+export function domainUseOf(
+  loads: readonly (readonly { steps: readonly number[]; values: Float32Array }[])[],
+  expert: number,
+  experts: number,
+): DomainUse {
   const { steps } = loads[0]![0]!;
   const shares = loads.map((layers) =>
     steps.map(
@@ -29,7 +31,7 @@ export function useOf(loads: readonly (readonly Load[])[], expert: number, exper
   return { steps, shares };
 }
 
-export function useSection(use: Use | undefined, model: RoutedModel, where: string): TemplateResult | "" {
+export function domainUseSection(use: DomainUse | undefined, model: RoutedModel, where: string): TemplateResult | "" {
   if (!use || use.steps.length === 0) return "";
   const { steps, shares } = use;
   const most = Math.max(0.01, ...shares.flat());

@@ -1,34 +1,35 @@
 import { html, LitElement, type TemplateResult } from "lit";
 import { cellMeasures, otherMeasures } from "../../server/protocol/measures.ts";
 import type { Start } from "../../server/protocol/page.ts";
-import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { csvBytes, fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
 import { measureHelp } from "../components/measureHelp.ts";
 import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
+import { standIn } from "../components/standIn.ts";
 import { onThemeChange } from "../components/theme.ts";
 import type { Host } from "../host.ts";
-import { inspectedModel, type Question, Questions } from "../questions.ts";
-import { distanceRows, distancesSection, togetherSection } from "./coActivationAndWeights.ts";
-import { useSection } from "./domainUse.ts";
-import { type About, Answers } from "./expertData.ts";
+import { inspectedModel, PageModels } from "../pageModels.ts";
+import type { Pending } from "../streamClient.ts";
+import { coActivationSection } from "./coActivation.ts";
+import { domainUseSection } from "./domainUse.ts";
+import { type About, ExpertData } from "./expertData.ts";
 import { factsSection } from "./expertFacts.ts";
-import { withoutSection } from "./lossWithoutExpert.ts";
+import { lossWithoutSection } from "./lossWithoutExpert.ts";
 import { particularRows, particularSection } from "./particularTokens.ts";
-import { standIn } from "./piece.ts";
 import { added, besideSection, emptySide, type Side } from "./sideBySide.ts";
 import { type PageState, restored } from "./state.ts";
+import { distanceRows, distancesSection } from "./weightDistances.ts";
 
 /** One expert of a mixed model. */
 export class ExpertPage extends LitElement {
   #host: Host | undefined;
-  #questions: Questions | undefined;
-  #answers: Answers | undefined;
+  #models: PageModels | undefined;
+  #data: ExpertData | undefined;
   #state: PageState = restored(undefined);
   #all = false;
   #said = "";
   #sides: Side[] = [];
-  #writing: Question<unknown> | undefined;
+  #writing: Pending<unknown> | undefined;
 
   protected override createRenderRoot(): HTMLElement {
     return this;
@@ -45,11 +46,14 @@ export class ExpertPage extends LitElement {
   #start({ runs, roots = [], model, expert, layer }: Start): void {
     if (runs.length > 0 && (expert !== undefined || JSON.stringify(runs) !== JSON.stringify(this.#state.runs)))
       this.#state = { ...this.#state, runs, model: model && modelId(model), expert, layer, other: undefined };
-    if (!this.#questions) {
-      this.#questions = new Questions(this.#host!, this.#state.runs, () => this.#told());
-      this.#answers = new Answers(this.#questions, () => this.requestUpdate());
+    if (!this.#models) {
+      this.#models = new PageModels(this.#host!, this.#state.runs, {
+        begin: () => this.#data?.begin(),
+        changed: () => this.#heard(),
+      });
+      this.#data = new ExpertData(this.#models.client, () => this.requestUpdate());
     }
-    this.#questions.roots = roots;
+    this.#models.runs.roots = roots;
     this.#change({});
   }
 
@@ -67,13 +71,12 @@ export class ExpertPage extends LitElement {
     }
     this.#said = "";
     this.#host?.keep(this.#state);
-    if (this.#questions) this.#questions.about = this.#state.runs;
+    if (this.#models) this.#models.runs.about = this.#state.runs;
     this.#title();
     this.requestUpdate();
   };
 
-  #told(): void {
-    if (!this.#questions!.trouble) this.#answers!.again();
+  #heard(): void {
     this.#title();
     this.requestUpdate();
   }
@@ -87,12 +90,9 @@ export class ExpertPage extends LitElement {
     this.#host?.keep(this.#state);
   }
 
-  get #models(): readonly RoutedModel[] {
-    return (this.#questions?.models ?? []).filter(({ state }) => state === "done");
-  }
-
   get #about(): About | undefined {
-    const model = this.#models.find((one) => modelId(one) === this.#state.model) ?? this.#models[0];
+    const models = this.#models?.finished ?? [];
+    const model = models.find((one) => modelId(one) === this.#state.model) ?? models[0];
     if (!model) return undefined;
     const expert = Math.max(
       0,
@@ -103,22 +103,24 @@ export class ExpertPage extends LitElement {
   }
 
   protected override render(): unknown {
-    const questions = this.#questions;
-    if (!questions) return html`<p class="notice" role="status">Connecting…</p>`;
+    const models = this.#models;
+    if (!models) return html`<p class="notice" role="status">Connecting…</p>`;
     if (this.#state.runs.length === 0)
-      return html`<main>${runChoice(questions.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+      return html`<main>${runChoice(models.runs.offered, (run) => this.#change({ runs: [run] }))}</main>`;
     const about = this.#about;
     if (!about)
       return html`<main><p class="notice" role="status">${
-        questions.trouble ?? (questions.opened ? "No mixed model of this run is finished yet." : "Reading models…")
+        models.trouble ?? (models.opened ? "No mixed model of this run is finished yet." : "Reading models…")
       }</p></main>`;
-    this.#answers!.want(about);
+    this.#data!.want(about);
     return html`<main>${this.#controls(about)} ${this.#shown(about)}</main>`;
   }
 
   #controls({ model, name, layer }: About): TemplateResult {
-    const { runs } = this.#questions!;
-    const models = this.#models;
+    const {
+      finished: models,
+      runs: { runs },
+    } = this.#models!;
     return html`<div class="controls" role="toolbar" aria-label="Expert">
       ${select(
         "Model",
@@ -140,27 +142,27 @@ export class ExpertPage extends LitElement {
       )}
       <span class="group" role="group" aria-label="Export">
         <span class="caption" aria-hidden="true">CSV</span>
-        <button type="button" ?disabled=${!this.#answers!.facts.value} @click=${() => void this.#save("tokens")}>Tokens</button>
-        <button type="button" ?disabled=${!this.#answers!.facts.value} @click=${() => void this.#save("weights")}>Weights</button>
+        <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("tokens")}>Tokens</button>
+        <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("weights")}>Weights</button>
       </span>
-      <span role="status">${this.#said || this.#questions!.trouble || ""}</span>
+      <span role="status">${this.#said || this.#models!.trouble || ""}</span>
     </div>`;
   }
 
   #shown(about: About): TemplateResult {
     const { model, name, expert, layer } = about;
-    const answers = this.#answers!;
-    const { origin, facts, use, together, without, withoutLayers } = answers;
+    const data = this.#data!;
+    const { origin, facts, use, coActivation, without, withoutLayers } = data;
     const where = layer === undefined ? "all layers" : `layer ${layer}`;
     const other = this.#other(about);
     return html`<h1><span class=${expertClass(model.experts, expert)}>${name}</span>
         <span class="soft">of ${model.name}, run ${model.run}</span></h1>
       ${standIn(origin, "Reading where it comes from")} ${factsSection(origin.value, facts.value)}
-      ${standIn(use, "Reading its use")} ${useSection(use.value, model, where)}
-      ${together.value ? togetherSection(model, together.value, expert, where) : ""}
-      ${withoutSection(without, withoutLayers, model.layers, where, {
-        measure: () => answers.measure(about),
-        byLayer: () => answers.measureLayers(about),
+      ${standIn(use, "Reading its use")} ${domainUseSection(use.value, model, where)}
+      ${coActivation.value ? coActivationSection(model, coActivation.value, expert, where) : ""}
+      ${lossWithoutSection(without, withoutLayers, model.layers, where, {
+        measure: () => data.measure(about),
+        byLayer: () => data.measureLayers(about),
       })}
       ${standIn(facts, "Looking through its weights and the held-out text", true)}
       ${facts.value ? distancesSection(facts.value) : ""}
@@ -200,7 +202,7 @@ export class ExpertPage extends LitElement {
         this.requestUpdate();
       };
       const params = { model: inspectedModel(model), prompt, tokens, temperature: 0.8, topP: 1, randomSeed, off };
-      const question = this.#questions!.inspect(
+      const question = this.#models!.client.inspect(
         "sample",
         { ...params, ...(model.router === "top-k" ? { k: 1 } : {}) },
         (news) => {
@@ -228,7 +230,7 @@ export class ExpertPage extends LitElement {
   }
 
   async #save(what: "tokens" | "weights"): Promise<void> {
-    const facts = this.#answers!.facts.value;
+    const facts = this.#data!.facts.value;
     if (!facts) return;
     try {
       const rows = what === "tokens" ? particularRows(facts) : distanceRows(facts);

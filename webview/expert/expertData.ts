@@ -1,10 +1,11 @@
-import type { ExpertFacts, Without } from "../../server/protocol/inspect.ts";
+import type { ExpertFacts, InspectionProgress, Without } from "../../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../../server/protocol/pageInspections.ts";
-import type { RoutedModel } from "../../server/protocol/routing.ts";
-import { inspectedModel, type Questions } from "../questions.ts";
-import { type Together, togetherOf } from "./coActivationAndWeights.ts";
-import { type Use, useOf } from "./domainUse.ts";
-import { Piece } from "./piece.ts";
+import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { Answer } from "../answer.ts";
+import { inspectedModel, referenceOf } from "../pageModels.ts";
+import type { Pending, StreamClient } from "../streamClient.ts";
+import { type CoActivation, coActivationOf } from "./coActivation.ts";
+import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
 /** Points of the curves of use. */
 const columns = 200;
@@ -21,78 +22,97 @@ export interface About {
   layer: number | undefined;
 }
 
-/** What is known of an expert, each piece asked for once. */
-export class Answers {
-  readonly #questions: Questions;
-  readonly origin: Piece<ExpertOrigin>;
-  readonly facts: Piece<ExpertFacts>;
-  readonly use: Piece<Use>;
-  readonly together: Piece<Together>;
-  readonly without: Piece<Without>;
-  readonly withoutLayers: Piece<Without[]>;
+/** What the expert page knows of an expert. */
+export class ExpertData {
+  readonly #client: StreamClient;
+  readonly origin: Answer<ExpertOrigin>;
+  readonly facts: Answer<ExpertFacts>;
+  readonly use: Answer<DomainUse>;
+  readonly coActivation: Answer<CoActivation>;
+  readonly without: Answer<Without>;
+  readonly withoutLayers: Answer<Without[]>;
+  /** The expert and layer that `without` and `withoutLayers` are about. */
+  #measured = "";
 
-  constructor(questions: Questions, redraw: () => void) {
-    this.#questions = questions;
-    this.origin = new Piece(redraw);
-    this.facts = new Piece(redraw);
-    this.use = new Piece(redraw);
-    this.together = new Piece(redraw);
-    this.without = new Piece(redraw);
-    this.withoutLayers = new Piece(redraw);
+  /** @param changed is called when there is something else to show. */
+  constructor(client: StreamClient, changed: () => void) {
+    this.#client = client;
+    const answer = <T>() => new Answer<T>(changed);
+    this.origin = answer();
+    this.facts = answer();
+    this.use = answer();
+    this.coActivation = answer();
+    this.without = answer();
+    this.withoutLayers = answer();
   }
 
-  /** Asks for what is shown without being asked for. */
+  /** Asks for what is shown without a person's asking for it. */
   want(about: About): void {
-    const { model, name, expert, layer } = about;
-    const questions = this.#questions;
+    const { model, name, expert } = about;
+    const client = this.#client;
     const key = keyOf(about);
-    this.origin.ask(JSON.stringify([model.root, model.key, name]), () => ({ answer: questions.origin(model, name) }));
-    this.facts.ask(key, (progress) => questions.inspect("expert", paramsOf(about), progress));
+    const wanted = <T>(answer: Answer<T>, subject: string, ask: (progress: OnProgress) => Pending<T>) =>
+      answer.want(subject, "", ask);
+    wanted(this.origin, JSON.stringify([model.root, model.key, name]), () =>
+      made(client.ask({ type: "expertOrigin", model: referenceOf(model), expert: name }), ({ origin }) => origin),
+    );
+    wanted(this.facts, key, (progress) => client.inspect("expert", paramsOf(about), progress));
     const places = placesOf(about);
     if (model.snapshots > 0)
-      this.use.ask(`${key} ${model.snapshots}`, () => ({
-        answer: Promise.all(
-          model.domains.map((_, domain) =>
-            Promise.all(spaced(places).map((place) => questions.load(model, place, domain, columns))),
-          ),
-        ).then((loads) => useOf(loads, expert, model.experts.length)),
-      }));
+      wanted(this.use, `${key} ${model.snapshots}`, () => {
+        const of = { type: "routingLoad", model: referenceOf(model), columns } as const;
+        const loads = model.domains.map((_, domain) =>
+          all(spaced(places).map((layer) => client.ask({ ...of, layer, domain }))),
+        );
+        return made(all(loads), (found) => domainUseOf(found, expert, model.experts.length));
+      });
     if (model.k > 1 && (model.detailed || model.pairsEvery !== undefined))
-      this.together.ask(key, () => ({
-        answer: Promise.all([questions.together(model), questions.chosen(model)]).then(([together, chosen]) =>
-          togetherOf(model, together.values, chosen.values, expert, places),
+      wanted(this.coActivation, key, () =>
+        made(all([this.#pairs(model), this.#chosen(model)]), ([pairs, chosen]) =>
+          coActivationOf(model, pairs.values, chosen.values, expert, places),
         ),
-      }));
+      );
     // What was measured of another expert or layer is not this one's.
-    if (this.#measured !== `${key} ${layer}`) {
-      this.#measured = `${key} ${layer}`;
+    if (this.#measured !== key) {
+      this.#measured = key;
       this.without.forget();
       this.withoutLayers.forget();
     }
   }
-  #measured = "";
+
+  /** Of the tokens of an expert the share that others got too, [layers, experts, experts]; held out, or else of training. */
+  #pairs(model: RoutedModel) {
+    const snapshot = model.detailed ? heldOut : Math.max(0, model.snapshots - 1);
+    const of = { type: "routingPairs", what: "coActivation", domain: allDomains } as const;
+    return this.#client.ask({ ...of, model: referenceOf(model), snapshot });
+  }
+
+  /** Tokens that chose each expert, as shares of a domain's, [domains + 1, layers, experts]. */
+  #chosen(model: RoutedModel) {
+    const snapshots = [model.evaluated ? heldOut : Math.max(0, model.snapshots - 1)];
+    const of = { type: "routing", measure: "domainSpecialisation" } as const;
+    return this.#client.ask({ ...of, model: referenceOf(model), snapshots });
+  }
 
   measure(about: About): void {
-    this.without.ask(keyOf(about), (progress) => this.#questions.inspect("without", paramsOf(about), progress));
+    this.without.want(keyOf(about), "", (progress) => this.#client.inspect("without", paramsOf(about), progress));
   }
 
   measureLayers({ model, name }: About): void {
     const { layers } = model;
-    this.withoutLayers.ask(`${model.root} ${model.key} ${name}`, (progress) => {
-      let cancel = () => {};
+    this.withoutLayers.want(JSON.stringify([model.root, model.key, name]), "", (progress) => {
+      let asked: Pending<Without> | undefined;
       let cancelled = false;
       const each = async () => {
         const found: Without[] = [];
         for (const layer of layers) {
           if (cancelled) throw new Error("cancelled");
           const done = found.length;
-          const question = this.#questions.inspect(
-            "without",
-            { model: inspectedModel(model), expert: name, layer },
-            (news) => progress({ done: done + (news.total > 0 ? news.done / news.total : 0), total: layers.length }),
+          const params = { model: inspectedModel(model), expert: name, layer };
+          asked = this.#client.inspect("without", params, (news) =>
+            progress({ done: done + (news.total > 0 ? news.done / news.total : 0), total: layers.length }),
           );
-          cancel = question.cancel;
-          found.push(await question.answer);
+          found.push(await asked.answer);
         }
         return found;
       };
@@ -100,18 +120,36 @@ export class Answers {
         answer: each(),
         cancel: () => {
           cancelled = true;
-          cancel();
+          asked?.cancel();
         },
       };
     });
   }
 
   /** There is a new connection: what was asked for and did not come is asked for again. */
-  again(): void {
-    for (const piece of [this.origin, this.facts, this.use, this.together] as Piece<unknown>[])
-      if (piece.value === undefined) piece.forget();
+  begin(): void {
+    for (const answer of [this.origin, this.facts, this.use, this.coActivation])
+      if (answer.value === undefined) answer.askAgain();
   }
 }
+
+type OnProgress = (news: InspectionProgress) => void;
+
+/** An answer made of another. */
+const made = <A, B>({ answer, cancel }: Pending<A>, make: (answer: A) => B): Pending<B> => ({
+  answer: answer.then(make),
+  cancel,
+});
+
+/** Answers to several questions as one. */
+const all = <const T extends readonly Pending<unknown>[]>(pending: T) => ({
+  answer: Promise.all(pending.map(({ answer }) => answer)) as Promise<{
+    [K in keyof T]: T[K] extends Pending<infer A> ? A : never;
+  }>,
+  cancel() {
+    for (const { cancel } of pending) cancel();
+  },
+});
 
 const keyOf = ({ model, name, layer }: About): string => JSON.stringify([model.root, model.key, name, layer]);
 

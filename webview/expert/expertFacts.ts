@@ -1,11 +1,9 @@
 import { html, type TemplateResult } from "lit";
 import type { ExpertFacts } from "../../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../../server/protocol/pageInspections.ts";
-import { count, duration } from "../components/format.ts";
+import { count, duration, percent } from "../components/format.ts";
 
 /** Where an expert comes from, how large it is, and who uses it. */
-
-const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
 const madeText = ({ made, part, sources }: ExpertOrigin): string => {
   const names = sources.map(({ name }) => name).join(", ");

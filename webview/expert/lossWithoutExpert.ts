@@ -1,28 +1,29 @@
 import { html, type TemplateResult } from "lit";
 import type { Without } from "../../server/protocol/inspect.ts";
+import type { Answer } from "../answer.ts";
 import { count } from "../components/format.ts";
-import { type Piece, standIn } from "./piece.ts";
+import { standIn } from "../components/standIn.ts";
 
 /** What is lost without an expert: held-out losses with it switched off, its tokens routed over the others. */
 
 const signed = (value: number): string => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(4)}`;
 
-export function withoutSection(
-  piece: Piece<Without>,
-  layers: Piece<Without[]>,
+export function lossWithoutSection(
+  without: Answer<Without>,
+  layers: Answer<Without[]>,
   numbers: readonly number[],
   where: string,
   actions: { measure(): void; byLayer(): void },
 ): TemplateResult {
-  const { value } = piece;
+  const { value } = without;
   const each = layers.value;
   return html`<section>
     <h2>Without it <span class="soft">held-out loss, nats a token, with this expert switched off, ${where}</span></h2>
     <p class="group">
-      <button type="button" ?disabled=${piece.waits} @click=${actions.measure}>Measure without this expert</button>
+      <button type="button" ?disabled=${without.waits} @click=${actions.measure}>Measure without this expert</button>
       <button type="button" ?disabled=${layers.waits} @click=${actions.byLayer}>Measure layer by layer</button>
     </p>
-    ${standIn(piece, "Measuring losses without it", true)}
+    ${standIn(without, "Measuring losses without it", true)}
     ${
       value
         ? html`<table class="values without">
@@ -30,9 +31,9 @@ export function withoutSection(
               <th scope="col" class="number">Difference</th><th scope="col" class="number">Tokens</th></tr></thead>
             <tbody>
               ${value.domains.map(
-                ({ domain, with: loss, without, tokens }) =>
-                  html`<tr><th scope="row">${domain}</th><td class="number">${loss.toFixed(4)}</td><td class="number">${without.toFixed(4)}</td>
-                    <td class="number">${signed(without - loss)} <span class="soft">${signed((100 * (without - loss)) / loss).replace(/\d\d$/, "")} %</span></td>
+                ({ domain, with: loss, without: other, tokens }) =>
+                  html`<tr><th scope="row">${domain}</th><td class="number">${loss.toFixed(4)}</td><td class="number">${other.toFixed(4)}</td>
+                    <td class="number">${signed(other - loss)} <span class="soft">${signed((100 * (other - loss)) / loss).replace(/\d\d$/, "")} %</span></td>
                     <td class="number">${count(tokens)}</td></tr>`,
               )}
             </tbody>

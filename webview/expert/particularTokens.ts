@@ -1,11 +1,10 @@
 import { html, type TemplateResult } from "lit";
 import type { ExpertFacts, ParticularToken } from "../../server/protocol/inspect.ts";
-import { count } from "../components/format.ts";
+import { count, percent } from "../components/format.ts";
 
 /** The tokens that an expert gets more often than others do, with places where they stand. */
 
 const shown = 10;
-const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 const visible = (text: string): string =>
   text === "" ? "end of text" : text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 const plain = (text: string): string => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");

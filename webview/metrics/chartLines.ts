@@ -1,14 +1,14 @@
 import type { Measure } from "../../server/protocol/stream.ts";
 import type { ChartLine } from "../components/chartLine.ts";
 import { chartColor } from "../components/theme.ts";
-import type { Model } from "./metricsData.ts";
+import type { MetricsData } from "./metricsData.ts";
 
 const empty = new Float64Array(0);
 
-/** The lines of one measure as a chart draws them, in the order of the model's series; with `smooth` the smoothed ones too. */
-export function chartLines(model: Model, measure: Measure, smooth: boolean): ChartLine[] {
-  const lines = model.lines.get(measure);
-  return model.drawn.flatMap(({ id, label, color, dash }): ChartLine[] => {
+/** The lines of one measure as a chart draws them, in the order of the series; with `smooth` the smoothed ones too. */
+export function chartLines(data: MetricsData, measure: Measure, smooth: boolean): ChartLine[] {
+  const lines = data.lines.get(measure);
+  return data.drawn.flatMap(({ id, label, color, dash }): ChartLine[] => {
     const line = lines?.get(id);
     if (!line) return [];
     const { x, y, smoothX, smoothY } = line;

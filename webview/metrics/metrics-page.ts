@@ -13,7 +13,7 @@ import { controls } from "./controls.ts";
 import { saveCharts } from "./export.ts";
 import { legend } from "./legend.ts";
 import { axes, measureAxis, measures } from "./measures.ts";
-import { Model } from "./metricsData.ts";
+import { MetricsData } from "./metricsData.ts";
 import { help, nothingYet, notices } from "./notices.ts";
 import { inSection, type SeriesInfo } from "./series.ts";
 import { type PageState, restored } from "./state.ts";
@@ -22,10 +22,10 @@ import { runChooser, valuesTable } from "./tables.ts";
 /** A range narrower than this share of all is not zoomed into any further. */
 const narrowest = 1e-9;
 
-/** The live metrics of runs. It keeps what the person chose, and draws what its model has been told. */
+/** The live metrics of runs. It keeps what the person chose, and draws what the backend has sent. */
 export class MetricsPage extends LitElement {
   #host: Host | undefined;
-  #model: Model | undefined;
+  #data: MetricsData | undefined;
   #state: PageState = restored(undefined);
   #cursor: number | undefined;
   #selection: Range | undefined;
@@ -62,19 +62,21 @@ export class MetricsPage extends LitElement {
     this.#stages = stages;
     const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
     const change: Partial<PageState> = others ? { runs, range: undefined, rangesY: {}, hidden: [] } : {};
-    if (this.#model) this.#change(change);
+    if (this.#data) this.#change(change);
     else {
       this.#state = { ...this.#state, ...change };
-      this.#model = new Model(this.#host!, this.#state, () => this.#told());
+      this.#data = new MetricsData(this.#host!, this.#state, () => this.#heard());
     }
-    this.#model.roots = roots;
+    this.#data.runs.roots = roots;
     this.requestUpdate();
   }
 
-  /** The backend has said something. */
-  #told(): void {
-    const model = this.#model!;
-    const { runs, series } = model;
+  /** The backend has sent something. */
+  #heard(): void {
+    const {
+      runs: { runs },
+      series,
+    } = this.#data!;
     if (this.#stages && series.length > 0) {
       const wanted = series.filter(({ stage }) => this.#stages!.some((section) => inSection(section, stage)));
       this.#stages = undefined;
@@ -101,7 +103,7 @@ export class MetricsPage extends LitElement {
     clearTimeout(this.#keeping);
     if (performance.now() - this.#keptAt > 150) this.#keep();
     else this.#keeping = setTimeout(this.#keep, 150);
-    if (this.#model) this.#model.state = this.#state;
+    if (this.#data) this.#data.state = this.#state;
     this.requestUpdate();
   };
 
@@ -112,61 +114,61 @@ export class MetricsPage extends LitElement {
 
   #select(range: Range | undefined): void {
     this.#selection = range;
-    if (range) this.#model?.measure(this.#active, range);
-    else this.#model?.figures.clear();
+    this.#data?.measure(this.#active, range);
     this.requestUpdate();
   }
 
   #use(measure: Measure): void {
     if (this.#active === measure) return;
     this.#active = measure;
-    if (this.#selection) this.#model?.measure(measure, this.#selection);
+    if (this.#selection) this.#data?.measure(measure, this.#selection);
   }
 
   get #shownX(): Range {
-    return this.#state.range ?? this.#model!.extent;
+    return this.#state.range ?? this.#data!.extent;
   }
 
   /** The lines of one chart. */
   #lines(measure: Measure): ChartLine[] {
     const { smoothing, hidden, colorBy } = this.#state;
-    const key = JSON.stringify([this.#model!.version, smoothing > 1, hidden, colorBy, this.#themes]);
+    const key = JSON.stringify([this.#data!.version, smoothing > 1, hidden, colorBy, this.#themes]);
     if (this.#made.key !== key) this.#made = { key, lines: new Map() };
-    const lines = this.#made.lines.get(measure) ?? chartLines(this.#model!, measure, smoothing > 1);
+    const lines = this.#made.lines.get(measure) ?? chartLines(this.#data!, measure, smoothing > 1);
     this.#made.lines.set(measure, lines);
     return lines;
   }
 
   protected override render(): unknown {
-    const model = this.#model;
-    if (!model) return html`<p class="notice" role="status">Connecting…</p>`;
+    const data = this.#data;
+    if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
     const state = this.#state;
+    const { runs } = data;
     if (state.runs.length === 0) this.#choosing = true;
     if (state.runs.length === 0)
-      return html`<main>${notices(model, this.#said)}${runChooser(model.offered, state, this.#change, undefined)}</main>`;
+      return html`<main>${notices(data, this.#said)}${runChooser(runs.offered, state, this.#change, undefined)}</main>`;
     const close = () => {
       this.#choosing = false;
       this.requestUpdate();
     };
     return html`<main>
       <h1 class="unseen">${state.title}</h1>
-      ${controls(state, model.recorded, {
+      ${controls(state, data.recorded, {
         change: this.#change,
         showAll: this.#showAll,
         save: (kind) => void this.#save(kind),
         chooseRuns: () => {
           this.#choosing = !this.#choosing;
-          if (this.#choosing) model.offerRuns();
+          if (this.#choosing) runs.offer();
           this.requestUpdate();
         },
       })}
-      ${notices(model, this.#said)} ${this.#choosing ? runChooser(model.offered, state, this.#change, close) : ""}
-      ${model.opened && model.series.length === 0 ? html`<p class="notice">${nothingYet(model.runs)}</p>` : ""}
+      ${notices(data, this.#said)} ${this.#choosing ? runChooser(runs.offered, state, this.#change, close) : ""}
+      ${data.opened && data.series.length === 0 ? html`<p class="notice">${nothingYet(runs.runs)}</p>` : ""}
       ${repeat(
         state.charts,
         (measure) => measure,
         (measure) => this.#chart(measure),
-      )} ${this.#legend(model)}
+      )} ${this.#legend(data)}
       ${state.table ? this.#tables() : ""} ${help()}
     </main>`;
   }
@@ -211,8 +213,8 @@ export class MetricsPage extends LitElement {
   #show(measure: Measure, { x, y }: ChartEvents["chart-show"]): void {
     const change: Partial<PageState> = {};
     // Before there is anything to see there is no part of it.
-    if (this.#model!.lines.size === 0) return;
-    const [low, high] = this.#model!.extent;
+    if (this.#data!.lines.size === 0) return;
+    const [low, high] = this.#data!.extent;
     const all = high - low;
     if (x && x[1] - x[0] > Math.max(all * narrowest, Math.abs(x[1]) * 1e-12)) {
       // There is nothing to see beyond the first and the last value, and all of it goes on growing.
@@ -228,14 +230,14 @@ export class MetricsPage extends LitElement {
 
   #measureWidth = (): void => {
     const widths = [...this.querySelectorAll<LineChart>("line-chart")].map((chart) => chart.plot.width);
-    if (widths.length > 0 && this.#model) this.#model.columns = Math.max(...widths) * Math.min(2, devicePixelRatio);
+    if (widths.length > 0 && this.#data) this.#data.columns = Math.max(...widths) * Math.min(2, devicePixelRatio);
   };
 
   protected override updated(): void {
     this.#measureWidth();
   }
 
-  #legend(model: Model): TemplateResult {
+  #legend(data: MetricsData): TemplateResult {
     const { charts } = this.#state;
     const measure = charts.includes(this.#active) ? this.#active : charts[0]!;
     const lines = this.#lines(measure);
@@ -243,13 +245,13 @@ export class MetricsPage extends LitElement {
     return legend(
       {
         state: this.#state,
-        runs: model.runs,
-        series: model.series,
+        runs: data.runs.runs,
+        series: data.series,
         measure,
-        lines: model.lines.get(measure) ?? new Map(),
+        lines: data.lines.get(measure) ?? new Map(),
         readings: new Map(readings.map((reading) => [reading.id, reading])),
         selection: this.#selection,
-        figures: model.figures,
+        figures: data.figures,
       },
       {
         change: this.#change,
@@ -268,12 +270,12 @@ export class MetricsPage extends LitElement {
   }
 
   async #save(kind: "png" | "svg" | "csv"): Promise<void> {
-    const model = this.#model!;
+    const data = this.#data!;
     const { charts, axis, log, title } = this.#state;
     try {
       const saved = await saveCharts(kind, this.#host!, {
         title,
-        legend: model.drawn.map(({ label, color, dash }: SeriesInfo) => ({ label, color: chartColor(color), dash })),
+        legend: data.drawn.map(({ label, color, dash }: SeriesInfo) => ({ label, color: chartColor(color), dash })),
         charts: charts.map((measure) => ({
           title: measures[measure].title,
           plot: this.#chartOf(measure).plot,
@@ -281,7 +283,7 @@ export class MetricsPage extends LitElement {
           axisY: measureAxis(measure, log),
           lines: this.#lines(measure),
         })),
-        rows: () => model.export(this.#selection ?? this.#state.range),
+        rows: () => data.export(this.#selection ?? this.#state.range),
       });
       this.#said = saved === undefined ? "" : `Saved ${saved}`;
     } catch (error) {

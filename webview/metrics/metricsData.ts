@@ -1,15 +1,8 @@
 import type { Frame, Line } from "../../server/protocol/frame.ts";
-import type {
-  Figures,
-  HubMessage,
-  Measure,
-  OfferedRun,
-  PageMessage,
-  Range,
-  StreamedRun,
-} from "../../server/protocol/stream.ts";
+import type { Figures, HubMessage, Measure, Range } from "../../server/protocol/stream.ts";
 import type { Host } from "../host.ts";
-import { Transport } from "../transport.ts";
+import { PageRuns } from "../pageRuns.ts";
+import type { Pending } from "../streamClient.ts";
 import { type SeriesInfo, seriesId, seriesOf } from "./series.ts";
 import type { PageState } from "./state.ts";
 
@@ -19,42 +12,33 @@ const margin = 1;
 const coarsest = 0.7;
 
 /**
- * What the backend has told, and what it is to be asked next. While a new frame is on its way the last one is drawn, in
- * whatever part is seen now.
+ * What the metrics page knows of its runs, and what it asks the backend next. While a new frame is on its way the last one is
+ * drawn, in whatever part is seen now.
  */
-export class Model {
-  readonly #transport: Transport;
+export class MetricsData {
+  readonly runs: PageRuns;
   readonly #changed: () => void;
   #state: PageState;
   #columns = 600;
-  #view = 0;
+  #endView: (() => void) | undefined;
   /** What the frames at hand were asked for. */
   #asked: { range: Range | undefined; columns: number; key: string; extent: number } | undefined;
   #waiting = false;
   #again = false;
-  #shown = true;
-  #ids = 0;
-  #exports = new Map<
-    number,
-    { parts: Uint8Array<ArrayBuffer>[]; resolve(parts: Uint8Array<ArrayBuffer>[]): void; reject(error: Error): void }
-  >();
+  #statistics: Pending<unknown> | undefined;
+  #problem: string | undefined;
 
-  runs: readonly StreamedRun[] = [];
-  offered: readonly OfferedRun[] | undefined;
   series: readonly SeriesInfo[] = [];
   /** Measure, then id of the stage. */
   lines = new Map<Measure, Map<string, Line>>();
   /** What any stage has recorded. */
   recorded = new Set<Measure>();
-  /** Another number whenever lines or series are others. */
+  /** Another number whenever lines or series change. */
   version = 0;
   /** Bytes read and to be read, of long files. */
   reading: { done: number; bytes: number } | undefined;
-  /** Why there is nothing new. */
-  trouble: string | undefined;
+  /** The runs are known. */
   opened = false;
-  /** Run folders to choose runs from. */
-  roots: readonly string[] = [];
   /** By id, of the selected range. */
   figures = new Map<string, Figures>();
 
@@ -62,32 +46,38 @@ export class Model {
   constructor(host: Host, state: PageState, changed: () => void) {
     this.#state = state;
     this.#changed = changed;
-    this.#transport = new Transport(host, {
-      connected: () => {
-        this.trouble = undefined;
-        this.#begin();
+    this.runs = new PageRuns(host, state.runs, {
+      begin: () => {
+        this.#asked = undefined;
+        this.#waiting = false;
+        this.#problem = undefined;
       },
-      disconnected: (why) => {
-        this.trouble = why;
-        this.#changed();
+      opened: () => {
+        this.opened = true;
+        this.series = seriesOf(this.runs.runs, this.#state.colorBy);
+        this.version++;
+        this.#look();
       },
-      message: (message) => this.#receive(message),
-      frame: (frame) => this.#take(frame),
+      changed,
     });
-    document.addEventListener("visibilitychange", () => this.#visible(document.visibilityState === "visible"));
   }
 
-  /** What the person has chosen is otherwise than before. */
+  /** Why there is nothing new. */
+  get trouble(): string | undefined {
+    return this.runs.trouble ?? this.#problem;
+  }
+
+  /** What the person has chosen has changed. */
   set state(state: PageState) {
     const before = this.#state;
     this.#state = state;
     if (JSON.stringify(before.runs) !== JSON.stringify(state.runs)) {
       this.recorded.clear();
-      this.#begin();
+      this.runs.about = state.runs;
       return;
     }
     if (before.colorBy !== state.colorBy) {
-      this.series = seriesOf(this.runs, state.colorBy);
+      this.series = seriesOf(this.runs.runs, state.colorBy);
       this.version++;
     }
     this.#look();
@@ -120,104 +110,49 @@ export class Model {
     return low < high ? [low, high] : [low - 0.5, high + 0.5];
   }
 
-  offerRuns(): void {
-    const roots = new Set([...this.roots, ...this.#state.runs.map(({ root }) => root)]);
-    this.#send({ type: "runs", roots: [...roots] });
+  /** Asks for exact figures of a range; they come later. No range: there are none. */
+  measure(measure: Measure, range: Range | undefined): void {
+    // An earlier question's answer says nothing of the range that is selected now.
+    this.#statistics?.cancel();
+    if (!range) {
+      this.figures.clear();
+      return;
+    }
+    const { axis, fromZero } = this.#state;
+    const series = this.#references(this.drawn);
+    const asked = this.runs.client.ask({ type: "statistics", measure, series, axis, fromZero, range });
+    this.#statistics = asked;
+    asked.answer.then(
+      ({ figures }) => {
+        this.figures = new Map(
+          figures.flatMap((one) => (one.figures ? [[seriesId(one.root, one.key), one.figures] as const] : [])),
+        );
+        this.#changed();
+      },
+      (error: Error) => {
+        if (this.#statistics === asked) this.#refused(error.message);
+      },
+    );
   }
 
-  /** Asks for exact figures of a range; they come later. */
-  measure(measure: Measure, range: Range): void {
-    const { axis, fromZero } = this.#state;
-    this.#send({
-      type: "statistics",
-      id: ++this.#ids,
-      measure,
-      series: this.#references(this.drawn),
-      axis,
-      fromZero,
-      range,
-    });
+  #refused(why: string): void {
+    this.#problem = why;
+    this.#changed();
   }
 
   /** All recorded values of a range, of what is drawn, as pieces of CSV. @throws Error when they are too many. */
-  export(range: Range | undefined): Promise<Uint8Array<ArrayBuffer>[]> {
+  async export(range: Range | undefined): Promise<Uint8Array<ArrayBuffer>[]> {
     const { axis, fromZero } = this.#state;
-    const id = ++this.#ids;
     const series = this.#references(this.drawn);
-    return new Promise((resolve, reject) => {
-      this.#exports.set(id, { parts: [], resolve, reject });
-      this.#send({ type: "export", id, series, axis, fromZero, ...(range ? { range } : {}) });
-    });
-  }
-
-  #send(message: PageMessage): void {
-    this.#transport.send(message);
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    const question = { type: "export", series, axis, fromZero, ...(range ? { range } : {}) } as const;
+    await this.runs.client.ask(question, ({ bytes }) => pieces.push(bytes)).answer;
+    return pieces;
   }
 
   #references = (series: readonly SeriesInfo[]) => series.map(({ root, key }) => ({ root, key }));
 
-  #begin(): void {
-    this.#asked = undefined;
-    this.#waiting = false;
-    for (const { reject } of this.#exports.values()) reject(new Error("The connection to the backend was lost."));
-    this.#exports.clear();
-    if (!this.#shown) return;
-    this.#send({ type: "open", runs: this.#state.runs });
-    if (this.#state.runs.length === 0 || this.offered) this.offerRuns();
-  }
-
-  /** A page that is not seen costs nothing, and is whole when it is seen again. */
-  #visible(shown: boolean): void {
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    if (shown) this.#begin();
-    else this.#send({ type: "pause" });
-  }
-
-  #receive(message: HubMessage): void {
-    switch (message.type) {
-      case "runs":
-        this.offered = message.runs;
-        break;
-      case "opened":
-        this.opened = true;
-        this.runs = message.runs;
-        this.series = seriesOf(this.runs, this.#state.colorBy);
-        this.version++;
-        this.#look();
-        break;
-      case "reading":
-        this.reading = message.bytes > 0 ? message : undefined;
-        break;
-      case "statistics":
-        // An earlier question's answer says nothing of the range that is selected now.
-        if (message.id !== this.#ids) return;
-        this.figures = new Map(
-          message.figures.flatMap(({ root, key, figures }) =>
-            figures ? [[seriesId(root, key), figures] as const] : [],
-          ),
-        );
-        break;
-      case "exported": {
-        const asked = this.#exports.get(message.id);
-        this.#exports.delete(message.id);
-        if (message.problem !== undefined) asked?.reject(new Error(message.problem));
-        else asked?.resolve(asked.parts);
-        break;
-      }
-      case "problem":
-        this.trouble = message.text;
-        break;
-    }
-    this.#changed();
-  }
-
-  #take(frame: Frame): void {
-    if (frame.kind === "text") {
-      this.#exports.get(frame.id)?.parts.push(frame.bytes);
-      return;
-    }
-    if (frame.kind !== "points" || frame.view !== this.#view) return;
+  #take(frame: Extract<Frame, { kind: "points" }>): void {
     if (frame.whole) {
       this.lines = new Map();
       this.#waiting = false;
@@ -234,9 +169,14 @@ export class Model {
     if (this.#again || !frame.whole) this.#look();
   }
 
+  #note(message: HubMessage): void {
+    if (message.type === "reading") this.reading = message.bytes > 0 ? message : undefined;
+    this.#changed();
+  }
+
   /** Asks for what is to be seen, if what is at hand will not do. One question at a time. */
   #look(): void {
-    if (!this.opened || !this.#shown) return;
+    if (!this.runs.current) return;
     const { axis, fromZero, smoothing, charts, range } = this.#state;
     const series = this.#references(this.series);
     const key = JSON.stringify([series, charts, axis, fromZero, smoothing]);
@@ -249,17 +189,24 @@ export class Model {
     const [low, high] = this.extent;
     this.#asked = { range: asked, columns, key, extent: high - low };
     this.#waiting = true;
-    this.#send({
-      type: "view",
-      view: ++this.#view,
-      series,
-      measures: charts,
-      axis,
-      fromZero,
-      columns,
-      smoothing,
-      ...(asked ? { range: asked } : {}),
-    });
+    this.#endView?.();
+    this.#endView = this.runs.client.subscribe(
+      {
+        type: "view",
+        series,
+        measures: charts,
+        axis,
+        fromZero,
+        columns,
+        smoothing,
+        ...(asked ? { range: asked } : {}),
+      },
+      {
+        heard: (frame) => this.#take(frame),
+        news: (message) => this.#note(message),
+        refused: (why) => this.#refused(why),
+      },
+    );
   }
 
   /** Whether what was asked for shows a range as well as the pixels can. */

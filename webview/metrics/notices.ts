@@ -2,12 +2,12 @@ import { html, type TemplateResult } from "lit";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { keyHelp } from "../components/chartKeys.ts";
 import { bytes } from "../components/format.ts";
-import type { Model } from "./metricsData.ts";
+import type { MetricsData } from "./metricsData.ts";
 
 /** What the page says beside its charts. */
 
 /** Trouble, reading that goes on, and what was said last, for all readers. */
-export function notices({ trouble, reading }: Model, said: string): TemplateResult {
+export function notices({ trouble, reading }: MetricsData, said: string): TemplateResult {
   const share = reading ? Math.floor((100 * reading.done) / reading.bytes) : 0;
   return html`<div role="status" class="notices">
     ${trouble ? html`<p class="notice trouble">${trouble}</p>` : ""}

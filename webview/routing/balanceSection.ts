@@ -1,9 +1,9 @@
 import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
+import type { Answer } from "../answer.ts";
 import { layersTable } from "../components/layersTable.ts";
 import { domainName } from "./labels.ts";
-import type { LayerRows } from "./routingData.ts";
-import type { SaturationAnswer } from "./saturation.ts";
+import type { LayerRows, Saturation } from "./routingData.ts";
 
 /** How sharply and how evenly each layer routes, and how far its router has moved since the models were mixed. */
 
@@ -13,7 +13,7 @@ export function balanceSection(
   rows: LayerRows | undefined,
   domain: number,
   when: string,
-  saturation: SaturationAnswer | undefined,
+  saturation: Answer<Saturation> | undefined,
   actions: { measure(): void; cancel(): void },
 ): TemplateResult | "" {
   const row = rows?.[domain < 0 ? rows.length - 1 : domain];
@@ -25,8 +25,8 @@ export function balanceSection(
     ${layersTable(
       model,
       row,
-      saturation?.values && {
-        values: saturation.values.map((values) => values[place] ?? Number.NaN),
+      saturation?.value && {
+        values: saturation.value.saturation.map((values) => values[place] ?? Number.NaN),
         title: `Share of a token's experts that are the same as in ${model.from}, on held-out text (OLMoE, arXiv 2409.02060)`,
       },
     )}
@@ -36,10 +36,10 @@ export function balanceSection(
 
 function measuring(
   { from, state }: RoutedModel,
-  saturation: SaturationAnswer | undefined,
+  saturation: Answer<Saturation> | undefined,
   { measure, cancel }: { measure(): void; cancel(): void },
 ): TemplateResult | "" {
-  if (from === undefined || state !== "done" || saturation?.values) return "";
+  if (from === undefined || state !== "done" || saturation?.value) return "";
   if (saturation?.progress) {
     const { done, total } = saturation.progress;
     return html`<p class="measuring" role="status">

@@ -12,7 +12,7 @@ import { probeText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
-/** Pictures of one layer: which experts go together, and how sure its router is. */
+/** Pictures of one layer: which experts its tokens choose together, and how sure its router is. */
 
 /** The rows of a square in the order of its columns. */
 function turned(values: Float32Array, order: readonly number[]): Float32Array {
@@ -23,7 +23,7 @@ function turned(values: Float32Array, order: readonly number[]): Float32Array {
 }
 
 /** Of the tokens that chose an expert, the shares that chose the others too. Nothing where each token has one expert. */
-export function togetherSection(
+export function coActivationSection(
   model: RoutedModel,
   pairs: Pairs | undefined,
   layer: number,
@@ -52,7 +52,7 @@ export function togetherSection(
       : `of the tokens of ${cells.rows[row]}, ${percent(values[row * size + column]!)} go to ${names[column]} too`;
   const title = `Chosen together in layer ${model.layers[layer]}`;
   const at = snapshot === heldOut ? "held-out text" : `up to step ${count(pairs.step)}`;
-  const picture = { maps: [{ id: "together", domain: model.domains.length, title, cells, says }], text: percent };
+  const picture = { maps: [{ id: "coActivation", domain: model.domains.length, title, cells, says }], text: percent };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
     ${readMap({ cells, name: `${title}, experts by experts`, says }, reading)}

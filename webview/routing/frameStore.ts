@@ -1,6 +1,5 @@
-import type { RoutingHeader } from "../../server/protocol/frame.ts";
+import type { Frame } from "../../server/protocol/frame.ts";
 import type { CellMeasure } from "../../server/protocol/measures.ts";
-import { mostSnapshots } from "../../server/protocol/routing.ts";
 import type { RoutingValues } from "./values.ts";
 
 /** A frame of one model, snapshot and measure. */
@@ -17,6 +16,18 @@ export interface RoutingFrame extends RoutingValues {
   uniform: number;
 }
 
+type SentFrame = Extract<Frame, { kind: "routing" }>;
+/**
+ * Asks for frames of one model and measure. Each that comes goes to `take`, which says whether there is something else to
+ * show. Resolves when no more will come, and rejects with a sentence for people.
+ */
+export type AskFrames = (
+  model: string,
+  measure: CellMeasure,
+  snapshots: number[],
+  take: (frame: SentFrame) => boolean,
+) => Promise<unknown>;
+
 /** What is kept at most, bytes; the frames that were not used for longest go first. */
 const room = 192 << 20;
 /** Frames on their way at most: what is wanted next is not to wait for what was wanted before. */
@@ -26,7 +37,7 @@ const nameOf = ({ model, snapshot, measure }: FrameName): string => `${measure} 
 
 /** Frames that are at hand, and the asking for those that are not. */
 export class FrameStore {
-  readonly #ask: (names: FrameName[]) => void;
+  readonly #ask: AskFrames;
   readonly #room: number;
   #frames = new Map<string, RoutingFrame>();
   #asked = new Set<string>();
@@ -35,9 +46,11 @@ export class FrameStore {
   /** How many of those, from the first on, are shown now. */
   #shown = 0;
   #bytes = 0;
+  /** Why the last frames that were refused did not come. */
+  problem = "";
 
-  /** @param ask asks for frames of one model and measure. @param bytes to keep at most. */
-  constructor(ask: (names: FrameName[]) => void, bytes = room) {
+  /** @param bytes to keep at most. */
+  constructor(ask: AskFrames, bytes = room) {
     this.#ask = ask;
     this.#room = bytes;
   }
@@ -62,8 +75,7 @@ export class FrameStore {
   }
 
   /** @returns whether there is something else to show. */
-  take(model: string, header: Extract<RoutingHeader, { kind: "routing" }>, values: Float32Array): boolean {
-    const { snapshot, measure, shape, step, uniform } = header;
+  #take(model: string, { snapshot, measure, shape, step, uniform, values }: SentFrame): boolean {
     const key = nameOf({ model, snapshot, measure });
     this.#asked.delete(key);
     this.#bytes += values.byteLength - (this.#frames.get(key)?.values.byteLength ?? 0);
@@ -77,35 +89,41 @@ export class FrameStore {
     return this.#wanted.slice(0, this.#shown).some((name) => nameOf(name) === key);
   }
 
-  /** What was asked for will not come; it is not asked for again until `begin`. */
-  refuse(): void {
-    for (const key of this.#asked) this.#refused.add(key);
-    this.#asked.clear();
+  /** No more of these will come; those that did not are not asked for again until `begin`. */
+  #settle(names: readonly FrameName[], problem = this.problem): void {
+    this.problem = problem;
+    for (const key of names.map(nameOf)) if (this.#asked.delete(key)) this.#refused.add(key);
     this.#next();
   }
 
-  /** There is a new connection, or there are other models: what is on its way will not come. */
+  /** There is a new connection, or there are other models: what was refused may be there now. */
   begin(): void {
-    this.#asked.clear();
+    this.problem = "";
     this.#refused.clear();
     this.#next();
   }
 
   #next(): void {
-    const missing = this.#wanted.filter((name) => {
-      const key = nameOf(name);
-      return !this.#frames.has(key) && !this.#asked.has(key) && !this.#refused.has(key);
-    });
     const groups = new Map<string, FrameName[]>();
-    for (const name of missing) {
+    for (const name of this.#wanted) {
       if (this.#asked.size >= mostAsked) break;
       // Several snapshots may have the same frame.
-      if (this.#asked.has(nameOf(name))) continue;
-      this.#asked.add(nameOf(name));
+      const key = nameOf(name);
+      if (this.#frames.has(key) || this.#asked.has(key) || this.#refused.has(key)) continue;
+      this.#asked.add(key);
       const of = `${name.measure} ${name.model}`;
       groups.set(of, [...(groups.get(of) ?? []), name]);
     }
-    for (const group of groups.values())
-      for (let at = 0; at < group.length; at += mostSnapshots) this.#ask(group.slice(at, at + mostSnapshots));
+    for (const group of groups.values()) this.#request(group);
+  }
+
+  /** @param names of one model and measure. */
+  #request(names: readonly FrameName[]): void {
+    const [{ model, measure }] = names as [FrameName];
+    const snapshots = names.map(({ snapshot }) => snapshot);
+    this.#ask(model, measure, snapshots, (frame) => this.#take(model, frame)).then(
+      () => this.#settle(names),
+      (error: Error) => this.#settle(names, error.message),
+    );
   }
 }

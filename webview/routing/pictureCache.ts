@@ -13,7 +13,7 @@ import { mapOf } from "./values.ts";
 const quickPairs = 40_000;
 
 /** What is drawn, made anew only when it is of something else; until frames are there, what was drawn last. */
-export class Shown {
+export class PictureCache {
   picture: Picture | undefined;
   order: readonly number[] = [];
   /** Colours of experts; another function when they are others. */

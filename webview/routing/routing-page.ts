@@ -14,11 +14,11 @@ import type { LoadArea } from "./load-area.ts";
 import { mapsSection } from "./mapsSection.ts";
 import { help, nothingYet, notices, remarks } from "./notices.ts";
 import { frameName, type Picture, type Sides, sidesOf, sidesText } from "./picture.ts";
-import { Shown } from "./pictureCache.ts";
+import { PictureCache } from "./pictureCache.ts";
 import { Player } from "./player.ts";
-import { Model } from "./routingData.ts";
+import { RoutingData } from "./routingData.ts";
 import { runChooser } from "./runs.ts";
-import { below, type Reads } from "./sections.ts";
+import { type Reads, sections } from "./sections.ts";
 import { around } from "./snapshots.ts";
 import { type PageState, restored } from "./state.ts";
 
@@ -35,12 +35,12 @@ export interface ChosenExpert {
   layer: number;
 }
 
-/** The routing of mixed models. It keeps what the person chose, and draws what its model has been told. */
+/** The routing of mixed models. It keeps what the person chose, and draws what the backend has sent. */
 export class RoutingPage extends LitElement {
   #host: Host | undefined;
-  #model: Model | undefined;
+  #data: RoutingData | undefined;
   #state: PageState = restored(undefined);
-  #shown = new Shown();
+  #cache = new PictureCache();
   #choosing = false;
   #said = "";
   #keptAt = 0;
@@ -63,7 +63,7 @@ export class RoutingPage extends LitElement {
     this.#host = host;
     this.#state = restored(host.kept);
     onThemeChange(() => {
-      this.#shown.forget();
+      this.#cache.forget();
       this.requestUpdate();
     });
     window.addEventListener("pagehide", this.#keep);
@@ -77,18 +77,21 @@ export class RoutingPage extends LitElement {
     const change: Partial<PageState> = others
       ? { runs, model: undefined, other: undefined, snapshot: undefined, chosen: undefined }
       : {};
-    if (this.#model) this.#change(change);
+    if (this.#data) this.#change(change);
     else {
       this.#state = { ...this.#state, ...change };
-      this.#model = new Model(this.#host!, this.#state, () => this.#told());
+      this.#data = new RoutingData(this.#host!, this.#state, () => this.#heard());
     }
-    this.#model.roots = roots;
+    this.#data.models.runs.roots = roots;
     this.requestUpdate();
   }
 
-  /** The backend has said something. */
-  #told(): void {
-    const { runs, models } = this.#model!;
+  /** The backend has sent something. */
+  #heard(): void {
+    const {
+      models,
+      runs: { runs },
+    } = this.#data!.models;
     if (this.#stages && models.length > 0) {
       const first = models.find(({ name }) => this.#stages!.includes(name));
       this.#stages = undefined;
@@ -114,7 +117,7 @@ export class RoutingPage extends LitElement {
     clearTimeout(this.#keeping);
     if (performance.now() - this.#keptAt > 150) this.#keep();
     else this.#keeping = setTimeout(this.#keep, 150);
-    if (this.#model) this.#model.state = this.#state;
+    if (this.#data) this.#data.state = this.#state;
     this.requestUpdate();
   };
 
@@ -130,7 +133,7 @@ export class RoutingPage extends LitElement {
   };
 
   #play = (): void => {
-    const sides = sidesOf(this.#model!.models, this.#state);
+    const sides = sidesOf(this.#data!.models.models, this.#state);
     if (this.#player.plays) this.#player.stop();
     else if (sides) {
       const { model, snapshot } = sides.main;
@@ -142,12 +145,12 @@ export class RoutingPage extends LitElement {
 
   /** The next snapshot, when its frame is there. */
   #advance(): "shown" | "waiting" | "end" {
-    const sides = sidesOf(this.#model!.models, this.#state);
+    const sides = sidesOf(this.#data!.models.models, this.#state);
     if (!sides || sides.main.snapshot === heldOut) return "end";
     const { model, snapshot } = sides.main;
     if (snapshot >= model.snapshots - 1) return "end";
     const next = { model, snapshot: snapshot + 1 };
-    if (!this.#model!.frames.get(frameName(next, this.#state.measure))) return "waiting";
+    if (!this.#data!.frames.get(frameName(next, this.#state.measure))) return "waiting";
     this.#change({ snapshot: snapshot + 1 === model.snapshots - 1 ? undefined : snapshot + 1 });
     return "shown";
   }
@@ -157,35 +160,43 @@ export class RoutingPage extends LitElement {
     const { measure } = this.#state;
     const { plays } = this.#player;
     const next = around(main.model, main.snapshot, plays, plays ? reach.playing : reach.still);
-    this.#model!.frames.want(
+    this.#data!.frames.want(
       [frameName(main, measure), ...(other ? [frameName(other, measure)] : []), frameName(main, "routedShare")],
       next.map((snapshot) => frameName({ model: main.model, snapshot }, measure)),
     );
   }
 
   protected override render(): unknown {
-    const model = this.#model;
-    if (!model) return html`<p class="notice" role="status">Connecting…</p>`;
+    const data = this.#data;
+    if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
     const state = this.#state;
-    const sides = sidesOf(model.models, state);
+    const {
+      models,
+      opened,
+      runs: { runs, offered },
+    } = data.models;
+    const sides = sidesOf(models, state);
     if (sides) this.#want(sides);
-    const said = notices(model.trouble, model.models, sides?.problem, this.#said);
+    const said = notices(data.trouble, models, sides?.problem, this.#said);
     if (state.runs.length === 0) {
       this.#choosing = true;
-      return html`<main>${said}${runChooser(model.offered, state, this.#change, undefined)}</main>`;
+      return html`<main>${said}${runChooser(offered, state, this.#change, undefined)}</main>`;
     }
     const close = () => this.#chooseRuns(false);
     return html`<main>
       <h1 class="unseen">${state.title}</h1>
       ${sides ? this.#controls(sides) : ""} ${said}
-      ${this.#choosing ? runChooser(model.offered, state, this.#change, close) : ""}
-      ${sides ? this.#pictures(sides) : html`<p class="notice">${model.opened ? nothingYet(model.runs, model.models) : "Reading routing…"}</p>`}
+      ${this.#choosing ? runChooser(offered, state, this.#change, close) : ""}
+      ${sides ? this.#pictures(sides) : html`<p class="notice">${opened ? nothingYet(runs, models) : "Reading routing…"}</p>`}
       ${help()}
     </main>`;
   }
 
   #controls(sides: Sides): TemplateResult {
-    const { models, runs } = this.#model!;
+    const {
+      models,
+      runs: { runs },
+    } = this.#data!.models;
     const labels = new Map(models.map((one) => [one, modelLabel(one, models, runs)]));
     return controls(
       { state: this.#state, sides, models, labels, plays: this.#player.plays },
@@ -200,18 +211,18 @@ export class RoutingPage extends LitElement {
 
   #chooseRuns(choosing: boolean): void {
     this.#choosing = choosing;
-    if (choosing) this.#model!.offerRuns();
+    if (choosing) this.#data!.models.runs.offer();
     this.requestUpdate();
   }
 
   #pictures(sides: Sides): TemplateResult {
     const { main } = sides;
     const state = this.#state;
-    const model = this.#model!;
-    const shown = this.#shown.update(sides, state, model.frames);
-    const { picture } = shown;
-    const shares = model.frames.get(frameName(main, "routedShare"));
-    const input: SectionInput = { state, side: main, order: shown.order, colors: shown.colors };
+    const data = this.#data!;
+    const cache = this.#cache.update(sides, state, data.frames);
+    const { picture } = cache;
+    const shares = data.frames.get(frameName(main, "routedShare"));
+    const input: SectionInput = { state, side: main, order: cache.order, colors: cache.colors };
     const choose = (cell: Cell) => this.#chooseCell(main.model, cell);
     const actions = { change: this.#choose, choose };
     const { plays } = this.#player;
@@ -220,7 +231,7 @@ export class RoutingPage extends LitElement {
     return html`${remarks(main.model, shares)}
       ${picture ? legend(picture.scale, picture.low, picture.high, picture.text) : html`<p class="notice" role="status">Reading routing…</p>`}
       ${picture ? this.#maps(picture, sides) : ""} ${choices(input, actions)}
-      ${below(input, { model, shown, shares, reads: this.#reads, plays, columns, redraw }, actions)}`;
+      ${sections(input, { data, cache, shares, reads: this.#reads, plays, columns, redraw }, actions)}`;
   }
 
   #maps(picture: Picture, sides: Sides): TemplateResult {
@@ -252,15 +263,15 @@ export class RoutingPage extends LitElement {
 
   async #save(kind: "png" | "svg" | "csv"): Promise<void> {
     const { title, measure } = this.#state;
-    const sides = sidesOf(this.#model!.models, this.#state);
-    const picture = sides && this.#shown.update(sides, this.#state, this.#model!.frames).picture;
+    const sides = sidesOf(this.#data!.models.models, this.#state);
+    const picture = sides && this.#cache.update(sides, this.#state, this.#data!.frames).picture;
     if (!sides || !picture) return;
     try {
       const csv = () =>
         csvOf(
           measure,
           [sides.main, sides.other].flatMap((side) => {
-            const frame = side && this.#model!.frames.get(frameName(side, measure));
+            const frame = side && this.#data!.frames.get(frameName(side, measure));
             return frame ? [{ ...side, frame }] : [];
           }),
         );

@@ -7,19 +7,19 @@ import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
 import { type Reading, readMap } from "../components/readMap.ts";
 import { domainName } from "./labels.ts";
-import type { Settling } from "./routingData.ts";
+import type { SaturationOverTraining } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
-/** How early the routers were what they are at last: layers by probes of the training. */
+/** How early the routers chose the experts that they choose at the end: layers by probes of the training. */
 
-/** Maps of answers by what they are of: a map that is the same is not drawn again. */
-const drawn = new WeakMap<Settling, Map<number, Cells>>();
+/** Maps by their answers and domains: a map that is the same is not drawn again. */
+const drawn = new WeakMap<SaturationOverTraining, Map<number, Cells>>();
 
-function cellsOf(settling: Settling, layers: readonly number[], domain: number): Cells {
-  const known = drawn.get(settling) ?? new Map<number, Cells>();
-  drawn.set(settling, known);
-  const { values, steps, shape } = settling;
+function cellsOf(saturation: SaturationOverTraining, layers: readonly number[], domain: number): Cells {
+  const known = drawn.get(saturation) ?? new Map<number, Cells>();
+  drawn.set(saturation, known);
+  const { values, steps, shape } = saturation;
   const [probes, L, rows] = shape;
   const row = domain < 0 ? rows - 1 : domain;
   const cells = known.get(row) ?? {
@@ -38,23 +38,23 @@ function cellsOf(settling: Settling, layers: readonly number[], domain: number):
 }
 
 /** @param domain a place among the domains, or `allDomains`. */
-export function settlingSection(
+export function saturationSection(
   model: RoutedModel,
-  settling: Settling | undefined,
+  saturation: SaturationOverTraining | undefined,
   domain: number,
   { table }: PageState,
   reading: Reading,
 ): TemplateResult | "" {
-  if (!settling || settling.steps.length < 2) return "";
-  const cells = cellsOf(settling, model.layers, domain);
+  if (!saturation || saturation.steps.length < 2) return "";
+  const cells = cellsOf(saturation, model.layers, domain);
   const end = cells.columns.at(-1);
   const says = ({ row, column }: Cell) =>
     `layer ${cells.rows[row]}, step ${cells.columns[column]}: ${percent(cells.values[row * cells.columns.length + column]!)} of the experts are those of step ${end}`;
   const title = `${otherMeasures.saturation.label} over training, ${domainName(model, domain)}`;
-  const picture = { maps: [{ id: "settling", domain: model.domains.length, title, cells, says }], text: percent };
-  return html`<figure class="settling">
+  const picture = { maps: [{ id: "saturation", domain: model.domains.length, title, cells, says }], text: percent };
+  return html`<figure class="saturation">
     <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
     ${readMap({ cells, name: `${title}, layers by steps`, says }, reading)}
-    ${table ? mapTable(picture, title, -1, "settling") : ""}
+    ${table ? mapTable(picture, title, -1, "saturation") : ""}
   </figure>`;
 }

@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { Cell } from "../components/heat-map.ts";
 import { balanceSection } from "./balanceSection.ts";
-import { histogramSection, togetherSection } from "./coActivationSection.ts";
+import { coActivationSection, histogramSection } from "./coActivationSection.ts";
 import type { RoutingFrame } from "./frameStore.ts";
 import {
   domainOf,
@@ -11,23 +11,23 @@ import {
   type SectionActions,
   type SectionInput,
 } from "./layerSections.ts";
-import type { Shown } from "./pictureCache.ts";
-import type { Model } from "./routingData.ts";
-import { settlingSection } from "./saturationSection.ts";
+import type { PictureCache } from "./pictureCache.ts";
+import type { RoutingData } from "./routingData.ts";
+import { saturationSection } from "./saturationSection.ts";
 import { probeAt, snapshotText } from "./snapshots.ts";
 
-/** What is pointed at or read in the pictures below the maps. */
+/** What is pointed at or read in these pictures. */
 export interface Reads {
   node?: Cell | undefined;
   step?: number | undefined;
-  together?: Cell | undefined;
+  coActivation?: Cell | undefined;
   histogram?: Cell | undefined;
-  settling?: Cell | undefined;
+  saturation?: Cell | undefined;
 }
 
-export interface Below {
-  model: Model;
-  shown: Shown;
+export interface SectionsInput {
+  data: RoutingData;
+  cache: PictureCache;
   /** The frame of routed shares. */
   shares: RoutingFrame | undefined;
   reads: Reads;
@@ -39,15 +39,15 @@ export interface Below {
 }
 
 /** The pictures below the maps, of one layer and domain. */
-export function below(input: SectionInput, of: Below, actions: SectionActions): TemplateResult {
+export function sections(input: SectionInput, of: SectionsInput, actions: SectionActions): TemplateResult {
   const { state, side, order } = input;
-  const { model: routed, snapshot } = side;
-  const { model, shown, shares, reads, plays, columns, redraw } = of;
-  const [layer, domain] = [placeOf(state, routed), domainOf(state, routed)];
-  const load = columns ? model.load(routed, layer, domain, columns) : undefined;
-  const pairs = model.pairs(routed, "transitions", snapshot, domain);
-  const together = model.pairs(routed, "coActivation", snapshot, domain);
-  const flow = shown.flow(pairs, shares, state, routed, plays);
+  const { model, snapshot } = side;
+  const { data, cache, shares, reads, plays, columns, redraw } = of;
+  const [layer, domain] = [placeOf(state, model), domainOf(state, model)];
+  const load = columns ? data.load(model, layer, domain, columns) : undefined;
+  const pairs = data.pairs(model, "transitions", snapshot, domain);
+  const coActivation = data.pairs(model, "coActivation", snapshot, domain);
+  const flow = cache.flow(pairs, shares, state, model, plays);
   const reading = <K extends keyof Reads>(name: K) => ({
     tell(read: Reads[K]) {
       reads[name] = read;
@@ -55,32 +55,31 @@ export function below(input: SectionInput, of: Below, actions: SectionActions): 
     },
   });
   return html`${
-    routed.snapshots > 0 ? loadSection(input, load, { step: reads.step, ...reading("step"), resized: redraw }) : ""
+    model.snapshots > 0 ? loadSection(input, load, { step: reads.step, ...reading("step"), resized: redraw }) : ""
   }
   ${flowSection(input, flow, pairs, { cell: reads.node, ...reading("node") }, actions)}
-  ${balanceSection(
-    routed,
-    model.layers(routed, snapshot),
-    domain,
-    snapshotText(routed, snapshot),
-    model.saturation.of(routed),
-    {
-      measure() {
-        model.saturation.ask(routed);
-        redraw();
-      },
-      cancel() {
-        model.saturation.cancel();
-        redraw();
-      },
+  ${balanceSection(model, data.layers(model, snapshot), domain, snapshotText(model, snapshot), data.saturation(model), {
+    measure() {
+      data.measureSaturation(model);
+      redraw();
     },
-  )}
-  ${settlingSection(routed, model.settling(routed), domain, state, { cell: reads.settling, ...reading("settling") })}
+    cancel() {
+      data.cancelSaturation();
+      redraw();
+    },
+  })}
+  ${saturationSection(model, data.saturationOverTraining(model), domain, state, {
+    cell: reads.saturation,
+    ...reading("saturation"),
+  })}
   <div class="squares">
-    ${togetherSection(routed, together, layer, snapshot, order, state, { cell: reads.together, ...reading("together") })}
+    ${coActivationSection(model, coActivation, layer, snapshot, order, state, {
+      cell: reads.coActivation,
+      ...reading("coActivation"),
+    })}
     ${histogramSection(
-      routed,
-      model.histogram(routed, probeAt(routed, snapshot), layer, domain),
+      model,
+      data.histogram(model, probeAt(model, snapshot), layer, domain),
       layer,
       domain,
       order,

@@ -6,7 +6,8 @@ import { fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
 import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
 import type { Host } from "../host.ts";
-import { inspectedModel, type Question, Questions } from "../questions.ts";
+import { inspectedModel, PageModels } from "../pageModels.ts";
+import type { Pending } from "../streamClient.ts";
 import { csvOf, pngOf } from "./export.ts";
 import { type PageState, restored } from "./state.ts";
 import { meanSurprise } from "./textCounts.ts";
@@ -21,12 +22,12 @@ const pause = 300;
 /** Where each token of a text goes, in all layers of a mixed model. */
 export class TokensPage extends LitElement {
   #host: Host | undefined;
-  #questions: Questions | undefined;
+  #models: PageModels | undefined;
   #state: PageState = restored(undefined);
   #answer: Answer | undefined;
   /** What the answer at hand, or on its way, is about. */
   #asked = "";
-  #question: Question<unknown> | undefined;
+  #question: Pending<unknown> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #problem = "";
   #said = "";
@@ -52,9 +53,8 @@ export class TokensPage extends LitElement {
       ...(model ? { model: modelId(model) } : {}),
       ...(text === undefined ? {} : { text }),
     };
-    this.#questions ??= new Questions(this.#host!, this.#state.runs, () => this.#told());
-    this.#questions.roots = roots;
-    this.#questions.about = this.#state.runs;
+    this.#models ??= new PageModels(this.#host!, this.#state.runs, { changed: () => this.#heard() });
+    this.#models.runs.roots = roots;
     this.#change({});
   }
 
@@ -63,12 +63,12 @@ export class TokensPage extends LitElement {
     if (change.model !== undefined) this.#state = { ...this.#state, layer: "all", off: [], k: undefined };
     this.#said = "";
     this.#host?.keep(this.#state);
-    if (this.#questions) this.#questions.about = this.#state.runs;
+    if (this.#models) this.#models.runs.about = this.#state.runs;
     this.#route(0);
     this.requestUpdate();
   };
 
-  #told(): void {
+  #heard(): void {
     const model = this.#model;
     const title = model ? `${model.name}: tokens` : "Tokens";
     if (title !== this.#state.title) {
@@ -77,17 +77,14 @@ export class TokensPage extends LitElement {
       this.#host?.keep(this.#state);
     }
     // What was on its way is gone with the connection.
-    if (this.#questions!.trouble) this.#asked = "";
+    if (this.#models!.trouble) this.#asked = "";
     else this.#route(0);
     this.requestUpdate();
   }
 
-  get #models(): readonly RoutedModel[] {
-    return (this.#questions?.models ?? []).filter(({ state }) => state === "done");
-  }
-
   get #model(): RoutedModel | undefined {
-    return this.#models.find((one) => modelId(one) === this.#state.model) ?? this.#models[0];
+    const models = this.#models?.finished ?? [];
+    return models.find((one) => modelId(one) === this.#state.model) ?? models[0];
   }
 
   /** Asks where the text goes, unless that is known or asked. */
@@ -117,7 +114,7 @@ export class TokensPage extends LitElement {
       ...(k ? { k } : {}),
       ...(off.length > 0 ? { off } : {}),
     };
-    const question = this.#questions!.inspect("route", params);
+    const question = this.#models!.client.inspect("route", params);
     this.#question = question;
     try {
       const answer = await question.answer;
@@ -134,14 +131,14 @@ export class TokensPage extends LitElement {
   }
 
   protected override render(): unknown {
-    const questions = this.#questions;
-    if (!questions) return html`<p class="notice" role="status">Connecting…</p>`;
+    const models = this.#models;
+    if (!models) return html`<p class="notice" role="status">Connecting…</p>`;
     const model = this.#model;
     if (this.#state.runs.length === 0)
-      return html`<main>${runChoice(questions.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+      return html`<main>${runChoice(models.runs.offered, (run) => this.#change({ runs: [run] }))}</main>`;
     if (!model)
       return html`<main><p class="notice" role="status">${
-        questions.trouble ?? (questions.opened ? "No mixed model of this run is finished yet." : "Reading models…")
+        models.trouble ?? (models.opened ? "No mixed model of this run is finished yet." : "Reading models…")
       }</p></main>`;
     return html`<main>
       <h1 class="unseen">${this.#state.title}</h1>
@@ -152,7 +149,7 @@ export class TokensPage extends LitElement {
   }
 
   #status(): TemplateResult | string {
-    const { trouble } = this.#questions!;
+    const { trouble } = this.#models!;
     if (trouble ?? this.#problem)
       return html`<p class="notice trouble">${trouble ?? this.#problem}
         ${trouble ? "" : html`<button type="button" @click=${this.#again}>Ask again</button>`}</p>`;
@@ -171,8 +168,10 @@ export class TokensPage extends LitElement {
 
   #controls(model: RoutedModel): TemplateResult {
     const { layer, k, off, table } = this.#state;
-    const { runs } = this.#questions!;
-    const models = this.#models;
+    const {
+      finished: models,
+      runs: { runs },
+    } = this.#models!;
     const ks = Array.from({ length: model.experts.length - off.length }, (_, at) => at + 1);
     const toggle = (name: string) =>
       this.#change({ off: off.includes(name) ? off.filter((one) => one !== name) : [...off, name] });

@@ -36,7 +36,7 @@ export async function drawLines(
   request: ViewRequest["view"],
   whole: boolean,
 ): Promise<ArrayBuffer> {
-  const { view, axis, measures, columns, smoothing } = request;
+  const { id, axis, measures, columns, smoothing } = request;
   const drawn: Drawn[] = [];
   for (const { source, file } of files) {
     const x = await axisValues(file, axis, source);
@@ -68,7 +68,7 @@ export async function drawLines(
     };
   });
   const recorded = measureSchema.options.filter((measure) => files.some(({ file }) => file.recorded.includes(measure)));
-  return encodeFrame({ kind: "points", view, whole, low, high, recorded, lines }, parts);
+  return encodeFrame({ kind: "points", id, whole, low, high, recorded, lines }, parts);
 }
 
 const bytes = (values: Float64Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -2,21 +2,12 @@ import { stat } from "node:fs/promises";
 import { UserError } from "../../protocol/errors.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
 import { evaluationOf } from "../../protocol/stageKinds.ts";
-import type { HubMessage, PageMessage, StageReference, StreamedRun } from "../../protocol/stream.ts";
+import type { Question, StageReference, StreamedRun } from "../../protocol/stream.ts";
 import { type Recorded, readRecorded } from "../../routing/recorded.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
+import type { Reply } from "../reply.ts";
 import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames, saturationFrame } from "./answers.ts";
-
-/** The other end, as far as routing is told. */
-export interface Told {
-  send(message: HubMessage): void;
-  frame(frame: ArrayBuffer): void;
-  /** Resolves when more may be sent. */
-  ready(): Promise<void>;
-  /** The opened runs. */
-  runs(): readonly StreamedRun[];
-}
 
 interface Opened {
   reference: StageReference;
@@ -27,24 +18,26 @@ interface Opened {
   model: RoutedModel;
 }
 
-type Question = Extract<
-  PageMessage,
+type RoutingQuestion = Extract<
+  Question,
   { type: "routing" | "routingLayers" | "routingPairs" | "routingHistogram" | "routingLoad" | "routingSaturation" }
 >;
 
-/** The mixed models that a page has opened. It reads their files again when these have changed, and says what is new. */
+/** The mixed models that a page has opened. It reads their files again when these change, and sends what is new. */
 export class PageRouting {
-  readonly #told: Told;
+  /** The opened runs. */
+  readonly #runs: () => readonly StreamedRun[];
   #opened: Opened[] = [];
-  #said = "";
+  /** Who is told of the models, and what was sent last. */
+  #open: { id: number; reply: Reply; sent: string } | undefined;
 
-  constructor(told: Told) {
-    this.#told = told;
+  constructor(runs: () => readonly StreamedRun[]) {
+    this.#runs = runs;
   }
 
-  async open(models: readonly StageReference[]): Promise<void> {
+  async open({ id, models }: Extract<Question, { type: "openRouting" }>, reply: Reply): Promise<void> {
     const known = this.#opened;
-    this.#said = "";
+    this.#open = { id, reply, sent: "" };
     this.#opened = models.map(
       (reference) =>
         known.find((one) => same(one.reference, reference)) ?? { reference, look: "", model: unread(reference) },
@@ -52,23 +45,19 @@ export class PageRouting {
     await this.look();
   }
 
-  close(): void {
-    this.#opened = [];
-  }
-
-  /** Reads what has changed, and tells the page. */
+  /** Reads what has changed, and tells the page while it wants to know. The models stay open for questions after that. */
   async look(): Promise<void> {
-    const opened = this.#opened;
-    if (opened.length === 0) return;
+    const [open, opened] = [this.#open, this.#opened];
+    if (!open || open.reply.signal.aborted) return;
     for (const one of opened) await this.#read(one);
-    if (opened !== this.#opened) return;
+    if (open !== this.#open) return;
     const models = opened.map(({ model }) => model);
-    const said = JSON.stringify(models);
-    if (said !== this.#said) this.#told.send({ type: "routingOpened", models });
-    this.#said = said;
+    const sent = JSON.stringify(models);
+    if (sent !== open.sent) open.reply.send({ type: "routingOpened", id: open.id, models });
+    open.sent = sent;
   }
 
-  async answer(question: Question): Promise<void> {
+  async answer(question: RoutingQuestion, { send, frame, ready, signal }: Reply): Promise<void> {
     const opened = this.#opened.find(({ reference }) => same(reference, question.model));
     const recorded = opened?.recorded;
     if (!recorded) throw new UserError(opened?.model.problem ?? "That model is not open.");
@@ -76,28 +65,28 @@ export class PageRouting {
       case "routing":
         // One at a time, so that what is asked next does not wait for all of them.
         for (const snapshot of question.snapshots) {
-          for (const frame of await routingFrames(recorded, { ...question, snapshots: [snapshot] }))
-            this.#told.frame(frame);
-          await this.#told.ready();
+          for (const one of await routingFrames(recorded, { ...question, snapshots: [snapshot] })) frame(one);
+          await ready();
+          if (signal.aborted) return;
         }
         return;
       case "routingLayers":
-        return this.#told.send(await layerRows(recorded, question));
+        return send(await layerRows(recorded, question));
       case "routingPairs":
-        return this.#told.frame(await pairsFrame(recorded, question));
+        return frame(await pairsFrame(recorded, question));
       case "routingHistogram":
-        return this.#told.frame(await histogramFrame(recorded, question));
+        return frame(await histogramFrame(recorded, question));
       case "routingLoad":
-        return this.#told.frame(await loadFrame(recorded, question));
+        return frame(await loadFrame(recorded, question));
       case "routingSaturation":
-        return this.#told.frame(await saturationFrame(recorded, question));
+        return frame(await saturationFrame(recorded, question));
     }
   }
 
   async #read(one: Opened): Promise<void> {
     const { root, key } = one.reference;
     const stageOf = (one: StreamedRun) => [...one.stages, ...one.mixes].find((each) => each.key === key);
-    const run = this.#told.runs().find((each) => each.root === root && stageOf(each));
+    const run = this.#runs().find((each) => each.root === root && stageOf(each));
     const stage = run && stageOf(run);
     if (!run || !stage) {
       one.model = { ...one.model, problem: "its run was removed, or is not open" };

@@ -11,8 +11,8 @@ import { origin, Page, startHub } from "./support.ts";
 async function lives(hub: Hub): Promise<void> {
   const page = new Page(hub.ticket(origin));
   await page.opened();
-  page.send({ type: "open", runs: [] });
-  expect(await page.next("opened")).toEqual({ type: "opened", runs: [] });
+  page.send({ type: "open", id: 1, runs: [] });
+  expect(await page.next("opened")).toEqual({ type: "opened", id: 1, runs: [] });
   page.socket.close();
   await page.until(() => page.ended);
 }
@@ -111,8 +111,12 @@ describe("what is malformed ends its own connection and no other:", () => {
   const cases: [what: string, code: number, send: (page: Page) => void][] = [
     ["text that is no JSON", 1008, ({ socket }) => socket.send("nonsense")],
     ["a message of no known kind", 1008, ({ socket }) => socket.send('{"type":"delete","run":"all"}')],
-    ["a known message with a wrong key", 1008, ({ socket }) => socket.send('{"type":"open","runs":[{"root":"x"}]}')],
-    ["a known message with one key more", 1008, ({ socket }) => socket.send('{"type":"pause","now":true}')],
+    [
+      "a known message with a wrong key",
+      1008,
+      ({ socket }) => socket.send('{"type":"open","id":1,"runs":[{"root":"x"}]}'),
+    ],
+    ["a known message with one key more", 1008, ({ socket }) => socket.send('{"type":"cancel","id":1,"now":true}')],
     ["a view that is too wide", 1008, (page) => page.send({ ...view, columns: 1e9 })],
     ["a view of an empty range", 1008, (page) => page.send({ ...view, range: [5, 5] })],
     ["bytes", 1003, ({ socket }) => socket.send(Buffer.from([1, 2, 3]))],
@@ -121,7 +125,7 @@ describe("what is malformed ends its own connection and no other:", () => {
   ];
   const view = {
     type: "view" as const,
-    view: 1,
+    id: 1,
     series: [],
     measures: [],
     axis: "step" as const,
@@ -174,6 +178,7 @@ describe("a page", () => {
     await page.opened();
     page.send({
       type: "open",
+      id: 1,
       runs: [
         { root, run: "20200101-000000" },
         { root, run: "../../etc" },
@@ -191,9 +196,9 @@ describe("a page", () => {
     const { hub } = await startHub({ roots: [served.root] });
     const page = new Page(hub.ticket(origin));
     await page.opened();
-    page.send({ type: "runs", roots: [other.root] });
+    page.send({ type: "runs", id: 1, roots: [other.root] });
     expect((await page.next("runs")).runs.map(({ root }) => root)).toEqual([served.root]);
-    page.send({ type: "open", runs: [{ root: other.root, run: other.run }] });
-    expect((await page.next("problem")).text).toContain("are not served here");
+    page.send({ type: "open", id: 2, runs: [{ root: other.root, run: other.run }] });
+    expect(await page.next("problem")).toMatchObject({ id: 2, text: expect.stringContaining("are not served here") });
   });
 });

@@ -12,7 +12,7 @@ describe("ten million points", () => {
     await writeLongMetrics(stagePaths(root, keyOf("seed")).metrics);
     const view: View = {
       type: "view",
-      view: 0,
+      id: 2,
       series: [{ root, key: keyOf("seed") }],
       measures: ["loss"],
       axis: "step",
@@ -23,18 +23,18 @@ describe("ten million points", () => {
     const { hub } = await startHub();
     const page = new Page(hub.ticket(origin));
     await page.opened();
-    page.send({ type: "open", runs: [{ root, run }] });
+    page.send({ type: "open", id: 1, runs: [{ root, run }] });
     await page.next("opened");
     page.send(view);
-    const whole = await page.until(() => page.points(0).find(({ lines }) => lines[0]?.to === rows));
+    const whole = await page.until(() => page.points(2).find(({ lines }) => lines[0]?.to === rows));
     expect(whole.lines[0]!.x.length).toBeLessThanOrEqual(3000);
     expect(Math.max(...whole.lines[0]!.y)).toBe(50);
     expect(whole.lines[0]!.figures!.high).toEqual({ value: 50, step: spike });
     for (let part = 1; part <= 10; part++) {
-      page.send({ ...view, view: part, range: [part * 700_000, part * 700_000 + 1_000_000] });
-      await page.until(() => page.points(part)[0]);
+      page.send({ ...view, id: 2 + part, range: [part * 700_000, part * 700_000 + 1_000_000] });
+      await page.until(() => page.points(2 + part)[0]);
     }
-    page.send({ ...view, view: 99, range: [spike - 50, spike + 50] });
+    page.send({ ...view, id: 99, range: [spike - 50, spike + 50] });
     const near = await page.until(() => page.points(99)[0]);
     expect(near.lines[0]!.x).toHaveLength(103);
   });

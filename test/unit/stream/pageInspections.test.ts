@@ -43,25 +43,25 @@ describe("questions of a page to the inspector", () => {
     const errors = [new UserError("there is no such model"), new Error("trace")];
     const { page, logged } = await asking(() => Promise.reject(errors.shift()));
     page.send(route);
-    expect((await page.next("inspectionFailed")).why).toBe("there is no such model");
+    expect((await page.next("problem")).text).toBe("there is no such model");
     page.send(route);
-    expect((await page.next("inspectionFailed")).why).toBe("The question could not be answered: the log says why.");
+    expect((await page.next("problem")).text).toBe("The question could not be answered: the log says why.");
     expect(logged[0]).toContain("trace");
   });
 
   it("are not asked with what is none of the question's", async () => {
     const { page } = await asking(() => Promise.reject(new Error("asked")));
     page.send({ ...route, params: { model, text: 5 } });
-    expect((await page.next("inspectionFailed")).why).toMatch(/^route: text /);
+    expect((await page.next("problem")).text).toMatch(/^route: text /);
   });
 
   it("run no model in a workspace that is not trusted, and none of another run folder", async () => {
     const untrusted = await asking(() => Promise.reject(new Error("asked")), { trusted: false });
     untrusted.page.send(route);
-    expect((await untrusted.page.next("inspectionFailed")).why).toContain("trusted workspace");
+    expect((await untrusted.page.next("problem")).text).toContain("trusted workspace");
     const elsewhere = await asking(() => Promise.reject(new Error("asked")), { roots: ["/other/.btx"] });
     elsewhere.page.send(route);
-    expect((await elsewhere.page.next("inspectionFailed")).why).toBe("runs of /runs are not served here");
+    expect((await elsewhere.page.next("problem")).text).toBe("runs of /runs are not served here");
   });
 
   it("are cancelled by the page, and when it is gone", async () => {
@@ -76,7 +76,7 @@ describe("questions of a page to the inspector", () => {
     page.send(route);
     page.send({ ...route, id: 2 });
     await expect.poll(() => signals.length).toBe(2);
-    page.send({ type: "cancelInspection", id: 1 });
+    page.send({ type: "cancel", id: 1 });
     await expect.poll(() => signals.map(({ aborted }) => aborted)).toEqual([true, false]);
     page.socket.close();
     await expect.poll(() => signals[1]!.aborted).toBe(true);

@@ -15,11 +15,11 @@ async function opened(options: Parameters<typeof writeRun>[1] = {}) {
   const { hub } = await startHub();
   const page = new Page(hub.ticket(origin));
   await page.opened();
-  page.send({ type: "open", runs: [{ root, run }] });
+  page.send({ type: "open", id: 1, runs: [{ root, run }] });
   const { runs } = await page.next("opened");
   const view = (stages: string[], more: Partial<View> = {}): View => ({
     type: "view",
-    view: 1,
+    id: 2,
     series: stages.map((stage) => ({ root, key: keyOf(stage) })),
     measures: ["loss"],
     axis: "step",
@@ -31,7 +31,7 @@ async function opened(options: Parameters<typeof writeRun>[1] = {}) {
   /** The lines of the first whole frame of a view, by stage. */
   const lines = async (wanted: View): Promise<Map<string, Line>> => {
     page.send(wanted);
-    const frame = await page.until(() => page.points(wanted.view).find(({ whole }) => whole));
+    const frame = await page.until(() => page.points(wanted.id).find(({ whole }) => whole));
     const names = new Map(runs[0]!.stages.map(({ key, name }) => [key, name]));
     return new Map(frame.lines.map((line) => [`${names.get(line.key)} ${line.measure}`, line]));
   };
@@ -112,31 +112,31 @@ describe("a stream", () => {
     const { page, view, lines, append, keyOf } = await opened();
     await lines(view(["seed", "finetune"]));
     append("finetune", [{ step: 21, loss: 1.25 }]);
-    const news = await page.until(() => page.points(1).find(({ whole }) => !whole));
+    const news = await page.until(() => page.points(2).find(({ whole }) => !whole));
     expect(news.lines.map(({ key }) => key)).toEqual([keyOf("finetune")]);
     expect(news.lines[0]!.y.at(-1)).toBe(1.25);
     // A stage that has grown moves those that began after it: all is sent again.
     append("seed", [
       { step: 41, steps: 41, tokens: 9e9, seconds: 9, loss: 1, gradientNorm: 1, learningRate: 1, tokensPerSecond: 1 },
     ]);
-    const moved = await page.until(() => page.points(1).filter(({ whole }) => whole)[1]);
+    const moved = await page.until(() => page.points(2).filter(({ whole }) => whole)[1]);
     expect(moved.lines.map(({ from }) => from)).toEqual([1, 62]);
   });
 
-  it("is silent after a pause, and whole when the page is seen again", async () => {
+  it("is silent when the runs are no longer wanted, and whole when they are opened again", async () => {
     const { page, view, lines, append, root, run } = await opened();
     await lines(view(["seed"]));
-    page.send({ type: "pause" });
-    page.send({ type: "statistics", id: 1, measure: "loss", series: [], axis: "step", fromZero: false });
+    page.send({ type: "cancel", id: 1 });
+    page.send({ type: "statistics", id: 3, measure: "loss", series: [], axis: "step", fromZero: false });
     await page.next("statistics");
     const before = page.frames.length;
     append("seed", [{ step: 41, loss: 0.5 }]);
     // Longer than it takes to look for news.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(page.frames).toHaveLength(before);
-    page.send({ type: "open", runs: [{ root, run }] });
+    page.send({ type: "open", id: 4, runs: [{ root, run }] });
     await page.next("opened");
-    const again = await lines(view(["seed"], { view: 2 }));
+    const again = await lines(view(["seed"], { id: 5 }));
     expect(again.get("seed loss")!.y.at(-1)).toBe(0.5);
   });
 
@@ -174,7 +174,7 @@ describe("a stream", () => {
     const { fixture, page, keyOf, root, run } = await opened();
     const series = ["seed", "finetune"].map((stage) => ({ root, key: keyOf(stage) }));
     page.send({ type: "export", id: 3, series, axis: "step", fromZero: false, range: [31, 1000] });
-    expect(await page.next("exported")).toEqual({ type: "exported", id: 3, rows: 30 });
+    expect(await page.next("done")).toEqual({ type: "done", id: 3 });
     const text = page.frames
       .map((frame) => (frame.kind === "text" ? new TextDecoder().decode(frame.bytes) : ""))
       .join("");
@@ -221,8 +221,8 @@ describe("a stream", () => {
       writeFileSync(metrics, Array.from({ length: last }, (_, index) => line(index + 1)).join(""));
       const delay = monitorEventLoopDelay({ resolution: 5 });
       delay.enable();
-      page.send(view(["seed"], { view: 1 + attempt }));
-      await page.until(() => page.points(1 + attempt).some((frame) => frame.lines.some(({ to }) => to === last)));
+      page.send(view(["seed"], { id: 2 + attempt }));
+      await page.until(() => page.points(2 + attempt).some((frame) => frame.lines.some(({ to }) => to === last)));
       delay.disable();
       worst.push(delay.max / 1e6);
     }

@@ -91,7 +91,7 @@ export class Page {
   }
 
   /** Frames of points of a view. */
-  points(view: number): Extract<Frame, { kind: "points" }>[] {
-    return this.frames.filter((frame) => frame.kind === "points").filter((frame) => frame.view === view);
+  points(id: number): Extract<Frame, { kind: "points" }>[] {
+    return this.frames.filter((frame) => frame.kind === "points").filter((frame) => frame.id === id);
   }
 }

@@ -41,14 +41,14 @@ async function opened(change: Partial<KnownRouting> = {}, stage: "finetune" | "m
   const { hub, logged } = await startHub();
   const page = new Page(hub.ticket(origin));
   await page.opened();
-  page.send({ type: "open", runs: [{ root, run }] });
+  page.send({ type: "open", id: 0, runs: [{ root, run }] });
   await page.next("opened");
   const model = { root, key };
+  let ids = 10;
   const told = async () => {
-    page.send({ type: "openRouting", models: [model] });
+    page.send({ type: "openRouting", id: ++ids, models: [model] });
     return (await page.next("routingOpened")).models[0]!;
   };
-  let ids = 0;
   /** The frame that answers a question. */
   const frame = <K extends Frame["kind"]>(kind: K, question: object): Promise<FrameOf<K>> => {
     const id = ++ids;

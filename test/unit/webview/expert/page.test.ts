@@ -58,7 +58,10 @@ const paramsOf = (message: Inspect) => message.params as { layer?: number; off?:
 
 function inspected(message: Inspect, say: Say): void {
   const { layer } = paramsOf(message);
-  const done = (answer: object) => say({ type: "inspected", id: message.id, answer });
+  const done = (answer: object) => {
+    say({ type: "inspected", id: message.id, answer });
+    say({ type: "done", id: message.id });
+  };
   if (message.inspection === "expert") done(facts(layer === undefined ? model.layers : [layer]));
   if (message.inspection === "without") {
     const loss = layer === undefined ? 3 : 2 + layer;
@@ -70,8 +73,10 @@ function open(inspect: (message: Inspect, say: Say) => void = inspected): Promis
   const answer = (message: PageMessage, send: Send) => {
     const say: Say = (one) => send(JSON.stringify(one));
     if (message.type === "inspect") inspect(message, say);
-    else if (message.type === "expertOrigin") say({ type: "expertOrigin", id: message.id, origin });
-    else answerRouting(message, [model], send);
+    else if (message.type === "expertOrigin") {
+      say({ type: "expertOrigin", id: message.id, origin });
+      say({ type: "done", id: message.id });
+    } else answerRouting(message, [model], send);
   };
   return openScripted({ page: "expert", start: { runs: [{ root, run }], model: { root, key }, expert: "e1" }, answer });
 }
@@ -112,7 +117,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
       ]);
     // Of all tokens a third go to each; of those of e1 none go to e0 and half to e2.
     await expect
-      .poll(() => rows(opened, "together"))
+      .poll(() => rows(opened, "co-activation"))
       .toEqual([
         ["e0", "0 %", "33.3 %", "0.00"],
         ["e2", "50 %", "33.3 %", "1.50"],
@@ -163,14 +168,14 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     await expect.poll(() => bar.evaluate((one) => (one as unknown as { position: number }).position)).toBe(0.25);
     await page.getByRole("button", { name: "Cancel" }).click();
     await bar.waitFor({ state: "detached" });
-    expect(asked.some(({ type }) => type === "cancelInspection")).toBe(true);
+    expect(asked.some(({ type }) => type === "cancel")).toBe(true);
   });
 
   it("says in its place what could not be answered, and asks again", async () => {
     let attempts = 0;
     const { page } = await open((message, say) =>
       attempts++ === 0
-        ? say({ type: "inspectionFailed", id: message.id, why: "the checkpoint is gone" })
+        ? say({ type: "problem", id: message.id, text: "the checkpoint is gone" })
         : inspected(message, say),
     );
     await page.getByText("the checkpoint is gone").waitFor();
@@ -188,6 +193,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
       for (const text of [`by ${samples.length}`, "!"])
         say({ type: "inspectionNews", id: message.id, news: { ...token, text } });
       say({ type: "inspected", id: message.id, answer: { ended: "tokens" } });
+      say({ type: "done", id: message.id });
     });
     await page.getByLabel("Prompt").fill("Say ");
     await page.getByRole("combobox", { name: "Beside" }).selectOption("e2");

@@ -271,7 +271,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
   it("shows how early each layer routed as it does at last", async () => {
     const { page } = await openRouting([known({ probes: 5 })]);
     await page.getByRole("button", { name: "Table" }).click();
-    const figure = page.locator("figure.settling");
+    const figure = page.locator("figure.saturation");
     const row = async () => (await figure.locator("tbody tr").first().innerText()).split("\t").slice(1);
     await expect.poll(row).toEqual(["0", "0 %", "25 %", "50 %", "75 %", "100 %"]);
     expect(await figure.locator("thead").innerText()).toMatch(/0\s+10\s+20\s+30\s+40\s*$/);
@@ -491,7 +491,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
       page.evaluate(`Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "${state}" });
         document.dispatchEvent(new Event("visibilitychange"))`);
     await hide("hidden");
-    await expect.poll(() => asked.at(-1)?.type).toBe("pause");
+    await expect.poll(() => asked.at(-1)?.type).toBe("cancel");
     const before = asked.length;
     await page.waitForTimeout(400);
     expect(asked.length).toBe(before);

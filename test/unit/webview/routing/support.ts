@@ -78,13 +78,15 @@ export async function openRouting(models: Scripted[], options: BrowserContextOpt
     ...opened,
     tell(others) {
       now = others;
-      opened.say(openedMessage(now));
+      const id = opened.asked.findLast(({ type }) => type === "openRouting")!.id;
+      opened.say(openedMessage(id, now));
     },
   };
 }
 
-export const openedMessage = (models: Scripted[]) => ({
+export const openedMessage = (id: number, models: Scripted[]) => ({
   type: "routingOpened",
+  id,
   models: models.map(({ value: _value, transition: _transition, together: _together, ...model }) => model),
 });
 
@@ -93,28 +95,32 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
   const frame = (header: FrameHeader, values: Float32Array) =>
     send(encodeFrame(header, [new Uint8Array(values.buffer)]));
   const of = ({ key }: { key: string }) => models.find((model) => model.key === key)!;
+  const { id } = message;
   switch (message.type) {
     case "runs":
       say({
         type: "runs",
+        id,
         runs: [...new Map(runsOf(models).map(({ stages: _, ...run }) => [run.run, run])).values()],
       });
       break;
     case "open":
-      say({ type: "opened", runs: runsOf(models) });
-      break;
+      say({ type: "opened", id, runs: runsOf(models) });
+      return;
     case "openRouting":
-      say(openedMessage(models));
-      break;
+      say(openedMessage(id, models));
+      return;
+    case "cancel":
+      return;
     case "routing": {
       const model = of(message.model);
-      for (const snapshot of message.snapshots) frame(...routingFrame(message.id, model, snapshot, message.measure));
+      for (const snapshot of message.snapshots) frame(...routingFrame(id, model, snapshot, message.measure));
       break;
     }
     case "routingPairs": {
       const { layers, experts, transition, together } = of(message.model);
       const [L, E] = [layers.length, experts.length];
-      const { id, what } = message;
+      const { what } = message;
       if (what === "coActivation") {
         const all = Float32Array.from({ length: L * E * E }, (_, at) =>
           together(Math.floor(at / (E * E)), Math.floor(at / E) % E, at % E),
@@ -125,7 +131,7 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       const values = Float32Array.from({ length: (L - 1) * E * E }, (_, at) =>
         transition(Math.floor(at / (E * E)), Math.floor(at / E) % E, at % E),
       );
-      frame({ kind: "pairs", id: message.id, what: message.what, step: 50, shape: [L - 1, E, E] }, values);
+      frame({ kind: "pairs", id, what, step: 50, shape: [L - 1, E, E] }, values);
       break;
     }
     case "routingLayers": {
@@ -134,7 +140,7 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       const row = { entropy: values(0.5), imbalance: values(model.experts.length), variation: values(1.5) };
       say({
         type: "routingLayers",
-        id: message.id,
+        id,
         snapshot: message.snapshot,
         rows: [...model.domains.map(() => row), { ...row, imbalance: values(1), variation: values(0) }],
       });
@@ -144,16 +150,16 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       // The router is sure: half of the tokens have probability 0, half 1.
       const E = of(message.model).experts.length;
       const values = Float32Array.from({ length: E * 10 }, (_, at) => (at % 10 === 0 || at % 10 === 9 ? 0.5 : 0));
-      const { id, probe, layer, domain } = message;
+      const { probe, layer, domain } = message;
       frame({ kind: "histogram", id, probe, layer, domain, shape: [E, 10] }, values);
       break;
     }
     case "inspect": {
       const { layers, domains } = of({ key: "aaaaaaaaaaaaaaaa" });
-      say({ type: "inspectionNews", id: message.id, news: { done: 1, total: 2 } });
+      say({ type: "inspectionNews", id, news: { done: 1, total: 2 } });
       const saturation = layers.map(() => [...domains.map((_, domain) => domain / 10), 0.75]);
       const answer = { layers, domains: domains.map(({ name }) => name), saturation };
-      say({ type: "inspected", id: message.id, answer });
+      say({ type: "inspected", id, answer });
       break;
     }
     case "routingSaturation": {
@@ -164,7 +170,7 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
         at % rows === domains.length ? Math.floor(at / (L * rows)) / (probes - 1) : 0.25,
       );
       const steps = Array.from({ length: probes }, (_, probe) => probe * every);
-      frame({ kind: "saturation", id: message.id, steps, shape: [probes, L, rows] }, values);
+      frame({ kind: "saturation", id, steps, shape: [probes, L, rows] }, values);
       break;
     }
     case "routingLoad": {
@@ -175,13 +181,11 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
         model.value("routedShare", Math.floor(at / E), domain, message.layer, at % E),
       );
       const steps = Array.from({ length: P }, (_, at) => (at + 1) * model.every);
-      frame(
-        { kind: "load", id: message.id, layer: message.layer, domain: message.domain, steps, shape: [P, E] },
-        values,
-      );
+      frame({ kind: "load", id, layer: message.layer, domain: message.domain, steps, shape: [P, E] }, values);
       break;
     }
   }
+  say({ type: "done", id });
 }
 
 function routingFrame(

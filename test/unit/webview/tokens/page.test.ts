@@ -45,10 +45,14 @@ function routed(text: string): RoutedText {
 type Inspect = Extract<PageMessage, { type: "inspect" }>;
 const said = (message: Inspect) => message.params as { text: string; k?: number; off?: string[] };
 
+function answered(message: Inspect, say: (message: object) => void): void {
+  say({ type: "inspected", id: message.id, answer: routed(said(message).text) });
+  say({ type: "done", id: message.id });
+}
+
 async function open(
   text: string | undefined,
-  inspect: (message: Inspect, say: (message: object) => void) => void = (message, say) =>
-    say({ type: "inspected", id: message.id, answer: routed(said(message).text) }),
+  inspect: (message: Inspect, say: (message: object) => void) => void = answered,
 ): Promise<OpenedPage> {
   const answer = (message: PageMessage, send: Send) => {
     if (message.type === "inspect") inspect(message, (one) => send(JSON.stringify(one)));
@@ -143,14 +147,12 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
 
   it("routes what is typed after a pause, and no longer wants what was typed before", async () => {
     const held: (() => void)[] = [];
-    const opened = await open("first", (message, say) =>
-      held.push(() => say({ type: "inspected", id: message.id, answer: routed(said(message).text) })),
-    );
+    const opened = await open("first", (message, say) => held.push(() => answered(message, say)));
     const { page, asked } = opened;
     await expect.poll(() => held.length).toBe(1);
     await page.getByLabel("Text", { exact: true }).fill("7x");
     await expect.poll(() => held.length).toBe(2);
-    expect(asked.some(({ type }) => type === "cancelInspection")).toBe(true);
+    expect(asked.some(({ type }) => type === "cancel")).toBe(true);
     held[1]!();
     held[0]!();
     await expect.poll(() => marked(opened)).toEqual(["7 two", "x one"]);
@@ -170,9 +172,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
   it("says why a text could not be routed, and asks again", async () => {
     let attempts = 0;
     const opened = await open("a", (message, say) =>
-      attempts++ === 0
-        ? say({ type: "inspectionFailed", id: message.id, why: "the model is gone" })
-        : say({ type: "inspected", id: message.id, answer: routed("a") }),
+      attempts++ === 0 ? say({ type: "problem", id: message.id, text: "the model is gone" }) : answered(message, say),
     );
     await opened.page.getByText("the model is gone").waitFor();
     await opened.page.getByRole("button", { name: "Ask again" }).click();
