@@ -58,7 +58,7 @@ const rules: Rule[] = [
       server("engine/graph", "engine/capture")(path) ||
       ["engine", "store", "deviceFailure"].some((name) => path === `server/engine/${name}.ts`),
     allows: ({ to }) =>
-      to.startsWith("@tensorflow/tfjs-core") ||
+      /^(node:|@tensorflow\/tfjs-core)/.test(to) ||
       server("engine/graph", "engine/capture", "ops", "protocol")(to) ||
       to === "server/engine/store.ts",
     kept: ["server/engine/engine.ts", 'import type { Store } from "./store.ts";'],

@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import type { Program, TensorSpecs, Tensors } from "../../ops/program.ts";
+import { fold } from "../graph/fold.ts";
 import { type Graph, newValue, type Value } from "../graph/graph.ts";
 import { type ShapeRule, shapeRules } from "../graph/shapes.ts";
+import type { Store } from "../store.ts";
 import { backendName, CaptureBackend } from "./backend.ts";
 
 type Inputs = Record<string, tf.TensorInfo>;
@@ -127,4 +129,14 @@ export function capture(program: Program, state: TensorSpecs, batch: TensorSpecs
     backend.reset();
     if (previous && previous !== backendName) tf.setBackend(previous);
   }
+}
+
+/**
+ * The folded graph of `program` on tensors of `store`: what an engine compiles.
+ * @param names of the store's tensors that the program takes; all of them if left out
+ */
+export function programGraph(program: Program, store: Store, batch: TensorSpecs, names?: readonly string[]): Graph {
+  const specs = store.specs();
+  const state = names ? Object.fromEntries(names.map((name) => [name, specs[name] ?? store.get(name)])) : specs;
+  return fold(capture(program, state, batch));
 }

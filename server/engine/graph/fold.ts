@@ -8,286 +8,250 @@ import { axesOf } from "./shapes.ts";
  * work whose result nobody uses, and tensors without elements. The values of the outputs do not change.
  */
 export function fold(graph: Graph): Graph {
-  const folder = new Folder(graph);
-  return folder.run();
+  const known = new Known(graph.constants);
+  const replaced = new Map<Value, Value>();
+  const resolved = <Key>(values: Map<Key, Value>) =>
+    new Map([...values].map(([key, value]) => [key, replaced.get(value) ?? value]));
+  const nodes: GraphNode[] = [];
+  for (const original of graph.nodes) {
+    const node = rewritten({ ...original, inputs: resolved(original.inputs) }, known);
+    if ("kernel" in node) {
+      known.made(node);
+      nodes.push(node);
+    } else for (const [index, value] of node.entries()) replaced.set(original.outputs[index]!, value);
+  }
+  const newState = resolved(graph.newState);
+  const results = resolved(graph.results);
+  return { ...graph, newState, results, ...alive(nodes, known.constants, [...newState.values(), ...results.values()]) };
 }
 
-const elementwise = new Set(["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum"]);
+/** The nodes, in their order, and the constants that the wanted values are made of. */
+function alive(nodes: GraphNode[], constants: Map<Value, Constant>, wanted: Value[]) {
+  const needed = new Set(wanted);
+  const kept: GraphNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((output) => needed.has(output))) continue;
+    for (const input of node.inputs.values()) needed.add(input);
+    kept.push(node);
+  }
+  return { nodes: kept.toReversed(), constants: new Map([...constants].filter(([value]) => needed.has(value))) };
+}
 
-class Folder {
-  readonly #graph: Graph;
-  readonly #constants: Map<Value, Constant>;
-  readonly #replaced = new Map<Value, Value>();
+/** What is known of values when a node is reached: those before it are folded. */
+class Known {
+  readonly constants: Map<Value, Constant>;
   readonly #producer = new Map<Value, GraphNode>();
   readonly #scalars = new Map<string, Value>();
-  readonly #nodes: GraphNode[] = [];
 
-  constructor(graph: Graph) {
-    this.#graph = graph;
-    this.#constants = new Map(graph.constants);
+  constructor(constants: Map<Value, Constant>) {
+    this.constants = new Map(constants);
   }
 
-  run(): Graph {
-    for (const node of this.#graph.nodes) this.#visit(node);
-    const resolveAll = (named: Map<string, Value>) =>
-      new Map([...named].map(([name, value]) => [name, this.#resolve(value)]));
-    const newState = resolveAll(this.#graph.newState);
-    const results = resolveAll(this.#graph.results);
-    return {
-      ...this.#graph,
-      constants: this.#constants,
-      newState,
-      results,
-      nodes: this.#alive([...newState.values(), ...results.values()]),
-    };
+  made(node: GraphNode): void {
+    for (const output of node.outputs) this.#producer.set(output, node);
   }
 
-  #resolve(value: Value): Value {
-    return this.#replaced.get(value) ?? value;
+  /** The node that makes a value, if it is of this kernel. */
+  producer(value: Value, kernel: string): GraphNode | undefined {
+    const node = this.#producer.get(value);
+    return node?.kernel === kernel ? node : undefined;
   }
 
-  #uniform(value: Value | undefined): number | undefined {
-    const constant = value && this.#constants.get(value);
+  /** The one number that a constant holds everywhere. */
+  uniform(value: Value | undefined): number | undefined {
+    const constant = value && this.constants.get(value);
     return constant && "uniform" in constant ? constant.uniform : undefined;
   }
 
-  #constant(like: Value, constant: Constant): Value {
-    const value = newValue(like.shape, like.dtype);
-    this.#constants.set(value, constant);
+  constant({ shape, dtype }: Omit<Value, "id">, constant: Constant): Value {
+    const value = newValue(shape, dtype);
+    this.constants.set(value, constant);
     return value;
   }
 
-  #scalar(uniform: number, dtype: Value["dtype"]): Value {
+  /** The same value for the same number. */
+  scalar(uniform: number, dtype: Value["dtype"]): Value {
     const key = `${dtype} ${Object.is(uniform, -0) ? "-0" : uniform}`;
-    let value = this.#scalars.get(key);
-    if (!value) {
-      value = newValue([], dtype);
-      this.#constants.set(value, { uniform });
-      this.#scalars.set(key, value);
-    }
+    const value = this.#scalars.get(key) ?? this.constant({ shape: [], dtype }, { uniform });
+    this.#scalars.set(key, value);
     return value;
   }
 
-  #visit(original: GraphNode): void {
-    const inputs = new Map([...original.inputs].map(([name, value]) => [name, this.#resolve(value)]));
-    let node: GraphNode = { ...original, inputs };
-    if (node.kernel === "ExpandDims") node = { ...node, kernel: "Reshape" };
-    const replacement = this.#replacement(node);
-    if (replacement) {
-      node.outputs.forEach((output, index) => {
-        this.#replaced.set(output, replacement[index]!);
-      });
-      return;
-    }
-    node = this.#simpler(node);
-    for (const output of node.outputs) this.#producer.set(output, node);
-    this.#nodes.push(node);
+  /** What a value was before it was reshaped. */
+  unreshaped(value: Value): Value {
+    return this.producer(value, "Reshape")?.inputs.values().next().value ?? value;
   }
 
-  /** Values already there that equal the node's outputs, if there are. */
-  #replacement(node: GraphNode): Value[] | undefined {
-    const [output] = node.outputs;
-    const [a, b] = [...node.inputs.values()];
-    if (node.outputs.every(({ shape }) => sizeOf(shape) === 0)) {
-      return node.outputs.map((value) => this.#constant(value, { data: new Float32Array(0) }));
-    }
-    const empty = this.#ofNothing(node);
-    if (empty !== undefined) return node.outputs.map((value) => this.#constant(value, { uniform: empty }));
-
-    const left = this.#uniform(a);
-    const right = this.#uniform(b);
-    switch (node.kernel) {
-      case "Identity":
-        return [a!];
-      case "Cast":
-        if (a!.dtype === output!.dtype) return [a!];
-        break;
-      case "Reshape": {
-        const source = this.#unreshaped(a!);
-        if (sameShape(source.shape, output!.shape)) return [source];
-        break;
-      }
-      case "Tile":
-        if (sameShape(a!.shape, output!.shape)) return [a!];
-        break;
-      case "Transpose":
-        if ((node.attrs.perm as number[]).every((axis, index) => axis === index)) return [a!];
-        break;
-      case "ZerosLike":
-        return [this.#constant(output!, { uniform: 0 })];
-      case "OnesLike":
-        return [this.#constant(output!, { uniform: 1 })];
-      case "Multiply":
-        if (right === 1 && sameShape(a!.shape, output!.shape)) return [a!];
-        if (left === 1 && sameShape(b!.shape, output!.shape)) return [b!];
-        break;
-      case "Add":
-        if (right === 0 && sameShape(a!.shape, output!.shape)) return [a!];
-        if (left === 0 && sameShape(b!.shape, output!.shape)) return [b!];
-        break;
-      case "Sub":
-        if (right === 0 && sameShape(a!.shape, output!.shape)) return [a!];
-        break;
-      case "RealDiv":
-        if (right === 1 && sameShape(a!.shape, output!.shape)) return [a!];
-        break;
-    }
-    const known = this.#uniformResult(node, left, right);
-    return known === undefined ? undefined : [this.#constant(output!, { uniform: known })];
-  }
-
-  /** What a reduction or product over zero elements gives, as TF.js has it. */
-  #ofNothing({ kernel, inputs }: GraphNode): number | undefined {
-    const values = [...inputs.values()];
-    if (!values.some(({ shape }) => sizeOf(shape) === 0)) return undefined;
-    if (["Sum", "Mean", "BatchMatMul", "UnsortedSegmentSum", "EmbeddingGrad", "GroupedWeightGrad"].includes(kernel))
-      return 0;
-    return kernel === "Max" || kernel === "Min" ? Number.NaN : undefined;
-  }
-
-  /** The one number an op on uniform constants gives. */
-  #uniformResult(
-    { kernel, inputs, outputs }: GraphNode,
-    left: number | undefined,
-    right: number | undefined,
-  ): number | undefined {
-    if (left === undefined) return undefined;
-    const round = outputs[0]!.dtype === "float32" ? Math.fround : Math.trunc;
-    if (inputs.size === 1) {
-      switch (kernel) {
-        case "Reshape":
-        case "Transpose":
-        case "Tile":
-        case "Slice":
-          return left;
-        case "Cast":
-          return outputs[0]!.dtype === "bool" ? Number(left !== 0) : round(left);
-        case "Neg":
-          return -left;
-        case "Sqrt":
-          return Math.fround(Math.sqrt(left));
-      }
-      return undefined;
-    }
-    if (right === undefined || inputs.size !== 2) return undefined;
-    switch (kernel) {
-      case "Add":
-        return round(left + right);
-      case "Sub":
-        return round(left - right);
-      case "Multiply":
-        return round(left * right);
-      case "RealDiv":
-        return round(left / right);
-    }
-    return undefined;
-  }
-
-  /** The same node in a cheaper form. */
-  #simpler(node: GraphNode): GraphNode {
-    const [output] = node.outputs;
-    if (node.kernel === "Reshape") return this.#reshapeOnce(node);
-    if (node.kernel === "BatchMatMul") return this.#withoutTransposes(node);
-    if (node.kernel === "Sum" || node.kernel === "Mean" || node.kernel === "Max") {
-      const x = node.inputs.get("x")!;
-      const axes = axesOf(node.attrs.axis ?? node.attrs.reductionIndices, x.shape.length);
-      if (x.dtype === output!.dtype && axes.every((axis) => x.shape[axis] === 1)) {
-        return this.#reshapeOnce({ ...node, kernel: "Reshape", inputs: new Map([["x", x]]) });
-      }
-      const before = this.#producer.get(x);
-      if (node.kernel === "Sum" && before?.kernel === "Square")
-        return { ...node, kernel: "SumOfSquares", inputs: before.inputs };
-    }
-    if (node.kernel === "Concat") {
-      const filled = [...node.inputs].filter(([, { shape }]) => sizeOf(shape) > 0);
-      return { ...node, inputs: new Map(filled) };
-    }
-    if (elementwise.has(node.kernel)) return this.#thinOperands(node);
-    return node;
-  }
-
-  /** What `value` was before it was reshaped. */
-  #unreshaped(value: Value): Value {
-    const before = this.#producer.get(value);
-    return before?.kernel === "Reshape" ? [...before.inputs.values()][0]! : value;
-  }
-
-  #reshapeOnce(node: GraphNode): GraphNode {
-    const [x] = node.inputs.values();
-    return { ...node, inputs: new Map([["x", this.#unreshaped(x!)]]) };
-  }
-
-  #withoutTransposes(node: GraphNode): GraphNode {
-    const inputs = new Map(node.inputs);
-    const attrs = { ...node.attrs };
-    for (const [name, flag] of [
-      ["a", "transposeA"],
-      ["b", "transposeB"],
-    ] as const) {
-      const before = this.#producer.get(inputs.get(name)!);
-      if (before?.kernel !== "Transpose") continue;
-      const perm = before.attrs.perm as number[];
-      const last = perm.length - 1;
-      if (!perm.every((axis, index) => axis === (index < last - 1 ? index : index === last ? last - 1 : last)))
-        continue;
-      inputs.set(name, before.inputs.get("x")!);
-      attrs[flag] = !attrs[flag];
-    }
-    return { ...node, inputs, attrs };
-  }
-
-  /** Uniform operands as scalars, tiled and ones-multiplied operands as they were before, x + (-y) as x - y. */
-  #thinOperands(node: GraphNode): GraphNode {
-    const { shape } = node.outputs[0]!;
-    const thin = (value: Value, other: Value): Value => {
-      const uniform = this.#uniform(value);
-      if (uniform !== undefined && sameShape(other.shape, shape)) return this.#scalar(uniform, value.dtype);
-      const spread = this.#spreadSource(value);
-      return spread && sameShape(other.shape, shape) ? spread : value;
-    };
-    const [first, second] = [...node.inputs.entries()];
-    const b = thin(second![1], first![1]);
-    const a = thin(first![1], b);
-    const negated = this.#producer.get(b);
-    if (negated?.kernel === "Neg" && (node.kernel === "Add" || node.kernel === "Sub")) {
-      const kernel = node.kernel === "Add" ? "Sub" : "Add";
-      return {
-        ...node,
-        kernel,
-        inputs: new Map([
-          [first![0], a],
-          [second![0], negated.inputs.get("x")!],
-        ]),
-      };
-    }
-    return {
-      ...node,
-      inputs: new Map([
-        [first![0], a],
-        [second![0], b],
-      ]),
-    };
-  }
-
-  /** For a value that is x spread over a larger shape (x * ones), that x. */
-  #spreadSource(value: Value): Value | undefined {
-    const node = this.#producer.get(value);
-    if (node?.kernel !== "Multiply") return undefined;
-    const [a, b] = [...node.inputs.values()];
-    if (this.#uniform(b) === 1) return a;
-    if (this.#uniform(a) === 1) return b;
-    return undefined;
-  }
-
-  #alive(wanted: Value[]): GraphNode[] {
-    const needed = new Set(wanted);
-    const kept: GraphNode[] = [];
-    for (const node of this.#nodes.toReversed()) {
-      if (!node.outputs.some((output) => needed.has(output))) continue;
-      for (const input of node.inputs.values()) needed.add(input);
-      kept.push(node);
-    }
-    for (const value of this.#constants.keys()) if (!needed.has(value)) this.#constants.delete(value);
-    return kept.toReversed();
+  /** x where a value is x * ones, of a larger shape. */
+  spread(value: Value): Value | undefined {
+    const [a, b] = this.producer(value, "Multiply")?.inputs.values() ?? [];
+    if (this.uniform(b) === 1) return a;
+    return this.uniform(a) === 1 ? b : undefined;
   }
 }
+
+/** A node as a rewrite sees it. */
+interface Match {
+  node: GraphNode;
+  attrs: GraphNode["attrs"];
+  /** Its first inputs. */
+  a: Value;
+  b: Value | undefined;
+  /** The one number that these hold everywhere. */
+  left: number | undefined;
+  right: number | undefined;
+  /** Its first output. */
+  output: Value;
+  known: Known;
+}
+
+/** What stands for a node: a value or values that are there, or the node in a cheaper form; nothing where it stays. */
+type Rewrite = (match: Match) => Value | Value[] | GraphNode | undefined | false;
+
+function rewritten(original: GraphNode, known: Known): GraphNode | Value[] {
+  let node = original;
+  for (const [kernels, rewrite] of rewrites) {
+    if (kernels !== everyKernel && !kernels.includes(node.kernel)) continue;
+    const [a, b] = node.inputs.values();
+    const [output] = node.outputs;
+    if (!a || !output) return node;
+    const [left, right] = [known.uniform(a), known.uniform(b)];
+    const made = rewrite({ node, attrs: node.attrs, a, b, left, right, output, known });
+    if (!made) continue;
+    if (!("kernel" in made)) return [made].flat();
+    node = made;
+  }
+  return node;
+}
+
+const isEmpty = ({ shape }: Value): boolean => sizeOf(shape) === 0;
+const filled = (uniform: number, { node, known }: Match): Value[] =>
+  node.outputs.map((output) => known.constant(output, { uniform }));
+/** The value, where it has the shape of the output. */
+const ofShape = (value: Value | undefined, { shape }: Value): Value | undefined =>
+  value && sameShape(value.shape, shape) ? value : undefined;
+
+/** A kernel of uniform operands gives one number everywhere. */
+const ofUniform =
+  (number: (x: number) => number): Rewrite =>
+  (match) =>
+    match.left !== undefined && match.node.inputs.size === 1 && filled(number(match.left), match);
+const ofUniforms =
+  (number: (x: number, y: number) => number): Rewrite =>
+  (match) => {
+    const { left, right, output } = match;
+    if (left === undefined || right === undefined) return undefined;
+    const round = output.dtype === "float32" ? Math.fround : Math.trunc;
+    return filled(round(number(left, right)), match);
+  };
+
+/** Operands x * ones as x, and constants as scalars, where the other operand has the shape of the output. */
+const thinOperands: Rewrite = ({ node, a, b, output, known }) => {
+  const thin = (value: Value, other: Value): Value => {
+    if (!ofShape(other, output)) return value;
+    const uniform = known.uniform(value);
+    return uniform === undefined ? (known.spread(value) ?? value) : known.scalar(uniform, value.dtype);
+  };
+  if (!b) return undefined;
+  const second = thin(b, a);
+  return { ...node, inputs: new Map(Object.entries({ a: thin(a, second), b: second })) };
+};
+
+/** Whether a transpose swaps the last two axes and leaves the others. */
+const swapsLast = (perm: number[]): boolean => {
+  const last = perm.length - 1;
+  return perm.every((axis, index) => axis === (index < last - 1 ? index : index === last ? last - 1 : last));
+};
+const withoutTranspose =
+  (name: "a" | "b", flag: "transposeA" | "transposeB"): Rewrite =>
+  ({ node, attrs, known }) => {
+    const operand = node.inputs.get(name);
+    const before = operand && known.producer(operand, "Transpose");
+    const source = before && swapsLast(before.attrs.perm as number[]) && before.inputs.get("x");
+    if (!source) return undefined;
+    return { ...node, inputs: new Map(node.inputs).set(name, source), attrs: { ...attrs, [flag]: !attrs[flag] } };
+  };
+
+const everyKernel = "every kernel";
+
+/** Each is tried once on a node, in this order; the next sees what the one before has made of it. */
+const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewrite][] = [
+  [["ExpandDims"], ({ node }) => ({ ...node, kernel: "Reshape" })],
+
+  // Tensors without elements, and what sums and products over none give, as TF.js has it.
+  [
+    everyKernel,
+    ({ node, known }) =>
+      node.outputs.every(isEmpty) && node.outputs.map((x) => known.constant(x, { data: new Float32Array(0) })),
+  ],
+  [
+    ["Sum", "Mean", "BatchMatMul", "UnsortedSegmentSum", "EmbeddingGrad", "GroupedWeightGrad"],
+    (match) => [...match.node.inputs.values()].some(isEmpty) && filled(0, match),
+  ],
+  [["Max", "Min"], (match) => isEmpty(match.a) && filled(Number.NaN, match)],
+  [["Concat"], ({ node }) => ({ ...node, inputs: new Map([...node.inputs].filter(([, value]) => !isEmpty(value))) })],
+
+  // What changes nothing.
+  [["Identity"], ({ a }) => a],
+  [["Cast"], ({ a, output }) => a.dtype === output.dtype && a],
+  [["Reshape"], ({ a, output, known }) => ofShape(known.unreshaped(a), output)],
+  [["Tile"], ({ a, output }) => ofShape(a, output)],
+  [["Transpose"], ({ a, attrs }) => (attrs.perm as number[]).every((axis, index) => axis === index) && a],
+  [["Multiply", "RealDiv"], ({ a, right, output }) => right === 1 && ofShape(a, output)],
+  [["Multiply"], ({ b, left, output }) => left === 1 && ofShape(b, output)],
+  [["Add", "Sub"], ({ a, right, output }) => right === 0 && ofShape(a, output)],
+  [["Add"], ({ b, left, output }) => left === 0 && ofShape(b, output)],
+
+  // What is known before it is run.
+  [["ZerosLike"], (match) => filled(0, match)],
+  [["OnesLike"], (match) => filled(1, match)],
+  [["Reshape", "Transpose", "Tile", "Slice"], ofUniform((x) => x)],
+  [["Neg"], ofUniform((x) => -x)],
+  [["Sqrt"], ofUniform((x) => Math.fround(Math.sqrt(x)))],
+  [
+    ["Cast"],
+    (match) => {
+      const { dtype } = match.output;
+      const to = {
+        bool: (x: number) => Number(x !== 0),
+        int32: Math.trunc,
+        float32: Math.fround,
+        float16: Math.fround,
+      };
+      return ofUniform(to[dtype])(match);
+    },
+  ],
+  [["Add"], ofUniforms((x, y) => x + y)],
+  [["Sub"], ofUniforms((x, y) => x - y)],
+  [["Multiply"], ofUniforms((x, y) => x * y)],
+  [["RealDiv"], ofUniforms((x, y) => x / y)],
+
+  // The same in a cheaper form.
+  [
+    ["Sum", "Mean", "Max"],
+    ({ node, attrs, a, output }) => {
+      const axes = axesOf(attrs.axis ?? attrs.reductionIndices, a.shape.length);
+      return a.dtype === output.dtype && axes.every((axis) => a.shape[axis] === 1) && { ...node, kernel: "Reshape" };
+    },
+  ],
+  [["Reshape"], ({ node, a, known }) => ({ ...node, inputs: new Map([["x", known.unreshaped(a)]]) })],
+  [
+    ["Sum"],
+    ({ node, a, known }) => {
+      const square = known.producer(a, "Square");
+      return square && { ...node, kernel: "SumOfSquares", inputs: square.inputs };
+    },
+  ],
+  [["BatchMatMul"], withoutTranspose("a", "transposeA")],
+  [["BatchMatMul"], withoutTranspose("b", "transposeB")],
+  [["Add", "Sub", "Multiply", "RealDiv", "Maximum", "Minimum"], thinOperands],
+  // x + (-y) is x - y, and x - (-y) is x + y.
+  [
+    ["Add", "Sub"],
+    ({ node, a, b, known }) => {
+      const negated = b && known.producer(b, "Neg")?.inputs.get("x");
+      const kernel = node.kernel === "Add" ? "Sub" : "Add";
+      return negated && { ...node, kernel, inputs: new Map(Object.entries({ a, b: negated })) };
+    },
+  ],
+];

@@ -1,8 +1,8 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Program, sizeOf, type TensorSpecs, type Values } from "../../ops/program.ts";
-import { capture } from "../capture/capture.ts";
+import { programGraph } from "../capture/capture.ts";
 import type { CompileOptions, Runnable } from "../engine.ts";
-import { fold } from "../graph/fold.ts";
+import { printGraph } from "../graph/print.ts";
 import type { Store } from "../store.ts";
 import { withConstants } from "./lowering/constants.ts";
 import { encodeOnnx } from "./lowering/encode.ts";
@@ -28,11 +28,8 @@ export async function compile(
   batch: TensorSpecs,
   options: OnnxOptions,
 ): Promise<Runnable> {
-  const all = store.specs();
-  const state = options.state
-    ? Object.fromEntries(options.state.map((name) => [name, all[name] ?? store.get(name)]))
-    : all;
-  const asked = lower(fold(capture(program, state, batch)));
+  const graph = programGraph(program, store, batch, options.state);
+  const asked = lower(graph);
   const lowered = options.constant ? withConstants(asked, (name) => store.get(name)) : asked;
   const session = await ort().InferenceSession.create(encodeOnnx(lowered.onnx), {
     executionProviders: [options.provider ?? "cpu"],
@@ -46,7 +43,9 @@ export async function compile(
     logSeverityLevel: 3,
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   });
-  return new CompiledProgram(session, lowered, store, batch);
+  const compiled = new CompiledProgram(session, lowered, store, batch);
+  printGraph(graph, { program: program.name, inPlace: (name) => compiled.updatesInPlace(name) });
+  return compiled;
 }
 
 class CompiledProgram implements Runnable {
@@ -82,6 +81,11 @@ class CompiledProgram implements Runnable {
       const data = dtype === "int32" ? new Int32Array(sizeOf(shape!)) : new Float32Array(sizeOf(shape!));
       this.#results.set(name, { data, tensor: hostTensor(data, shape!) });
     }
+  }
+
+  /** Whether new values of a tensor of the state are written over the old. */
+  updatesInPlace(name: string): boolean {
+    return !this.#spare.has(name);
   }
 
   #stateTensor(name: string): Tensor {

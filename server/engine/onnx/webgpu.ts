@@ -1,8 +1,8 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Program, TensorSpecs, Values } from "../../ops/program.ts";
-import { capture } from "../capture/capture.ts";
+import { programGraph } from "../capture/capture.ts";
 import type { CompileOptions, Runnable } from "../engine.ts";
-import { fold } from "../graph/fold.ts";
+import { printGraph } from "../graph/print.ts";
 import type { Store } from "../store.ts";
 import { type LoweredProgram, lower } from "./lowering/lower.ts";
 import { batchFeeds } from "./ort.ts";
@@ -20,15 +20,14 @@ export async function compileWebGpu(
   program: Program,
   store: Store,
   batch: TensorSpecs,
-  { state: names = store.names(), profile }: CompileOptions = {},
+  { state, profile }: CompileOptions = {},
 ): Promise<Runnable> {
-  const specs = store.specs();
-  const state = Object.fromEntries(names.map((name) => [name, specs[name] ?? store.get(name)]));
-  const graph = fold(capture(program, state, batch));
+  const graph = programGraph(program, store, batch, state);
   await assertLargestFits(graph);
   const lowered = lower(graph, "webgpu");
   const staying = new Set(lowered.newState.values());
   const session = await openSession(lowered.onnx, (name) => (staying.has(name) ? "gpu-buffer" : "cpu"), profile);
+  printGraph(graph, { program: program.name, inPlace: () => false });
   return new WebGpuProgram(session, lowered, store, batch);
 }
 

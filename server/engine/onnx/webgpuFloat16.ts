@@ -1,5 +1,5 @@
 import { Builder } from "./lowering/builder.ts";
-import { dtypeCode } from "./lowering/types.ts";
+import { dtypeCode } from "./lowering/encode.ts";
 import { hostTensor } from "./ort.ts";
 import { openSession } from "./webgpuSession.ts";
 

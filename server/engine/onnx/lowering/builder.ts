@@ -1,5 +1,5 @@
-import type { Attribute, OnnxNode, OnnxTensor } from "./encode.ts";
-import type { DType } from "./types.ts";
+import type { GraphNode, Value } from "../../graph/graph.ts";
+import type { Attribute, DType, OnnxNode, OnnxTensor } from "./encode.ts";
 
 const bytesOf = (array: Float32Array | Int32Array | BigInt64Array | Uint8Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -61,3 +61,16 @@ export class Builder {
     return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
   }
 }
+
+/** What a rule sees: one node, the names of its inputs in ONNX, and the builder. */
+export interface Lowering {
+  node: GraphNode;
+  /** ONNX names of the inputs, in order. */
+  names: string[];
+  values: Value[];
+  attrs: Record<string, unknown>;
+  output: Value;
+  build: Builder;
+}
+/** Writes the ONNX nodes of one kernel and returns the names of its outputs. */
+export type Rule = (lowering: Lowering) => string | string[];

@@ -1,6 +1,6 @@
 import { axesOf, splitSizes } from "../../graph/shapes.ts";
-import type { Lowering, Rule } from "./rule.ts";
-import { dtypeCode } from "./types.ts";
+import type { Lowering, Rule } from "./builder.ts";
+import { dtypeCode } from "./encode.ts";
 
 /** ONNX forms of TF.js's own kernels, and of those that `fold` joins of them. */
 

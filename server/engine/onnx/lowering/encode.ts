@@ -1,5 +1,10 @@
 import protobuf from "protobufjs";
-import { type DType, dtypeCode } from "./types.ts";
+
+/** Element types of ONNX tensors that this engine uses. */
+export type DType = "float32" | "float16" | "int32" | "int64" | "bool";
+
+/** TensorProto.DataType of each. */
+export const dtypeCode: Record<DType, number> = { float32: 1, float16: 10, int32: 6, int64: 7, bool: 9 };
 
 /** ONNX's message types (onnx.proto, IR version 10): the fields this engine writes, with their official numbers. */
 const messages: Record<string, Record<string, [type: string, id: number, repeated?: boolean]>> = {

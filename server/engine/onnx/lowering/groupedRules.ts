@@ -1,15 +1,37 @@
-import type { Value } from "../../graph/graph.ts";
+import type { GraphNode, Value } from "../../graph/graph.ts";
 import { axesOf } from "../../graph/shapes.ts";
+import type { Builder } from "./builder.ts";
+import { dtypeCode } from "./encode.ts";
 import { swiGlu, swiGluGradient } from "./modelRules.ts";
-import type { PieceLowering, PieceRule, Pieces } from "./rule.ts";
-import { dtypeCode } from "./types.ts";
+import type { RowLayout } from "./rowLayout.ts";
 
 /**
  * Rules that work on rows laid out by expert, with as many rows an expert as it has at run time.
  * Between two grouped products nothing is joined and laid out again.
  */
 
-const groupedMatMul: PieceRule = (lowerer, { inputs, attrs }) => {
+/** Rows of a tensor, sorted by expert with the run-time sizes in `sizes`, laid out for products by expert. */
+export interface Pieces {
+  sizes: Value;
+  names: string[];
+}
+
+/** What a rule on pieces asks of the lowering that is under way. */
+export interface GroupedLowering {
+  readonly build: Builder;
+  /** The ONNX name of a value; joins its pieces or writes its constant if nobody has yet. */
+  name(value: Value): string;
+  /** Pieces of `value` already there for these sizes. */
+  existingPieces(value: Value, sizes?: Value): Pieces | undefined;
+  /** `value` [S, ...] cut in rows by `sizes` [E]. */
+  piecesOf(value: Value, sizes: Value): Pieces;
+  /** The layout of S rows cut by `sizes` [E]. */
+  layoutOf(sizes: Value, rows: number): RowLayout;
+}
+/** Writes the ONNX nodes of one kernel for each piece; undefined where the kernel is better left whole. */
+export type GroupedRule = (lowering: GroupedLowering, node: GraphNode) => (Pieces | string)[] | undefined;
+
+const groupedMatMul: GroupedRule = (lowerer, { inputs, attrs }) => {
   const [x, sizes, ...weights] = [...inputs.values()];
   const rows = lowerer.piecesOf(x!, sizes!);
   const matrices = weights.map((weight) => lowerer.name(weight));
@@ -18,7 +40,7 @@ const groupedMatMul: PieceRule = (lowerer, { inputs, attrs }) => {
 };
 
 /** Weight gradient of each expert [F, D]: dy_e^T x_e; zero for an expert without rows. */
-const groupedWeightGrad: PieceRule = (lowerer, { inputs, outputs }) => {
+const groupedWeightGrad: GroupedRule = (lowerer, { inputs, outputs }) => {
   const [x, dy, sizes] = [...inputs.values()];
   const rows = lowerer.piecesOf(x!, sizes!).names;
   const gradients = lowerer.piecesOf(dy!, sizes!).names;
@@ -28,14 +50,14 @@ const groupedWeightGrad: PieceRule = (lowerer, { inputs, outputs }) => {
 };
 
 /** The pieces of all inputs where at least the first is in pieces; undefined where joining is cheaper or needed. */
-function together(lowerer: PieceLowering, values: Value[]): Pieces[] | undefined {
+function together(lowerer: GroupedLowering, values: Value[]): Pieces[] | undefined {
   const [lead] = values.flatMap((value) => lowerer.existingPieces(value) ?? []);
   if (!lead || values.some((value) => value.shape[0] !== values[0]!.shape[0])) return undefined;
   return values.map((value) => lowerer.piecesOf(value, lead.sizes));
 }
 
 const rowByRow =
-  (op: string): PieceRule =>
+  (op: string): GroupedRule =>
   (lowerer, { inputs, outputs }) => {
     const values = [...inputs.values()];
     if (!values.some((value) => lowerer.existingPieces(value))) return undefined;
@@ -52,7 +74,7 @@ const rowByRow =
   };
 
 /** Sum along the last axis: one number a row. */
-const sumOfRow: PieceRule = (lowerer, { inputs, attrs }) => {
+const sumOfRow: GroupedRule = (lowerer, { inputs, attrs }) => {
   const [x] = [...inputs.values()];
   const rank = x!.shape.length;
   const pieces = lowerer.existingPieces(x!);
@@ -65,7 +87,7 @@ const sumOfRow: PieceRule = (lowerer, { inputs, attrs }) => {
   return [{ sizes: pieces.sizes, names }];
 };
 
-export const pieceRules: Record<string, PieceRule> = {
+export const groupedRules: Record<string, GroupedRule> = {
   GroupedMatMul: groupedMatMul,
   GroupedWeightGrad: groupedWeightGrad,
   Add: rowByRow("Add"),

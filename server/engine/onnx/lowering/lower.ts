@@ -9,14 +9,12 @@ import {
   sameShape,
   type Value,
 } from "../../graph/graph.ts";
-import { Builder } from "./builder.ts";
+import { Builder, type Rule } from "./builder.ts";
 import { coreRules } from "./coreRules.ts";
-import type { OnnxGraph, OnnxValue } from "./encode.ts";
-import { pieceRules } from "./groupedRules.ts";
+import { dtypeCode, type OnnxGraph, type OnnxValue } from "./encode.ts";
+import { type GroupedLowering, groupedRules, type Pieces } from "./groupedRules.ts";
 import { modelRules } from "./modelRules.ts";
 import { type LayOut, type RowLayout, splitRows, tiledRows } from "./rowLayout.ts";
-import type { PieceLowering, Pieces, Rule } from "./rule.ts";
-import { dtypeCode } from "./types.ts";
 import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
@@ -42,7 +40,7 @@ export function lower(graph: Graph, target: Target = "cpu"): LoweredProgram {
   return new Lowerer(inFloat16(graph), target).run();
 }
 
-class Lowerer implements PieceLowering {
+class Lowerer implements GroupedLowering {
   readonly build = new Builder();
   readonly #graph: Graph;
   readonly #target: Target;
@@ -112,7 +110,7 @@ class Lowerer implements PieceLowering {
 
   #lower(node: GraphNode): void {
     this.build.label(node.kernel);
-    const byExpert = pieceRules[node.kernel]?.(this, node);
+    const byExpert = groupedRules[node.kernel]?.(this, node);
     if (byExpert) {
       byExpert.forEach((result, index) => {
         const output = node.outputs[index]!;

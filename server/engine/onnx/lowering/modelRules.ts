@@ -1,6 +1,5 @@
 import { sizeOf } from "../../../ops/program.ts";
-import type { Builder } from "./builder.ts";
-import type { Rule } from "./rule.ts";
+import type { Builder, Rule } from "./builder.ts";
 
 /** ONNX forms of the ops of server/ops: what TF.js core lacks and a transformer needs in one piece. */
 

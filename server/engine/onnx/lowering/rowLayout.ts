@@ -1,5 +1,5 @@
 import type { Builder } from "./builder.ts";
-import { type DType, dtypeCode } from "./types.ts";
+import { type DType, dtypeCode } from "./encode.ts";
 
 /**
  * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time how

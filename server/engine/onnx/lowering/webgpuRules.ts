@@ -1,7 +1,6 @@
-import type { Builder } from "./builder.ts";
+import type { Builder, Rule } from "./builder.ts";
 import { coreRules, floorDiv } from "./coreRules.ts";
-import type { Rule } from "./rule.ts";
-import { dtypeCode } from "./types.ts";
+import { dtypeCode } from "./encode.ts";
 
 /**
  * ONNX forms for the WebGPU provider of kernels whose usual form has an operator without a WebGPU kernel (`FusedMatMul`,
