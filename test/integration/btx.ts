@@ -25,6 +25,8 @@ export interface BtxOptions {
   uid?: number;
   /** Standard input; closed if left out. */
   input?: string;
+  /** The Node that runs it, if another than that of the tests. */
+  node?: string;
 }
 
 /** One object that `btx run --json` printed. */
@@ -44,7 +46,7 @@ export interface Btx {
 
 /** Starts `btx`. Its processes are a group, so that a test can kill all of them at one moment. */
 export function startBtx(args: string[], options: BtxOptions = {}): Btx {
-  const child = spawn(node, [program, ...args], {
+  const child = spawn(options.node ?? node, [program, ...args], {
     cwd: options.cwd,
     // Whatever engines this machine's user has installed, a test has none.
     env: { ...process.env, NO_COLOR: "1", BTX_ENGINES: "/nowhere", ...options.env },
