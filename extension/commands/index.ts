@@ -1,29 +1,15 @@
 import { commands, window } from "vscode";
 import type { Studio } from "../studio.ts";
-import { cleanStages } from "./cleanStages.ts";
-import { clearRouting } from "./clearRouting.ts";
 import { compare, compareWith } from "./compare.ts";
-import { createDemo } from "./createDemo.ts";
-import { deleteRun } from "./deleteRun.ts";
-import { exportModel, exportReport } from "./export.ts";
-import { fork } from "./fork.ts";
 import { installEngine } from "./installEngine.ts";
-import { newExperiment } from "./newExperiment.ts";
-import { openExpert, openTokens } from "./openModelPage.ts";
-import { openReport } from "./openReport.ts";
-import { openMetrics, openRouting } from "./openRunPage.ts";
-import { rerun } from "./rerun.ts";
-import { resume } from "./resume.ts";
-import { revealFolder } from "./revealFolder.ts";
-import { routeLayer } from "./routeLayer.ts";
-import { routeSelection } from "./routeSelection.ts";
-import { run } from "./run.ts";
-import { runStage } from "./runStage.ts";
+import { createDemo, fork, newExperiment } from "./newExperiment.ts";
+import { openExpert, openMetrics, openReport, openRouting, openTokens } from "./openPages.ts";
+import { cleanStages, deleteRun } from "./remove.ts";
+import { clearRouting, routeLayer, routeSelection } from "./routeText.ts";
+import { exportModel, exportReport, revealFolder, showLog } from "./runFiles.ts";
+import { rerun, resume, run, runStage, showRunning, stop } from "./runs.ts";
 import { sample } from "./sample.ts";
 import { selectDevice } from "./selectDevice.ts";
-import { showLog } from "./showLog.ts";
-import { showRunning } from "./showRunning.ts";
-import { stop } from "./stop.ts";
 
 /**
  * A command: what it is given depends on where it is called from, see target.ts. `selection` holds all selected rows, of

@@ -1,7 +1,8 @@
 import { FileType, Uri, window, workspace } from "vscode";
 import type { Studio } from "../studio.ts";
+import { hasModel } from "../tree/states.ts";
+import { chosenStage } from "./target.ts";
 import { domainsOf, type Template, templates } from "./templates.ts";
-import { chosenFolder } from "./workspaceFolder.ts";
 
 /** Folders offered as domains at most. */
 const mostFolders = 200;
@@ -80,4 +81,47 @@ function askedName(folder: Uri, template: Template): Thenable<string | undefined
       },
     })
     .then((text) => text?.trim());
+}
+
+const name = "btx-demo";
+
+/** Writes the demo experiment and its texts into a new folder of the workspace, and opens it. Opens it only, if it is there. */
+export async function createDemo(studio: Studio): Promise<unknown> {
+  const parent = await chosenFolder("The demo lies in");
+  if (!parent) return undefined;
+  const folder = Uri.joinPath(parent, name);
+  const there = Uri.joinPath(folder, "demo.btx.yaml");
+  const exists = await workspace.fs.stat(there).then(
+    () => true,
+    () => false,
+  );
+  const file = exists
+    ? there
+    : Uri.file((await studio.backend.request("btx/writeDemo", { folder: folder.fsPath })).file);
+  await window.showTextDocument(file);
+  await studio.experiments.refresh();
+  return file;
+}
+
+/** The folder of the workspace, or the one of several that the person picks. @throws Error when no folder is open. */
+export async function chosenFolder(placeHolder: string): Promise<Uri | undefined> {
+  const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
+  if (folders.length === 0) throw new Error("No folder is open: open one with File: Open Folder first.");
+  if (folders.length === 1) return folders[0]!.uri;
+  return (await window.showWorkspaceFolderPick({ placeHolder }))?.uri;
+}
+
+/** Copies the experiment of a run, with one of its models as the seed, and opens the copy. */
+export async function fork(studio: Studio, argument: unknown): Promise<unknown> {
+  const chosen = await chosenStage(
+    studio,
+    argument,
+    (stage) => hasModel(stage) && stage.experts.length === 0,
+    "This run has no dense model yet that could be a seed.",
+  );
+  if (!chosen) return undefined;
+  const { root, run } = chosen.run;
+  const { file } = await studio.backend.request("btx/forkRun", { root, run, stage: chosen.stage.name });
+  await window.showTextDocument(Uri.file(file));
+  return file;
 }

@@ -1,10 +1,9 @@
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import { nearestName } from "../data/corpus/nearest.ts";
+import { didYouMean, nearestName } from "../data/nearestName.ts";
 import { type Choice, choiceText } from "../devices/choose.ts";
 import { runStages } from "../execution/runner.ts";
 import { thisMachine } from "../experiment/checkMemory.ts";
-import { didYouMean } from "../experiment/nearest.ts";
 import { planExperiment } from "../experiment/plan.ts";
 import { problemText } from "../experiment/problem.ts";
 import type { Device } from "../protocol/devices.ts";

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DataIndex, dataIndexSchema, type Problem, problemSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
+import { parseLine, splitLines } from "../runs/lines.ts";
 import type { SplitName } from "./split.ts";
 import { TokenFile } from "./tokenFile.ts";
 import { loadTokenizer } from "./tokenizers/load.ts";
@@ -50,16 +51,20 @@ export async function openData(folder: string): Promise<Data> {
     answers(domain) {
       if (domainIndex(domain).answers === 0) return [];
       const file = join(folder, domain, "answers.jsonl");
-      try {
-        const lines = readFileSync(file, "utf8").split("\n");
-        return lines.filter((line) => line !== "").map((line) => problemSchema.parse(JSON.parse(line)));
-      } catch {
-        throw new UserError(`cannot read the problems ${file}: delete its data folder and run again`);
-      }
+      const lines = [...splitLines(readProblems(file))];
+      return lines.map(({ text }, i) => parseLine(text, problemSchema, file, i + 1));
     },
     close() {
       for (const file of open.values()) file.close();
       open.clear();
     },
   };
+}
+
+function readProblems(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UserError(`cannot read the problems ${file}: ${(error as Error).message}`);
+  }
 }

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { UserError } from "../protocol/errors.ts";
+import { withDiskErrorsSync } from "../runs/atomic.ts";
 
 /**
  * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed. The temporary
@@ -17,17 +17,17 @@ export class WholeFile {
   constructor(file: string) {
     this.#file = file;
     this.#temporary = join(dirname(file), `.${basename(file)}.tmp`);
-    this.#descriptor = clearly(file, () => openSync(this.#temporary, "w"));
+    this.#descriptor = withDiskErrorsSync(file, () => openSync(this.#temporary, "w"));
   }
 
   write(bytes: Uint8Array): void {
-    clearly(this.#file, () => {
+    withDiskErrorsSync(this.#file, () => {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
     });
   }
 
   commit(): void {
-    clearly(this.#file, () => {
+    withDiskErrorsSync(this.#file, () => {
       fsyncSync(this.#descriptor);
       this.#close();
       renameSync(this.#temporary, this.#file);
@@ -105,19 +105,4 @@ function syncFolder(folder: string): void {
       closeSync(descriptor);
     }
   } catch {}
-}
-
-function clearly<T>(file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT") {
-      throw new UserError(`the disk is full, ${file} could not be written: free some space and resume`);
-    }
-    if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-      throw new UserError(`${file} may not be written: give yourself write permission on ${dirname(file)}`);
-    }
-    throw error;
-  }
 }

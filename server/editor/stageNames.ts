@@ -1,5 +1,5 @@
+import { expertStage } from "../experiment/plan.ts";
 import type { Experiment } from "../experiment/resolve.ts";
-import { expertStage } from "../experiment/stageList.ts";
 
 export interface StageName {
   /** As `btx run --stage` takes it. */

@@ -1,7 +1,7 @@
 import { defined } from "../protocol/defined.ts";
 import { noEffect, type Path, type Problem, pathText } from "./problem.ts";
 import { type Experiment, expertCount } from "./resolve.ts";
-import { routerDefaults, typesWith } from "./schema/router.ts";
+import { routerDefaults, routers, typesWith } from "./schema/router.ts";
 
 const router = (key: string): Path => ["mix", "router", key];
 
@@ -46,7 +46,7 @@ function checkRouterKeys({ mix, positions }: Experiment): Problem[] {
 }
 
 function checkK({ mix, positions }: Experiment): Problem[] {
-  if (mix.router.type !== "top-k") return [];
+  if (!("k" in mix.router)) return [];
   const { k, softmax } = mix.router;
   const path = router("k");
   const models = mix.experts.length;
@@ -66,12 +66,13 @@ function checkK({ mix, positions }: Experiment): Problem[] {
 
 function checkBalance({ mix, positions }: Experiment): Problem[] {
   const { type } = mix.router;
+  const { chooses } = routers[type];
   const { balance, loadBalance, biasRate } = { ...routerDefaults, ...defined(mix.givenRouter) };
   const problems: Problem[] = [];
-  if (balance === "bias" && (type === "soft" || type === "sample-top-1")) {
+  if (balance === "bias" && chooses !== "largest") {
     const path = router("balance");
-    const others = type === "soft" ? "`btx` or `none`" : "`btx`, `switch` or `none`";
-    const why = type === "soft" ? "takes all experts" : "draws its expert";
+    const others = chooses === "all" ? "`btx` or `none`" : "`btx`, `switch` or `none`";
+    const why = chooses === "all" ? "takes all experts" : "draws its expert";
     const message = `\`mix.router.balance\` is \`bias\`, which counts for the choice of the best experts, but the router \`${type}\` ${why}: make it ${others}`;
     problems.push({
       ...positions.value(path),
@@ -86,8 +87,10 @@ function checkBalance({ mix, positions }: Experiment): Problem[] {
     const message = `\`mix.router.biasRate\` is ${biasRate}, but \`mix.router.balance\` is \`${balance}\`: remove the key, or make the balance \`bias\``;
     problems.push({ ...positions.key(path), message, path, severity: "error" });
   }
-  if (balance === "switch" && type === "soft")
-    problems.push(...noEffect(positions, router("balance"), "with `type: soft`, where every expert gets every token"));
+  if (balance === "switch" && chooses === "all")
+    problems.push(
+      ...noEffect(positions, router("balance"), `with \`type: ${type}\`, where every expert gets every token`),
+    );
   const byLoss = balance === "btx" || balance === "switch";
   if (!byLoss && loadBalance > 0)
     problems.push(...noEffect(positions, router("loadBalance"), `with \`balance: ${balance}\``));

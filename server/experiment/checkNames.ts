@@ -1,5 +1,4 @@
-import { nearestName } from "../data/corpus/nearest.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean, nearestName } from "../data/nearestName.ts";
 import { noEffect, type Path, type Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 import { trainingKeyNames } from "./schema/training.ts";

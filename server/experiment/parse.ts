@@ -1,5 +1,7 @@
-import { explainIssues } from "./explain.ts";
-import { type Problem, sortProblems } from "./problem.ts";
+import type { z } from "zod";
+import { didYouMean, nearestName } from "../data/nearestName.ts";
+import { expectedText, givenText, schemaAt, sectionsWith } from "./describe.ts";
+import { type Path, type Positions, type Problem, pathText, sortProblems } from "./problem.ts";
 import { type Experiment, resolveExperiment } from "./resolve.ts";
 import { experimentFileSchema } from "./schema.ts";
 import { readSource } from "./source.ts";
@@ -22,4 +24,75 @@ export function parseExperiment(text: string, file: string): { experiment?: Expe
   }
   if (source.problems.length > 0) return { problems: sortProblems(source.problems) };
   return { experiment: resolveExperiment(parsed.data, source.positions, file), problems: [] };
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** What the schema finds wrong, as problems with positions; at most one for each value. */
+function explainIssues(issues: readonly Issue[], value: unknown, positions: Positions): Problem[] {
+  const seen = new Set<string>();
+  const problems: Problem[] = [];
+  for (const issue of issues) {
+    const path = issue.path as Path;
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) problems.push(unknownKey(key, path, positions));
+      continue;
+    }
+    const id = JSON.stringify(path);
+    if (seen.has(id)) continue;
+    seen.add(id);
+    problems.push(issue.code === "invalid_key" ? badName(path, positions) : badValue(path, value, positions));
+  }
+  return problems;
+}
+
+function unknownKey(key: string, section: Path, positions: Positions): Problem {
+  const path = [...section, key];
+  const valid = Object.keys(schemaAt(section)?.properties ?? {});
+  const suggestion = nearestName(key, valid);
+  const elsewhere = sectionsWith(key)[0];
+  let hint = didYouMean(suggestion);
+  if (!hint && elsewhere !== undefined)
+    hint = elsewhere === "" ? ": it belongs at the top of the file" : `: it belongs in \`${elsewhere}\``;
+  const where = section.length > 0 && !suggestion ? ` in \`${pathText(section)}\`` : "";
+  return {
+    ...positions.key(path),
+    message: `unknown key \`${key}\`${where}${hint}`,
+    path,
+    expected: `one of ${valid.map((name) => `\`${name}\``).join(", ")}`,
+    suggestion,
+    severity: "error",
+  };
+}
+
+function badName(path: Path, positions: Positions): Problem {
+  const names = schemaAt(path.slice(0, -1))?.propertyNames;
+  const expected = names ? expectedText(names) : "a name";
+  const message = `\`${String(path.at(-1))}\` must be ${expected}`;
+  return { ...positions.key(path), message, path, expected, severity: "error" };
+}
+
+function badValue(path: Path, root: unknown, positions: Positions): Problem {
+  const node = schemaAt(path);
+  const expected = node ? expectedText(node) : "something else";
+  const name = path.length === 0 ? "an experiment" : `\`${pathText(path)}\``;
+  const present = positions.has(path) || path.length === 0;
+  if (!present) {
+    const message = `${name} is missing: it must be ${expected}`;
+    return { ...positions.key(path), message, path, expected, severity: "error" };
+  }
+  const given = valueAt(root, path);
+  const suggestion = typeof given === "string" && node?.enum ? nearestName(given, node.enum) : undefined;
+  const instead = suggestion ? didYouMean(suggestion) : "";
+  const message = `${name} must be ${expected}, not ${givenText(given)}${instead}`;
+  return { ...positions.value(path), message, path, expected, suggestion, severity: "error" };
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const part of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value;
 }

@@ -1,6 +1,15 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLError } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from "yaml";
 import { type Path, Positions, type Problem, pathText, type Range } from "./problem.ts";
-import { yamlDocument } from "./yamlDocument.ts";
 
 /**
  * An experiment file has a few kilobytes. Above these limits it is something else, or hostile: the YAML library needs
@@ -206,4 +215,34 @@ function syntaxMessage(error: YAMLError): string {
   if (unclosed)
     return `a \`${unclosed[1] === "}" ? "{" : "["}\` above is not closed with \`${unclosed[1]}\`, or a line in it is not indented`;
   return syntaxMessages[error.code] ?? `not valid YAML: ${detail.charAt(0).toLowerCase()}${detail.slice(1)}`;
+}
+
+export interface YamlDocument {
+  document: Document.Parsed;
+  lines: LineCounter;
+}
+
+/** An editor asks many things about a text, and about few others: reading takes longer than all answers. */
+const kept = 3;
+const known = new Map<string, YamlDocument>();
+
+/** A text as the YAML library reads it, mistakes and all; only to be read. @throws RangeError for a text that is nested too deeply. */
+export function yamlDocument(text: string): YamlDocument {
+  const before = known.get(text);
+  if (before) {
+    known.delete(text);
+    known.set(text, before);
+    return before;
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: "error",
+  });
+  const read = { document, lines };
+  known.set(text, read);
+  if (known.size > kept) known.delete(known.keys().next().value!);
+  return read;
 }

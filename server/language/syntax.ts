@@ -1,7 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from "yaml";
 import type { Path } from "../experiment/problem.ts";
-import { maxCharacters } from "../experiment/source.ts";
-import { yamlDocument } from "../experiment/yamlDocument.ts";
+import { maxCharacters, yamlDocument } from "../experiment/source.ts";
 
 /** A stretch of a text, in UTF-16 units; `end` is exclusive. */
 export interface Span {

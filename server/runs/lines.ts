@@ -10,12 +10,46 @@ export interface Line {
 
 /** The complete lines of UTF-8 bytes; what follows the last line end is torn and left out. */
 export function* splitLines(bytes: Buffer): Generator<Line> {
-  let start = 0;
-  for (;;) {
-    const lineEnd = bytes.indexOf(0x0a, start);
-    if (lineEnd < 0) return;
-    yield { text: bytes.toString("utf8", start, lineEnd), end: lineEnd + 1 };
-    start = lineEnd + 1;
+  let end = 0;
+  for (const line of new LineSplitter().take(bytes)) {
+    end += line.length + 1;
+    yield { text: line.toString("utf8"), end };
+  }
+}
+
+/** Cuts bytes that come in chunks at their line ends. */
+export class LineSplitter {
+  #parts: Buffer[] = [];
+  #pending = 0;
+
+  /** Bytes since the last line end. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** The lines that are complete with this chunk, without their line ends. */
+  *take(chunk: Buffer): Generator<Buffer> {
+    let start = 0;
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
+      this.#add(chunk.subarray(start, end));
+      yield this.rest();
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#add(chunk.subarray(start));
+  }
+
+  /** Takes what follows the last line end. */
+  rest(): Buffer {
+    const [first, ...others] = this.#parts;
+    const line = first && others.length === 0 ? first : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#pending = 0;
+    return line;
+  }
+
+  #add(part: Buffer): void {
+    this.#parts.push(part);
+    this.#pending += part.length;
   }
 }
 

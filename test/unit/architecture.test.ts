@@ -86,7 +86,9 @@ const rules: Rule[] = [
     of: server("data", "checkpoint", "runs"),
     allows: ({ from, to }) =>
       !tensorPackage(to) &&
-      (!ours(to) || server("protocol", from.split("/")[1]!)(to) || (server("checkpoint")(from) && server("runs")(to))),
+      (!ours(to) ||
+        server("protocol", from.split("/")[1]!)(to) ||
+        (server("checkpoint", "data")(from) && server("runs")(to))),
     kept: ["server/checkpoint/a.ts", 'import { writeFileAtomic } from "../runs/atomic.ts";'],
     broken: ["server/data/a.ts", 'import { train } from "../stages/train.ts";'],
   },

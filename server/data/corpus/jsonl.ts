@@ -1,4 +1,5 @@
 import { UserError } from "../../protocol/errors.ts";
+import { LineSplitter } from "../../runs/lines.ts";
 import { decodeUtf8 } from "./bytes.ts";
 import type { Document } from "./document.ts";
 import { recordText } from "./record.ts";
@@ -38,34 +39,21 @@ async function* readLines(
   file: string,
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<{ line: string; number: number }> {
-  let parts: Buffer[] = [];
-  let length = 0;
+  const lines = new LineSplitter();
   let offset = 0;
   let number = 1;
-  const take = () => {
-    const line = decodeUtf8(parts.length === 1 ? parts[0]! : Buffer.concat(parts), file, offset);
-    parts = [];
-    offset += length + 1;
-    length = 0;
-    return { line, number: number++ };
+  const decoded = (line: Buffer) => {
+    const text = decodeUtf8(line, file, offset);
+    offset += line.length + 1;
+    return { line: text, number: number++ };
   };
   for await (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
-      parts.push(chunk.subarray(start, end));
-      length += end - start;
-      yield take();
-      start = end + 1;
-    }
-    if (start < chunk.length) {
-      parts.push(chunk.subarray(start));
-      length += chunk.length - start;
-    }
-    if (length > LONGEST_LINE) {
+    for (const line of lines.take(chunk)) yield decoded(line);
+    if (lines.pending > LONGEST_LINE) {
       throw new UserError(
         `line ${number} of ${file} is longer than ${LONGEST_LINE >> 20} MiB: is it JSON Lines, one object a line?`,
       );
     }
   }
-  if (length > 0) yield take();
+  if (lines.pending > 0) yield decoded(lines.rest());
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../../protocol/errors.ts";
+import { nearestName } from "../nearestName.ts";
 import type { Document } from "./document.ts";
-import { nearestName } from "./nearest.ts";
 
 /** How a record (a JSON line, a Parquet row) becomes a document. */
 export interface RecordText {

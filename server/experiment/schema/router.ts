@@ -25,6 +25,8 @@ interface RouterEntry {
   does: string;
   /** The keys that it alone has, or shares with some others. */
   keys: Record<string, z.ZodType>;
+  /** Which experts a token goes to: those of largest score, all of them, or one that is drawn. */
+  chooses: "largest" | "all" | "drawn";
 }
 
 /**
@@ -35,6 +37,7 @@ interface RouterEntry {
 export const routers = {
   "top-k": {
     does: "each token goes to the k experts of largest logit",
+    chooses: "largest",
     keys: {
       k: z
         .int()
@@ -62,6 +65,7 @@ export const routers = {
   },
   switch: {
     does: "each token goes to one expert, its gate is the softmax over all experts, and a full expert drops tokens (Switch Transformer)",
+    chooses: "largest",
     keys: {
       capacity: z
         .number()
@@ -89,9 +93,10 @@ export const routers = {
         ),
     },
   },
-  soft: { does: "each token goes to all experts, weighted by a softmax", keys: {} },
+  soft: { does: "each token goes to all experts, weighted by a softmax", chooses: "all", keys: {} },
   "sample-top-1": {
     does: "each token goes to one expert drawn with Gumbel noise, at a temperature that falls in training; the first MoE layer is soft",
+    chooses: "drawn",
     keys: {
       temperatureRate: z
         .number()

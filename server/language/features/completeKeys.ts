@@ -1,7 +1,7 @@
 import { type CompletionItem, CompletionItemKind, InsertTextFormat, InsertTextMode } from "vscode-languageserver";
 import { expectedText, type SchemaNode, schemaAt } from "../../experiment/describe.ts";
 import type { Path } from "../../experiment/problem.ts";
-import { typesWith } from "../../experiment/schema/router.ts";
+import { routerDefaults, typesWith } from "../../experiment/schema/router.ts";
 import { definedDomains, domainNames } from "../domains.ts";
 import { keyHelp } from "../help.ts";
 import type { Place } from "../place.ts";
@@ -55,7 +55,7 @@ function presentKeys(root: Entry, { path, span }: Place): Set<string> {
 function belongs(root: Entry, path: Path, key: string): boolean {
   if (path.join(".") !== "mix.router") return true;
   const type = entryAt(root, [...path, "type"])?.value;
-  const given = type?.kind === "scalar" ? type.text : "top-k";
+  const given = type?.kind === "scalar" ? type.text : routerDefaults.type;
   const types: readonly string[] | undefined = typesWith(key);
   return !types || types.includes(given);
 }

@@ -1,9 +1,50 @@
-import { basename } from "node:path";
-import { ProgressLocation, Uri, window, workspace } from "vscode";
+import { basename, join } from "node:path";
+import { commands, env, ProgressLocation, UIKind, Uri, window, workspace } from "vscode";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
 import { hasModel } from "../tree/states.ts";
 import { chosenRun, chosenStage } from "./target.ts";
+
+/** Shows what the runner of a run, or a stage's process, said; called for neither, the log of extension and backend. */
+export async function showLog(studio: Studio, argument: unknown): Promise<unknown> {
+  if (argument === undefined) {
+    studio.backend.log.show();
+    return undefined;
+  }
+  const { stage } = argument as { stage?: { folder?: string } };
+  if (typeof stage?.folder === "string") return show(join(stage.folder, "log.txt"), "The stage has not begun.");
+  const chosen = await chosenRun(studio, argument, () => true, "There is no run yet.");
+  return (
+    chosen &&
+    show(
+      join(chosen.root, "runs", chosen.run, "log.txt"),
+      "The run was not started from an editor: it said all in its terminal.",
+    )
+  );
+}
+
+async function show(path: string, none: string): Promise<void> {
+  const log = Uri.file(path);
+  const exists = await workspace.fs.stat(log).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) throw new Error(`There is no log. ${none}`);
+  await window.showTextDocument(await workspace.openTextDocument(log), { preview: true });
+}
+
+/** Shows the folder of a run, a stage or a checkpoint: in the system's file manager, or over a remote in the explorer. */
+export async function revealFolder(studio: Studio, argument: unknown): Promise<unknown> {
+  const { stage, checkpoint } = (argument ?? {}) as { stage?: { folder?: string }; checkpoint?: { path?: string } };
+  let path = checkpoint?.path ?? stage?.folder;
+  if (path === undefined) {
+    const run = await chosenRun(studio, argument, () => true, "There is no run yet.");
+    if (!run) return undefined;
+    path = join(run.root, "runs", run.run);
+  }
+  const here = env.remoteName === undefined && env.uiKind === UIKind.Desktop;
+  return commands.executeCommand(here ? "revealFileInOS" : "revealInExplorer", Uri.file(path));
+}
 
 /** Copies the model of a stage, in a Hugging Face layout, into a new folder in a folder that the person chooses. */
 export async function exportModel(studio: Studio, argument: unknown): Promise<unknown> {

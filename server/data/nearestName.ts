@@ -34,3 +34,7 @@ export function nearestName(name: string, valid: Iterable<string>): string | und
   }
   return best;
 }
+
+/** ", did you mean `experts`?" or nothing. */
+export const didYouMean = (suggestion: string | undefined): string =>
+  suggestion === undefined ? "" : `, did you mean \`${suggestion}\`?`;

@@ -1,4 +1,4 @@
-import { type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
+import { ProgressLocation, type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
 import { chartColors, colorId } from "../../server/protocol/colors.ts";
 import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
 import type { Shown } from "../../server/protocol/routed.ts";
@@ -6,6 +6,38 @@ import type { Painting } from "../routing/routing.ts";
 import { layerName, legend, percent } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { mixedModel } from "./mixedModel.ts";
+
+/** Before that there is nothing to be told of, ms. */
+const patience = 1000;
+
+/** Colours the selected text, or the whole text, by the experts that its tokens go to. Gives the document's Uri. */
+export async function routeSelection(studio: Studio): Promise<unknown> {
+  const editor = window.activeTextEditor;
+  if (!editor) throw new Error("There is no text to route: open a file, or select text in one.");
+  const { document, selection } = editor;
+  const model = await mixedModel(studio);
+  if (!model) return undefined;
+  const part = selection.isEmpty
+    ? { start: 0, end: document.getText().length }
+    : { start: document.offsetAt(selection.start), end: document.offsetAt(selection.end) };
+  if (part.start === part.end) throw new Error("There is no text to route: the file is empty.");
+  const routed = studio.routing.route(document, part, model);
+  const options = { location: ProgressLocation.Notification, title: `Routing with ${model.name}`, cancellable: true };
+  const late = setTimeout(
+    () =>
+      void window.withProgress(options, (_, token) => {
+        token.onCancellationRequested(() => studio.routing.cancel(document.uri));
+        return routed.catch(() => {});
+      }),
+    patience,
+  );
+  try {
+    await routed;
+  } finally {
+    clearTimeout(late);
+  }
+  return document.uri;
+}
 
 type Item = QuickPickItem & { shown?: Shown; other?: true };
 
@@ -104,4 +136,10 @@ function swatchesOf({ contributes }: Manifest): (look: ExpertLook) => { light: U
     const defaults = colors.get(color);
     return { light: square(line, defaults?.light), dark: square(line, defaults?.dark) };
   };
+}
+
+/** Removes the colours of experts from all texts. */
+export async function clearRouting({ routing }: Studio): Promise<undefined> {
+  routing.clear();
+  return undefined;
 }
