@@ -119,7 +119,7 @@ async function said(build: Build): Promise<Json> {
     answers.opened = await client.ask({ type: "open", runs: ids.map((run) => ({ root: join(folder, ".btx"), run })) });
     const model = { root: join(folder, ".btx"), run: ids[1], stage: "finetune" };
     const params = { model, text: "branch train mix 1+2" };
-    answers.route = await client.ask({ type: "inspect", id: 1, inspection: "route", params });
+    answers.route = await client.ask({ type: "inspect", inspection: "route", params });
   });
   // Nothing is left to do for an experiment that is done.
   const again = await build.experiment(fileOf(finished), folder);

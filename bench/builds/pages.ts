@@ -7,8 +7,8 @@ import type { Build, Json } from "./build.ts";
 export interface Client {
   /** Pages and the files they load, with the status of each. */
   pages: Record<string, number>;
-  /** Sends a message over the stream and gives the next text that is an answer, not news. */
-  ask(message: object): Promise<Json>;
+  /** Sends a question over the stream and gives the next text that is an answer, not news. */
+  ask(question: object): Promise<Json>;
 }
 
 /** Serves the runs of `folder` while `work` asks. @throws when the server says nothing or does not end with 0 */
@@ -35,20 +35,24 @@ export async function openPages(build: Build, folder: string, work: (client: Cli
       }
     }
     const authorization = `Bearer ${address.searchParams.get("token")}`;
-    const ticket = await fetch(new URL("/ticket", address), { method: "POST", headers: { authorization } });
-    const { port, token } = (await ticket.json()) as Json;
-    const protocols = ["btx-stream", `btx-token.${token}`];
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/stream`, protocols, { origin: address.origin });
-    await once(socket, "open");
+    const connect = async (): Promise<WebSocket> => {
+      const ticket = await fetch(new URL("/ticket", address), { method: "POST", headers: { authorization } });
+      const { port, token } = (await ticket.json()) as Json;
+      const protocols = ["btx-stream", `btx-token.${token}`];
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/stream`, protocols, { origin: address.origin });
+      await once(socket, "open");
+      return socket;
+    };
+    let socket = await connect();
+    let ids = 0;
     await work({
       pages,
-      async ask(message) {
-        socket.send(JSON.stringify(message));
-        for (;;) {
-          const [data, isBinary] = await once(socket, "message");
-          const answer = isBinary ? {} : JSON.parse(String(data));
-          if (answer.type !== undefined && answer.type !== "inspectionNews") return answer;
-        }
+      async ask(question) {
+        const answer = await answerTo(socket, { ...question, id: ++ids });
+        if (answer) return answer;
+        // A build from before every question had an id refuses one where none was.
+        socket = await connect();
+        return answerTo(socket, question);
       },
     });
     socket.close();
@@ -57,5 +61,17 @@ export async function openPages(build: Build, folder: string, work: (client: Cli
     if (code !== 0) throw new Error(`${build.name}: btx serve ended with ${code}`);
   } finally {
     if (child.exitCode === null) child.kill("SIGKILL");
+  }
+}
+
+/** The next answer, without its id; undefined when the stream ends before it. */
+async function answerTo(socket: WebSocket, question: object): Promise<Json> {
+  socket.send(JSON.stringify(question));
+  for (;;) {
+    const heard = await Promise.race([once(socket, "message"), once(socket, "close").then(() => undefined)]);
+    if (!heard) return undefined;
+    const [data, isBinary] = heard;
+    const { id: _, ...answer } = isBinary ? {} : JSON.parse(String(data));
+    if (answer.type !== undefined && answer.type !== "inspectionNews") return answer;
   }
 }
