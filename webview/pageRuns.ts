@@ -3,32 +3,23 @@ import type { OfferedRun, StreamedRun } from "../server/protocol/stream.ts";
 import type { Host } from "./host.ts";
 import { StreamClient } from "./streamClient.ts";
 
-export interface RunsEvents {
-  /** Connected, seen again, or about other runs: everything is to be asked for anew, once the runs are there. */
-  begin?(): void;
-  /** The runs are there, or have changed. */
-  opened(): void;
-  /** There is something else to show. */
-  changed(): void;
-}
-
 /** The runs that a page is about, kept up to date, and those that it may be about. */
 export class PageRuns {
   readonly client: StreamClient;
-  readonly #events: RunsEvents;
+  /** There is something else to show. */
+  protected readonly changed: () => void;
   #about: readonly RunReference[];
   #problem: string | undefined;
   runs: readonly StreamedRun[] = [];
   offered: readonly OfferedRun[] | undefined;
-  /** The runs are as the backend has them now: it can be asked about them. */
-  current = false;
   /** Run folders to choose runs from. */
   roots: readonly string[] = [];
 
-  constructor(host: Host, about: readonly RunReference[], events: RunsEvents) {
+  /** @param changed is called when there is something else to show. */
+  constructor(host: Host, about: readonly RunReference[], changed: () => void) {
     this.#about = about;
-    this.#events = events;
-    this.client = new StreamClient(host, { begin: () => this.#begin(), changed: events.changed });
+    this.changed = changed;
+    this.client = new StreamClient(host, { begin: () => this.onBegin(), changed });
   }
 
   /** Why there is nothing new. */
@@ -48,33 +39,34 @@ export class PageRuns {
     this.client.ask({ type: "runs", roots }).answer.then(
       ({ runs }) => {
         this.offered = runs;
-        this.#events.changed();
+        this.changed();
       },
-      (error: Error) => this.#refused(error.message),
+      (error: Error) => this.refused(error.message),
     );
   }
 
-  #refused(why: string): void {
+  protected refused(why: string): void {
     this.#problem = why;
-    this.#events.changed();
+    this.changed();
   }
 
-  #begin(): void {
-    this.current = false;
+  /** Connected, seen again, or about other runs: everything is to be asked for anew, once `onRuns` is called. */
+  protected onBegin(): void {
     this.#problem = undefined;
-    this.#events.begin?.();
     this.client.subscribe(
       { type: "open", runs: [...this.#about] },
       {
         heard: ({ runs }) => {
           this.runs = runs;
-          this.current = true;
-          this.#events.opened();
-          this.#events.changed();
+          this.onRuns();
+          this.changed();
         },
-        refused: (why) => this.#refused(why),
+        refused: (why) => this.refused(why),
       },
     );
     if (this.#about.length === 0 || this.offered) this.offer();
   }
+
+  /** The runs are there, or have changed. */
+  protected onRuns(): void {}
 }

@@ -1,10 +1,9 @@
 import { html, type TemplateResult } from "lit";
-import type { RunReference } from "../../server/protocol/editor/basics.ts";
 import { mostModels, type RoutedModel } from "../../server/protocol/routing.ts";
 import { mixedKinds } from "../../server/protocol/stageKinds.ts";
-import type { OfferedRun, StageReference, StreamedRun } from "../../server/protocol/stream.ts";
+import type { StageReference, StreamedRun } from "../../server/protocol/stream.ts";
 
-/** The choice of a mixed model, and of the run it is one of where none is chosen yet. */
+/** The choice of a mixed model. */
 
 export const modelId = ({ root, key }: { root: string; key: string }): string => `${root}\n${key}`;
 export function modelReference(id: string): StageReference {
@@ -39,25 +38,4 @@ export function select(label: string, options: TemplateResult[], choose: (value:
       ${options}
     </select></label
   >`;
-}
-
-/** One run to begin with. */
-export function runChoice(
-  offered: readonly OfferedRun[] | undefined,
-  choose: (run: RunReference) => void,
-): TemplateResult {
-  return html`<section class="runs" aria-label="Runs">
-    <h2>Runs</h2>
-    ${offered === undefined ? html`<p role="status">Looking for runs…</p>` : ""}
-    ${offered?.length === 0 ? html`<p>There is no run yet. <code>btx run FILE</code> starts one.</p>` : ""}
-    <ul>
-      ${offered?.map(
-        ({ root, run, name, state }) =>
-          html`<li>
-            <button type="button" @click=${() => choose({ root, run })}>${name}</button>
-            <span class="soft">${run}</span> <span class="state ${state}">${state}</span>
-          </li>`,
-      )}
-    </ul>
-  </section>`;
 }

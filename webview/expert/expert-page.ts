@@ -1,14 +1,15 @@
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, type TemplateResult } from "lit";
 import { cellMeasures, otherMeasures } from "../../server/protocol/measures.ts";
 import type { Start } from "../../server/protocol/page.ts";
 import { csvBytes, fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
 import { measureHelp } from "../components/measureHelp.ts";
-import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
+import { modelId, modelName, option, select } from "../components/modelChoice.ts";
+import { runChoice } from "../components/runChooser.ts";
 import { standIn } from "../components/standIn.ts";
-import { onThemeChange } from "../components/theme.ts";
 import type { Host } from "../host.ts";
-import { inspectedModel, PageModels } from "../pageModels.ts";
+import { PageElement } from "../pageElement.ts";
+import { inspectedModel } from "../pageModels.ts";
 import type { Pending } from "../streamClient.ts";
 import { coActivationSection } from "./coActivation.ts";
 import { domainUseSection } from "./domainUse.ts";
@@ -17,110 +18,76 @@ import { factsSection } from "./expertFacts.ts";
 import { lossWithoutSection } from "./lossWithoutExpert.ts";
 import { particularRows, particularSection } from "./particularTokens.ts";
 import { added, besideSection, emptySide, type Side } from "./sideBySide.ts";
-import { type PageState, restored } from "./state.ts";
+import { type PageState, stateSchema } from "./state.ts";
 import { distanceRows, distancesSection } from "./weightDistances.ts";
 
 /** One expert of a mixed model. */
-export class ExpertPage extends LitElement {
-  #host: Host | undefined;
-  #models: PageModels | undefined;
+export class ExpertPage extends PageElement<PageState> {
   #data: ExpertData | undefined;
-  #state: PageState = restored(undefined);
+  /** All particular tokens are shown. */
   #all = false;
-  #said = "";
   #sides: Side[] = [];
   #writing: Pending<unknown> | undefined;
 
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+  constructor() {
+    super(stateSchema);
   }
 
-  /** Begins: with what the host says, and else with what was kept. */
-  set host(host: Host) {
-    this.#host = host;
-    this.#state = restored(host.kept);
-    onThemeChange(() => this.requestUpdate());
-    host.onStart((start) => this.#start(start));
-  }
-
-  #start({ runs, roots = [], model, expert, layer }: Start): void {
-    if (runs.length > 0 && (expert !== undefined || JSON.stringify(runs) !== JSON.stringify(this.#state.runs)))
-      this.#state = { ...this.#state, runs, model: model && modelId(model), expert, layer, other: undefined };
-    if (!this.#models) {
-      this.#models = new PageModels(this.#host!, this.#state.runs, {
-        begin: () => this.#data?.begin(),
-        changed: () => this.#heard(),
-      });
-      this.#data = new ExpertData(this.#models.client, () => this.requestUpdate());
-    }
-    this.#models.runs.roots = roots;
-    this.#change({});
+  protected override start(start: Start, host: Host): void {
+    const { runs, roots = [], model, expert, layer } = start;
+    this.#data ??= new ExpertData(host, runs.length > 0 ? runs : this.state.runs, () => this.#heard());
+    this.#data.roots = roots;
+    if (this.isAboutOthers(start) || (runs.length > 0 && expert !== undefined))
+      this.#change({ runs, model: model && modelId(model), expert, layer, other: undefined });
   }
 
   #change = (change: Partial<PageState>): void => {
     const other = change.model !== undefined || change.expert !== undefined;
-    this.#state = {
-      ...this.#state,
-      ...(change.model === undefined ? {} : { expert: undefined, layer: undefined }),
-      ...change,
-    };
+    this.change({ ...(change.model === undefined ? {} : { expert: undefined, layer: undefined }), ...change });
     if (other) {
       this.#cancel();
       this.#sides = [];
       this.#all = false;
     }
-    this.#said = "";
-    this.#host?.keep(this.#state);
-    if (this.#models) this.#models.runs.about = this.#state.runs;
-    this.#title();
-    this.requestUpdate();
+    if (this.#data) this.#data.about = this.state.runs;
+    this.#heard();
   };
 
+  /** Something has changed: what is shown may have another name. */
   #heard(): void {
-    this.#title();
-    this.requestUpdate();
-  }
-
-  #title(): void {
     const about = this.#about;
-    const title = about ? `${about.name} of ${about.model.name}` : "Expert";
-    if (title === this.#state.title) return;
-    this.#state = { ...this.#state, title };
-    this.#host?.title(title);
-    this.#host?.keep(this.#state);
+    this.setTitle(about ? `${about.name} of ${about.model.name}` : "Expert");
+    this.requestUpdate();
   }
 
   get #about(): About | undefined {
-    const models = this.#models?.finished ?? [];
-    const model = models.find((one) => modelId(one) === this.#state.model) ?? models[0];
+    const models = this.#data?.finished ?? [];
+    const model = models.find((one) => modelId(one) === this.state.model) ?? models[0];
     if (!model) return undefined;
     const expert = Math.max(
       0,
-      model.experts.findIndex(({ name }) => name === this.#state.expert),
+      model.experts.findIndex(({ name }) => name === this.state.expert),
     );
-    const { layer } = this.#state;
+    const { layer } = this.state;
     return { model, expert, name: model.experts[expert]!.name, layer: model.layers.find((one) => one === layer) };
   }
 
   protected override render(): unknown {
-    const models = this.#models;
-    if (!models) return html`<p class="notice" role="status">Connecting…</p>`;
-    if (this.#state.runs.length === 0)
-      return html`<main>${runChoice(models.runs.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+    const data = this.#data;
+    if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
+    if (this.state.runs.length === 0)
+      return html`<main>${runChoice(data.offered, (run) => this.#change({ runs: [run] }))}</main>`;
     const about = this.#about;
     if (!about)
       return html`<main><p class="notice" role="status">${
-        models.trouble ?? (models.opened ? "No mixed model of this run is finished yet." : "Reading models…")
+        data.trouble ?? (data.opened ? "No mixed model of this run is finished yet." : "Reading models…")
       }</p></main>`;
-    this.#data!.want(about);
+    data.want(about);
     return html`<main>${this.#controls(about)} ${this.#shown(about)}</main>`;
   }
 
   #controls({ model, name, layer }: About): TemplateResult {
-    const {
-      finished: models,
-      runs: { runs },
-    } = this.#models!;
+    const { finished: models, runs } = this.#data!;
     return html`<div class="controls" role="toolbar" aria-label="Expert">
       ${select(
         "Model",
@@ -145,7 +112,7 @@ export class ExpertPage extends LitElement {
         <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("tokens")}>Tokens</button>
         <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("weights")}>Weights</button>
       </span>
-      <span role="status">${this.#said || this.#models!.trouble || ""}</span>
+      <span role="status">${this.said || this.#data!.trouble || ""}</span>
     </div>`;
   }
 
@@ -177,7 +144,7 @@ export class ExpertPage extends LitElement {
       ${
         other === undefined
           ? ""
-          : besideSection(model, name, other, this.#state, this.#sides, {
+          : besideSection(model, name, other, this.state, this.#sides, {
               change: this.#change,
               write: () => void this.#write(about, other),
               cancel: () => this.#cancel(),
@@ -188,12 +155,12 @@ export class ExpertPage extends LitElement {
 
   #other({ model, name }: About): string | undefined {
     const others = model.experts.filter((one) => one.name !== name);
-    return (others.find((one) => one.name === this.#state.other) ?? others[0])?.name;
+    return (others.find((one) => one.name === this.state.other) ?? others[0])?.name;
   }
 
   /** One after the other: the inspector answers one question at a time. */
   async #write({ model, name }: About, other: string): Promise<void> {
-    const { prompt, tokens, randomSeed } = this.#state;
+    const { prompt, tokens, randomSeed } = this.state;
     this.#sides = [emptySide(name), emptySide(other)];
     for (const [at, expert] of [name, other].entries()) {
       const off = model.experts.map((one) => one.name).filter((one) => one !== expert);
@@ -202,7 +169,7 @@ export class ExpertPage extends LitElement {
         this.requestUpdate();
       };
       const params = { model: inspectedModel(model), prompt, tokens, temperature: 0.8, topP: 1, randomSeed, off };
-      const question = this.#models!.client.inspect(
+      const question = this.#data!.client.inspect(
         "sample",
         { ...params, ...(model.router === "top-k" ? { k: 1 } : {}) },
         (news) => {
@@ -232,14 +199,8 @@ export class ExpertPage extends LitElement {
   async #save(what: "tokens" | "weights"): Promise<void> {
     const facts = this.#data!.facts.value;
     if (!facts) return;
-    try {
-      const rows = what === "tokens" ? particularRows(facts) : distanceRows(facts);
-      const place = await this.#host!.save(fileName(`${this.#state.title} ${what}`, "csv"), csvBytes(rows));
-      this.#said = place === undefined ? "" : `Saved ${place}`;
-    } catch (error) {
-      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
-    }
-    this.requestUpdate();
+    const rows = what === "tokens" ? particularRows(facts) : distanceRows(facts);
+    await this.save((host) => host.save(fileName(`${this.state.title} ${what}`, "csv"), csvBytes(rows)));
   }
 }
 

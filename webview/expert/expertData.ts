@@ -1,9 +1,11 @@
+import type { RunReference } from "../../server/protocol/editor/basics.ts";
 import type { ExpertFacts, InspectionProgress, Without } from "../../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../../server/protocol/pageInspections.ts";
 import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import { Answer } from "../answer.ts";
-import { inspectedModel, referenceOf } from "../pageModels.ts";
-import type { Pending, StreamClient } from "../streamClient.ts";
+import type { Host } from "../host.ts";
+import { inspectedModel, PageModels, referenceOf } from "../pageModels.ts";
+import type { Pending } from "../streamClient.ts";
 import { type CoActivation, coActivationOf } from "./coActivation.ts";
 import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
@@ -22,9 +24,8 @@ export interface About {
   layer: number | undefined;
 }
 
-/** What the expert page knows of an expert. */
-export class ExpertData {
-  readonly #client: StreamClient;
+/** What the expert page knows of models, and of an expert. */
+export class ExpertData extends PageModels {
   readonly origin: Answer<ExpertOrigin>;
   readonly facts: Answer<ExpertFacts>;
   readonly use: Answer<DomainUse>;
@@ -35,8 +36,8 @@ export class ExpertData {
   #measured = "";
 
   /** @param changed is called when there is something else to show. */
-  constructor(client: StreamClient, changed: () => void) {
-    this.#client = client;
+  constructor(host: Host, about: readonly RunReference[], changed: () => void) {
+    super(host, about, changed);
     const answer = <T>() => new Answer<T>(changed);
     this.origin = answer();
     this.facts = answer();
@@ -49,7 +50,7 @@ export class ExpertData {
   /** Asks for what is shown without a person's asking for it. */
   want(about: About): void {
     const { model, name, expert } = about;
-    const client = this.#client;
+    const { client } = this;
     const key = keyOf(about);
     const wanted = <T>(answer: Answer<T>, subject: string, ask: (progress: OnProgress) => Pending<T>) =>
       answer.want(subject, "", ask);
@@ -84,18 +85,18 @@ export class ExpertData {
   #pairs(model: RoutedModel) {
     const snapshot = model.detailed ? heldOut : Math.max(0, model.snapshots - 1);
     const of = { type: "routingPairs", what: "coActivation", domain: allDomains } as const;
-    return this.#client.ask({ ...of, model: referenceOf(model), snapshot });
+    return this.client.ask({ ...of, model: referenceOf(model), snapshot });
   }
 
   /** Tokens that chose each expert, as shares of a domain's, [domains + 1, layers, experts]. */
   #chosen(model: RoutedModel) {
     const snapshots = [model.evaluated ? heldOut : Math.max(0, model.snapshots - 1)];
     const of = { type: "routing", measure: "domainSpecialisation" } as const;
-    return this.#client.ask({ ...of, model: referenceOf(model), snapshots });
+    return this.client.ask({ ...of, model: referenceOf(model), snapshots });
   }
 
   measure(about: About): void {
-    this.without.want(keyOf(about), "", (progress) => this.#client.inspect("without", paramsOf(about), progress));
+    this.without.want(keyOf(about), "", (progress) => this.client.inspect("without", paramsOf(about), progress));
   }
 
   measureLayers({ model, name }: About): void {
@@ -109,7 +110,7 @@ export class ExpertData {
           if (cancelled) throw new Error("cancelled");
           const done = found.length;
           const params = { model: inspectedModel(model), expert: name, layer };
-          asked = this.#client.inspect("without", params, (news) =>
+          asked = this.client.inspect("without", params, (news) =>
             progress({ done: done + (news.total > 0 ? news.done / news.total : 0), total: layers.length }),
           );
           found.push(await asked.answer);
@@ -126,10 +127,11 @@ export class ExpertData {
     });
   }
 
-  /** There is a new connection: what was asked for and did not come is asked for again. */
-  begin(): void {
+  /** What was asked for and did not come is asked for again. */
+  protected override onBegin(): void {
     for (const answer of [this.origin, this.facts, this.use, this.coActivation])
       if (answer.value === undefined) answer.askAgain();
+    super.onBegin();
   }
 }
 

@@ -18,9 +18,3 @@ export const stateSchema = z.object({
   randomSeed: z.int().min(0).default(0),
 });
 export type PageState = z.infer<typeof stateSchema>;
-
-/** What was kept, as far as it can be understood. */
-export function restored(kept: unknown): PageState {
-  const whole = stateSchema.safeParse(kept ?? {});
-  return whole.success ? whole.data : stateSchema.parse({});
-}

@@ -1,32 +1,15 @@
 import { type ChartAxis, ticksIn, tickTexts } from "../components/chartAxes.ts";
 import type { ChartLine } from "../components/chartLine.ts";
-import { drawLines, type Pen, type Plot, placeX, placeY } from "../components/drawLines.ts";
+import { drawLines, type Plot, placeX, placeY } from "../components/drawLines.ts";
+import type { Figure, FigurePen } from "../components/figurePen.ts";
+import type { Theme } from "../components/theme.ts";
 
-/** Charts as one picture to keep: the same drawing on a canvas and as the text of an SVG. */
+/** Charts as one picture to keep. */
 
-export interface Figure {
+export interface Charts {
   title: string;
   charts: { title: string; plot: Plot; axisX: ChartAxis; axisY: ChartAxis; lines: readonly ChartLine[] }[];
   legend: { label: string; color: string; dash: readonly number[] }[];
-}
-
-/** What a picture is drawn with. */
-export interface FigurePen extends Pen {
-  /** What is drawn until the next call lies in a rectangle. */
-  clip(box: { left: number; top: number; width: number; height: number } | undefined): void;
-  text(
-    text: string,
-    x: number,
-    y: number,
-    style: { color: string; size: number; anchor: "start" | "middle" | "end"; bold?: boolean },
-  ): void;
-}
-
-export interface FigureColors {
-  ink: string;
-  soft: string;
-  grid: string;
-  highContrast: boolean;
 }
 
 const margin = 16;
@@ -36,8 +19,13 @@ const head = 34;
 const chartHead = 24;
 const axisRoom = { left: 66, bottom: 42 };
 
-/** Size of the picture, CSS pixels. */
-export function figureSize({ charts, legend }: Figure): { width: number; height: number } {
+export function figureOf(charts: Charts, theme: Theme): Figure {
+  const size = sizeOf(charts);
+  return { title: charts.title, ...size, draw: (pen) => draw(pen, charts, size, theme) };
+}
+
+/** CSS pixels. */
+function sizeOf({ charts, legend }: Charts): { width: number; height: number } {
   const width = Math.max(480, ...charts.map(({ plot }) => plot.width + axisRoom.left)) + 2 * margin;
   const columns = Math.max(1, Math.floor((width - 2 * margin) / legendColumn));
   const rows = Math.ceil(legend.length / columns);
@@ -45,8 +33,13 @@ export function figureSize({ charts, legend }: Figure): { width: number; height:
   return { width, height: Math.round(margin + head + plots + rows * legendRow + margin) };
 }
 
-export function drawFigure(pen: FigurePen, figure: Figure, { ink, soft, grid, highContrast }: FigureColors): void {
-  const { width } = figureSize(figure);
+function draw(
+  pen: FigurePen,
+  figure: Charts,
+  { width, height }: { width: number; height: number },
+  { page, ink, soft, grid, highContrast }: Theme,
+): void {
+  pen.rectangle({ left: 0, top: 0, width, height }, page);
   let top = margin;
   pen.text(figure.title, margin, top + 16, { color: ink, size: 16, anchor: "start", bold: true });
   top += head;

@@ -1,4 +1,4 @@
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Start } from "../../server/protocol/page.ts";
 import type { Measure, Range } from "../../server/protocol/stream.ts";
@@ -6,77 +6,59 @@ import { type ChartLine, fittingY } from "../components/chartLine.ts";
 import { pointsAt } from "../components/chartOverlay.ts";
 import type { ChartEvents, LineChart } from "../components/line-chart.ts";
 import "../components/line-chart.ts";
-import { chartColor, onThemeChange } from "../components/theme.ts";
+import { runChooser } from "../components/runChooser.ts";
+import { type FigureKind, saveFigure } from "../components/saveFigure.ts";
+import { chartColor, theme } from "../components/theme.ts";
 import type { Host } from "../host.ts";
+import { PageElement } from "../pageElement.ts";
 import { chartLines } from "./chartLines.ts";
 import { controls } from "./controls.ts";
-import { saveCharts } from "./export.ts";
+import { figureOf } from "./figure.ts";
 import { legend } from "./legend.ts";
 import { axes, measureAxis, measures } from "./measures.ts";
 import { MetricsData } from "./metricsData.ts";
 import { help, nothingYet, notices } from "./notices.ts";
 import { inSection, type SeriesInfo } from "./series.ts";
-import { type PageState, restored } from "./state.ts";
-import { runChooser, valuesTable } from "./tables.ts";
+import { type PageState, stateSchema } from "./state.ts";
+import { valuesTable } from "./valuesTable.ts";
 
 /** A range narrower than this share of all is not zoomed into any further. */
 const narrowest = 1e-9;
 
-/** The live metrics of runs. It keeps what the person chose, and draws what the backend has sent. */
-export class MetricsPage extends LitElement {
-  #host: Host | undefined;
+/** The live metrics of runs. */
+export class MetricsPage extends PageElement<PageState> {
   #data: MetricsData | undefined;
-  #state: PageState = restored(undefined);
   #cursor: number | undefined;
   #selection: Range | undefined;
   /** The chart that the table is about: the one that was used last. */
   #active: Measure = "loss";
   #choosing = false;
-  #said = "";
-  #keptAt = 0;
-  #keeping: ReturnType<typeof setTimeout> | undefined;
   /** Lines as charts take them, by measure, as long as they are the same. */
   #made = { key: "", lines: new Map<Measure, ChartLine[]>() };
   #themes = 0;
   /** Stages to show first, until they are known. */
   #stages: string[] | undefined;
 
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+  constructor() {
+    super(stateSchema);
   }
 
-  /** Begins: with what the host says, and else with what was kept. */
-  set host(host: Host) {
-    this.#host = host;
-    this.#state = restored(host.kept);
-    onThemeChange(() => {
-      this.#themes++;
-      this.requestUpdate();
-    });
-    window.addEventListener("pagehide", this.#keep);
-    document.addEventListener("visibilitychange", this.#keep);
-    host.onStart((start) => this.#start(start));
+  protected override themed(): void {
+    this.#themes++;
+    super.themed();
   }
 
-  #start({ runs, roots = [], stages }: Start): void {
+  protected override start(start: Start, host: Host): void {
+    const { runs, roots = [], stages } = start;
     this.#stages = stages;
-    const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
-    const change: Partial<PageState> = others ? { runs, range: undefined, rangesY: {}, hidden: [] } : {};
-    if (this.#data) this.#change(change);
-    else {
-      this.#state = { ...this.#state, ...change };
-      this.#data = new MetricsData(this.#host!, this.#state, () => this.#heard());
-    }
-    this.#data.runs.roots = roots;
-    this.requestUpdate();
+    if (this.isAboutOthers(start)) this.#change({ runs, range: undefined, rangesY: {}, hidden: [] });
+    this.#data ??= new MetricsData(host, this.state, () => this.#heard());
+    this.#data.roots = roots;
   }
 
   /** The backend has sent something. */
   #heard(): void {
-    const {
-      runs: { runs },
-      series,
-    } = this.#data!;
+    const { runs, series } = this.#data!;
     if (this.#stages && series.length > 0) {
       const wanted = series.filter(({ stage }) => this.#stages!.some((section) => inSection(section, stage)));
       this.#stages = undefined;
@@ -85,31 +67,16 @@ export class MetricsPage extends LitElement {
         this.#change({ hidden: series.map(({ id }) => id).filter((id) => !kept.has(id)) });
       }
     }
-    const title = runs.length > 0 ? `${[...new Set(runs.map(({ name }) => name))].join(", ")}: metrics` : "Metrics";
-    if (title !== this.#state.title) {
-      this.#host?.title(title.slice(0, 200));
-      this.#change({ title: title.slice(0, 200) });
-    }
+    const names = [...new Set(runs.map(({ name }) => name))].join(", ");
+    this.setTitle(runs.length > 0 ? `${names}: metrics` : "Metrics");
     this.requestUpdate();
   }
 
   #change = (change: Partial<PageState>): void => {
-    const before = this.#state;
-    this.#said = "";
-    this.#state = { ...before, ...change };
-    if ("range" in change && change.range === undefined) delete this.#state.range;
+    this.change(change);
+    if ("range" in change && change.range === undefined) delete this.state.range;
     if ("axis" in change || "fromZero" in change || "runs" in change) this.#select(undefined);
-    // At once, since the page may go at any moment, but not sixty times a second.
-    clearTimeout(this.#keeping);
-    if (performance.now() - this.#keptAt > 150) this.#keep();
-    else this.#keeping = setTimeout(this.#keep, 150);
-    if (this.#data) this.#data.state = this.#state;
-    this.requestUpdate();
-  };
-
-  #keep = (): void => {
-    this.#keptAt = performance.now();
-    this.#host?.keep(this.#state);
+    if (this.#data) this.#data.state = this.state;
   };
 
   #select(range: Range | undefined): void {
@@ -125,12 +92,12 @@ export class MetricsPage extends LitElement {
   }
 
   get #shownX(): Range {
-    return this.#state.range ?? this.#data!.extent;
+    return this.state.range ?? this.#data!.extent;
   }
 
   /** The lines of one chart. */
   #lines(measure: Measure): ChartLine[] {
-    const { smoothing, hidden, colorBy } = this.#state;
+    const { smoothing, hidden, colorBy } = this.state;
     const key = JSON.stringify([this.#data!.version, smoothing > 1, hidden, colorBy, this.#themes]);
     if (this.#made.key !== key) this.#made = { key, lines: new Map() };
     const lines = this.#made.lines.get(measure) ?? chartLines(this.#data!, measure, smoothing > 1);
@@ -141,11 +108,9 @@ export class MetricsPage extends LitElement {
   protected override render(): unknown {
     const data = this.#data;
     if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
-    const state = this.#state;
-    const { runs } = data;
+    const state = this.state;
     if (state.runs.length === 0) this.#choosing = true;
-    if (state.runs.length === 0)
-      return html`<main>${notices(data, this.#said)}${runChooser(runs.offered, state, this.#change, undefined)}</main>`;
+    if (state.runs.length === 0) return html`<main>${notices(data, this.said)}${this.#runChooser()}</main>`;
     const close = () => {
       this.#choosing = false;
       this.requestUpdate();
@@ -158,12 +123,12 @@ export class MetricsPage extends LitElement {
         save: (kind) => void this.#save(kind),
         chooseRuns: () => {
           this.#choosing = !this.#choosing;
-          if (this.#choosing) runs.offer();
+          if (this.#choosing) data.offer();
           this.requestUpdate();
         },
       })}
-      ${notices(data, this.#said)} ${this.#choosing ? runChooser(runs.offered, state, this.#change, close) : ""}
-      ${data.opened && data.series.length === 0 ? html`<p class="notice">${nothingYet(runs.runs)}</p>` : ""}
+      ${notices(data, this.said)} ${this.#choosing ? this.#runChooser(close) : ""}
+      ${data.opened && data.series.length === 0 ? html`<p class="notice">${nothingYet(data.runs)}</p>` : ""}
       ${repeat(
         state.charts,
         (measure) => measure,
@@ -173,8 +138,29 @@ export class MetricsPage extends LitElement {
     </main>`;
   }
 
+  #runChooser(close?: () => void): TemplateResult {
+    const { runs, colorBy } = this.state;
+    const colors = html`<fieldset class="colors">
+      <legend>Colours stand for</legend>
+      ${(["stage", "run"] as const).map(
+        (by) =>
+          html`<label
+            ><input type="radio" name="colors" .checked=${colorBy === by} @change=${() => this.#change({ colorBy: by })} />
+            ${by === "stage" ? "stages, as in the tree" : "runs"}</label
+          >`,
+      )}
+    </fieldset>`;
+    return runChooser(
+      this.#data!.offered,
+      runs,
+      (chosen) => this.#change({ runs: chosen, range: undefined, rangesY: {} }),
+      close,
+      runs.length > 1 ? colors : "",
+    );
+  }
+
   #chart(measure: Measure): TemplateResult {
-    const state = this.#state;
+    const state = this.state;
     const lines = this.#lines(measure);
     const x = this.#shownX;
     const y = state.rangesY[measure] ?? fittingY(lines, x, state.log);
@@ -222,7 +208,7 @@ export class MetricsPage extends LitElement {
       const from = Math.min(Math.max(x[0], low), high - width);
       change.range = width < all ? [from, from + width] : undefined;
     }
-    if (y && y[1] - y[0] > Math.abs(y[1]) * 1e-12) change.rangesY = { ...this.#state.rangesY, [measure]: y };
+    if (y && y[1] - y[0] > Math.abs(y[1]) * 1e-12) change.rangesY = { ...this.state.rangesY, [measure]: y };
     this.#change(change);
   }
 
@@ -238,14 +224,14 @@ export class MetricsPage extends LitElement {
   }
 
   #legend(data: MetricsData): TemplateResult {
-    const { charts } = this.#state;
+    const { charts } = this.state;
     const measure = charts.includes(this.#active) ? this.#active : charts[0]!;
     const lines = this.#lines(measure);
     const readings = this.#cursor === undefined ? [] : pointsAt(lines, this.#shownX, this.#cursor);
     return legend(
       {
-        state: this.#state,
-        runs: data.runs.runs,
+        state: this.state,
+        runs: data.runs,
         series: data.series,
         measure,
         lines: data.lines.get(measure) ?? new Map(),
@@ -256,44 +242,39 @@ export class MetricsPage extends LitElement {
       {
         change: this.#change,
         removeRun: ({ root, run }) =>
-          this.#change({ runs: this.#state.runs.filter((one) => one.root !== root || one.run !== run) }),
+          this.#change({ runs: this.state.runs.filter((one) => one.root !== root || one.run !== run) }),
       },
     );
   }
 
   #tables(): TemplateResult[] {
-    const { charts, axis, log, smoothing } = this.#state;
+    const { charts, axis, log, smoothing } = this.state;
     return charts.map((measure) => {
       const title = `${measures[measure].title}${smoothing > 1 ? `, mean of ${smoothing} steps` : ""}`;
       return valuesTable(title, this.#lines(measure), this.#shownX, axes[axis], measureAxis(measure, log));
     });
   }
 
-  async #save(kind: "png" | "svg" | "csv"): Promise<void> {
+  async #save(kind: FigureKind): Promise<void> {
     const data = this.#data!;
-    const { charts, axis, log, title } = this.#state;
-    try {
-      const saved = await saveCharts(kind, this.#host!, {
-        title,
-        legend: data.drawn.map(({ label, color, dash }: SeriesInfo) => ({ label, color: chartColor(color), dash })),
-        charts: charts.map((measure) => ({
-          title: measures[measure].title,
-          plot: this.#chartOf(measure).plot,
-          axisX: axes[axis],
-          axisY: measureAxis(measure, log),
-          lines: this.#lines(measure),
-        })),
-        rows: () => data.export(this.#selection ?? this.#state.range),
-      });
-      this.#said = saved === undefined ? "" : `Saved ${saved}`;
-    } catch (error) {
-      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
-    }
-    this.requestUpdate();
+    const { charts, axis, log, title } = this.state;
+    const values = () => data.export(this.#selection ?? this.state.range);
+    const figure = {
+      title,
+      legend: data.drawn.map(({ label, color, dash }: SeriesInfo) => ({ label, color: chartColor(color), dash })),
+      charts: charts.map((measure) => ({
+        title: measures[measure].title,
+        plot: this.#chartOf(measure).plot,
+        axisX: axes[axis],
+        axisY: measureAxis(measure, log),
+        lines: this.#lines(measure),
+      })),
+    };
+    await this.save((host) => saveFigure(kind, host, figureOf(figure, theme()), values));
   }
 
   #chartOf(measure: Measure): LineChart {
-    return this.querySelectorAll<LineChart>("line-chart")[this.#state.charts.indexOf(measure)]!;
+    return this.querySelectorAll<LineChart>("line-chart")[this.state.charts.indexOf(measure)]!;
   }
 }
 

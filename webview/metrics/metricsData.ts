@@ -15,9 +15,7 @@ const coarsest = 0.7;
  * What the metrics page knows of its runs, and what it asks the backend next. While a new frame is on its way the last one is
  * drawn, in whatever part is seen now.
  */
-export class MetricsData {
-  readonly runs: PageRuns;
-  readonly #changed: () => void;
+export class MetricsData extends PageRuns {
   #state: PageState;
   #columns = 600;
   #endView: (() => void) | undefined;
@@ -26,7 +24,8 @@ export class MetricsData {
   #waiting = false;
   #again = false;
   #statistics: Pending<unknown> | undefined;
-  #problem: string | undefined;
+  /** The backend can be asked about the runs. */
+  #current = false;
 
   series: readonly SeriesInfo[] = [];
   /** Measure, then id of the stage. */
@@ -44,27 +43,23 @@ export class MetricsData {
 
   /** @param changed is called when there is something else to show. */
   constructor(host: Host, state: PageState, changed: () => void) {
+    super(host, state.runs, changed);
     this.#state = state;
-    this.#changed = changed;
-    this.runs = new PageRuns(host, state.runs, {
-      begin: () => {
-        this.#asked = undefined;
-        this.#waiting = false;
-        this.#problem = undefined;
-      },
-      opened: () => {
-        this.opened = true;
-        this.series = seriesOf(this.runs.runs, this.#state.colorBy);
-        this.version++;
-        this.#look();
-      },
-      changed,
-    });
   }
 
-  /** Why there is nothing new. */
-  get trouble(): string | undefined {
-    return this.runs.trouble ?? this.#problem;
+  protected override onBegin(): void {
+    this.#asked = undefined;
+    this.#waiting = false;
+    this.#current = false;
+    super.onBegin();
+  }
+
+  protected override onRuns(): void {
+    this.opened = true;
+    this.#current = true;
+    this.series = seriesOf(this.runs, this.#state.colorBy);
+    this.version++;
+    this.#look();
   }
 
   /** What the person has chosen has changed. */
@@ -73,11 +68,11 @@ export class MetricsData {
     this.#state = state;
     if (JSON.stringify(before.runs) !== JSON.stringify(state.runs)) {
       this.recorded.clear();
-      this.runs.about = state.runs;
+      this.about = state.runs;
       return;
     }
     if (before.colorBy !== state.colorBy) {
-      this.series = seriesOf(this.runs.runs, state.colorBy);
+      this.series = seriesOf(this.runs, state.colorBy);
       this.version++;
     }
     this.#look();
@@ -120,24 +115,19 @@ export class MetricsData {
     }
     const { axis, fromZero } = this.#state;
     const series = this.#references(this.drawn);
-    const asked = this.runs.client.ask({ type: "statistics", measure, series, axis, fromZero, range });
+    const asked = this.client.ask({ type: "statistics", measure, series, axis, fromZero, range });
     this.#statistics = asked;
     asked.answer.then(
       ({ figures }) => {
         this.figures = new Map(
           figures.flatMap((one) => (one.figures ? [[seriesId(one.root, one.key), one.figures] as const] : [])),
         );
-        this.#changed();
+        this.changed();
       },
       (error: Error) => {
-        if (this.#statistics === asked) this.#refused(error.message);
+        if (this.#statistics === asked) this.refused(error.message);
       },
     );
-  }
-
-  #refused(why: string): void {
-    this.#problem = why;
-    this.#changed();
   }
 
   /** All recorded values of a range, of what is drawn, as pieces of CSV. @throws Error when they are too many. */
@@ -146,7 +136,7 @@ export class MetricsData {
     const series = this.#references(this.drawn);
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     const question = { type: "export", series, axis, fromZero, ...(range ? { range } : {}) } as const;
-    await this.runs.client.ask(question, ({ bytes }) => pieces.push(bytes)).answer;
+    await this.client.ask(question, ({ bytes }) => pieces.push(bytes)).answer;
     return pieces;
   }
 
@@ -165,18 +155,18 @@ export class MetricsData {
     }
     this.version++;
     if (frame.whole && this.#asked) this.#asked.extent = this.extent[1] - this.extent[0];
-    this.#changed();
+    this.changed();
     if (this.#again || !frame.whole) this.#look();
   }
 
   #note(message: HubMessage): void {
     if (message.type === "reading") this.reading = message.bytes > 0 ? message : undefined;
-    this.#changed();
+    this.changed();
   }
 
   /** Asks for what is to be seen, if what is at hand will not do. One question at a time. */
   #look(): void {
-    if (!this.runs.current) return;
+    if (!this.#current) return;
     const { axis, fromZero, smoothing, charts, range } = this.#state;
     const series = this.#references(this.series);
     const key = JSON.stringify([series, charts, axis, fromZero, smoothing]);
@@ -190,7 +180,7 @@ export class MetricsData {
     this.#asked = { range: asked, columns, key, extent: high - low };
     this.#waiting = true;
     this.#endView?.();
-    this.#endView = this.runs.client.subscribe(
+    this.#endView = this.client.subscribe(
       {
         type: "view",
         series,
@@ -204,7 +194,7 @@ export class MetricsData {
       {
         heard: (frame) => this.#take(frame),
         news: (message) => this.#note(message),
-        refused: (why) => this.#refused(why),
+        refused: (why) => this.refused(why),
       },
     );
   }

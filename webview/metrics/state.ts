@@ -30,9 +30,3 @@ export const stateSchema = z.object({
   table: z.boolean().default(false),
 });
 export type PageState = z.infer<typeof stateSchema>;
-
-/** What was kept, as far as it can be understood. */
-export function restored(kept: unknown): PageState {
-  const whole = stateSchema.safeParse(kept ?? {});
-  return whole.success ? whole.data : stateSchema.parse({});
-}

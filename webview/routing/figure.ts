@@ -1,36 +1,15 @@
 import { inkOn, isDark, rampColors, shadeAt, shadeColor } from "../components/colorScale.ts";
+import type { Figure, FigurePen, Rectangle } from "../components/figurePen.ts";
+import type { Theme } from "../components/theme.ts";
 import { barColors, barWidth, legendTicks } from "./legend.ts";
 import type { MapView, Picture } from "./picture.ts";
 
-/** The maps as one picture to keep: the same drawing on a canvas and as the text of an SVG. */
+/** The maps as one picture to keep. */
 
-/** What a picture is drawn with. Sizes are CSS pixels. */
-export interface FigurePen {
-  rectangle(x: number, y: number, width: number, height: number, color: string): void;
-  /** Equal cells side by side, of `columns` a row; undefined where there is none. */
-  cells(
-    colors: readonly (string | undefined)[],
-    columns: number,
-    box: { x: number; y: number; width: number; height: number },
-  ): void;
-  text(
-    text: string,
-    x: number,
-    y: number,
-    style: { color: string; size: number; anchor: "start" | "middle" | "end"; bold?: boolean },
-  ): void;
-}
-
-export interface Figure {
+export interface Maps {
   title: string;
   subtitle: string;
   picture: Picture;
-}
-
-export interface FigureColors {
-  page: string;
-  ink: string;
-  soft: string;
 }
 
 const margin = 16;
@@ -69,28 +48,29 @@ function layoutOf({ maps }: Picture): Layout {
   };
 }
 
-export function figureSize({ picture }: Figure): { width: number; height: number } {
-  const { width, height } = layoutOf(picture);
-  return { width, height };
+export function figureOf(maps: Maps, theme: Theme): Figure {
+  const layout = layoutOf(maps.picture);
+  const { width, height } = layout;
+  return { title: maps.title, width, height, draw: (pen) => draw(pen, maps, layout, theme) };
 }
 
-export function drawFigure(pen: FigurePen, { title, subtitle, picture }: Figure, colors: FigureColors): void {
-  const { across, mapWidth, mapHeight, width, height } = layoutOf(picture);
-  const { ink, soft, page } = colors;
-  pen.rectangle(0, 0, width, height, page);
+function draw(pen: FigurePen, { title, subtitle, picture }: Maps, layout: Layout, theme: Theme): void {
+  const { across, mapWidth, mapHeight, width, height } = layout;
+  const { ink, soft, page } = theme;
+  pen.rectangle({ left: 0, top: 0, width, height }, page);
   pen.text(title, margin, margin + 14, { color: ink, size: 16, anchor: "start", bold: true });
   pen.text(subtitle, margin, margin + 32, { color: soft, size: 12, anchor: "start" });
   for (const [index, map] of picture.maps.entries()) {
     const x = margin + (index % across) * (mapWidth + left + gap) + left;
     const y = margin + head + Math.floor(index / across) * (caption + mapHeight + bottom + gap);
     pen.text(map.title, x, y + 12, { color: ink, size: 12, anchor: "start", bold: true });
-    drawMap(pen, map, { x, y: y + caption, width: mapWidth, height: mapHeight }, colors);
+    drawMap(pen, map, { left: x, top: y + caption, width: mapWidth, height: mapHeight }, theme);
   }
   const y = height - margin - foot + 12;
   const bar = barColors(picture.scale);
-  pen.cells(bar, bar.length, { x: margin, y, width: barWidth, height: 14 });
+  pen.cells(bar, bar.length, { left: margin, top: y, width: barWidth, height: 14 });
   for (const { x, text, anchor } of legendTicks(picture.scale, picture.text)) {
-    pen.rectangle(margin + x - 0.5, y, 1, 18, soft);
+    pen.rectangle({ left: margin + x - 0.5, top: y, width: 1, height: 18 }, soft);
     pen.text(text, margin + x, y + 32, { color: soft, size: 11, anchor });
   }
   const ends = `least ${picture.text(picture.low)}, greatest ${picture.text(picture.high)}`;
@@ -100,8 +80,8 @@ export function drawFigure(pen: FigurePen, { title, subtitle, picture }: Figure,
 function drawMap(
   pen: FigurePen,
   { cells: { values, rows, columns, order, scale, text } }: MapView,
-  box: { x: number; y: number; width: number; height: number },
-  { page, ink, soft }: FigureColors,
+  box: Rectangle,
+  { page, ink, soft }: Theme,
 ): void {
   const ramp = rampColors(scale.ramp, isDark(page));
   const shown = rows.flatMap((_, row) => order.map((column) => values[row * columns.length + column]!));
@@ -113,19 +93,19 @@ function drawMap(
   );
   const [wide, tall] = [box.width / columns.length, box.height / rows.length];
   const small = { color: soft, size: 11 } as const;
-  const middle = (row: number) => box.y + (row + 0.5) * tall + 4;
+  const middle = (row: number) => box.top + (row + 0.5) * tall + 4;
   for (let row = 0; row < rows.length; row += Math.ceil(13 / tall))
-    pen.text(rows[row]!, box.x - 6, middle(row), { ...small, anchor: "end" });
+    pen.text(rows[row]!, box.left - 6, middle(row), { ...small, anchor: "end" });
   const named = columns.every((name) => name.length * 6.5 < wide);
   for (let place = 0; place < columns.length; place += named ? 1 : Math.ceil(26 / wide)) {
     const column = order[place]!;
     const name = named ? columns[column]! : String(column + 1);
-    pen.text(name, box.x + (place + 0.5) * wide, box.y + box.height + 14, { ...small, anchor: "middle" });
+    pen.text(name, box.left + (place + 0.5) * wide, box.top + box.height + 14, { ...small, anchor: "middle" });
   }
   if (wide < 30 || tall < 15) return;
   for (const [at, value] of shown.entries()) {
     const color = shades[at]! < 0 ? ink : inkOn(ramp, shades[at]!);
-    const x = box.x + ((at % columns.length) + 0.5) * wide;
+    const x = box.left + ((at % columns.length) + 0.5) * wide;
     pen.text(text(value), x, middle(Math.floor(at / columns.length)), { color, size: 11, anchor: "middle" });
   }
 }

@@ -1,12 +1,16 @@
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, type TemplateResult } from "lit";
 import type { Start } from "../../server/protocol/page.ts";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { Cell, HeatMap } from "../components/heat-map.ts";
-import { onThemeChange } from "../components/theme.ts";
+import { modelId } from "../components/modelChoice.ts";
+import { runChooser } from "../components/runChooser.ts";
+import { type FigureKind, saveFigure } from "../components/saveFigure.ts";
+import { theme } from "../components/theme.ts";
 import type { Host } from "../host.ts";
+import { PageElement } from "../pageElement.ts";
 import { controls } from "./controls.ts";
 import { csvOf } from "./csv.ts";
-import { saveMaps } from "./export.ts";
+import { figureOf } from "./figure.ts";
 import { measureLabel, modelLabel } from "./labels.ts";
 import { choices, type SectionInput } from "./layerSections.ts";
 import { legend } from "./legend.ts";
@@ -17,10 +21,9 @@ import { frameName, type Picture, type Sides, sidesOf, sidesText } from "./pictu
 import { PictureCache } from "./pictureCache.ts";
 import { Player } from "./player.ts";
 import { RoutingData } from "./routingData.ts";
-import { runChooser } from "./runs.ts";
 import { type Reads, sections } from "./sections.ts";
 import { around } from "./snapshots.ts";
-import { type PageState, restored } from "./state.ts";
+import { type PageState, stateSchema } from "./state.ts";
 
 /** Snapshots to have at hand around the one that is shown, and ahead of it while playing. */
 const reach = { still: 4, playing: 40 };
@@ -35,16 +38,11 @@ export interface ChosenExpert {
   layer: number;
 }
 
-/** The routing of mixed models. It keeps what the person chose, and draws what the backend has sent. */
-export class RoutingPage extends LitElement {
-  #host: Host | undefined;
+/** The routing of mixed models. */
+export class RoutingPage extends PageElement<PageState> {
   #data: RoutingData | undefined;
-  #state: PageState = restored(undefined);
   #cache = new PictureCache();
   #choosing = false;
-  #said = "";
-  #keptAt = 0;
-  #keeping: ReturnType<typeof setTimeout> | undefined;
   /** Stages to show first, until they are known. */
   #stages: string[] | undefined;
   /** What is pointed at or read in the maps, and below them. */
@@ -54,76 +52,44 @@ export class RoutingPage extends LitElement {
   #entry = 0;
   #player = new Player({ advance: () => this.#advance(), ended: () => this.requestUpdate() });
 
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+  constructor() {
+    super(stateSchema);
   }
 
-  /** Begins: with what the host says, and else with what was kept. */
-  set host(host: Host) {
-    this.#host = host;
-    this.#state = restored(host.kept);
-    onThemeChange(() => {
-      this.#cache.forget();
-      this.requestUpdate();
-    });
-    window.addEventListener("pagehide", this.#keep);
-    document.addEventListener("visibilitychange", this.#keep);
-    host.onStart((start) => this.#start(start));
+  protected override themed(): void {
+    this.#cache.forget();
+    super.themed();
   }
 
-  #start({ runs, roots = [], stages }: Start): void {
+  protected override start(start: Start, host: Host): void {
+    const { runs, roots = [], stages } = start;
     this.#stages = stages;
-    const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
-    const change: Partial<PageState> = others
-      ? { runs, model: undefined, other: undefined, snapshot: undefined, chosen: undefined }
-      : {};
-    if (this.#data) this.#change(change);
-    else {
-      this.#state = { ...this.#state, ...change };
-      this.#data = new RoutingData(this.#host!, this.#state, () => this.#heard());
-    }
-    this.#data.models.runs.roots = roots;
-    this.requestUpdate();
+    if (this.isAboutOthers(start))
+      this.#change({ runs, model: undefined, other: undefined, snapshot: undefined, chosen: undefined });
+    this.#data ??= new RoutingData(host, this.state, () => this.#heard());
+    this.#data.roots = roots;
   }
 
   /** The backend has sent something. */
   #heard(): void {
-    const {
-      models,
-      runs: { runs },
-    } = this.#data!.models;
+    const { models, runs } = this.#data!;
     if (this.#stages && models.length > 0) {
       const first = models.find(({ name }) => this.#stages!.includes(name));
       this.#stages = undefined;
-      if (first) this.#change({ model: `${first.root}\n${first.key}` });
+      if (first) this.#change({ model: modelId(first) });
     }
-    const sides = sidesOf(models, this.#state);
+    const sides = sidesOf(models, this.state);
     // What was kept, or chosen of another model, may not be measured of this one.
     const measured = sides?.main.model.cells ?? [];
-    if (measured.length > 0 && !measured.includes(this.#state.measure)) this.#change({ measure: measured[0]! });
+    if (measured.length > 0 && !measured.includes(this.state.measure)) this.#change({ measure: measured[0]! });
     const names = [...new Set(runs.map(({ name }) => name))].join(", ");
-    const title = runs.length > 0 ? `${names}: routing`.slice(0, 200) : "Routing";
-    if (title !== this.#state.title) {
-      this.#host?.title(title);
-      this.#change({ title });
-    }
+    this.setTitle(runs.length > 0 ? `${names}: routing` : "Routing");
     this.requestUpdate();
   }
 
   #change = (change: Partial<PageState>): void => {
-    this.#said = "";
-    this.#state = { ...this.#state, ...change };
-    // At once, since the page may go at any moment, but not sixty times a second.
-    clearTimeout(this.#keeping);
-    if (performance.now() - this.#keptAt > 150) this.#keep();
-    else this.#keeping = setTimeout(this.#keep, 150);
-    if (this.#data) this.#data.state = this.#state;
-    this.requestUpdate();
-  };
-
-  #keep = (): void => {
-    this.#keptAt = performance.now();
-    this.#host?.keep(this.#state);
+    this.change(change);
+    if (this.#data) this.#data.about = this.state.runs;
   };
 
   /** A person's choice of a snapshot ends the play. */
@@ -133,7 +99,7 @@ export class RoutingPage extends LitElement {
   };
 
   #play = (): void => {
-    const sides = sidesOf(this.#data!.models.models, this.#state);
+    const sides = sidesOf(this.#data!.models, this.state);
     if (this.#player.plays) this.#player.stop();
     else if (sides) {
       const { model, snapshot } = sides.main;
@@ -145,19 +111,19 @@ export class RoutingPage extends LitElement {
 
   /** The next snapshot, when its frame is there. */
   #advance(): "shown" | "waiting" | "end" {
-    const sides = sidesOf(this.#data!.models.models, this.#state);
+    const sides = sidesOf(this.#data!.models, this.state);
     if (!sides || sides.main.snapshot === heldOut) return "end";
     const { model, snapshot } = sides.main;
     if (snapshot >= model.snapshots - 1) return "end";
     const next = { model, snapshot: snapshot + 1 };
-    if (!this.#data!.frames.get(frameName(next, this.#state.measure))) return "waiting";
+    if (!this.#data!.frames.get(frameName(next, this.state.measure))) return "waiting";
     this.#change({ snapshot: snapshot + 1 === model.snapshots - 1 ? undefined : snapshot + 1 });
     return "shown";
   }
 
   /** Asks for what is seen, then for what is likely to be seen next. */
   #want({ main, other }: Sides): void {
-    const { measure } = this.#state;
+    const { measure } = this.state;
     const { plays } = this.#player;
     const next = around(main.model, main.snapshot, plays, plays ? reach.playing : reach.still);
     this.#data!.frames.want(
@@ -169,37 +135,34 @@ export class RoutingPage extends LitElement {
   protected override render(): unknown {
     const data = this.#data;
     if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
-    const state = this.#state;
-    const {
-      models,
-      opened,
-      runs: { runs, offered },
-    } = data.models;
+    const state = this.state;
+    const { models, opened, runs } = data;
     const sides = sidesOf(models, state);
     if (sides) this.#want(sides);
-    const said = notices(data.trouble, models, sides?.problem, this.#said);
+    const said = notices(data.trouble, models, sides?.problem, this.said);
     if (state.runs.length === 0) {
       this.#choosing = true;
-      return html`<main>${said}${runChooser(offered, state, this.#change, undefined)}</main>`;
+      return html`<main>${said}${this.#runChooser()}</main>`;
     }
     const close = () => this.#chooseRuns(false);
     return html`<main>
       <h1 class="unseen">${state.title}</h1>
       ${sides ? this.#controls(sides) : ""} ${said}
-      ${this.#choosing ? runChooser(offered, state, this.#change, close) : ""}
+      ${this.#choosing ? this.#runChooser(close) : ""}
       ${sides ? this.#pictures(sides) : html`<p class="notice">${opened ? nothingYet(runs, models) : "Reading routing…"}</p>`}
       ${help()}
     </main>`;
   }
 
+  #runChooser(close?: () => void): TemplateResult {
+    return runChooser(this.#data!.offered, this.state.runs, (runs) => this.#change({ runs }), close);
+  }
+
   #controls(sides: Sides): TemplateResult {
-    const {
-      models,
-      runs: { runs },
-    } = this.#data!.models;
+    const { models, runs } = this.#data!;
     const labels = new Map(models.map((one) => [one, modelLabel(one, models, runs)]));
     return controls(
-      { state: this.#state, sides, models, labels, plays: this.#player.plays },
+      { state: this.state, sides, models, labels, plays: this.#player.plays },
       {
         change: this.#choose,
         play: this.#play,
@@ -211,13 +174,13 @@ export class RoutingPage extends LitElement {
 
   #chooseRuns(choosing: boolean): void {
     this.#choosing = choosing;
-    if (choosing) this.#data!.models.runs.offer();
+    if (choosing) this.#data!.offer();
     this.requestUpdate();
   }
 
   #pictures(sides: Sides): TemplateResult {
     const { main } = sides;
-    const state = this.#state;
+    const state = this.state;
     const data = this.#data!;
     const cache = this.#cache.update(sides, state, data.frames);
     const { picture } = cache;
@@ -236,7 +199,7 @@ export class RoutingPage extends LitElement {
 
   #maps(picture: Picture, sides: Sides): TemplateResult {
     return mapsSection(
-      { state: this.#state, sides, picture, cell: this.#cell, entry: this.#entry },
+      { state: this.state, sides, picture, cell: this.#cell, entry: this.#entry },
       {
         read: (cell) => {
           this.#cell = cell;
@@ -261,27 +224,21 @@ export class RoutingPage extends LitElement {
     this.dispatchEvent(new CustomEvent("expert-chosen", { detail, bubbles: true }));
   }
 
-  async #save(kind: "png" | "svg" | "csv"): Promise<void> {
-    const { title, measure } = this.#state;
-    const sides = sidesOf(this.#data!.models.models, this.#state);
-    const picture = sides && this.#cache.update(sides, this.#state, this.#data!.frames).picture;
+  async #save(kind: FigureKind): Promise<void> {
+    const { title, measure } = this.state;
+    const { frames, models } = this.#data!;
+    const sides = sidesOf(models, this.state);
+    const picture = sides && this.#cache.update(sides, this.state, frames).picture;
     if (!sides || !picture) return;
-    try {
-      const csv = () =>
-        csvOf(
-          measure,
-          [sides.main, sides.other].flatMap((side) => {
-            const frame = side && this.#data!.frames.get(frameName(side, measure));
-            return frame ? [{ ...side, frame }] : [];
-          }),
-        );
-      const subtitle = `${measureLabel(measure)}, ${sidesText(sides, measure)}`;
-      const saved = await saveMaps(kind, this.#host!, { title, subtitle, picture, csv });
-      this.#said = saved === undefined ? "" : `Saved ${saved}`;
-    } catch (error) {
-      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
-    }
-    this.requestUpdate();
+    const subtitle = `${measureLabel(measure)}, ${sidesText(sides, measure)}`;
+    const values = () => {
+      const shown = [sides.main, sides.other].flatMap((side) => {
+        const frame = side && frames.get(frameName(side, measure));
+        return frame ? [{ ...side, frame }] : [];
+      });
+      return [csvOf(measure, shown)];
+    };
+    await this.save((host) => saveFigure(kind, host, figureOf({ title, subtitle, picture }, theme()), values));
   }
 }
 

@@ -27,10 +27,8 @@ export type Histogram = Pick<FrameOf<"histogram">, "values" | "probe">;
 export type Saturation = InspectionResult<"saturation">;
 
 /** What the routing page knows of its models, and what it asks the backend next. */
-export class RoutingData {
-  readonly models: PageModels;
+export class RoutingData extends PageModels {
   readonly frames: FrameStore;
-  readonly #changed: () => void;
   readonly #transitions: Answer<Pairs>;
   readonly #coActivation: Answer<Pairs>;
   readonly #load: Answer<Load>;
@@ -42,7 +40,7 @@ export class RoutingData {
 
   /** @param changed is called when there is something else to show. */
   constructor(host: Host, { runs }: PageState, changed: () => void) {
-    this.#changed = changed;
+    super(host, runs, changed);
     const answer = <T>() => new Answer<T>(changed);
     this.#transitions = answer();
     this.#coActivation = answer();
@@ -52,17 +50,19 @@ export class RoutingData {
     this.#saturationOverTraining = answer();
     this.frames = new FrameStore((model, measure, snapshots, take) => {
       const question = { type: "routing", model: modelReference(model), snapshots, measure } as const;
-      return this.models.client.ask(question, (frame) => {
+      return this.client.ask(question, (frame) => {
         if (take(frame)) changed();
       }).answer;
     });
-    this.models = new PageModels(host, runs, {
-      begin: () => {
-        for (const one of this.#answers) one.askAgain();
-      },
-      opened: () => this.frames.begin(),
-      changed,
-    });
+  }
+
+  protected override onBegin(): void {
+    for (const answer of this.#answers) answer.askAgain();
+    super.onBegin();
+  }
+
+  protected override onModels(): void {
+    this.frames.begin();
   }
 
   get #answers(): Answer<unknown>[] {
@@ -77,12 +77,8 @@ export class RoutingData {
   }
 
   /** Why there is nothing new. */
-  get trouble(): string | undefined {
-    return this.models.trouble ?? [this.frames, ...this.#answers].find(({ problem }) => problem)?.problem;
-  }
-
-  set state({ runs }: PageState) {
-    this.models.runs.about = runs;
+  override get trouble(): string | undefined {
+    return super.trouble ?? [this.frames, ...this.#answers].find(({ problem }) => problem)?.problem;
   }
 
   /** Which expert follows or goes with which, up to a snapshot; of held-out text by domain. */
@@ -94,7 +90,7 @@ export class RoutingData {
     const of = snapshot === heldOut ? domain : allDomains;
     const answer = what === "transitions" ? this.#transitions : this.#coActivation;
     return answer.want(modelId(model), JSON.stringify([record, of]), () =>
-      this.models.client.ask({ type: "routingPairs", model: referenceOf(model), what, snapshot, domain: of }),
+      this.client.ask({ type: "routingPairs", model: referenceOf(model), what, snapshot, domain: of }),
     );
   }
 
@@ -103,14 +99,14 @@ export class RoutingData {
     if (model.snapshots === 0) return undefined;
     const subject = JSON.stringify([modelId(model), layer, domain]);
     return this.#load.want(subject, JSON.stringify([columns, model.snapshots]), () =>
-      this.models.client.ask({ type: "routingLoad", model: referenceOf(model), layer, domain, columns }),
+      this.client.ask({ type: "routingLoad", model: referenceOf(model), layer, domain, columns }),
     );
   }
 
   /** Entropy and balance of every layer. */
   layers(model: RoutedModel, snapshot: number): LayerRows | undefined {
     return this.#layers.want(modelId(model), String(snapshot), () =>
-      this.models.client.ask({ type: "routingLayers", model: referenceOf(model), snapshot }),
+      this.client.ask({ type: "routingLayers", model: referenceOf(model), snapshot }),
     )?.rows;
   }
 
@@ -118,7 +114,7 @@ export class RoutingData {
   histogram(model: RoutedModel, probe: number, layer: number, domain: number): Histogram | undefined {
     if (probe === heldOut && !model.detailed) return undefined;
     return this.#histogram.want(JSON.stringify([modelId(model), layer, domain]), String(probe), () =>
-      this.models.client.ask({ type: "routingHistogram", model: referenceOf(model), probe, layer, domain }),
+      this.client.ask({ type: "routingHistogram", model: referenceOf(model), probe, layer, domain }),
     );
   }
 
@@ -126,7 +122,7 @@ export class RoutingData {
   saturationOverTraining(model: RoutedModel): SaturationOverTraining | undefined {
     if (!model.probes) return undefined;
     return this.#saturationOverTraining.want(modelId(model), String(model.probes), () =>
-      this.models.client.ask({ type: "routingSaturation", model: referenceOf(model) }),
+      this.client.ask({ type: "routingSaturation", model: referenceOf(model) }),
     );
   }
 
@@ -140,10 +136,10 @@ export class RoutingData {
     const { root, run, name, from } = model;
     if (from === undefined) return;
     this.cancelSaturation();
-    const answer = new Answer<Saturation>(this.#changed);
+    const answer = new Answer<Saturation>(this.changed);
     this.#saturations.set(modelId(model), answer);
     const params = { model: { root, run, stage: name }, other: { root, run, stage: from } };
-    answer.want("", "", (progress) => this.models.client.inspect("saturation", params, progress));
+    answer.want("", "", (progress) => this.client.inspect("saturation", params, progress));
   }
 
   cancelSaturation(): void {

@@ -28,9 +28,3 @@ export const stateSchema = z.object({
   chosen: z.object({ row: placeSchema, column: placeSchema }).optional(),
 });
 export type PageState = z.infer<typeof stateSchema>;
-
-/** What was kept, as far as it can be understood. */
-export function restored(kept: unknown): PageState {
-  const whole = stateSchema.safeParse(kept ?? {});
-  return whole.success ? whole.data : stateSchema.parse({});
-}

@@ -1,6 +1,7 @@
 import type { Routed } from "../../server/protocol/routed.ts";
 import { csvBytes } from "../components/csv.ts";
 import { expertFill } from "../components/experts.ts";
+import { pngBytes } from "../components/saveFigure.ts";
 import { theme } from "../components/theme.ts";
 import { visible } from "./labels.ts";
 import { firstExperts } from "./textCounts.ts";
@@ -24,7 +25,7 @@ export function csvOf({ text, routed, predicted }: Answer): Uint8Array<ArrayBuff
 const [cell, tall, widest] = [8, 16, 16_000];
 
 /** The whole grid as a picture. */
-export async function pngOf(routed: Routed): Promise<Uint8Array<ArrayBuffer>> {
+export function pngOf(routed: Routed): Promise<Uint8Array<ArrayBuffer>> {
   const { layers, tokens, experts } = routed;
   const wide = Math.max(1, Math.min(cell, Math.floor(widest / tokens.length)));
   const canvas = document.createElement("canvas");
@@ -42,7 +43,5 @@ export async function pngOf(routed: Routed): Promise<Uint8Array<ArrayBuffer>> {
       context.fillStyle = expertFill(experts, first.experts[at]!);
       context.fillRect(token * wide, layer * tall, wide, tall);
     }
-  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-  if (!blob) throw new Error("the picture is too large");
-  return new Uint8Array(await blob.arrayBuffer());
+  return pngBytes(canvas);
 }

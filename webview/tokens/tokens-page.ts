@@ -1,15 +1,17 @@
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, type TemplateResult } from "lit";
 import { mostPageText, type Start } from "../../server/protocol/page.ts";
 import { routedFrom } from "../../server/protocol/routed.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
-import { modelId, modelName, option, runChoice, select } from "../components/modelChoice.ts";
+import { modelId, modelName, option, select } from "../components/modelChoice.ts";
+import { runChoice } from "../components/runChooser.ts";
 import type { Host } from "../host.ts";
+import { PageElement } from "../pageElement.ts";
 import { inspectedModel, PageModels } from "../pageModels.ts";
 import type { Pending } from "../streamClient.ts";
 import { csvOf, pngOf } from "./export.ts";
-import { type PageState, restored } from "./state.ts";
+import { type PageState, stateSchema } from "./state.ts";
 import { meanSurprise } from "./textCounts.ts";
 import type { GridEvents, GridPlace } from "./token-grid.ts";
 import { type Answer, colouredText, legend, pairsTable, tokenDetail, tokensTable } from "./tokenSections.ts";
@@ -20,62 +22,41 @@ import "./token-grid.ts";
 const pause = 300;
 
 /** Where each token of a text goes, in all layers of a mixed model. */
-export class TokensPage extends LitElement {
-  #host: Host | undefined;
+export class TokensPage extends PageElement<PageState> {
   #models: PageModels | undefined;
-  #state: PageState = restored(undefined);
   #answer: Answer | undefined;
   /** What the answer at hand, or on its way, is about. */
   #asked = "";
   #question: Pending<unknown> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #problem = "";
-  #said = "";
   #place: GridPlace | undefined;
   #reads: Reads = {};
 
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+  constructor() {
+    super(stateSchema);
   }
 
-  /** Begins: with what the host says, and else with what was kept. */
-  set host(host: Host) {
-    this.#host = host;
-    this.#state = restored(host.kept);
-    host.onStart((start) => this.#start(start));
-  }
-
-  #start({ runs, roots = [], model, text }: Start): void {
-    const others = runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.#state.runs);
-    this.#state = {
-      ...this.#state,
-      ...(others ? { runs, model: undefined, off: [], k: undefined } : {}),
-      ...(model ? { model: modelId(model) } : {}),
-      ...(text === undefined ? {} : { text }),
-    };
-    this.#models ??= new PageModels(this.#host!, this.#state.runs, { changed: () => this.#heard() });
-    this.#models.runs.roots = roots;
+  protected override start(start: Start, host: Host): void {
+    const { runs, roots = [], model, text } = start;
+    this.#models ??= new PageModels(host, runs.length > 0 ? runs : this.state.runs, () => this.#heard());
+    this.#models.roots = roots;
+    const others = this.isAboutOthers(start) ? { runs, model: undefined, off: [], k: undefined } : {};
+    const given = { ...(model ? { model: modelId(model) } : {}), ...(text === undefined ? {} : { text }) };
+    this.state = { ...this.state, ...others, ...given };
     this.#change({});
   }
 
   #change = (change: Partial<PageState>): void => {
-    this.#state = { ...this.#state, ...change };
-    if (change.model !== undefined) this.#state = { ...this.#state, layer: "all", off: [], k: undefined };
-    this.#said = "";
-    this.#host?.keep(this.#state);
-    if (this.#models) this.#models.runs.about = this.#state.runs;
+    const anew: Partial<PageState> = change.model === undefined ? {} : { layer: "all", off: [], k: undefined };
+    this.change({ ...change, ...anew });
+    if (this.#models) this.#models.about = this.state.runs;
     this.#route(0);
-    this.requestUpdate();
   };
 
   #heard(): void {
     const model = this.#model;
-    const title = model ? `${model.name}: tokens` : "Tokens";
-    if (title !== this.#state.title) {
-      this.#host?.title(title);
-      this.#state = { ...this.#state, title };
-      this.#host?.keep(this.#state);
-    }
+    this.setTitle(model ? `${model.name}: tokens` : "Tokens");
     // What was on its way is gone with the connection.
     if (this.#models!.trouble) this.#asked = "";
     else this.#route(0);
@@ -84,7 +65,7 @@ export class TokensPage extends LitElement {
 
   get #model(): RoutedModel | undefined {
     const models = this.#models?.finished ?? [];
-    return models.find((one) => modelId(one) === this.#state.model) ?? models[0];
+    return models.find((one) => modelId(one) === this.state.model) ?? models[0];
   }
 
   /** Asks where the text goes, unless that is known or asked. */
@@ -92,7 +73,7 @@ export class TokensPage extends LitElement {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const model = this.#model;
-      const { text, k, off } = this.#state;
+      const { text, k, off } = this.state;
       const asked = JSON.stringify([model && modelId(model), text, k, off]);
       if (!model || asked === this.#asked) return;
       this.#question?.cancel();
@@ -106,7 +87,7 @@ export class TokensPage extends LitElement {
   }
 
   async #ask(model: RoutedModel, asked: string): Promise<void> {
-    const { text, k, off } = this.#state;
+    const { text, k, off } = this.state;
     const params = {
       model: inspectedModel(model),
       text,
@@ -134,14 +115,14 @@ export class TokensPage extends LitElement {
     const models = this.#models;
     if (!models) return html`<p class="notice" role="status">Connecting…</p>`;
     const model = this.#model;
-    if (this.#state.runs.length === 0)
-      return html`<main>${runChoice(models.runs.offered, (run) => this.#change({ runs: [run] }))}</main>`;
+    if (this.state.runs.length === 0)
+      return html`<main>${runChoice(models.offered, (run) => this.#change({ runs: [run] }))}</main>`;
     if (!model)
       return html`<main><p class="notice" role="status">${
         models.trouble ?? (models.opened ? "No mixed model of this run is finished yet." : "Reading models…")
       }</p></main>`;
     return html`<main>
-      <h1 class="unseen">${this.#state.title}</h1>
+      <h1 class="unseen">${this.state.title}</h1>
       ${this.#controls(model)} ${this.#input()}
       <div role="status" class="notices">${this.#status()}</div>
       ${this.#answer ? this.#shown(this.#answer) : ""}
@@ -158,7 +139,7 @@ export class TokensPage extends LitElement {
       return html`<p class="notice">Type or paste a text: each token is shown in the colour of its expert.</p>`;
     const mean = meanSurprise(this.#answer.routed);
     const tokens = this.#answer.routed.tokens.length;
-    return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.#said ? `. ${this.#said}` : ""}</p>`;
+    return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.said ? `. ${this.said}` : ""}</p>`;
   }
 
   #again = (): void => {
@@ -167,11 +148,8 @@ export class TokensPage extends LitElement {
   };
 
   #controls(model: RoutedModel): TemplateResult {
-    const { layer, k, off, table } = this.#state;
-    const {
-      finished: models,
-      runs: { runs },
-    } = this.#models!;
+    const { layer, k, off, table } = this.state;
+    const { finished: models, runs } = this.#models!;
     const ks = Array.from({ length: model.experts.length - off.length }, (_, at) => at + 1);
     const toggle = (name: string) =>
       this.#change({ off: off.includes(name) ? off.filter((one) => one !== name) : [...off, name] });
@@ -225,8 +203,7 @@ export class TokensPage extends LitElement {
 
   #input(): TemplateResult {
     const typed = (event: Event) => {
-      this.#state = { ...this.#state, text: (event.currentTarget as HTMLTextAreaElement).value };
-      this.#host?.keep(this.#state);
+      this.keep({ text: (event.currentTarget as HTMLTextAreaElement).value });
       this.#route(pause);
     };
     return html`<textarea
@@ -234,13 +211,13 @@ export class TokensPage extends LitElement {
       rows="5"
       spellcheck="false"
       maxlength=${mostPageText}
-      .value=${this.#state.text}
+      .value=${this.state.text}
       @input=${typed}
     ></textarea>`;
   }
 
   #shown(answer: Answer): TemplateResult {
-    const { width, table, layer: wanted } = this.#state;
+    const { width, table, layer: wanted } = this.state;
     const { routed, text } = answer;
     const layer = wanted === "all" || wanted < routed.layers.length ? wanted : "all";
     const read = (place: GridPlace | undefined) => {
@@ -265,7 +242,7 @@ export class TokensPage extends LitElement {
         ></token-grid>
       </figure>
       <div class="side">${pairsTable(routed, layer)}</div>
-      ${measuredSections(answer, this.#state, layer === "all" ? 0 : layer, this.#reads, {
+      ${measuredSections(answer, this.state, layer === "all" ? 0 : layer, this.#reads, {
         redraw: () => this.requestUpdate(),
         choose: (measure) => this.#change({ measure }),
       })}
@@ -275,14 +252,8 @@ export class TokensPage extends LitElement {
   async #save(kind: "CSV" | "PNG"): Promise<void> {
     const answer = this.#answer;
     if (!answer) return;
-    try {
-      const bytes = kind === "CSV" ? csvOf(answer) : await pngOf(answer.routed);
-      const place = await this.#host!.save(fileName(this.#state.title, kind.toLowerCase()), bytes);
-      this.#said = place === undefined ? "" : `Saved ${place}`;
-    } catch (error) {
-      this.#said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
-    }
-    this.requestUpdate();
+    const bytes = async () => (kind === "CSV" ? csvOf(answer) : pngOf(answer.routed));
+    await this.save(async (host) => host.save(fileName(this.state.title, kind.toLowerCase()), await bytes()));
   }
 }
 

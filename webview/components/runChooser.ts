@@ -1,0 +1,56 @@
+import "@vscode-elements/elements/dist/vscode-button/index.js";
+import { html, type TemplateResult } from "lit";
+import type { RunReference } from "../../server/protocol/editor/basics.ts";
+import type { OfferedRun } from "../../server/protocol/stream.ts";
+
+/** All runs that there are, a row each. @param below what stands under them. */
+function runList(
+  offered: readonly OfferedRun[] | undefined,
+  row: (run: OfferedRun) => TemplateResult,
+  below: unknown = "",
+): TemplateResult {
+  return html`<section class="runs" aria-label="Runs">
+    <h2>Runs</h2>
+    ${offered === undefined ? html`<p role="status">Looking for runs…</p>` : ""}
+    ${offered?.length === 0 ? html`<p>There is no run yet. <code>btx run FILE</code> starts one.</p>` : ""}
+    <ul>
+      ${offered?.map((run) => html`<li>${row(run)}</li>`)}
+    </ul>
+    ${below}
+  </section>`;
+}
+
+const facts = ({ run, state }: OfferedRun): TemplateResult =>
+  html`<span class="soft">${run}</span> <span class="state ${state}">${state}</span>`;
+
+/** One run, to begin with. */
+export const runChoice = (
+  offered: readonly OfferedRun[] | undefined,
+  choose: (run: RunReference) => void,
+): TemplateResult =>
+  runList(
+    offered,
+    (one) =>
+      html`<button type="button" @click=${() => choose({ root: one.root, run: one.run })}>${one.name}</button> ${facts(one)}`,
+  );
+
+/** Several runs, to be ticked. @param close absent: there is nothing to go back to. @param more is offered besides. */
+export function runChooser(
+  offered: readonly OfferedRun[] | undefined,
+  chosen: readonly RunReference[],
+  choose: (runs: RunReference[]) => void,
+  close?: () => void,
+  more: TemplateResult | "" = "",
+): TemplateResult {
+  const row = (one: OfferedRun) => {
+    const others = chosen.filter(({ root, run }) => root !== one.root || run !== one.run);
+    const isChosen = others.length < chosen.length;
+    const toggle = () => choose(isChosen ? others : [...others, { root: one.root, run: one.run }]);
+    return html`<label>
+      <input type="checkbox" .checked=${isChosen} @change=${toggle} />
+      <span>${one.name}</span> ${facts(one)}
+    </label>`;
+  };
+  const done = close ? html`<vscode-button @click=${close}>Done</vscode-button>` : "";
+  return runList(offered, row, html`${more} ${done}`);
+}

@@ -1,0 +1,97 @@
+import { LitElement } from "lit";
+import type { ZodType } from "zod";
+import type { Start } from "../server/protocol/page.ts";
+import { onThemeChange } from "./components/theme.ts";
+import type { Host } from "./host.ts";
+
+/** The state is kept no more often than this, ms. */
+const keepEvery = 150;
+const longestTitle = 200;
+
+/** A page: what a person has chosen in it, which its host keeps. Its content has no shadow. */
+export abstract class PageElement<State extends { runs: Start["runs"]; title: string }> extends LitElement {
+  readonly #schema: ZodType<State>;
+  #host: Host | undefined;
+  #keptAt = 0;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  protected state: State;
+  /** What came of the last file that was to be saved. */
+  protected said = "";
+
+  constructor(schema: ZodType<State>) {
+    super();
+    this.#schema = schema;
+    this.state = schema.parse({});
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  /** Begins: with what the host says, and else with what was kept. */
+  set host(host: Host) {
+    this.#host = host;
+    const kept = this.#schema.safeParse(host.kept ?? {});
+    if (kept.success) this.state = kept.data;
+    onThemeChange(() => this.themed());
+    window.addEventListener("pagehide", this.#keepNow);
+    document.addEventListener("visibilitychange", this.#keepNow);
+    host.onStart((start) => {
+      this.start(start, host);
+      this.requestUpdate();
+    });
+  }
+
+  /** The page is to show something; also later, something else. */
+  protected abstract start(start: Start, host: Host): void;
+
+  protected themed(): void {
+    this.requestUpdate();
+  }
+
+  /** Whether a start names other runs than those that are shown. */
+  protected isAboutOthers({ runs }: Start): boolean {
+    return runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.state.runs);
+  }
+
+  /** A person has chosen something. */
+  protected change(change: Partial<State>): void {
+    this.said = "";
+    this.keep(change);
+    this.requestUpdate();
+  }
+
+  /** Changes the state without drawing the page again. */
+  protected keep(change: Partial<State>): void {
+    this.state = { ...this.state, ...change };
+    // At once, since the page may go at any moment, but not sixty times a second.
+    clearTimeout(this.#keeping);
+    if (performance.now() - this.#keptAt > keepEvery) this.#keepNow();
+    else this.#keeping = setTimeout(this.#keepNow, keepEvery);
+  }
+
+  #keepNow = (): void => {
+    this.#keptAt = performance.now();
+    this.#host?.keep(this.state);
+  };
+
+  protected setTitle(text: string): void {
+    const title = text.slice(0, longestTitle);
+    if (title === this.state.title) return;
+    this.state = { ...this.state, title };
+    this.#host?.title(title);
+    this.#keepNow();
+  }
+
+  /** Lets the person save a file, and says what came of it. @param save gives where it was saved; undefined: nowhere. */
+  protected async save(save: (host: Host) => Promise<string | undefined>): Promise<void> {
+    if (!this.#host) return;
+    try {
+      const place = await save(this.#host);
+      this.said = place === undefined ? "" : `Saved ${place}`;
+    } catch (error) {
+      this.said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    this.requestUpdate();
+  }
+}
