@@ -1,7 +1,8 @@
 import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { generator } from "../server/evaluation/generate.ts";
-import { EMBEDDING, initialParameters, parameterShapes } from "../server/model/parameters.ts";
+import { initialParameters, parameterShapes } from "../server/model/parameters.ts";
 import { sizeOf } from "../server/ops/program.ts";
+import { EMBEDDING } from "../server/parameters/names.ts";
 import { median } from "./measure.ts";
 import { large } from "./program.ts";
 

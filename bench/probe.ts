@@ -41,7 +41,7 @@ export async function routingProbe(
   const { every } = routingProbeIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
   return {
     every,
-    run: () => probe.after(0, store),
+    run: () => probe.after(0, undefined, store),
     // Of no use for a share of seconds, which is wanted.
     flops: 1,
     tokens: domains.length * config.context,

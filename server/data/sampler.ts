@@ -15,6 +15,14 @@ export interface SamplerOptions {
   randomSeed: number;
 }
 
+/** Sequences of a training step. */
+export interface SampledBatch {
+  /** Token ids [B, T + 1]: inputs are the first T columns, targets the last T. */
+  windows: Int32Array;
+  /** Domain of each sequence (B names). */
+  domains: string[];
+}
+
 /**
  * Training batches of a mixture of domains. A domain's train text is cut into windows of T + 1 tokens, each beginning
  * with the last token of the one before, so that every token but the first is predicted once an epoch (a rest shorter
@@ -24,8 +32,6 @@ export interface SamplerOptions {
 export class Sampler {
   readonly batch: number;
   readonly context: number;
-  /** Domain of each row of the batch drawn last (B names). */
-  lastDomains: string[] = [];
   readonly #domains: DomainWindows[];
   readonly #schedule: MixtureSchedule;
   #position = 0;
@@ -53,21 +59,20 @@ export class Sampler {
   seek(position: number): void {
     if (!Number.isSafeInteger(position) || position < 0) throw new RangeError(`no position: ${position}`);
     this.#position = position;
-    this.lastDomains = [];
     for (const [i, count] of this.#schedule.countsBefore(position).entries()) this.#domains[i]!.drawn = count;
   }
 
-  /** The next batch: token ids [B, T + 1]; inputs are its first T columns, targets its last T. */
-  next(): Int32Array {
+  /** The next batch. */
+  next(): SampledBatch {
     const width = this.context + 1;
-    const tokens = new Int32Array(this.batch * width);
-    this.lastDomains = [];
+    const windows = new Int32Array(this.batch * width);
+    const domains: string[] = [];
     for (let row = 0; row < this.batch; row++) {
       const domain = this.#domains[this.#schedule.domainAt(this.#position++)]!;
-      domain.draw(tokens, row * width);
-      this.lastDomains.push(domain.name);
+      domain.draw(windows, row * width);
+      domains.push(domain.name);
     }
-    return tokens;
+    return { windows, domains };
   }
 }
 

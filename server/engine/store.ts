@@ -34,6 +34,10 @@ export class Store {
     this.#entries.set(name, { shape, dtype: data instanceof Int32Array ? "int32" : "float32", data });
   }
 
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
   /** The tensor with its values on the host. @throws where they are on a device only: `read` brings them back. */
   get(name: string): Entry {
     const { data, device: _, ...spec } = this.#held(name);

@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { Store } from "../engine/store.ts";
 import { cacheShapes, type DecodeOptions, decode, decodeBatch } from "../model/decode.ts";
-import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../model/noise.ts";
+import { drawsExperts, EVALUATION_NOISE_SEED, generationNoise, joinNoise } from "../model/noise.ts";
 import { sizeOf, type Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 
@@ -79,7 +79,7 @@ export function noiseOfPositions(
   if (!drawsExperts(config)) return () => ({});
   const drawn = new Map<number, Float32Array>();
   const at = (position: number): Float32Array => {
-    const known = drawn.get(position) ?? gumbelNoise(config, 1, EVALUATION_NOISE_SEED, position);
+    const known = drawn.get(position) ?? generationNoise(config, 1, EVALUATION_NOISE_SEED, position);
     drawn.set(position, known);
     return known;
   };

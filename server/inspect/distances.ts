@@ -1,7 +1,8 @@
 import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
-import { expertNames, expertWidth, type FeedForwardNames, feedForwardNames } from "../model/parameters.ts";
+import { expertNames, type FeedForwardNames, feedForwardNames } from "../parameters/names.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { WeightDistance } from "../protocol/inspect.ts";
+import { expertWidth } from "../protocol/model.ts";
 import type { MixSpec } from "../protocol/stage.ts";
 import { checkpointOf, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
 

@@ -1,4 +1,4 @@
-import { expertNames } from "../model/parameters.ts";
+import { expertNames } from "../parameters/names.ts";
 import type { ExpertFacts, Inspected } from "../protocol/inspect.ts";
 import { weightDistances } from "./distances.ts";
 import type { Watch } from "./heldOut.ts";

@@ -19,7 +19,8 @@ export function balanceMeans(config: ModelConfig, computing: Computing = {}): Pr
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-    const pass = wholeSequences(tokens.shape[1]!, routingInputs(batch, weights, "training"), config, computing);
+    const routing = routingInputs(batch, weights, "training", computing.routerStage);
+    const pass = wholeSequences(tokens.shape[1]!, routing, config, computing);
     const { routings } = decoder(state, tokens, pass, config);
     const byLayer = (of: (means: BalanceMeans) => Tensor) =>
       concat(

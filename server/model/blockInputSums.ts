@@ -19,7 +19,7 @@ export function blockInputSums(config: ModelConfig, layers: readonly number[]): 
   return (state, batch) => {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [1, tokens.size]);
-    const routing = { mode: "evaluation" as const, weights: ones([tokens.size, 1]) };
+    const routing = { mode: "evaluation" as const, stage: "fixed" as const, weights: ones([tokens.size, 1]) };
     const pass = wholeSequences(tokens.shape[1]!, routing, config);
     const { blockInputs } = decoder(state, tokens, pass, config);
     return {

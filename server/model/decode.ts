@@ -19,13 +19,14 @@ import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import { placeRows } from "../ops/placeRows.ts";
 import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { rotaryTables } from "./blocks/attention/rotaryTables.ts";
+import { head } from "./blocks/embedding/forward.ts";
 import { maskSpec } from "./inspect.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
-import { rotaryTables } from "./rotary.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { routingResults } from "./routingResults.ts";
-import { decoder, head, type Pass } from "./transformer.ts";
+import { decoder, type Pass } from "./transformer.ts";
 
 export const keyCacheName = (layer: number): string => `cache.k.${layer}`;
 export const valueCacheName = (layer: number): string => `cache.v.${layer}`;

@@ -2,8 +2,8 @@ import { argMax, ones, reshape, type Tensor, zeros } from "@tensorflow/tfjs-core
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import type { LayerRouting } from "./blocks/moe/forward.ts";
 import type { BatchSpecs } from "./loss.ts";
-import type { LayerRouting } from "./moe.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { routingResults } from "./routingResults.ts";

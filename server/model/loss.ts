@@ -52,14 +52,14 @@ export function sequenceBatch(
 }
 
 export interface Losses {
-  /** What is minimised: `loss` plus `loadBalance`. */
+  /** What is minimised: `loss` plus all of `auxiliary`. */
   total: Scalar;
   /** Mean negative log-likelihood over the batch's targets, by weight, nats a token. BTX §3.3 adds the router's term to it. */
   loss: Scalar;
   /** Negative log-likelihood of every target, nats [N]. */
   nll: Tensor;
-  /** The routers' auxiliary losses, load balancing and z-loss, summed over layers, scaled; absent where there are none. */
-  loadBalance?: Scalar;
+  /** The routers' auxiliary losses by name, such as `loadBalance` and `zLoss`, summed over layers, scaled. */
+  auxiliary: Record<string, Scalar>;
   /** The `routingStatistics` of a Mixture-of-Experts. */
   routing: Tensors;
   /** In the evaluation of one, by token: `likeliest` [N] int32, the likeliest next token, and `routingResults`. */
@@ -71,6 +71,15 @@ export interface LossOptions extends Computing {
   mode?: RoutingMode;
 }
 
+/** Name of the result that tells an auxiliary loss of a training step. */
+export const auxiliaryResult = (name: string): string => `auxiliary.${name}`;
+
+/** The auxiliary losses among a program's results: names and what stands there. */
+export const auxiliaryResults = <T>(results: Record<string, T>): [name: string, value: T][] =>
+  Object.entries(results).flatMap(([name, value]): [string, T][] =>
+    name.startsWith("auxiliary.") ? [[name.slice("auxiliary.".length), value]] : [],
+  );
+
 /** Losses and routing statistics of a `sequenceBatch`; its weights must not all be 0. */
 export function losses(
   params: Tensors,
@@ -81,7 +90,7 @@ export function losses(
 ): Losses {
   const tokens = named(batch, "tokens");
   const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
-  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode), computing);
+  const forward = logits(params, tokens, config, routingInputs(batch, weights, mode, computing.routerStage), computing);
   const nll = crossEntropy(forward.logits, reshape(named(batch, "targets"), [tokens.size]));
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
@@ -91,9 +100,8 @@ export function losses(
     : {};
   const byToken =
     config.moe && evaluates ? { likeliest: argMax(forward.logits, -1), ...routingResults(forward.routings) } : {};
-  const loadBalance = forward.auxiliaryLoss;
-  if (!loadBalance) return { total: loss, loss, nll, routing, byToken };
-  return { total: add(loss, loadBalance), loss, nll, loadBalance, routing, byToken };
+  const total: Scalar = forward.auxiliaryLoss ? add(loss, forward.auxiliaryLoss) : loss;
+  return { total, loss, nll, auxiliary: forward.losses, routing, byToken };
 }
 
 /**

@@ -18,7 +18,7 @@ import { oneHot } from "../ops/oneHot.ts";
 import type { Tensors } from "../ops/program.ts";
 import { untaped } from "../ops/untaped.ts";
 import { histogramBins } from "../protocol/routingStatistics.ts";
-import type { LayerRouting } from "./moe.ts";
+import type { LayerRouting } from "./blocks/moe/forward.ts";
 
 /** One-hot domain of each token, times its weight: domain [B] int32 and weights [N, 1] give [N, Domains]. */
 function tokensByDomain(domain: Tensor, weights: Tensor, domains: number): Tensor {

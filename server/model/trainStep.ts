@@ -2,12 +2,11 @@ import { add, div, keep, less, mul, type Scalar, type Tensor, valueAndGrads } fr
 import { choose } from "../ops/choose.ts";
 import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { FrozenGroup, TrainingConfig } from "../protocol/stage.ts";
-import { trainedShapes } from "./groups.ts";
+import type { Freeze, TrainingConfig } from "../protocol/stage.ts";
 import { joinable, joined, parted } from "./joined.ts";
-import { type Losses, losses } from "./loss.ts";
+import { auxiliaryResult, type Losses, losses } from "./loss.ts";
 import { adamW, clipFactor, globalNorm } from "./optimizer.ts";
-import { decays, parameterShapes } from "./parameters.ts";
+import { decayingParameters, parameterShapes, trainedShapes } from "./parameters.ts";
 
 export const firstMomentName = (parameter: string): string => `adam.m.${parameter}`;
 export const secondMomentName = (parameter: string): string => `adam.v.${parameter}`;
@@ -19,16 +18,16 @@ const renamed = (shapes: Shapes, rename: (name: string) => string): Shapes =>
   new Map([...shapes].map(([name, shape]) => [rename(name), shape]));
 
 /** AdamW's moments of the trained parameters, zero before the first step: names and shapes. */
-export function momentShapes(config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes {
+export function momentShapes(config: ModelConfig, freeze?: Freeze): Shapes {
   const shapes = trainedShapes(config, freeze);
   return new Map([...renamed(shapes, firstMomentName), ...renamed(shapes, secondMomentName)]);
 }
 
 /** Accumulated gradients of the trained parameters: names and shapes. They live only from one update to the next. */
-export const gradientShapes = (config: ModelConfig, freeze?: readonly FrozenGroup[]): Shapes =>
+export const gradientShapes = (config: ModelConfig, freeze?: Freeze): Shapes =>
   renamed(trainedShapes(config, freeze), gradientName);
 
-type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute" | "precision">;
+type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute" | "precision" | "routerStage">;
 interface UpdateConfig extends Pick<TrainingConfig, "freeze" | "beta1" | "beta2" | "clip"> {
   /** Parameters are updated several at a time: for devices on which every operator costs a call. */
   fewCalls?: boolean;
@@ -36,7 +35,7 @@ interface UpdateConfig extends Pick<TrainingConfig, "freeze" | "beta1" | "beta2"
 
 interface Gradients {
   gradients: Tensors;
-  /** `loss`, `loadBalance` where there is one, and the routing statistics of a Mixture-of-Experts. */
+  /** `loss`, the auxiliary losses by `auxiliaryResult`, and the routing statistics of a Mixture-of-Experts. */
   results: Tensors;
 }
 
@@ -56,8 +55,9 @@ function differentiate(
   const constant = [...parameterShapes(config).keys()].filter((name) => !names.includes(name));
   const constants = Object.fromEntries(constant.map((name) => [name, named(state, name)]));
   const results: Tensors = {};
-  const report = ({ loss, loadBalance, routing }: Losses) => {
-    const reported = { loss, ...(loadBalance ? { loadBalance } : {}), ...routing };
+  const report = ({ loss, auxiliary, routing }: Losses) => {
+    const named = Object.entries(auxiliary).map(([name, value]) => [auxiliaryResult(name), value]);
+    const reported: Tensors = { loss, ...Object.fromEntries(named), ...routing };
     for (const [name, tensor] of Object.entries(reported)) results[name] = keep(tensor);
   };
   const total = (...parameters: Tensor[]): Scalar => {
@@ -71,8 +71,9 @@ function differentiate(
 }
 
 /** Names of gradients, in groups that are computed with as one tensor. */
-function groupsOf(shapes: Shapes, fewCalls: boolean | undefined): string[][] {
-  return fewCalls ? joinable(shapes, decays) : [...shapes.keys()].map((name) => [name]);
+function groupsOf(config: ModelConfig, shapes: Shapes, fewCalls: boolean | undefined): string[][] {
+  const decaying = decayingParameters(config);
+  return fewCalls ? joinable(shapes, (name) => decaying.has(name)) : [...shapes.keys()].map((name) => [name]);
 }
 
 const shapesOf = (tensors: Tensors): Shapes =>
@@ -93,10 +94,12 @@ function update(
   state: Tensors,
   batch: Tensors,
   gradients: Tensors,
+  config: ModelConfig,
   { beta1, beta2, clip, fewCalls }: UpdateConfig,
   { share, onlyFinite }: UpdateOptions = {},
 ): { state: Tensors; results: Tensors } {
-  const groups = groupsOf(shapesOf(gradients), fewCalls).map((names) => ({
+  const decaying = decayingParameters(config);
+  const groups = groupsOf(config, shapesOf(gradients), fewCalls).map((names) => ({
     names,
     gradient: joined(names.map((name) => gradients[name]!)),
   }));
@@ -117,7 +120,7 @@ function update(
       beta2,
       stepSize,
       epsilon,
-      ...(decays(names[0]!) ? { decay } : {}),
+      ...(names.some((name) => decaying.has(name)) ? { decay } : {}),
       ...(scale ? { scale } : {}),
     });
     const rows = names.map((name) => gradients[name]!.shape[0]!);
@@ -136,15 +139,14 @@ function update(
  * has `lossScale` [] too, and where the gradients' norm is not finite nothing changes.
  *
  * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the numbers of `adamWInputs`.
- * Results: `loss` (nats a token), `gradientNorm` of the trained parameters before clipping and, for a
- * Mixture-of-Experts, `loadBalance` (scaled; absent with coefficient 0) and the routing statistics, each
- * [Lmoe, Domains, E].
+ * Results: `loss` (nats per token), `gradientNorm` of the trained parameters before clipping and, for a
+ * Mixture-of-Experts, its auxiliary losses (`auxiliaryResult`, scaled) and the routing statistics.
  */
 export function trainStep(config: ModelConfig, training: UpdateConfig & GradientConfig, domains: number): Program {
   return (state, batch) => {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const options = training.precision ? { share: div(1, named(batch, "lossScale")), onlyFinite: true } : {};
-    const updated = update(state, batch, gradients, training, options);
+    const updated = update(state, batch, gradients, config, training, options);
     return { state: updated.state, results: { ...results, ...updated.results } };
   };
 }
@@ -179,7 +181,7 @@ export function gradientNorm(
   config: ModelConfig,
   { freeze, fewCalls }: Pick<UpdateConfig, "freeze" | "fewCalls">,
 ): Program {
-  const groups = groupsOf(trainedShapes(config, freeze), fewCalls);
+  const groups = groupsOf(config, trainedShapes(config, freeze), fewCalls);
   return (state, batch) => {
     const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
@@ -194,6 +196,6 @@ export function applyGradients(config: ModelConfig, training: UpdateConfig): Pro
   const names = [...trainedShapes(config, training.freeze).keys()];
   return (state, batch) => {
     const gradients = Object.fromEntries(names.map((name) => [name, named(state, gradientName(name))]));
-    return update(state, batch, gradients, training, { share: named(batch, "share") });
+    return update(state, batch, gradients, config, training, { share: named(batch, "share") });
   };
 }

@@ -1,17 +1,25 @@
-import { add, expandDims, matMul, ones, range, reshape, type Scalar, type Tensor } from "@tensorflow/tfjs-core";
+import { add, expandDims, ones, range, reshape, type Scalar, type Tensor } from "@tensorflow/tfjs-core";
 import { type Arithmetic, inFloat16, inFloat32 } from "../ops/arithmetic.ts";
 import { causalAttention, causalBlocks } from "../ops/causalAttention.ts";
-import { embedding } from "../ops/embedding.ts";
-import { named, type Tensors } from "../ops/program.ts";
-import { rmsNorm } from "../ops/rmsNorm.ts";
+import type { Tensors } from "../ops/program.ts";
+import {
+  attentionNormName,
+  attentionPrefix,
+  FINAL_NORM,
+  feedForwardNames,
+  feedForwardNormName,
+  feedForwardPrefix,
+} from "../parameters/names.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { TrainingConfig } from "../protocol/stage.ts";
-import { type AttentionCore, attention } from "./attention.ts";
-import { parametersOf, plainBlock, recomputedBlock } from "./block.ts";
-import { feedForward } from "./feedForward.ts";
-import { type LayerRouting, moe } from "./moe.ts";
-import { EMBEDDING, FINAL_NORM, feedForwardNames, HEAD, isMoeLayer, layerPrefix } from "./parameters.ts";
-import { type RotaryTables, rotaryTables } from "./rotary.ts";
+import { type AttentionCore, attention } from "./blocks/attention/forward.ts";
+import { type RotaryTables, rotaryTables } from "./blocks/attention/rotaryTables.ts";
+import { embed, head } from "./blocks/embedding/forward.ts";
+import { feedForward } from "./blocks/feedForward/forward.ts";
+import { type LayerRouting, moe } from "./blocks/moe/forward.ts";
+import { norm } from "./blocks/norm/forward.ts";
+import { parametersOf, plainBlock, recomputedBlock } from "./blocks/recompute.ts";
+import { isMoeLayer } from "./declaration.ts";
 import { layerInputs, type RoutingInputs } from "./routingInputs.ts";
 
 /** How one forward pass differs from another: training sees the whole sequence, decoding a cache. */
@@ -41,43 +49,43 @@ export function decoder(
   const blockInputs: Tensor[] = [];
   const { arithmetic = inFloat32 } = pass;
   const block = pass.recompute ? recomputedBlock : plainBlock;
-  const norm = (name: string, x: Tensor) => rmsNorm(x, named(params, name), config.normEps);
-  let x: Tensor = embedding(named(params, EMBEDDING), reshape(tokens, [tokens.size]));
+  const tokenIds = reshape(tokens, [tokens.size]);
+  /** Of the last Mixture-of-Experts layer; dense layers pass it on. */
+  let state: Tensor | undefined;
+  let x: Tensor = embed(params, tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
-    const prefix = layerPrefix(layer);
-    const attended = norm(`${prefix}.input_layernorm.weight`, x);
+    const attended = norm(params, attentionNormName(layer), x, config);
+    const ofAttention = parametersOf(params, `${attentionPrefix(layer)}.`);
     x = add(
       x,
-      block(attended, parametersOf(params, `${prefix}.self_attn.`), (given, own) =>
+      block(attended, ofAttention, (given, own) =>
         attention(own, layer, given, pass.tables, pass.core(layer), arithmetic, config),
       ),
     );
-    const normed = norm(`${prefix}.post_attention_layernorm.weight`, x);
+    const normed = norm(params, feedForwardNormName(layer), x, config);
     blockInputs.push(normed);
     if (config.moe && isMoeLayer(config, layer)) {
       const inputs = layerInputs(pass.routing, routings.length);
-      const { output, routing } = moe(params, layer, normed, inputs, config.moe, block, arithmetic);
+      const given = { ...inputs, params, layer, tokenIds, ...(state ? { state } : {}) };
+      const { output, routing } = moe(normed, given, config.moe, { block, arithmetic });
       routings.push(routing);
+      state = routing.state;
       x = add(x, output);
     } else {
       const names = feedForwardNames(layer);
       x = add(
         x,
-        block(normed, parametersOf(params, `${prefix}.mlp.`), (given, own) =>
+        block(normed, parametersOf(params, feedForwardPrefix(layer)), (given, own) =>
           feedForward(own, names, given, arithmetic),
         ),
       );
     }
   }
-  return { hidden: norm(FINAL_NORM, x), routings, blockInputs };
+  return { hidden: norm(params, FINAL_NORM, x, config), routings, blockInputs };
 }
 
-/** Next-token scores of hidden states [R, D]: [R, V]. The head is the embedding where the two are tied. */
-export const head = (params: Tensors, hidden: Tensor, config: ModelConfig): Tensor =>
-  matMul(hidden, named(params, config.tiedEmbeddings ? EMBEDDING : HEAD), false, true);
-
 /** How blocks are computed; see `TrainingConfig`. */
-export type Computing = Pick<TrainingConfig, "recompute" | "precision">;
+export type Computing = Pick<TrainingConfig, "recompute" | "precision" | "routerStage">;
 
 /** The pass in which every token sees itself and the tokens before it: training and evaluation. */
 export function wholeSequences(
@@ -103,8 +111,24 @@ export interface ForwardPass {
   logits: Tensor;
   /** One a Mixture-of-Experts layer, in the order of layers. */
   routings: LayerRouting[];
-  /** Sum of the layers' auxiliary losses; absent where no router has one. */
+  /** The routers' auxiliary losses by name, each summed over layers. */
+  losses: Record<string, Scalar>;
+  /** Sum of all auxiliary losses of all layers; absent where no router has one. */
   auxiliaryLoss?: Scalar;
+}
+
+const sumOf = (scalars: Scalar[]): Scalar => scalars.reduce((total, scalar) => add(total, scalar));
+
+/** The auxiliary losses of all layers by name, and their sum, for which those of a layer are added up first. */
+function auxiliaryLosses(routings: readonly LayerRouting[]): Pick<ForwardPass, "losses" | "auxiliaryLoss"> {
+  const layers = routings.flatMap(({ losses }) => (losses && Object.keys(losses).length > 0 ? [losses] : []));
+  if (layers.length === 0) return { losses: {} };
+  const names = [...new Set(layers.flatMap((losses) => Object.keys(losses)))];
+  const auxiliaryLoss = sumOf(layers.map((losses) => sumOf(Object.values(losses))));
+  const [only] = names;
+  if (names.length === 1) return { losses: { [only!]: auxiliaryLoss }, auxiliaryLoss };
+  const byName = (name: string) => sumOf(layers.flatMap((losses) => losses[name] ?? []));
+  return { losses: Object.fromEntries(names.map((name) => [name, byName(name)])), auxiliaryLoss };
 }
 
 /**
@@ -115,13 +139,10 @@ export function logits(
   params: Tensors,
   tokens: Tensor,
   config: ModelConfig,
-  routing: RoutingInputs = { mode: "evaluation", weights: ones([tokens.size, 1]) },
+  routing: RoutingInputs = { mode: "evaluation", stage: "fixed", weights: ones([tokens.size, 1]) },
   computing: Computing = {},
 ): ForwardPass {
   const pass = wholeSequences(tokens.shape[1]!, routing, config, computing);
   const { hidden, routings } = decoder(params, tokens, pass, config);
-  const scores = head(params, hidden, config);
-  const losses = routings.flatMap(({ auxiliaryLoss }) => (auxiliaryLoss ? [auxiliaryLoss] : []));
-  if (losses.length === 0) return { logits: scores, routings };
-  return { logits: scores, routings, auxiliaryLoss: losses.reduce((total, loss) => add(total, loss)) };
+  return { logits: head(params, hidden, config), routings, ...auxiliaryLosses(routings) };
 }

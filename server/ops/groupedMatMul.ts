@@ -16,16 +16,19 @@ function mapGroups<T>(sizes: Tensor, rows: number, each: (start: number, length:
 const rowsOf = (x: Tensor, start: number, length: number): Tensor => slice(x, [start, 0], [length, x.shape[1]!]);
 
 function products(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): Tensor {
-  const parts = mapGroups(sizes, x.shape[0]!, (start, length, group) =>
-    length > 0 ? [matMul(rowsOf(x, start, length), weights[group]!, false, transposeW)] : [],
-  ).flat();
-  return parts.length > 0 ? concat(parts, 0) : zeros([0, weights[0]!.shape[transposeW ? 0 : 1]!]);
+  const width = weights[0]!.shape[transposeW ? 0 : 1]!;
+  const parts = mapGroups(sizes, x.shape[0]!, (start, length, group) => {
+    if (length === 0) return [];
+    const weight = weights[group];
+    return [weight ? matMul(rowsOf(x, start, length), weight, false, transposeW) : zeros([length, width])];
+  }).flat();
+  return parts.length > 0 ? concat(parts, 0) : zeros([0, width]);
 }
 
-const weightGradients = (x: Tensor, dy: Tensor, sizes: Tensor): Tensor[] =>
+const weightGradients = (x: Tensor, dy: Tensor, sizes: Tensor, groups: number): Tensor[] =>
   mapGroups(sizes, x.shape[0]!, (start, length) =>
     length > 0 ? matMul(rowsOf(dy, start, length), rowsOf(x, start, length), true) : zeros([dy.shape[1]!, x.shape[1]!]),
-  );
+  ).slice(0, groups);
 
 function run(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): Tensor {
   const named = weights.map((weight, group): [string, Tensor] => [`w${group}`, weight]);
@@ -35,11 +38,9 @@ function run(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): 
   );
 }
 
-/** dy_e^T x_e of each group e: x [S, D], dy [S, F], sizes [E] give E tensors [F, D]. */
-const runWeightGradients = (x: Tensor, dy: Tensor, sizes: Tensor): Tensor[] =>
-  kernelOr<Tensor[]>("GroupedWeightGrad", { x, dy, sizes }, { experts: sizes.shape[0]! }, () =>
-    weightGradients(x, dy, sizes),
-  );
+/** dy_e^T x_e of each of E groups: x [S, D], dy [S, F], sizes [E or E + 1] give E tensors [F, D]. */
+const runWeightGradients = (x: Tensor, dy: Tensor, sizes: Tensor, experts: number): Tensor[] =>
+  kernelOr<Tensor[]>("GroupedWeightGrad", { x, dy, sizes }, { experts }, () => weightGradients(x, dy, sizes, experts));
 
 /**
  * A matrix product with one weight matrix a group of rows: JAX's `ragged_dot`. Kernels `GroupedMatMul` and
@@ -47,7 +48,8 @@ const runWeightGradients = (x: Tensor, dy: Tensor, sizes: Tensor): Tensor[] =>
  *
  * x [S, D], its rows sorted by group; sizes [E] int32, rows a group, adding up to S; E weights [F, D] (transposeW,
  * the layout of Hugging Face's linear layers) or [D, F]. Gives [S, F]: the rows of group e times w_e^T or w_e.
- * A group may be empty. Throws, on an eager engine, when sizes do not add up to S.
+ * A group may be empty. With sizes [E + 1] the rows of the last group have no matrix: they give 0, and nothing is
+ * multiplied for them. Throws, on an eager engine, when sizes do not add up to S.
  */
 export function groupedMatMul(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW = true): Tensor {
   return differentiable<[Tensor, Tensor, ...Tensor[]]>(
@@ -58,7 +60,9 @@ export function groupedMatMul(x: Tensor, sizes: Tensor, weights: Tensor[], trans
     },
     (dy, input, groupSizes, ...matrices) => [
       run(dy, groupSizes, matrices, !transposeW),
-      ...(transposeW ? runWeightGradients(input, dy, groupSizes) : runWeightGradients(dy, input, groupSizes)),
+      ...(transposeW
+        ? runWeightGradients(input, dy, groupSizes, matrices.length)
+        : runWeightGradients(dy, input, groupSizes, matrices.length)),
     ],
   );
 }

@@ -27,7 +27,8 @@ function countingSort(experts: Tensor, count: number): [Tensor, Tensor, Tensor] 
 }
 
 /**
- * The permutation that sorts routed rows by expert: experts [S] int32, each in 0 to E-1; `count` is E.
+ * The permutation that sorts routed rows by expert: experts [S] int32, each in 0 to E-1; `count` is E, or E + 1 where E
+ * stands for nobody: such rows come last.
  * Nothing here is differentiated.
  */
 export function routeOrder(experts: Tensor, count: number): RouteOrder {

@@ -61,22 +61,49 @@ export const moeConfigSchema = z.strictObject({
 });
 export type MoeConfig = z.infer<typeof moeConfigSchema>;
 
-/** Experts a token goes to (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
-export function expertsPerToken({ router, experts }: MoeConfig, position: number): number {
-  switch (router.type) {
-    case "top-k":
-      return router.k;
-    case "switch":
-      return 1;
-    case "soft":
-      return experts.length;
-    case "sample-top-1":
-      return position === 0 ? experts.length : 1;
-  }
+/** For what a router draws random numbers: for each token, for each sequence, or for a whole forward pass. */
+export type Draws = "token" | "sequence" | "pass";
+
+/** What every process knows of a router without running it. */
+export interface RouterTraits {
+  /** Experts that a token goes to at most (K), in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+  expertsPerToken(moe: MoeConfig, position: number): number;
+  /** Whether an expert may be full, so that tokens are dropped and counted. */
+  drops: boolean;
+  /** Absent: it draws nothing. */
+  draws?: Draws;
 }
 
-/** Whether a router may drop a token because its expert is full. */
-export const dropsTokens = ({ type }: RouterConfig): boolean => type === "switch";
+const traitsOfRouters: Record<string, RouterTraits> = {
+  "top-k": { expertsPerToken: ({ router }) => ("k" in router ? router.k : 1), drops: false },
+  switch: { expertsPerToken: () => 1, drops: true },
+  soft: { expertsPerToken: ({ experts }) => experts.length, drops: false },
+  "sample-top-1": {
+    expertsPerToken: ({ experts }, position) => (position === 0 ? experts.length : 1),
+    drops: false,
+    draws: "token",
+  },
+} satisfies Record<RouterType, RouterTraits>;
+
+/** @throws Error for a type that nobody has added */
+export function routerTraits({ type }: RouterConfig): RouterTraits {
+  const traits = traitsOfRouters[type];
+  if (!traits) throw new Error(`there is no router of the type "${type}"`);
+  return traits;
+}
+
+/** Adds a type of router to the table; `addRouter` (routers/index.ts) does it with the router's other halves. */
+export function addRouterTraits(type: string, traits: RouterTraits): void {
+  if (traitsOfRouters[type]) throw new Error(`there is a router of the type "${type}" already`);
+  traitsOfRouters[type] = traits;
+}
+
+/** Experts that a token goes to at most (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+export const expertsPerToken = (moe: MoeConfig, position: number): number =>
+  routerTraits(moe.router).expertsPerToken(moe, position);
+
+/** Whether the model's routers may drop tokens. */
+export const dropsTokens = ({ router }: Pick<MoeConfig, "router">): boolean => routerTraits(router).drops;
 
 /** Names of the experts that a mix gives (E of them): as the models; "code.1", ... where split; "blend.1", ... where blended. */
 export function mixedExperts({
@@ -114,6 +141,9 @@ export const modelConfigSchema = z.strictObject({
   moe: moeConfigSchema.optional(),
 });
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
+
+/** Width of the intermediate layer of one expert. */
+export const expertWidth = ({ ffn, moe }: Pick<ModelConfig, "ffn" | "moe">): number => moe?.ffn ?? ffn;
 
 /** How dense models become one Mixture-of-Experts. */
 export interface Mixture {

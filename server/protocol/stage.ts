@@ -15,6 +15,21 @@ import { routingSummarySchema } from "./routingFiles.ts";
 export const frozenGroupSchema = z.enum(["experts", "attention", "router", "embeddings"]);
 export type FrozenGroup = z.infer<typeof frozenGroupSchema>;
 
+/** The groups that parameters are in, each in one; "norms" and "dense" (the feed-forward blocks of dense layers) beside those above. */
+export const parameterGroupSchema = z.enum([...frozenGroupSchema.options, "norms", "dense"]);
+export type ParameterGroup = z.infer<typeof parameterGroupSchema>;
+
+/** A group, or one expert by its name: "expert:code". */
+export const freezeItemSchema = z.union([parameterGroupSchema, z.templateLiteral(["expert:", z.string().min(1)])]);
+export type FreezeItem = z.infer<typeof freezeItemSchema>;
+
+/** Parameters that are not trained: those that are named, or all but those. */
+export const freezeSchema = z.union([
+  z.array(freezeItemSchema),
+  z.strictObject({ allBut: z.array(freezeItemSchema).min(1) }),
+]);
+export type Freeze = z.infer<typeof freezeSchema>;
+
 /** How a model is trained in one phase. Rates and steps as in BTX §4.1.2. */
 export const trainingConfigSchema = z.strictObject({
   /** Sequences an optimizer step (B). */
@@ -37,9 +52,15 @@ export const trainingConfigSchema = z.strictObject({
   /** Of products in attention and feed-forward blocks, with a scaled loss; absent: float32. Parameters are float32 in any. */
   precision: z.literal("float16").optional(),
   /** Parameters that are not trained; absent: none. */
-  freeze: z.array(frozenGroupSchema).optional(),
+  freeze: freezeSchema.optional(),
+  /** What routers with two stages do: "fixed" uses what "learn" has learned; absent: "learn". Others do the same in both. */
+  routerStage: z.literal("fixed").optional(),
 });
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
+
+/** What a phase minimises: the type names an entry of the table of objectives (stages/training/objectives.ts). */
+export const objectiveSchema = z.discriminatedUnion("type", [z.strictObject({ type: z.literal("next-token") })]);
+export type Objective = z.infer<typeof objectiveSchema>;
 
 /** One stretch of training with its own data and its own learning-rate schedule. */
 export const phaseSchema = z.strictObject({
@@ -48,6 +69,10 @@ export const phaseSchema = z.strictObject({
   /** Weight of each domain in the mixture; any positive scale. */
   mixture: z.record(z.string(), z.number().positive()),
   training: trainingConfigSchema,
+  /** What is minimised; absent: next-token loss plus the routers' auxiliary losses. */
+  objective: objectiveSchema.optional(),
+  /** The optimizer's moments and their step go on from the phase before; absent: they start from zero. */
+  keepMoments: z.literal(true).optional(),
 });
 export type Phase = z.infer<typeof phaseSchema>;
 
@@ -251,27 +276,35 @@ export const stageRecordSchema = z.strictObject({
 });
 export type StageRecord = z.infer<typeof stageRecordSchema>;
 
-/** One line of `metrics.jsonl`: what is true after `step` optimizer steps. */
-export const metricSchema = z.object({
-  step: z.int(),
-  steps: z.int(),
-  /** Tokens trained on so far. */
-  tokens: z.number(),
-  /** Seconds the stage has worked so far. */
-  seconds: z.number(),
-  /** Language-modelling loss of the step, nats a token. */
-  loss: z.number(),
-  /** Load-balancing loss, already scaled by its coefficient; absent for dense models. */
-  loadBalance: z.number().optional(),
-  /** Dropped tokens over tokens times Mixture-of-Experts layers of the step; absent where routers have no capacity. */
-  droppedShare: z.number().optional(),
-  /** Global norm over the trained parameters, before clipping. */
-  gradientNorm: z.number(),
-  learningRate: z.number(),
-  tokensPerSecond: z.number(),
-  /** Floating-point operations so far, see `flopsPerToken`. */
-  flops: z.number().optional(),
-  /** Resident memory of the stage's process, bytes. */
-  memory: z.number().optional(),
-});
+/**
+ * One line of `metrics.jsonl`: what is true after `step` optimizer steps. Routers with auxiliary losses of other names have a
+ * column for each, scaled.
+ */
+export const metricSchema = z
+  .object({
+    step: z.int(),
+    steps: z.int(),
+    /** Tokens trained on so far. */
+    tokens: z.number(),
+    /** Seconds the stage has worked so far. */
+    seconds: z.number(),
+    /** Language-modelling loss of the step, nats a token. */
+    loss: z.number(),
+    /** Load-balancing loss, scaled by its coefficient; absent where nothing is balanced by a loss. Older files: plus `zLoss`. */
+    loadBalance: z.number().optional(),
+    /** Router z-loss, scaled by its coefficient; absent where there is none. */
+    zLoss: z.number().optional(),
+    /** Dropped tokens over tokens times Mixture-of-Experts layers of the step; absent where routers have no capacity. */
+    droppedShare: z.number().optional(),
+    /** Global norm over the trained parameters, before clipping. */
+    gradientNorm: z.number(),
+    learningRate: z.number(),
+    tokensPerSecond: z.number(),
+    /** Floating-point operations so far, see `flopsPerToken`. */
+    flops: z.number().optional(),
+    /** Resident memory of the stage's process, bytes. */
+    memory: z.number().optional(),
+    /** Any other auxiliary loss of the routers, by its name, scaled. */
+  })
+  .catchall(z.number().optional());
 export type Metric = z.infer<typeof metricSchema>;

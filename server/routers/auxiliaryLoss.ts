@@ -1,7 +1,7 @@
-import { add, div, type Scalar, softmax, type Tensor } from "@tensorflow/tfjs-core";
+import { div, softmax, type Tensor } from "@tensorflow/tfjs-core";
 import type { RouterConfig } from "../protocol/model.ts";
 import { balanceMeans, loadBalance } from "./loadBalance.ts";
-import type { RouterInput, Routing } from "./router.ts";
+import type { RouteInput, Routing } from "./router.ts";
 import { zLoss } from "./zLoss.ts";
 
 /** Whether a router has a load-balancing loss: a product of means. */
@@ -19,19 +19,18 @@ export interface Choices {
 }
 
 /**
- * What every router adds to the loss, as its configuration says: the load balancing of BTX or Switch, and the z-loss.
- * A token with K choices counts 1/K in each of its experts' shares (Switch), so that the shares add up to 1.
+ * What every router adds to the loss, as its configuration says, scaled: `loadBalance`, the balancing of BTX or Switch, and
+ * `zLoss`. A token with K choices counts 1/K in each of its experts' shares (Switch), so that the shares add up to 1.
  */
-export function auxiliaryLoss(
+export function auxiliaryLosses(
   config: RouterConfig,
-  { logits, weights, means: whole }: RouterInput,
+  { logits, weights, means: whole }: Pick<RouteInput, "logits" | "weights" | "means">,
   { chosen, gateOfExpert, probabilities = softmax(logits) }: Choices,
   k: number,
-): Pick<Routing, "auxiliaryLoss" | "means"> {
-  const z = config.zLoss === undefined ? undefined : zLoss(logits, weights, config.zLoss);
-  if (!balancesByLoss(config)) return z ? { auxiliaryLoss: z } : {};
+): Pick<Routing, "losses" | "means"> {
+  const z = config.zLoss === undefined ? {} : { zLoss: zLoss(logits, weights, config.zLoss) };
+  if (!balancesByLoss(config)) return "zLoss" in z ? { losses: z } : {};
   const first = config.balance === "switch" ? div(chosen, k) : gateOfExpert;
   const means = balanceMeans(first, probabilities, weights);
-  const balance = loadBalance(means, config.loadBalance, whole);
-  return { auxiliaryLoss: z ? (add(balance, z) as Scalar) : balance, means };
+  return { losses: { loadBalance: loadBalance(means, config.loadBalance, whole), ...z }, means };
 }

@@ -1,8 +1,8 @@
 import { add, div, exp, maximum, mul, ones, reshape, softmax, sum } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLoss } from "./auxiliaryLoss.ts";
-import type { Router } from "./router.ts";
+import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import type { RouteInput, Router, Routing } from "./router.ts";
 import { bestExperts, refuseBias } from "./selection.ts";
 import { softRouting } from "./soft.ts";
 
@@ -16,7 +16,7 @@ import { softRouting } from "./soft.ts";
 export function sampleTop1Router(config: Extract<RouterConfig, { type: "sample-top-1" }>): Router {
   refuseBias(config);
   const { temperatureRate, minTemperature } = config;
-  const route: Router = (input) => {
+  const route = (input: RouteInput): Routing => {
     if (input.position === 0) return softRouting(config, input);
     const { logits, noise, progress, mode } = input;
     if (!noise) throw new Error("a sample-top-1 router was not given noise");
@@ -25,14 +25,14 @@ export function sampleTop1Router(config: Extract<RouterConfig, { type: "sample-t
     const experts = bestExperts({ logits: drawn }, 1);
     const chosen = oneHot(reshape(experts, [tokens]), count);
     if (mode !== "training") {
-      const auxiliary = auxiliaryLoss(config, input, { chosen, gateOfExpert: chosen }, 1);
+      const auxiliary = auxiliaryLosses(config, input, { chosen, gateOfExpert: chosen }, 1);
       return { experts, gates: ones([tokens, 1]), chosen, gateOfExpert: chosen, ...auxiliary };
     }
     if (!progress) throw new Error("a sample-top-1 router was not given its training's progress");
     const temperature = maximum(exp(mul(progress, -temperatureRate)), minTemperature);
     const gateOfExpert = mul(chosen, softmax(div(drawn, temperature)));
-    const auxiliary = auxiliaryLoss(config, input, { chosen, gateOfExpert }, 1);
+    const auxiliary = auxiliaryLosses(config, input, { chosen, gateOfExpert }, 1);
     return { experts, gates: sum(gateOfExpert, 1, true), chosen, gateOfExpert, ...auxiliary };
   };
-  return Object.assign(route, { draws: true });
+  return { route };
 }

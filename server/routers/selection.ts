@@ -2,13 +2,13 @@ import { add, argMax, expandDims, softmax, type Tensor, topk } from "@tensorflow
 import { untaped } from "../ops/untaped.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import type { RouterInput } from "./router.ts";
+import type { RouteInput } from "./router.ts";
 
 /**
  * The K experts of each token [N, K] int32, best first: those of the largest logits or, with a bias, of the largest
  * softmax probability plus bias (balancing without a loss, arXiv 2408.15664). Not differentiated.
  */
-export function bestExperts({ logits, bias }: Pick<RouterInput, "logits" | "bias">, k: number): Tensor {
+export function bestExperts({ logits, bias }: Pick<RouteInput, "logits" | "bias">, k: number): Tensor {
   return untaped(() => {
     const scores = bias ? add(softmax(logits), bias) : logits;
     return k === 1 ? expandDims(argMax(scores, -1), 1) : topk(scores, k).indices;

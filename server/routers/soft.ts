@@ -1,11 +1,11 @@
 import { broadcastTo, ones, range, softmax } from "@tensorflow/tfjs-core";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLoss } from "./auxiliaryLoss.ts";
-import type { Router, RouterInput, Routing } from "./router.ts";
+import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import type { RouteInput, Router, Routing } from "./router.ts";
 import { refuseBias } from "./selection.ts";
 
 /** Every expert, gated by the softmax of the logits. */
-export function softRouting(config: RouterConfig, input: RouterInput): Routing {
+export function softRouting(config: RouterConfig, input: RouteInput): Routing {
   const [tokens, count] = input.logits.shape as [number, number];
   const gates = softmax(input.logits);
   const chosen = ones([tokens, count]);
@@ -14,12 +14,12 @@ export function softRouting(config: RouterConfig, input: RouterInput): Routing {
     gates,
     chosen,
     gateOfExpert: gates,
-    ...auxiliaryLoss(config, input, { chosen, gateOfExpert: gates, probabilities: gates }, count),
+    ...auxiliaryLosses(config, input, { chosen, gateOfExpert: gates, probabilities: gates }, count),
   };
 }
 
 /** Soft routing: g(x) = softmax(W x), all experts are computed. BTX §3.3: an upper bound on quality and cost. */
 export function softRouter(config: Extract<RouterConfig, { type: "soft" }>): Router {
   refuseBias(config);
-  return (input) => softRouting(config, input);
+  return { route: (input) => softRouting(config, input) };
 }

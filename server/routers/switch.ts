@@ -1,8 +1,21 @@
-import { cast, cumsum, greater, less, mul, reshape, softmax, sub, sum, type Tensor } from "@tensorflow/tfjs-core";
+import {
+  cast,
+  cumsum,
+  fill,
+  greater,
+  less,
+  mul,
+  reshape,
+  softmax,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import { untaped } from "../ops/untaped.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLoss } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLoss.ts";
 import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 
@@ -20,35 +33,42 @@ function placed(chosen: Tensor, weights: Tensor, capacity: number): Tensor {
   return cast(less(rank, places), "float32");
 }
 
+/** The expert [N, 1] of each token that is kept, E of one that is dropped; kept [N, 1] is 1 or 0. */
+const keptOrNobody = (experts: Tensor, kept: Tensor, count: number): Tensor =>
+  where(greater(kept, 0), experts, fill(experts.shape, count, "int32"));
+
 /**
  * Switch routing: each token goes to the expert of its largest logit, with that expert's probability under the softmax
  * over all experts as its gate. BTX §3.3; Fedus et al., arXiv 2101.03961. An expert's capacity is limited: a token that
- * comes too late is dropped, which is a gate of 0, so that only the residual stream carries it on. The balancing means are
- * those before tokens are dropped.
+ * comes too late is dropped. It goes to nobody: only the residual stream carries it on, and nothing is computed for it.
+ * The balancing means are those before tokens are dropped.
  */
 export function switchRouter(config: Extract<RouterConfig, { type: "switch" }>): Router {
   const capacities = { training: config.capacity, evaluation: config.evaluationCapacity, generation: undefined };
-  return (input) => {
-    const { logits, weights } = input;
-    const [tokens, count] = logits.shape as [number, number];
-    const experts = bestExperts(input, 1);
-    const chosen = oneHot(reshape(experts, [tokens]), count);
-    const probabilities = softmax(logits);
-    const gateOfExpert = mul(chosen, probabilities);
-    const auxiliary = auxiliaryLoss(config, input, { chosen, gateOfExpert, probabilities }, 1);
-    const gates = sum(gateOfExpert, 1, true);
-    const capacity = capacities[input.mode];
-    if (capacity === undefined) return { experts, gates, chosen, gateOfExpert, ...auxiliary };
+  return {
+    route(input) {
+      const { logits, weights } = input;
+      const [tokens, count] = logits.shape as [number, number];
+      const experts = bestExperts(input, 1);
+      const chosen = oneHot(reshape(experts, [tokens]), count);
+      const probabilities = softmax(logits);
+      const gateOfExpert = mul(chosen, probabilities);
+      const auxiliary = auxiliaryLosses(config, input, { chosen, gateOfExpert, probabilities }, 1);
+      const gates = sum(gateOfExpert, 1, true);
+      const capacity = capacities[input.mode];
+      if (capacity === undefined) return { experts, gates, chosen, gateOfExpert, ...auxiliary };
 
-    const kept = untaped(() => placed(chosen, weights, capacity));
-    const taken = mul(chosen, kept);
-    return {
-      experts,
-      gates: mul(gates, kept),
-      chosen: taken,
-      gateOfExpert: mul(gateOfExpert, kept),
-      dropped: sub(chosen, taken),
-      ...auxiliary,
-    };
+      const kept = untaped(() => placed(chosen, weights, capacity));
+      const taken = mul(chosen, kept);
+      return {
+        experts: untaped(() => keptOrNobody(experts, kept, count)),
+        mayBeNobody: true,
+        gates: mul(gates, kept),
+        chosen: taken,
+        gateOfExpert: mul(gateOfExpert, kept),
+        dropped: sub(chosen, taken),
+        ...auxiliary,
+      };
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { expandDims, mul, softmax, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLoss } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLoss.ts";
 import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 
@@ -12,15 +12,17 @@ import { bestExperts } from "./selection.ts";
  */
 export function topKRouter(config: Extract<RouterConfig, { type: "top-k" }>): Router {
   const { k } = config;
-  return (input) => {
-    const { logits } = input;
-    const experts = bestExperts(input, k);
-    const place = oneHot(experts, logits.shape[1]!);
-    const kept = (x: Tensor) => sum(mul(place, expandDims(x, 1)), -1);
-    const probabilities = config.softmax === "before" ? softmax(logits) : undefined;
-    const gates = probabilities ? kept(probabilities) : softmax(kept(logits));
-    const gateOfExpert = sum(mul(place, expandDims(gates, 2)), 1);
-    const choices = { chosen: sum(place, 1), gateOfExpert, ...(probabilities ? { probabilities } : {}) };
-    return { experts, gates, ...auxiliaryLoss(config, input, choices, k), chosen: choices.chosen, gateOfExpert };
+  return {
+    route(input) {
+      const { logits } = input;
+      const experts = bestExperts(input, k);
+      const place = oneHot(experts, logits.shape[1]!);
+      const kept = (x: Tensor) => sum(mul(place, expandDims(x, 1)), -1);
+      const probabilities = config.softmax === "before" ? softmax(logits) : undefined;
+      const gates = probabilities ? kept(probabilities) : softmax(kept(logits));
+      const gateOfExpert = sum(mul(place, expandDims(gates, 2)), 1);
+      const choices = { chosen: sum(place, 1), gateOfExpert, ...(probabilities ? { probabilities } : {}) };
+      return { experts, gates, ...auxiliaryLosses(config, input, choices, k), chosen: choices.chosen, gateOfExpert };
+    },
   };
 }

@@ -20,17 +20,18 @@ const snapshots = 200;
 const mostPairBytes = 64 << 20;
 
 /** What is recorded by domain and expert: droppedTokens only where routers have a capacity. */
-const statisticsOf = ({ router }: MoeConfig): CountedStatistic[] => [
+const statisticsOf = (moe: MoeConfig): CountedStatistic[] => [
   "routedTokens",
   "gateMass",
   "probability",
-  ...(dropsTokens(router) ? ["droppedTokens" as const] : []),
+  ...(dropsTokens(moe) ? ["droppedTokens" as const] : []),
 ];
 
 /** What is summed and not yet written, for the training state. */
 export interface PendingRouting {
-  sums: number[];
-  /** Absent where no pairs are recorded. */
+  /** Of `routing.f32`. */
+  routing?: number[];
+  /** Of `routing-pairs.f32`; absent where no pairs are recorded. */
   pairs?: Float64Array;
 }
 
@@ -131,7 +132,8 @@ export class RoutingRecorder {
   }
 
   /** Adds what step `step`, counted from 1, routed. */
-  add(step: number, result: StepRouting): void {
+  after(step: number, result: StepRouting | undefined): void {
+    if (!result) return;
     this.#cells.add(step, result);
     this.#pairs?.add(step, result);
   }
@@ -139,14 +141,14 @@ export class RoutingRecorder {
   /** The unfinished records. */
   pending(): PendingRouting {
     return {
-      sums: [...this.#cells.pending],
+      routing: [...this.#cells.pending],
       ...(this.#pairs ? { pairs: this.#pairs.pending } : {}),
     };
   }
 
   /** Goes back to where `step` steps were recorded. */
-  restore(step: number, { sums, pairs }: PendingRouting): void {
-    this.#cells.restore(step, sums);
+  restore(step: number, { routing = [], pairs }: PendingRouting): void {
+    this.#cells.restore(step, routing);
     this.#pairs?.restore(step, pairs ?? []);
   }
 

@@ -1,12 +1,12 @@
 import { type Difference, firstDifference, firstTokenizerDifference } from "../checkpoint/differences.ts";
-import { groupOf } from "../model/groups.ts";
-import { initialValues, parameterShapes } from "../model/parameters.ts";
+import { declaredParameters, parameterShapes } from "../model/parameters.ts";
 import { parameterCount } from "../model/size.ts";
+import { startValues } from "../model/startValues.ts";
 import { UserError } from "../protocol/errors.ts";
-import type { ModelConfig } from "../protocol/model.ts";
+import { type ModelConfig, type MoeConfig, mixedConfig } from "../protocol/model.ts";
 import type { MixSpec, StageSpec } from "../protocol/stage.ts";
 import type { StageContext, StageWork } from "./context.ts";
-import { type Arrangement, arrangedWidth, arrangement, ExpertAssembly, withoutBlocks } from "./mixing/experts.ts";
+import { type Arrangement, arrangement, assertDivisible, ExpertAssembly, withoutBlocks } from "./mixing/experts.ts";
 import { Mean } from "./mixing/mean.ts";
 import { routersFromText } from "./mixing/routersFromText.ts";
 import { type Model, type Parameters, parentModel, saveModel } from "./model.ts";
@@ -60,40 +60,51 @@ export const mix: StageWork<MixSpec> = async (context) => {
     );
   }
   const arranged = arrangement(spec);
-  const { dense, layers, assembly, mean } = await readModels(context, arranged);
-  const width = arrangedWidth(dense.ffn, arranged);
-  const moe = { experts: arranged.names, layers, router: spec.router, ...(width === dense.ffn ? {} : { ffn: width }) };
-  const config: ModelConfig = { ...dense, moe };
+  const { dense, config, assembly, mean } = await readModels(context, arranged);
+  const { layers } = config.moe;
   const modelOf = arranged.experts.map(([part]) => spec.experts[part!.model]!);
   const routers =
     init && (await routersFromText(context, { init, dense, layers, modelOf, mean: (name) => mean.of(name) }));
   const parameters: Parameters = new Map();
-  for (const [name, shape] of parameterShapes(config)) {
+  for (const parameter of declaredParameters(config)) {
+    const { name, shape } = parameter;
+    // What no model has is new: the routers.
     const data =
-      groupOf(name) === "router"
-        ? (routers?.get(name) ?? initialValues(name, shape, spec.randomSeed, config.layers))
-        : (assembly.take(name)?.data ?? mean.of(name));
+      assembly.take(name)?.data ??
+      (mean.has(name) ? mean.of(name) : (routers?.get(name) ?? startValues(parameter, spec.randomSeed)));
     parameters.set(name, { shape, data });
   }
   return finish(context, config, parameters);
 };
 
+/** A model that has experts. */
+type MixedConfig = ModelConfig & { moe: MoeConfig };
+
+interface ReadModels {
+  dense: ModelConfig;
+  config: MixedConfig;
+  assembly: ExpertAssembly;
+  mean: Mean;
+}
+
 /** What the mixture is made of, from one model after the other: experts, and the mean of what else is needed. */
-async function readModels(context: StageContext<MixSpec>, arranged: Arrangement) {
+async function readModels(context: StageContext<MixSpec>, arranged: Arrangement): Promise<ReadModels> {
   const { spec } = context;
-  const mean = new Mean();
-  let read: { dense: ModelConfig; layers: number[]; assembly: ExpertAssembly } | undefined;
+  let read: ReadModels | undefined;
   let index = 0;
-  for await (const { config, parameters } of models(context)) {
-    if (!read) {
-      arrangedWidth(config.ffn, arranged);
-      const layers = spec.layers ?? [...Array(config.layers).keys()];
-      read = { dense: config, layers, assembly: new ExpertAssembly(arranged, layers) };
-    }
+  for await (const { config: dense, parameters } of models(context)) {
+    read ??= begin(dense, spec, arranged);
     read.assembly.add(index++, parameters);
-    mean.add(spec.routerInit?.from === "hidden" ? parameters : withoutBlocks(parameters, read.layers));
+    const needed = spec.routerInit?.from === "hidden";
+    read.mean.add(needed ? parameters : withoutBlocks(parameters, dense, read.config.moe.layers));
   }
-  return { ...read!, mean };
+  return read!;
+}
+
+function begin(dense: ModelConfig, spec: MixSpec, arranged: Arrangement): ReadModels {
+  assertDivisible(dense.ffn, arranged);
+  const config = mixedConfig(dense, spec) as MixedConfig;
+  return { dense, config, assembly: new ExpertAssembly(arranged, dense, config), mean: new Mean() };
 }
 
 /** The baseline that averages all weights of the models, feed-forward blocks included. */

@@ -5,7 +5,7 @@ import type { ModelConfig } from "../protocol/model.ts";
 import type { SeedSpec, TrainSpec } from "../protocol/stage.ts";
 import type { StageWork } from "./context.ts";
 import { loadSeed, parentModel, saveModel } from "./model.ts";
-import { train } from "./training/loop.ts";
+import { train } from "./training/train.ts";
 
 /**
  * The seed: the model that is branched. Trained from random weights on its mixture of domains, or loaded from a

@@ -22,7 +22,7 @@ export function* textBatches(
 ): Generator<TextBatch> {
   const sampler = new Sampler(data, { mixture: { [domain]: 1 }, batch, context, randomSeed });
   for (let seen = 0; seen < tokens; seen += batch * context) {
-    const inputs = inputsAndTargets(sampler.next(), batch, context).tokens;
+    const inputs = inputsAndTargets(sampler.next().windows, batch, context).tokens;
     yield { tokens: inputs, weights: Float32Array.from(inputs, (_, n) => (seen + n < tokens ? 1 : 0)) };
   }
 }

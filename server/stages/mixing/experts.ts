@@ -1,9 +1,10 @@
-import { expertNames, type FeedForwardNames, feedForwardNames } from "../../model/parameters.ts";
+import { type Cut, denseFeedForwardParameters } from "../../model/blocks/feedForward/declaration.ts";
+import { expertParameters } from "../../model/blocks/moe/declaration.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { mixedExperts } from "../../protocol/model.ts";
+import { type ModelConfig, mixedExperts } from "../../protocol/model.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
 import type { Parameters } from "../model.ts";
-import { cut, join, sum, type Tensor } from "./tensors.ts";
+import { cut as cutTensor, join, sum, type Tensor } from "./tensors.ts";
 
 /** One of the equal parts in which a model's feed-forward blocks are cut; both count from 0. */
 export interface BlockPart {
@@ -53,12 +54,9 @@ export function arrangement(choice: Choice): Arrangement {
   return { names, parts, experts };
 }
 
-/**
- * Width of the experts that an arrangement makes of blocks of width `ffn`.
- * @throws UserError where `ffn` can not be cut in so many equal parts
- */
-export function arrangedWidth(ffn: number, { parts, experts }: Arrangement): number {
-  if (ffn % parts === 0) return (ffn / parts) * experts[0]!.length;
+/** @throws UserError where blocks of width `ffn` cannot be cut in so many equal parts */
+export function assertDivisible(ffn: number, { parts }: Arrangement): void {
+  if (ffn % parts === 0) return;
   throw new UserError(
     `a feed-forward block of width ${ffn} cannot be cut in ${parts} equal parts: choose a width (\`model.ffn\`) that ${parts} divides`,
   );
@@ -67,46 +65,37 @@ export function arrangedWidth(ffn: number, { parts, experts }: Arrangement): num
 /** Puts experts together while models are read one after the other, in their order. */
 export class ExpertAssembly {
   readonly #arrangement: Arrangement;
-  readonly #layers: readonly number[];
-  /** Parts of each parameter of an expert. */
-  readonly #pieces = new Map<string, Tensor[]>();
+  readonly #dense: ModelConfig;
+  readonly #mixed: ModelConfig;
+  /** Parts of each parameter of an expert, and how it is cut. */
+  readonly #pieces = new Map<string, { cut: Cut; parts: Tensor[] }>();
 
-  constructor(arrangement: Arrangement, layers: readonly number[]) {
+  /** @param dense configuration of the models, `mixed` that of the mixture */
+  constructor(arrangement: Arrangement, dense: ModelConfig, mixed: ModelConfig) {
     this.#arrangement = arrangement;
-    this.#layers = layers;
+    this.#dense = dense;
+    this.#mixed = mixed;
   }
 
   /** Keeps what the experts take from a model's blocks. */
   add(model: number, parameters: Parameters): void {
-    for (const layer of this.#layers) {
-      for (const [expert, parts] of this.#arrangement.experts.entries()) {
-        for (const { part } of parts.filter((piece) => piece.model === model)) {
-          this.#addPart(parameters, feedForwardNames(layer), part, expertNames(layer, expert));
-        }
+    for (const layer of this.#mixed.moe?.layers ?? []) {
+      const block = denseFeedForwardParameters(this.#dense, layer);
+      for (const [expert, pieces] of this.#arrangement.experts.entries()) {
+        const names = expertParameters(this.#mixed, layer, expert).map(({ name }) => name);
+        for (const { part } of pieces.filter((piece) => piece.model === model))
+          for (const [i, { name, cut }] of block.entries()) this.#addPart(names[i]!, cut, parameters.get(name)!, part);
       }
     }
   }
 
-  /**
-   * Width F is axis 0 of gate and up, weights [F, D] and biases [F], and axis 1 of down's weight [D, F]. Down's bias [D]
-   * is divided by the number of parts, so that the parts of a block add up to it.
-   */
-  #addPart(parameters: Parameters, block: FeedForwardNames, part: number, expert: FeedForwardNames): void {
+  #addPart(name: string, cut: Cut, tensor: Tensor, part: number): void {
     const { parts } = this.#arrangement;
-    const keep = (from: string, to: string, piece: (tensor: Tensor) => Tensor) => {
-      const tensor = parameters.get(from);
-      if (!tensor) return;
-      this.#pieces.set(to, [...(this.#pieces.get(to) ?? []), piece(tensor)]);
-    };
-    for (const kind of ["weight", "bias"]) {
-      keep(`${block.gate}.${kind}`, `${expert.gate}.${kind}`, (tensor) => cut(tensor, { axis: 0, part, parts }));
-      keep(`${block.up}.${kind}`, `${expert.up}.${kind}`, (tensor) => cut(tensor, { axis: 0, part, parts }));
-    }
-    keep(`${block.down}.weight`, `${expert.down}.weight`, (tensor) => cut(tensor, { axis: 1, part, parts }));
-    keep(`${block.down}.bias`, `${expert.down}.bias`, ({ shape, data }) => ({
-      shape,
-      data: data.map((x) => x / parts),
-    }));
+    const { shape, data } = tensor;
+    const piece =
+      cut === "divided" ? { shape, data: data.map((x) => x / parts) } : cutTensor(tensor, { ...cut, part, parts });
+    const kept = this.#pieces.get(name) ?? { cut, parts: [] };
+    this.#pieces.set(name, { cut, parts: [...kept.parts, piece] });
   }
 
   /** Hands out one parameter of a mixture, and forgets it; undefined where it is not an expert's. */
@@ -114,17 +103,13 @@ export class ExpertAssembly {
     const pieces = this.#pieces.get(name);
     this.#pieces.delete(name);
     if (!pieces) return undefined;
-    if (name.endsWith(".w2.bias")) return sum(pieces);
-    return join(pieces, name.endsWith(".w2.weight") ? 1 : 0);
+    return pieces.cut === "divided" ? sum(pieces.parts) : join(pieces.parts, pieces.cut.axis);
   }
 }
 
 /** A model's parameters without the feed-forward blocks of these layers. */
-export function withoutBlocks(parameters: Parameters, layers: readonly number[]): Parameters {
+export function withoutBlocks(parameters: Parameters, dense: ModelConfig, layers: readonly number[]): Parameters {
   const rest = new Map(parameters);
-  for (const layer of layers) {
-    const { gate, up, down } = feedForwardNames(layer);
-    for (const name of [gate, up, down]) for (const kind of ["weight", "bias"]) rest.delete(`${name}.${kind}`);
-  }
+  for (const layer of layers) for (const { name } of denseFeedForwardParameters(dense, layer)) rest.delete(name);
   return rest;
 }

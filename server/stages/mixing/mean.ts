@@ -14,6 +14,10 @@ export class Mean {
     }
   }
 
+  has(name: string): boolean {
+    return this.#sums.has(name);
+  }
+
   /** The mean of one parameter over the models that were added. */
   of(name: string): Float32Array {
     return Float32Array.from(this.#sums.get(name)!, (sum) => sum / this.#count);

@@ -1,5 +1,5 @@
 import { openData } from "../../data/dataset.ts";
-import { EMBEDDING, routerName } from "../../model/parameters.ts";
+import { EMBEDDING, routerName } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { MixSpec } from "../../protocol/stage.ts";
 import type { StageContext } from "../context.ts";

@@ -1,7 +1,8 @@
 import type { Engine } from "../../engine/engine.ts";
 import { Store } from "../../engine/store.ts";
 import { blockInputBatch, blockInputSums } from "../../model/blockInputSums.ts";
-import { HEAD, parameterShapes } from "../../model/parameters.ts";
+import { parameterShapes } from "../../model/parameters.ts";
+import { HEAD } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 
 /** Sequences of one domain. */

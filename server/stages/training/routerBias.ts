@@ -1,8 +1,8 @@
 import type { Store } from "../../engine/store.ts";
-import { isFrozen } from "../../model/groups.ts";
-import { routerBiasName } from "../../model/parameters.ts";
+import { isFrozen } from "../../parameters/freeze.ts";
+import { routerBiasName } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
-import type { FrozenGroup } from "../../protocol/stage.ts";
+import type { Freeze } from "../../protocol/stage.ts";
 
 /** How far a bias moves a step where `biasRate` is absent: u of arXiv 2408.15664. */
 const BIAS_RATE = 1e-3;
@@ -29,18 +29,12 @@ function chosenOf(load: Load, layer: number, layers: number, experts: number): n
  * with c_e the tokens of the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Nothing moves where
  * balancing is another or the routers are frozen.
  */
-export async function moveRouterBiases(
-  store: Store,
-  config: ModelConfig,
-  load: Load,
-  freeze?: readonly FrozenGroup[],
-): Promise<void> {
+export async function moveRouterBiases(store: Store, config: ModelConfig, load: Load, freeze?: Freeze): Promise<void> {
   const { moe } = config;
-  if (moe?.router.balance !== "bias") return;
+  if (moe?.router.balance !== "bias" || isFrozen({ group: "router" }, freeze)) return;
   const rate = moe.router.biasRate ?? BIAS_RATE;
   for (const [position, layer] of moe.layers.entries()) {
     const name = routerBiasName(layer);
-    if (isFrozen(name, freeze)) continue;
     const chosen = chosenOf(load, position, moe.layers.length, moe.experts.length);
     const mean = chosen.reduce((sum, count) => sum + count, 0) / chosen.length;
     const { shape, data } = await store.read(name);

@@ -23,6 +23,8 @@ import { vocabularySpecialisation } from "../../routing/vocabularySpecialisation
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
+import type { TrainingObserver } from "./observer.ts";
+import type { StepResult } from "./stepResult.ts";
 
 /** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
 const mostShare = 0.01;
@@ -49,7 +51,7 @@ interface Indexes {
  * steps: from that follows how early the routers are what they are in the end. It also measures how far experts follow the
  * token and how sure the routers are. It changes nothing.
  */
-export class RoutingProbe {
+export class RoutingProbe implements TrainingObserver {
   readonly #job: ProbeJob;
   readonly #indexes: Indexes;
   readonly #choices: ProbeRecords;
@@ -89,8 +91,8 @@ export class RoutingProbe {
     for (const records of this.#files()) records.restore(step);
   }
 
-  /** After step `step`, 0 before the first: looks, if it is time. @param store has the parameters. */
-  async after(step: number, store: Store): Promise<void> {
+  /** After step `step`, 0 before the first: looks, if it is time. */
+  async after(step: number, _: StepResult | undefined, store: Store): Promise<void> {
     if (!this.#files().some((records) => records.due(step))) return;
     const { config, engine, domains } = this.#job;
     const { choices, detail } = this.#indexes;
@@ -113,6 +115,10 @@ export class RoutingProbe {
 
   sync(): void {
     for (const records of this.#files()) records.sync();
+  }
+
+  finish(): void {
+    this.sync();
   }
 
   async close(): Promise<void> {

@@ -7,13 +7,17 @@ export interface Stretch {
   /** Steps of the phases before it. */
   before: number;
   steps: number;
+  /** Steps before it that its moments have seen: those of the phases whose moments it keeps. */
+  momentSteps: number;
 }
 
 export function stretchesOf(phases: Phase[], context: number): Stretch[] {
-  let before = 0;
-  return phases.map((phase) => {
+  const stretches: Stretch[] = [];
+  for (const phase of phases) {
+    const last = stretches.at(-1);
     const steps = phaseSteps(phase.tokens, phase.training.batch, context);
-    before += steps;
-    return { phase, before: before - steps, steps };
-  });
+    const momentSteps = phase.keepMoments && last ? last.momentSteps + last.steps : 0;
+    stretches.push({ phase, before: last ? last.before + last.steps : 0, steps, momentSteps });
+  }
+  return stretches;
 }

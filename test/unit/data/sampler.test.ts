@@ -35,12 +35,12 @@ test("a row is T + 1 successive tokens of its domain, beginning at a multiple of
   const sampler = new Sampler(data(), options);
   const firsts: Record<string, number> = { code: 0, math: 2000, prose: 4000 };
   for (let step = 0; step < 50; step++) {
-    const batch = sampler.next();
-    expect(batch.length).toBe(4 * 17);
-    expect(sampler.lastDomains.length).toBe(4);
+    const { windows, domains } = sampler.next();
+    expect(windows.length).toBe(4 * 17);
+    expect(domains.length).toBe(4);
     for (let row = 0; row < 4; row++) {
-      const tokens = batch.subarray(row * 17, (row + 1) * 17);
-      const start = tokens[0]! - firsts[sampler.lastDomains[row]!]!;
+      const tokens = windows.subarray(row * 17, (row + 1) * 17);
+      const start = tokens[0]! - firsts[domains[row]!]!;
       expect(start % 16).toBe(0);
       expect(start).toBeGreaterThanOrEqual(0);
       expect(Array.from(tokens, (token) => token - tokens[0]!)).toEqual(Array.from({ length: 17 }, (_, i) => i));
@@ -51,19 +51,19 @@ test("a row is T + 1 successive tokens of its domain, beginning at a multiple of
 
 test("going to a position gives the batches that would have followed there", () => {
   const whole = new Sampler(data(), options);
-  const batches = Array.from({ length: 300 }, () => ({ tokens: whole.next(), domains: whole.lastDomains }));
+  const batches = Array.from({ length: 300 }, () => whole.next());
   const other = new Sampler(data(), options);
   for (const step of [250, 0, 1, 17, 299, 133]) {
     other.seek(step * 4);
     expect(other.position).toBe(step * 4);
-    expect({ tokens: other.next(), domains: other.lastDomains }).toEqual(batches[step]);
+    expect(other.next()).toEqual(batches[step]);
   }
 });
 
 test("the order is the same for other batch sizes and orders of the mixture's names, another for another seed", () => {
   const draw = (more: Partial<SamplerOptions>, batches: number) => {
     const sampler = new Sampler(data(), { ...options, ...more });
-    return Array.from({ length: batches }, () => Array.from(sampler.next())).flat();
+    return Array.from({ length: batches }, () => Array.from(sampler.next().windows)).flat();
   };
   const tokens = draw({}, 30);
   expect(draw({ batch: 12, mixture: { math: 1, code: 2, prose: 3 } }, 10)).toEqual(tokens);
@@ -72,7 +72,9 @@ test("the order is the same for other batch sizes and orders of the mixture's na
 
 test("each epoch of a domain has every window once, in an order of its own", () => {
   const sampler = new Sampler(data(), { mixture: { math: 1 }, batch: 1, context: 16, randomSeed: 1 });
-  const epochs = Array.from({ length: 4 }, () => Array.from({ length: 10 }, () => (sampler.next()[0]! - 2000) / 16));
+  const epochs = Array.from({ length: 4 }, () =>
+    Array.from({ length: 10 }, () => (sampler.next().windows[0]! - 2000) / 16),
+  );
   for (const epoch of epochs) expect([...epoch].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(new Set(epochs.map(String)).size).toBe(4);
 });
@@ -131,5 +133,5 @@ test("a domain with less text than one window is refused by name, with its token
   const make = (context: number) => new Sampler(short, { mixture: { tiny: 1 }, batch: 1, context, randomSeed: 1 });
   expect(() => make(16)).toThrow(UserError);
   expect(() => make(16)).toThrow('the domain "tiny" has 16 tokens to train on, less than one context of 16');
-  expect(Array.from(make(15).next())).toEqual(Array.from({ length: 16 }, (_, i) => i));
+  expect(Array.from(make(15).next().windows)).toEqual(Array.from({ length: 16 }, (_, i) => i));
 });

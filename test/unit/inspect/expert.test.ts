@@ -5,7 +5,7 @@ import { expertFacts } from "../../../server/inspect/expert.ts";
 import { forward } from "../../../server/inspect/forward.ts";
 import { saturation } from "../../../server/inspect/saturation.ts";
 import type { WarmModel } from "../../../server/inspect/warmModel.ts";
-import { EMBEDDING, expertNames, feedForwardNames, routerName } from "../../../server/model/parameters.ts";
+import { EMBEDDING, expertNames, feedForwardNames, routerName } from "../../../server/parameters/names.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
 import { randomModel, tiny } from "../stages/support.ts";
 import { experts, type InspectedRun, inspectedRun, mixed, unending, watch } from "./run.ts";

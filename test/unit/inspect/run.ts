@@ -4,7 +4,7 @@ import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import type { Watch } from "../../../server/inspect/heldOut.ts";
 import { WarmModel } from "../../../server/inspect/warmModel.ts";
-import { expertNames, routerBiasName, routerName } from "../../../server/model/parameters.ts";
+import { expertNames, routerBiasName, routerName } from "../../../server/parameters/names.ts";
 import type { StageReference } from "../../../server/protocol/editor/basics.ts";
 import type { InspectionProgress } from "../../../server/protocol/inspect.ts";
 import type { ModelConfig, MoeConfig } from "../../../server/protocol/model.ts";

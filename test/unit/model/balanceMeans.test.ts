@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { balanceMeans, balancesOverBatch } from "../../../server/model/balanceMeans.ts";
-import { trainedShapes } from "../../../server/model/groups.ts";
 import { losses } from "../../../server/model/loss.ts";
+import { trainedShapes } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/ops/program.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { expectClose, useCpu, values } from "../ops/support.ts";

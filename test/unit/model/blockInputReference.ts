@@ -1,4 +1,4 @@
-import { feedForwardNames, layerPrefix } from "../../../server/model/parameters.ts";
+import { feedForwardNames, layerPrefix } from "../../../server/parameters/names.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { referenceLogits, type Weights } from "./reference.ts";
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { trainedShapes } from "../../../server/model/groups.ts";
 import { evaluation, losses, sequenceBatch } from "../../../server/model/loss.ts";
+import { trainedShapes } from "../../../server/model/parameters.ts";
 import type { Tensors } from "../../../server/ops/program.ts";
 import { expertsPerToken } from "../../../server/protocol/model.ts";
 import { derivative, expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
@@ -66,8 +66,8 @@ describe("losses", () => {
   test("add the routers' load balancing to what is minimised", () => {
     const config = models["Mixture-of-Experts"]!;
     const result = losses(randomParameters(config), randomBatch(config, 2), config, 2);
-    expect(values(result.loadBalance!)[0]).toBeGreaterThan(0);
-    expectClose(result.total, [values(result.loss)[0]! + values(result.loadBalance!)[0]!]);
+    expect(values(result.auxiliary.loadBalance!)[0]).toBeGreaterThan(0);
+    expectClose(result.total, [values(result.loss)[0]! + values(result.auxiliary.loadBalance!)[0]!]);
   });
 });
 

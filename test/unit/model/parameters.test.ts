@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { decays, initialParameters, parameterShapes, routerBiasName } from "../../../server/model/parameters.ts";
+import {
+  decayingParameters,
+  declaredParameters,
+  initialParameters,
+  parameterShapes,
+} from "../../../server/model/parameters.ts";
 import { parameterCount } from "../../../server/model/size.ts";
+import { routerBiasName } from "../../../server/parameters/names.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import { models } from "./support.ts";
 
@@ -72,7 +78,7 @@ describe("parameterShapes", () => {
     expect(parameterShapes(balanced).size).toBe(parameterShapes(mixed).size + 1);
     expect(routerBiasName(1)).toBe(name);
     expect([...initialParameters(balanced, 1).get(name)!.data]).toEqual([0, 0, 0]);
-    expect(decays(name)).toBe(false);
+    expect(decayingParameters(balanced).has(name)).toBe(false);
   });
 
   for (const [name, config] of Object.entries(models)) {
@@ -87,12 +93,15 @@ describe("parameterShapes", () => {
   });
 });
 
-describe("decays", () => {
-  test("is true for weights, false for norms and biases", () => {
-    const kept = [...parameterShapes({ ...mixed, attentionBias: true }).keys()].filter((name) => !decays(name));
-    expect(kept.filter((name) => !/norm\.weight$|\.bias$/.test(name))).toEqual([]);
-    expect(decays("model.norm.weight") || decays("model.layers.0.mlp.up_proj.bias")).toBe(false);
-    expect(decays("model.embed_tokens.weight") && decays("model.layers.1.block_sparse_moe.gate.weight")).toBe(true);
+describe("decayingParameters", () => {
+  test("are weights, not norms and biases", () => {
+    const config = { ...mixed, attentionBias: true };
+    const decaying = decayingParameters(config);
+    const kept = [...parameterShapes(config).keys()].filter((name) => !decaying.has(name));
+    expect(kept.length).toBeGreaterThan(0);
+    for (const name of kept) expect(name).toMatch(/norm\.weight$|\.bias$/);
+    for (const name of decaying) expect(name).not.toMatch(/norm\.weight$|\.bias$/);
+    expect(declaredParameters(config)).toHaveLength(kept.length + decaying.size);
   });
 });
 

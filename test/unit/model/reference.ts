@@ -1,11 +1,11 @@
+import { isMoeLayer } from "../../../server/model/declaration.ts";
 import {
   expertNames,
   feedForwardNames,
-  isMoeLayer,
   layerPrefix,
   routerBiasName,
   routerName,
-} from "../../../server/model/parameters.ts";
+} from "../../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 
 /** A parameter by name: rows of [out, in] weights, or one row of norms and biases. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { LayerRouting } from "../../../server/model/moe.ts";
+import type { LayerRouting } from "../../../server/model/blocks/moe/forward.ts";
 import { routingStatistics } from "../../../server/model/routingStatistics.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
 import { router } from "../../../server/routers/index.ts";
@@ -38,7 +38,11 @@ function routed(config: RouterConfig): { routings: LayerRouting[]; tables: Table
   const routings = Array.from({ length: L }, (_, position): LayerRouting => {
     const logits = tf.tensor2d([...normals(N * E, seeded(position + 1))], [N, E]);
     const drawn = Array.from({ length: N * E }, () => -Math.log(-Math.log(noise() * 0.998 + 0.001)));
-    const routing = router(config)({
+    const routing = router(config).route({
+      params: {},
+      layer: position,
+      tokenIds: tf.zeros([N], "int32"),
+      stage: "learn",
       logits,
       weights: tf.tensor2d(weights, [N, 1]),
       position,

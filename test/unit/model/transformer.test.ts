@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { expertNames, feedForwardNames, parameterShapes } from "../../../server/model/parameters.ts";
+import { parameterShapes } from "../../../server/model/parameters.ts";
 import { routingInputs } from "../../../server/model/routingInputs.ts";
 import { logits } from "../../../server/model/transformer.ts";
 import type { Tensors } from "../../../server/ops/program.ts";
+import { expertNames, feedForwardNames } from "../../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { expectClose, randomInputs, useCpu, values } from "../ops/support.ts";
 import { referenceLogits } from "./reference.ts";
@@ -78,7 +79,7 @@ describe("logits", () => {
     const params = randomParameters(config);
     const { tokens } = randomBatch(config, 2);
     const { routings, auxiliaryLoss } = logits(params, tokens!, config);
-    const parts = routings.map((routing) => values(routing.auxiliaryLoss!)[0]!);
+    const parts = routings.map((routing) => values(routing.losses!.loadBalance!)[0]!);
     expect(parts.length).toBe(2);
     expectClose(auxiliaryLoss!, [parts[0]! + parts[1]!]);
     const router = { ...config.moe!.router, loadBalance: 0 };

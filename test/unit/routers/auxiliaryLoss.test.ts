@@ -27,28 +27,30 @@ const input = (x: tf.Tensor = logits) =>
 
 /** Experts that each token's gates, before any is dropped, are of. */
 const choicesOf = (config: RouterConfig): number[][] => {
-  const { chosen, dropped } = router(config)(input());
+  const { chosen, dropped } = router(config).route(input());
   return (dropped ? tf.add(chosen, dropped) : chosen).arraySync() as number[][];
 };
 
 describe.each(Object.keys(routersWith({ loadBalance: 0 })))("the auxiliary loss of %s", (name) => {
   beforeAll(useCpu);
   const of = (balancing: Balancing) => routersWith(balancing)[name]!;
-  const loss = (balancing: Balancing, x?: tf.Tensor) => router(of(balancing))(input(x)).auxiliaryLoss!;
+  /** All of the layer's auxiliary losses. */
+  const loss = (balancing: Balancing, x?: tf.Tensor) =>
+    Object.values(router(of(balancing)).route(input(x)).losses!).reduce((sum, one) => tf.add(sum, one));
   const probabilities = () => meanOf(counted(rows.map(softmaxOf)));
 
   test("is absent with coefficient 0 and with balancing by a bias", () => {
-    const routing = router(of({ loadBalance: 0 }))(input());
-    expect(routing).not.toHaveProperty("auxiliaryLoss");
+    const routing = router(of({ loadBalance: 0 })).route(input());
+    expect(routing).not.toHaveProperty("losses");
     expect(routing).not.toHaveProperty("means");
     if (of({ loadBalance: 0 }).type === "top-k" || of({ loadBalance: 0 }).type === "switch")
-      expect(router(of({ loadBalance: 1, balance: "bias" }))(input())).not.toHaveProperty("auxiliaryLoss");
+      expect(router(of({ loadBalance: 1, balance: "bias" })).route(input())).not.toHaveProperty("losses");
   });
 
   test("is BTX's product of mean gates and mean probabilities, with the gradient of both factors", () => {
     const config = of({ loadBalance: 0.3 });
     const whole: RouterConfig = config.type === "switch" ? { ...config, capacity: 100 } : config;
-    const gates = router(whole)(input()).gateOfExpert.arraySync() as number[][];
+    const gates = router(whole).route(input()).gateOfExpert.arraySync() as number[][];
     expectClose(loss({ loadBalance: 0.3 }), [0.3 * 4 * dot(meanOf(counted(gates)), probabilities())]);
     expectGradients((x) => loss({ loadBalance: 5 }, x), [logits], { step: 0.01 });
   });
@@ -81,7 +83,7 @@ describe.each(Object.keys(routersWith({ loadBalance: 0 })))("the auxiliary loss 
     const balancing: Balancing = { loadBalance: 1, zLoss: 1 };
     expectClose(loss(balancing, changed), loss(balancing), 1e-6);
     const [before, after] = [logits, changed].map((x) => {
-      const { chosen, gateOfExpert, dropped = tf.zeros([6, 4]) } = router(of(balancing))(input(x));
+      const { chosen, gateOfExpert, dropped = tf.zeros([6, 4]) } = router(of(balancing)).route(input(x));
       return tf.mul(tf.concat([chosen, gateOfExpert, dropped], 1), weights);
     });
     expect(values(after!)).toEqual(values(before!));

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { gumbelNoise } from "../../../server/model/noise.ts";
+import { routerTraits } from "../../../server/protocol/model.ts";
 import { router } from "../../../server/routers/index.ts";
 import { expectClose, expectGradients, randomInputs, useCpu, values } from "../ops/support.ts";
 import { inputOf, softmaxOf } from "./support.ts";
@@ -16,7 +17,7 @@ describe("the sample-top-1 router", () => {
     best: row.indexOf(Math.max(...row)),
   }));
   const training = (progress: number, x: tf.Tensor = logits) =>
-    sample(inputOf(x, { position: 1, noise, progress: tf.scalar(progress) }));
+    sample.route(inputOf(x, { position: 1, noise, progress: tf.scalar(progress) }));
 
   test("in training keeps the largest entry of a Gumbel-softmax sample, at a temperature that falls to its minimum", () => {
     for (const [progress, temperature] of [
@@ -39,7 +40,7 @@ describe("the sample-top-1 router", () => {
 
   test("outside training takes the drawn expert with gate 1", () => {
     for (const mode of ["evaluation", "generation"] as const) {
-      const routing = sample(inputOf(logits, { position: 1, noise, mode }));
+      const routing = sample.route(inputOf(logits, { position: 1, noise, mode }));
       expect(values(routing.experts)).toEqual(drawn.map(({ best }) => best));
       expect(values(routing.gates)).toEqual([1, 1, 1, 1, 1]);
       expect(values(routing.gateOfExpert)).toEqual(values(routing.chosen));
@@ -55,7 +56,7 @@ describe("the sample-top-1 router", () => {
       router: { type: "soft", loadBalance: 0 } as const,
     };
     const many = tf.tensor2d(gumbelNoise({ moe: config } as never, tokens, 3, 1), [tokens, 4]);
-    const { chosen } = sample(
+    const { chosen } = sample.route(
       inputOf(tf.tile(tf.tensor2d([row]), [tokens, 1]), { position: 1, noise: many, mode: "evaluation" }),
     );
     const counts = values(tf.sum(chosen, 0));
@@ -67,7 +68,7 @@ describe("the sample-top-1 router", () => {
 
   test("is soft in the first Mixture-of-Experts layer, in training and outside", () => {
     for (const mode of ["training", "evaluation", "generation"] as const) {
-      const routing = sample(inputOf(logits, { position: 0, noise, progress: tf.scalar(0), mode }));
+      const routing = sample.route(inputOf(logits, { position: 0, noise, progress: tf.scalar(0), mode }));
       expectClose(routing.gateOfExpert, tf.softmax(logits));
       expect(routing.gates.shape).toEqual([5, 4]);
     }
@@ -79,12 +80,14 @@ describe("the sample-top-1 router", () => {
   });
 
   test("says that it draws, which no other router does", () => {
-    expect(sample.draws).toBe(true);
-    expect(router({ type: "soft", loadBalance: 0 }).draws).toBeUndefined();
+    expect(routerTraits({ type: "sample-top-1", temperatureRate: 2, minTemperature: 0.5, loadBalance: 0 }).draws).toBe(
+      "token",
+    );
+    expect(routerTraits({ type: "soft", loadBalance: 0 }).draws).toBeUndefined();
   });
 
   test("needs noise and, in training, progress", () => {
-    expect(() => sample(inputOf(logits, { position: 1 }))).toThrow("noise");
-    expect(() => sample(inputOf(logits, { position: 1, noise }))).toThrow("progress");
+    expect(() => sample.route(inputOf(logits, { position: 1 }))).toThrow("noise");
+    expect(() => sample.route(inputOf(logits, { position: 1, noise }))).toThrow("progress");
   });
 });

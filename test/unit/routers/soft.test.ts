@@ -13,7 +13,7 @@ describe("the soft router", () => {
       [1, 3, 2],
       [0, -1, -2],
     ];
-    const routing = soft(inputOf(tf.tensor2d(rows)));
+    const routing = soft.route(inputOf(tf.tensor2d(rows)));
     expect(routing.experts.arraySync()).toEqual([
       [0, 1, 2],
       [0, 1, 2],
@@ -25,7 +25,7 @@ describe("the soft router", () => {
   });
 
   test("has the gradient of its gates in the logits", () => {
-    expectGradients((x) => soft(inputOf(x)).gates, [randomInputs(36).normal([4, 5])]);
+    expectGradients((x) => soft.route(inputOf(x)).gates, [randomInputs(36).normal([4, 5])]);
   });
 
   test("is not balanced by a bias", () => {

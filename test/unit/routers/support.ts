@@ -1,9 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { RouterInput } from "../../../server/routers/router.ts";
+import type { RouteInput } from "../../../server/routers/router.ts";
 
 /** What a router reads in training, for N tokens that all count. */
-export const inputOf = (logits: tf.Tensor, more: Partial<RouterInput> = {}): RouterInput => ({
+export const inputOf = (logits: tf.Tensor, more: Partial<RouteInput> = {}): RouteInput => ({
   logits,
+  params: {},
+  layer: 0,
+  tokenIds: tf.zeros([logits.shape[0]!], "int32"),
+  stage: "learn",
   weights: tf.ones([logits.shape[0]!, 1]),
   position: 0,
   mode: "training",

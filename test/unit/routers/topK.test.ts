@@ -15,7 +15,7 @@ describe("the top-k router", () => {
   const logits = tf.tensor2d(rows);
 
   test("keeps the k largest logits and takes the softmax over them alone", () => {
-    const routing = router(config(2))(inputOf(logits));
+    const routing = router(config(2)).route(inputOf(logits));
     const gate = 1 / (1 + Math.exp(-1));
     expect(routing.experts.arraySync()).toEqual([
       [1, 2],
@@ -29,15 +29,15 @@ describe("the top-k router", () => {
   });
 
   test("with k = 1 gives the one expert everything, with k = E is soft routing", () => {
-    const one = router(config(1))(inputOf(logits));
+    const one = router(config(1)).route(inputOf(logits));
     expect(values(one.gates)).toEqual([1, 1]);
     expect(one.experts.arraySync()).toEqual([[1], [0]]);
-    expectClose(router(config(3))(inputOf(logits)).gateOfExpert, tf.softmax(logits));
+    expectClose(router(config(3)).route(inputOf(logits)).gateOfExpert, tf.softmax(logits));
   });
 
   test("with the softmax before selection keeps the probabilities of the k largest", () => {
     const [first, second] = rows.map(softmaxOf) as [number[], number[]];
-    const routing = router({ ...config(2), softmax: "before" })(inputOf(logits));
+    const routing = router({ ...config(2), softmax: "before" }).route(inputOf(logits));
     expect(routing.experts.arraySync()).toEqual([
       [1, 2],
       [0, 1],
@@ -50,7 +50,7 @@ describe("the top-k router", () => {
     // Probabilities (0.09, 0.67, 0.24) and (0.67, 0.24, 0.09): 0.2 lifts the last of each above its second.
     const bias = tf.tensor1d([0, -0.5, 0.2]);
     for (const softmax of [undefined, "before"] as const) {
-      const routing = router({ ...config(2), balance: "bias", ...(softmax ? { softmax } : {}) })(
+      const routing = router({ ...config(2), balance: "bias", ...(softmax ? { softmax } : {}) }).route(
         inputOf(logits, { bias }),
       );
       expect(routing.experts.arraySync()).toEqual([
@@ -70,8 +70,8 @@ describe("the top-k router", () => {
   test("has the gradient of its gates in the logits", () => {
     const wide = tf.mul(randomInputs(33).normal([4, 5]), 3);
     for (const softmax of [{}, { softmax: "before" as const }]) {
-      expectGradients((x) => router({ ...config(2), ...softmax })(inputOf(x)).gates, [wide]);
-      expectGradients((x) => router({ ...config(2), ...softmax })(inputOf(x)).gateOfExpert, [wide]);
+      expectGradients((x) => router({ ...config(2), ...softmax }).route(inputOf(x)).gates, [wide]);
+      expectGradients((x) => router({ ...config(2), ...softmax }).route(inputOf(x)).gateOfExpert, [wide]);
     }
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { routingIndexSchema, routingPairsIndexSchema } from "../../../server/protocol/routingFiles.ts";
 import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
 import { type StagePaths, stagePathsIn } from "../../../server/runs/layout.ts";
-import type { StepResult } from "../../../server/stages/training/programs.ts";
+import type { StepResult } from "../../../server/stages/training/stepResult.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { temporaryFolder, tiny } from "../stages/support.ts";
 
@@ -23,6 +23,7 @@ function resultOf(step: number): StepResult {
   const pick = (count: number) => Float64Array.from({ length: count }, random);
   return {
     loss: 1,
+    auxiliary: {},
     gradientNorm: 1,
     routedTokens: numbers(),
     gateMass: numbers(),
@@ -55,14 +56,14 @@ async function record(
   paths: StagePaths,
   from: number,
   to: number,
-  pending: PendingRouting = { sums: [] },
+  pending: PendingRouting = { routing: [] },
   finish = false,
 ) {
   const recorder = await open(paths);
   recorder.restore(from - 1, pending);
-  for (let step = from; step <= to; step++) recorder.add(step, resultOf(step));
-  const { sums: left, pairs: together } = recorder.pending();
-  const saved = { sums: left, pairs: together!.slice() };
+  for (let step = from; step <= to; step++) recorder.after(step, resultOf(step));
+  const { routing, pairs: together } = recorder.pending();
+  const saved = { routing: routing!, pairs: together!.slice() };
   if (finish) recorder.finish(to);
   recorder.sync();
   recorder.close();
@@ -96,7 +97,7 @@ describe("RoutingRecorder", () => {
       experts: ["a", "b", "c"],
       every: 3,
     });
-    expect(pending.sums).toEqual(sums(10, 10, cellsOf));
+    expect(pending.routing).toEqual(sums(10, 10, cellsOf));
   });
 
   test("ends with a record of the steps that are left, if there are any", async () => {
@@ -122,7 +123,7 @@ describe("RoutingRecorder", () => {
     };
     writeFileSync(paths.routingIndex, JSON.stringify(older));
     const recorder = await open(paths);
-    for (const step of [1, 2]) recorder.add(step, resultOf(step));
+    for (const step of [1, 2]) recorder.after(step, resultOf(step));
     recorder.close();
     const both = sums(1, 2, ({ routedTokens, gateMass }) => [...routedTokens!, ...gateMass!]);
     expect([...floats(paths.routing)]).toEqual([...Float32Array.from(both)]);
@@ -156,7 +157,7 @@ describe("RoutingRecorder", () => {
     const recorder = (await RoutingRecorder.open(paths, limited, domains, 1))!;
     const droppedTokens = Float64Array.of(6, 5, 4, 3, 2, 1);
     const result = { ...resultOf(1), droppedTokens };
-    recorder.add(1, result);
+    recorder.after(1, result);
     recorder.close();
     const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
     expect(index.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);

@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compile } from "../../../server/engine/onnx/compile.ts";
 import { Store } from "../../../server/engine/store.ts";
-import { initialValues } from "../../../server/model/parameters.ts";
+import { startValues } from "../../../server/model/startValues.ts";
 import { logits } from "../../../server/model/transformer.ts";
 import { named, type Program } from "../../../server/ops/program.ts";
+import { matrix } from "../../../server/parameters/declared.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import type { MixSpec } from "../../../server/protocol/stage.ts";
 import { average, mix } from "../../../server/stages/mix.ts";
@@ -92,7 +93,9 @@ test("mix draws a new router a layer, which depends on its seed of random number
   expect(await routersOf([1, 2], 8)).not.toEqual(routers);
   expect(routers[1]!.data).not.toEqual(routers[0]!.data);
   const name = "model.layers.1.block_sparse_moe.gate.weight";
-  expect(bits(routers[1]!.data)).toEqual(bits(initialValues(name, [2, tiny.hidden], 7, tiny.layers)));
+  expect(bits(routers[1]!.data)).toEqual(
+    bits(startValues(matrix({ name, shape: [2, tiny.hidden], group: "router" }), 7)),
+  );
   expect(routers[0]!.data.every((x) => x !== 0 && Math.abs(x) < 0.02 * 6)).toBe(true);
 });
 

@@ -31,12 +31,14 @@ export interface GroupedLowering {
 /** Writes the ONNX nodes of one kernel for each piece; undefined where the kernel is better left whole. */
 export type GroupedRule = (lowering: GroupedLowering, node: GraphNode) => (Pieces | string)[] | undefined;
 
-const groupedMatMul: GroupedRule = (lowerer, { inputs, attrs }) => {
+const groupedMatMul: GroupedRule = (lowerer, { inputs, attrs, outputs }) => {
   const [x, sizes, ...weights] = [...inputs.values()];
   const rows = lowerer.piecesOf(x!, sizes!);
   const matrices = weights.map((weight) => lowerer.name(weight));
   const layout = lowerer.layoutOf(sizes!, x!.shape[0]!);
-  return [{ sizes: sizes!, names: layout.product(rows.names, matrices, attrs.transposeW as boolean) }];
+  const { shape, dtype } = outputs[0]!;
+  const names = layout.product(rows.names, matrices, attrs.transposeW as boolean, shape[1]!, dtype);
+  return [{ sizes: sizes!, names }];
 };
 
 /** Weight gradient of each expert [F, D]: dy_e^T x_e; zero for an expert without rows. */
@@ -46,7 +48,7 @@ const groupedWeightGrad: GroupedRule = (lowerer, { inputs, outputs }) => {
   const gradients = lowerer.piecesOf(dy!, sizes!).names;
   const layout = lowerer.layoutOf(sizes!, x!.shape[0]!);
   const { shape, dtype } = outputs[0]!;
-  return layout.weightGradients(rows, gradients, shape as [number, number], dtype);
+  return layout.weightGradients(rows, gradients, outputs.length, shape as [number, number], dtype);
 };
 
 /** The pieces of all inputs where at least the first is in pieces; undefined where joining is cheaper or needed. */

@@ -3,7 +3,8 @@ import { type DType, dtypeCode } from "./encode.ts";
 
 /**
  * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time how
- * many rows each expert has: as one ONNX value or several, which ops by row then compute alike.
+ * many rows each expert has: as one ONNX value or several, which ops by row then compute alike. With sizes [E + 1] the last
+ * group has no matrix: its rows give 0.
  */
 export interface RowLayout {
   /** A value [S, ...] laid out. */
@@ -11,23 +12,42 @@ export interface RowLayout {
   /** What is laid out as one value [S, ...]. */
   join(parts: string[]): string;
   /** Each row of [S, D] times its expert's matrix: E names of [F, D], transposed, or of [D, F]; gives [S, F]. */
-  product(rows: string[], weights: string[], transposeW: boolean): string[];
+  product(rows: string[], weights: string[], transposeW: boolean, width: number, dtype: DType): string[];
   /** dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D], all of one type. */
-  weightGradients(rows: string[], gradients: string[], shape: [F: number, D: number], dtype: DType): string[];
+  weightGradients(
+    rows: string[],
+    gradients: string[],
+    experts: number,
+    shape: [F: number, D: number],
+    dtype: DType,
+  ): string[];
 }
 
-export type LayOut = (build: Builder, sizes: string, rows: number, experts: number) => RowLayout;
+/** @param groups E, or E + 1 where the last group has no matrix */
+export type LayOut = (build: Builder, sizes: string, rows: number, groups: number) => RowLayout;
+
+/** Zero in a type. */
+const zero = (build: Builder, dtype: DType): string => build.node("Cast", [build.float(0)], { to: dtypeCode[dtype] });
 
 /** One value an expert, as long as it has rows. Needs the sizes on the CPU. */
-export const splitRows: LayOut = (build, sizes, _, experts) => ({
+export const splitRows: LayOut = (build, sizes, _, groups) => ({
   cut(value) {
     const lengths = build.node("Cast", [sizes], { to: 7 });
-    return build.many("Split", [value, lengths], { attributes: { axis: 0 }, outputs: experts });
+    return build.many("Split", [value, lengths], { attributes: { axis: 0 }, outputs: groups });
   },
   join: (parts) => build.node("Concat", parts, { axis: 0 }),
-  product: (rows, weights, transposeW) =>
-    weights.map((weight, e) => build.node("Gemm", [rows[e]!, weight], { transB: transposeW ? 1 : 0 })),
-  weightGradients: (rows, gradients) => rows.map((row, e) => build.node("Gemm", [gradients[e]!, row], { transA: 1 })),
+  product: (rows, weights, transposeW, width, dtype) =>
+    rows.map((row, group) => {
+      const weight = weights[group];
+      if (weight) return build.node("Gemm", [row, weight], { transB: transposeW ? 1 : 0 });
+      const length = build.node("Slice", [build.node("Shape", [row]), build.ints([0]), build.ints([1])]);
+      return build.node("Expand", [
+        zero(build, dtype),
+        build.node("Concat", [length, build.ints([width])], { axis: 0 }),
+      ]);
+    }),
+  weightGradients: (rows, gradients, experts) =>
+    rows.slice(0, experts).map((row, e) => build.node("Gemm", [gradients[e]!, row], { transA: 1 })),
 });
 
 /** Rows of a tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; then whole workgroups. */
@@ -59,9 +79,9 @@ function singleRows(build: Builder, x: string, n: number): string[] {
  * most (S + E (T - 1)) / T, so no row is dropped whatever the sizes: about 1.5 S rows are computed, and three times the
  * matrices of a layer are held for it.
  */
-export const tiledRows: LayOut = (build, sizes, rows, experts) => {
-  const length = tileLength(rows, experts);
-  const tiles = Math.floor((rows + experts * (length - 1)) / length);
+export const tiledRows: LayOut = (build, sizes, rows, groups) => {
+  const length = tileLength(rows, groups);
+  const tiles = Math.floor((rows + groups * (length - 1)) / length);
   const padded = tiles * length;
   const counting = (n: number, shape = [n]) =>
     build.constant(
@@ -75,7 +95,7 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
   const sumsUpTo = (values: string) => node("CumSum", values, build.constant("int32", [], Int32Array.of(0)));
   /** How many of `ends` [E] are at or before each of [n]: the expert that a place belongs to. */
   const expertAt = (ends: string, places: string, n: number) => {
-    const passed = node("LessOrEqual", reshape(ends, 1, experts), reshape(places, n, 1));
+    const passed = node("LessOrEqual", reshape(ends, 1, groups), reshape(places, n, 1));
     return build.node("ReduceSum", [build.node("Cast", [passed], { to: 6 }), build.ints([1])], { keepdims: 0 });
   };
   const [one, long] = [build.int32(1), build.int32(length)];
@@ -87,7 +107,7 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
   const tileEnds = sumsUpTo(tilesOfExpert);
   const tileStarts = node("Sub", tileEnds, tilesOfExpert);
   // Of each tile [n].
-  const used = build.node("Gather", [tileEnds, build.int32(experts - 1, [1])], { axis: 0 });
+  const used = build.node("Gather", [tileEnds, build.int32(groups - 1, [1])], { axis: 0 });
   const tile = node("Min", counting(tiles), node("Sub", used, one));
   const expertOfTile = expertAt(tileEnds, tile, tiles);
   const firstRow = node(
@@ -112,21 +132,21 @@ export const tiledRows: LayOut = (build, sizes, rows, experts) => {
   };
 
   const inTiles = (value: string) => reshape(value, tiles, length, -1);
-  const stacked = (weights: string[]) =>
-    build.node(
-      "Concat",
-      weights.map((weight) => node("Unsqueeze", weight, build.ints([0]))),
-      { axis: 0 },
-    );
+  /** A matrix of zeros for the group that has none. */
+  const stacked = (weights: string[], dtype: DType) => {
+    const matrices = weights.map((weight) => node("Unsqueeze", weight, build.ints([0])));
+    if (weights.length < groups) matrices.push(node("Expand", zero(build, dtype), node("Shape", matrices[0]!)));
+    return build.node("Concat", matrices, { axis: 0 });
+  };
   return {
     cut: (value) => [at(value, source)],
     join: ([value]) => at(value!, placeOfRow()),
-    product([value], weights, transposeW) {
-      const stack = stacked(weights);
+    product([value], weights, transposeW, _, dtype) {
+      const stack = stacked(weights, dtype);
       const matrices = at(transposeW ? build.node("Transpose", [stack], { perm: [0, 2, 1] }) : stack, expertOfTile);
       return [reshape(node("MatMul", inTiles(value!), matrices), padded, -1)];
     },
-    weightGradients([value], [gradient], shape, dtype) {
+    weightGradients([value], [gradient], experts, shape, dtype) {
       const counted = node("Mul", gradient!, counts(dtype));
       const turned = build.node("Transpose", [inTiles(counted)], { perm: [0, 2, 1] });
       const ofTile = node("MatMul", turned, inTiles(value!));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { arrangedWidth, arrangement } from "../../../../server/stages/mixing/experts.ts";
+import { arrangement, assertDivisible } from "../../../../server/stages/mixing/experts.ts";
 
 const models = ["code", "prose", "seed"];
 const refusal = (attempt: () => unknown) => {
@@ -56,18 +56,18 @@ describe("arrangement", () => {
   });
 });
 
-describe("arrangedWidth", () => {
-  test("is the blocks' width, or with split that of a part", () => {
-    expect(arrangedWidth(12, arrangement({ experts: models }))).toBe(12);
-    expect(arrangedWidth(12, arrangement({ experts: models, split: 4 }))).toBe(3);
-    expect(arrangedWidth(12, arrangement({ experts: models, blend: true }))).toBe(12);
+describe("assertDivisible", () => {
+  test("passes a width that is a multiple of the number of parts", () => {
+    assertDivisible(12, arrangement({ experts: models }));
+    assertDivisible(12, arrangement({ experts: models, split: 4 }));
+    assertDivisible(12, arrangement({ experts: models, blend: true }));
   });
 
   test.each([
     { split: 8 },
     { blend: true as const, experts: [..."abcdefgh"] },
   ])("refuses %o of a width that does not go up", (choice) => {
-    expect(refusal(() => arrangedWidth(12, arrangement({ experts: models, ...choice })))).toMatchObject({
+    expect(refusal(() => assertDivisible(12, arrangement({ experts: models, ...choice })))).toMatchObject({
       name: "UserError",
       message:
         "a feed-forward block of width 12 cannot be cut in 8 equal parts: choose a width (`model.ffn`) that 8 divides",

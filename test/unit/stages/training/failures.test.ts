@@ -4,12 +4,12 @@ import { deviceFailure } from "../../../../server/engine/deviceFailure.ts";
 import type { Engine } from "../../../../server/engine/engine.ts";
 import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
 import { guarded } from "../../../../server/engine/open.ts";
-import { FINAL_NORM } from "../../../../server/model/parameters.ts";
+import { FINAL_NORM } from "../../../../server/parameters/names.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
 import { assertFiniteStep, assertFiniteTensor } from "../../../../server/stages/training/finite.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import { contextOf, temporaryFolder, tiny, training, untrained } from "../support.ts";
 import { bytesOf, metricsCount, twoDomains } from "./support.ts";
 

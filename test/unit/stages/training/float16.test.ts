@@ -7,10 +7,12 @@ import type { Values } from "../../../../server/ops/program.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
 import { LossScale, type LossScaleState } from "../../../../server/stages/training/lossScale.ts";
-import { freshMoments, stateNames } from "../../../../server/stages/training/moments.ts";
-import { optimizer, type StepResult } from "../../../../server/stages/training/programs.ts";
+import { beginMoments, stateNames } from "../../../../server/stages/training/moments.ts";
+import { nextToken } from "../../../../server/stages/training/nextToken.ts";
+import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
+import type { StepResult } from "../../../../server/stages/training/stepResult.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import { ints } from "../../../fixtures/engine.ts";
 import { dense, mixture, storeOf } from "../../../fixtures/models.ts";
 import { noSwiftShader } from "../../../fixtures/swiftShader.ts";
@@ -47,20 +49,24 @@ interface Options {
 
 async function steps(config: ModelConfig, { precision, microBatch = 4, engine, lossScale, count = 5 }: Options) {
   const store = storeOf(config);
-  freshMoments(store, config);
-  const { step, dispose } = await optimizer(store, {
-    config,
-    training: { ...training, microBatch, ...(precision ? { precision } : {}) },
-    domains: 2,
-    engine: engine ?? cpuEngine(1),
-    steps: 10,
-    randomSeed: 1,
-    ...(precision ? { lossScale: lossScale ?? new LossScale() } : {}),
-  });
+  beginMoments(store, config);
+  const { step, dispose } = await openOptimizer(
+    store,
+    {
+      config,
+      training: { ...training, microBatch, ...(precision ? { precision } : {}) },
+      domains: 2,
+      engine: engine ?? cpuEngine(1),
+      steps: 10,
+      randomSeed: 1,
+      ...(precision ? { lossScale: lossScale ?? new LossScale() } : {}),
+    },
+    nextToken,
+  );
   const results: StepResult[] = [];
   for (let i = 1; i <= count; i++) {
-    const tokens = ints([4, config.context + 1], i, config.vocab).data as Int32Array;
-    results.push(await step({ tokens, domain: Int32Array.of(0, 1, 1, 0) }, i, 5e-3));
+    const windows = ints([4, config.context + 1], i, config.vocab).data as Int32Array;
+    results.push(await step({ windows, domain: Int32Array.of(0, 1, 1, 0) }, i, 5e-3));
   }
   await dispose();
   return { store, results };

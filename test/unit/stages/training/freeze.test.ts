@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { openSafetensors } from "../../../../server/checkpoint/safetensors.ts";
-import { groupOf, trainedShapes } from "../../../../server/model/groups.ts";
-import { parameterShapes } from "../../../../server/model/parameters.ts";
+import { declaredParameters, parameterShapes, trainedShapes } from "../../../../server/model/parameters.ts";
 import { flopsPerToken } from "../../../../server/model/size.ts";
 import { StopRequested } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { type FrozenGroup, frozenGroupSchema, type Phase } from "../../../../server/protocol/stage.ts";
 import type { Parameters } from "../../../../server/stages/model.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import { contextOf, randomModel, savedModel, temporaryFolder, tiny, training } from "../support.ts";
 import { metrics, twoDomains } from "./support.ts";
 
@@ -44,7 +43,7 @@ async function trained(config: ModelConfig, phases: Phase[]) {
 }
 
 const namesOf = (config: ModelConfig, ...of: string[]) =>
-  [...parameterShapes(config).keys()].filter((name) => of.includes(groupOf(name)));
+  declaredParameters(config).flatMap(({ name, group }) => (of.includes(group) ? [name] : []));
 const sizeOf = (config: ModelConfig, names: string[]) =>
   names.reduce(
     (sum, name) =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parameterShapes } from "../../../../server/model/parameters.ts";
-import { freshMoments, stateNames } from "../../../../server/stages/training/moments.ts";
+import { beginMoments, stateNames } from "../../../../server/stages/training/moments.ts";
 import { mixture, storeOf } from "../../../fixtures/models.ts";
 
 const parameters = [...parameterShapes(mixture).keys()];
@@ -15,11 +15,11 @@ test("a saved state holds all parameters, and moments of those that are trained"
 
 test("fresh moments are zero, and those of a phase that froze less are gone", () => {
   const store = storeOf(mixture);
-  freshMoments(store, mixture);
+  beginMoments(store, mixture);
   store.get("adam.m.model.norm.weight").data.fill(3);
-  freshMoments(store, mixture, ["experts"]);
+  beginMoments(store, mixture, { freeze: ["experts"] });
   expect(store.names().sort()).toEqual(stateNames(mixture, ["experts"]).sort());
   for (const name of momentsOf(withoutExperts)) expect(store.get(name).data.every((x) => x === 0)).toBe(true);
-  freshMoments(store, mixture);
+  beginMoments(store, mixture);
   expect(store.names().sort()).toEqual(stateNames(mixture).sort());
 });

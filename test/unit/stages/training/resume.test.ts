@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { routerBiasName } from "../../../../server/model/parameters.ts";
+import { routerBiasName } from "../../../../server/parameters/names.ts";
 import { StopRequested } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import { routingIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import type { FrozenGroup, Phase } from "../../../../server/protocol/stage.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import { contextOf, savedModel, temporaryFolder, tiny, training, untrained } from "../support.ts";
 import { bytesOf, metrics, metricsCount, timeless, twoDomains } from "./support.ts";
 

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
 import { Store } from "../../../../server/engine/store.ts";
-import { routerBiasName, routerName } from "../../../../server/model/parameters.ts";
+import { routerBiasName, routerName } from "../../../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
-import { freshMoments } from "../../../../server/stages/training/moments.ts";
-import { optimizer, type StepResult } from "../../../../server/stages/training/programs.ts";
+import { beginMoments } from "../../../../server/stages/training/moments.ts";
+import { nextToken } from "../../../../server/stages/training/nextToken.ts";
+import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
 import { moveRouterBiases } from "../../../../server/stages/training/routerBias.ts";
+import type { StepResult } from "../../../../server/stages/training/stepResult.ts";
 import { ints } from "../../../fixtures/engine.ts";
 import { storeOf } from "../../../fixtures/models.ts";
 import { tiny, training } from "../support.ts";
@@ -81,20 +83,24 @@ async function steps(microBatch: number, count: number): Promise<{ store: Store;
     all[i] = 20 * weight;
   });
   store.get(routerBiasName(0)).data[0] = 0.6;
-  freshMoments(store, config);
+  beginMoments(store, config);
   const still = { ...training, microBatch, weightDecay: 0 };
-  const { step, dispose } = await optimizer(store, {
-    config,
-    training: still,
-    domains: 2,
-    engine: cpuEngine(1),
-    steps: count,
-    randomSeed: 1,
-  });
+  const { step, dispose } = await openOptimizer(
+    store,
+    {
+      config,
+      training: still,
+      domains: 2,
+      engine: cpuEngine(1),
+      steps: count,
+      randomSeed: 1,
+    },
+    nextToken,
+  );
   const results: StepResult[] = [];
   for (let i = 1; i <= count; i++) {
-    const tokens = ints([4, config.context + 1], i, config.vocab).data as Int32Array;
-    results.push(await step({ tokens, domain: Int32Array.of(0, 1, 1, 0) }, i, 0));
+    const windows = ints([4, config.context + 1], i, config.vocab).data as Int32Array;
+    results.push(await step({ windows, domain: Int32Array.of(0, 1, 1, 0) }, i, 0));
   }
   await dispose();
   return { store, results };

@@ -11,7 +11,7 @@ import { histogramBins } from "../../../../server/protocol/routingStatistics.ts"
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import { evaluate } from "../../../../server/stages/evaluate.ts";
 import type { Parameters } from "../../../../server/stages/model.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import { referenceLogits } from "../../model/reference.ts";
 import { slowVocabulary } from "../../routing/slowVocabulary.ts";
 import { heldOut } from "../evaluationSupport.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { partOf, type StepBatch, sequences } from "../../../../server/stages/training/batch.ts";
+import { partOf, type StepBatch, sequences } from "../../../../server/stages/training/stepBatch.ts";
 import { mixture } from "../../../fixtures/models.ts";
 
 const config = { ...mixture, context: 2 };
 /** Four sequences of three ids, of two layers' noise for their eight tokens and four experts: number = place. */
 const batch: StepBatch = {
-  tokens: Int32Array.from({ length: 4 * 3 }, (_, i) => i),
+  windows: Int32Array.from({ length: 4 * 3 }, (_, i) => i),
   domain: Int32Array.of(0, 1, 2, 3),
   noise: Float32Array.from({ length: 2 * 8 * 4 }, (_, i) => i),
 };
@@ -14,7 +14,7 @@ const from = (start: number, length: number) => Array.from({ length }, (_, i) =>
 describe("a micro-batch", () => {
   test("has its own sequences, and their rows of noise in every layer", () => {
     const second = partOf(batch, 1, 2, config);
-    expect([...second.tokens]).toEqual(from(6, 6));
+    expect([...second.windows]).toEqual(from(6, 6));
     expect([...second.domain]).toEqual([2, 3]);
     // Layer 0: tokens 4 to 7 of four numbers each; layer 1 begins at 32.
     expect([...second.noise!]).toEqual([...from(16, 16), ...from(32 + 16, 16)]);
@@ -22,7 +22,7 @@ describe("a micro-batch", () => {
 
   test("and the others together are the batch", () => {
     const parts = [0, 1, 2, 3].map((part) => partOf(batch, part, 4, config));
-    expect(parts.flatMap(({ tokens }) => [...tokens])).toEqual([...batch.tokens]);
+    expect(parts.flatMap(({ windows }) => [...windows])).toEqual([...batch.windows]);
     expect(parts.flatMap(({ domain }) => [...domain])).toEqual([...batch.domain]);
     for (const layer of [0, 1]) {
       const rows = parts.flatMap(({ noise }) => [...noise!.subarray(layer * 8, (layer + 1) * 8)]);
@@ -31,8 +31,8 @@ describe("a micro-batch", () => {
   });
 
   test("has no noise where the batch has none", () => {
-    const { tokens, domain } = batch;
-    expect(partOf({ tokens, domain }, 0, 2, config)).not.toHaveProperty("noise");
+    const { windows, domain } = batch;
+    expect(partOf({ windows, domain }, 0, 2, config)).not.toHaveProperty("noise");
   });
 });
 
@@ -46,5 +46,5 @@ test("a program reads inputs, targets one place later, weights of 1, domains and
     noise: [...from(8, 8), ...from(32 + 8, 8)],
   });
   const { moe: _, ...dense } = config;
-  expect(sequences({ tokens: batch.tokens, domain: batch.domain }, dense)).not.toHaveProperty("domain");
+  expect(sequences({ windows: batch.windows, domain: batch.domain }, dense)).not.toHaveProperty("domain");
 });

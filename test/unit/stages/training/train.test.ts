@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import type { Phase, SeedSpec, TrainSpec } from "../../../../server/protocol/stage.ts";
 import { stagePathsIn } from "../../../../server/runs/layout.ts";
 import { continued, seed } from "../../../../server/stages/train.ts";
-import { train } from "../../../../server/stages/training/loop.ts";
+import { train } from "../../../../server/stages/training/train.ts";
 import {
   contextOf,
   randomModel,

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Tensors } from "../ops/program.ts";
-import { recomputed } from "../ops/recomputed.ts";
+import type { Tensors } from "../../ops/program.ts";
+import { recomputed } from "../../ops/recomputed.ts";
 
 /**
  * How a part of a layer is computed: of x [N, D] and the tensors it is given besides, its parameters and gates. `compute` reads

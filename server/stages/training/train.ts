@@ -1,12 +1,12 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
 import { Store } from "../../engine/store.ts";
-import { isFrozen } from "../../model/groups.ts";
-import { parameterShapes } from "../../model/parameters.ts";
+import { declaredParameters } from "../../model/parameters.ts";
 import { learningRateAt } from "../../model/schedule.ts";
 import { flopsPerToken, parameterCount } from "../../model/size.ts";
-import { sizeOf } from "../../ops/program.ts";
+import { totalSize } from "../../parameters/declared.ts";
+import { isFrozen } from "../../parameters/freeze.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";
 import { RoutingRecorder } from "../../routing/recorder.ts";
@@ -15,11 +15,14 @@ import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
 import { assertFiniteStep, assertFiniteTensor, type Standing } from "./finite.ts";
 import { LossScale } from "./lossScale.ts";
-import { freshMoments, stateNames } from "./moments.ts";
+import { beginMoments, stateNames } from "./moments.ts";
+import { programsFor } from "./objectives.ts";
+import type { TrainingObserver } from "./observer.ts";
+import { openOptimizer } from "./optimizer.ts";
 import { assertPrecision } from "./precision.ts";
-import { optimizer, type StepResult } from "./programs.ts";
 import { RoutingProbe } from "./routingProbe.ts";
 import { loadState, saveState } from "./savedState.ts";
+import type { StepResult } from "./stepResult.ts";
 import { type Stretch, stretchesOf } from "./stretches.ts";
 
 /** Seconds between checkpoints of unfinished training; BTX_CHECKPOINT_SECONDS changes it, 0 is after every step. */
@@ -46,9 +49,8 @@ export async function train(context: StageContext, job: TrainingJob): Promise<St
   const steps = stretches.reduce((sum, stretch) => sum + stretch.steps, 0);
   const data = await openData(context.parent("data").folder);
   try {
-    const domains = Object.keys(data.index.domains);
-    const recorder = await RoutingRecorder.open(context.paths, config, domains, steps);
-    const training = new Training(context, job, data, stretches, recorder);
+    const observers = await openObservers(context, job, data, steps);
+    const training = new Training(context, job, data, stretches, observers);
     try {
       return await training.run();
     } finally {
@@ -57,6 +59,21 @@ export async function train(context: StageContext, job: TrainingJob): Promise<St
   } finally {
     data.close();
   }
+}
+
+/** Who looks on: the routing of a Mixture-of-Experts is recorded and probed. */
+async function openObservers(
+  { paths, engine }: StageContext,
+  { config, phases }: TrainingJob,
+  data: Data,
+  steps: number,
+): Promise<TrainingObserver[]> {
+  const domains = Object.keys(data.index.domains);
+  const tokensPerStep = Math.min(...phases.map(({ training }) => training.batch)) * config.context;
+  const begun = existsSync(paths.state);
+  const recorder = await RoutingRecorder.open(paths, config, domains, steps);
+  const probe = await RoutingProbe.open({ paths, config, data, domains, steps, tokensPerStep, engine }, begun);
+  return [recorder, probe].filter((observer) => observer !== undefined);
 }
 
 class Training {
@@ -68,8 +85,7 @@ class Training {
   readonly #steps: number;
   readonly #store = new Store();
   readonly #metrics: LineAppender<Metric>;
-  readonly #recorder: RoutingRecorder | undefined;
-  #probe: RoutingProbe | undefined;
+  readonly #observers: readonly TrainingObserver[];
   /** Of a phase in float16. */
   #lossScale: LossScale | undefined;
   /** Losses of the last tenth of the steps. */
@@ -87,7 +103,7 @@ class Training {
     job: TrainingJob,
     data: Data,
     stretches: Stretch[],
-    recorder: RoutingRecorder | undefined,
+    observers: readonly TrainingObserver[],
   ) {
     this.#context = context;
     this.#job = job;
@@ -95,7 +111,7 @@ class Training {
     this.#domains = Object.keys(data.index.domains);
     this.#stretches = stretches;
     this.#steps = stretches.reduce((sum, { steps }) => sum + steps, 0);
-    this.#recorder = recorder;
+    this.#observers = observers;
     this.#metrics = openLines(context.paths.metrics, metricSchema);
   }
 
@@ -110,8 +126,7 @@ class Training {
 
   async close(): Promise<void> {
     this.#metrics.close();
-    this.#recorder?.close();
-    await this.#probe?.close();
+    for (const observer of this.#observers) await observer.close();
   }
 
   #tokensOf({ phase, steps }: Stretch): number {
@@ -132,11 +147,10 @@ class Training {
     this.#step = saved?.step ?? 0;
     this.#seconds = saved?.seconds ?? 0;
     if (saved?.lossScale) this.#lossScale = new LossScale(saved.lossScale);
-    this.#recorder?.restore(this.#step, {
-      sums: saved?.routing ?? [],
-      ...(saved?.pairs ? { pairs: saved.pairs } : {}),
-    });
-    await this.#openProbe(saved !== undefined);
+    for (const observer of this.#observers) {
+      observer.restore(this.#step, saved ?? {});
+      if (this.#step === 0) await observer.after(0, undefined, this.#store);
+    }
     this.#metrics.truncateTo(({ step, loss }) => {
       if (step > this.#step) return false;
       this.#remember(step, loss);
@@ -144,25 +158,15 @@ class Training {
     });
   }
 
-  async #openProbe(begun: boolean): Promise<void> {
-    const { config, phases } = this.#job;
-    const { paths, engine } = this.#context;
-    const tokensPerStep = Math.min(...phases.map(({ training }) => training.batch)) * config.context;
-    const job = { paths, config, data: this.#data, domains: this.#domains, steps: this.#steps, tokensPerStep, engine };
-    this.#probe = await RoutingProbe.open(job, begun);
-    this.#probe?.restore(this.#step);
-    if (this.#step === 0) await this.#probe?.after(0, this.#store);
-  }
-
   async #phase(stretch: Stretch): Promise<void> {
-    const { phase, before, steps } = stretch;
+    const { phase, before, steps, momentSteps } = stretch;
     const { config } = this.#job;
-    const { training, mixture } = phase;
+    const { training, mixture, objective = { type: "next-token" }, keepMoments: keep } = phase;
     const randomSeed = this.#job.randomSeed + before;
     const { batch } = training;
     const { context } = config;
     if (this.#step === before) {
-      freshMoments(this.#store, config, training.freeze);
+      beginMoments(this.#store, config, { freeze: training.freeze, keep });
       this.#lossScale = training.precision && new LossScale();
     }
     const sampler = new Sampler(this.#data, { mixture, batch, context, randomSeed });
@@ -172,29 +176,30 @@ class Training {
     const started = performance.now();
     const domains = this.#domains.length;
     const lossScale = this.#lossScale;
-    const program = await optimizer(this.#store, { config, training, domains, engine, steps, randomSeed, lossScale });
+    const phaseJob = { config, training, domains, engine, steps, momentSteps, randomSeed, lossScale };
+    const optimizer = await openOptimizer(this.#store, phaseJob, programsFor(objective));
     this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms`);
     try {
       while (this.#step < before + steps) {
         const start = performance.now();
         const step = this.#step - before + 1;
         const learningRate = learningRateAt(step, steps, training);
-        const tokens = sampler.next();
-        const domain = Int32Array.from(sampler.lastDomains, (name) => this.#domains.indexOf(name));
-        const result = await program.step({ tokens, domain }, step, learningRate);
+        const { windows, domains: names } = sampler.next();
+        const domain = Int32Array.from(names, (name) => this.#domains.indexOf(name));
+        const result = await optimizer.step({ windows, domain }, step, learningRate);
         lossScale?.tell((lowered) => this.#context.log(`step ${this.#step + 1}: ${lowered}`));
         this.#record(result, stretch, learningRate, (performance.now() - start) / 1000);
-        await this.#probe?.after(this.#step, this.#store);
+        for (const observer of this.#observers) await observer.after(this.#step, result, this.#store);
         await this.#pause();
       }
     } finally {
-      await program.dispose();
+      await optimizer.dispose();
     }
   }
 
   /** Writes down a step that was taken. */
   #record(result: StepResult, stretch: Stretch, learningRate: number, seconds: number): void {
-    const { loss, loadBalance, gradientNorm } = result;
+    const { loss, auxiliary, gradientNorm } = result;
     const tokens = this.#tokensOf(stretch) / stretch.steps;
     const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
@@ -209,7 +214,7 @@ class Training {
       tokens: this.#tokens,
       seconds: this.#seconds,
       loss,
-      ...(loadBalance === undefined ? {} : { loadBalance }),
+      ...auxiliary,
       ...(dropped === undefined ? {} : { droppedShare: dropped / choices }),
       gradientNorm,
       learningRate,
@@ -217,7 +222,6 @@ class Training {
       flops: this.#flopsSoFar(stretch),
       memory: process.memoryUsage.rss(),
     });
-    this.#recorder?.add(this.#step, result);
     this.#remember(this.#step, loss);
   }
 
@@ -240,11 +244,10 @@ class Training {
   async #save(): Promise<void> {
     const start = performance.now();
     this.#metrics.sync();
-    this.#recorder?.sync();
-    this.#probe?.sync();
-    const { sums = [], ...pairs } = this.#recorder?.pending() ?? {};
+    for (const observer of this.#observers) observer.sync();
+    const pending = Object.assign({}, ...this.#observers.map((observer) => observer.pending?.()));
     const lossScale = this.#lossScale ? { lossScale: this.#lossScale.state } : {};
-    const progress = { step: this.#step, seconds: this.#seconds, routing: sums, ...pairs, ...lossScale };
+    const progress = { step: this.#step, seconds: this.#seconds, routing: [], ...pending, ...lossScale };
     const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
     await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress, check);
     this.#savedAt = performance.now();
@@ -254,8 +257,7 @@ class Training {
   async #finish(): Promise<StageResult> {
     const { config } = this.#job;
     const { paths } = this.#context;
-    this.#recorder?.finish(this.#step);
-    this.#probe?.sync();
+    for (const observer of this.#observers) observer.finish?.(this.#step);
     const model = { config, parameters: await parametersIn(this.#store, config) };
     for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#standing);
     await saveModel(this.#context, model, this.#context.parent("data").folder);
@@ -277,8 +279,7 @@ class Training {
   /** Operations of a phase's first `steps` steps. */
   #flopsOf({ phase, steps: all }: Stretch, steps = all): number {
     const { batch, freeze } = phase.training;
-    const options = { training: true, ...(freeze ? { freeze } : {}) };
-    return flopsPerToken(this.#job.config, options) * steps * batch * this.#job.config.context;
+    return flopsPerToken(this.#job.config, { training: true, freeze }) * steps * batch * this.#job.config.context;
   }
 
   /** Those of the phases before this one, and of its steps so far. */
@@ -290,11 +291,11 @@ class Training {
 
   /** How many parameters are as they were because every phase froze them; nothing where no phase froze any. */
   #frozen(): Pick<StageResult, "frozenParameters"> {
-    const freezes = this.#job.phases.map(({ training }) => training.freeze ?? []);
-    if (freezes.every((freeze) => freeze.length === 0)) return {};
-    const frozen = [...parameterShapes(this.#job.config)].filter(([name]) =>
-      freezes.every((freeze) => isFrozen(name, freeze)),
+    const { config, phases } = this.#job;
+    if (phases.every(({ training: { freeze = [] } }) => "length" in freeze && freeze.length === 0)) return {};
+    const frozen = declaredParameters(config).filter((parameter) =>
+      phases.every(({ training }) => isFrozen(parameter, training.freeze)),
     );
-    return { frozenParameters: frozen.reduce((sum, [, shape]) => sum + sizeOf(shape), 0) };
+    return { frozenParameters: totalSize(frozen) };
   }
 }

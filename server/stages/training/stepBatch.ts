@@ -4,8 +4,8 @@ import type { ModelConfig } from "../../protocol/model.ts";
 
 /** Sequences of one optimizer step. */
 export interface StepBatch {
-  /** [B, T + 1] */
-  tokens: Int32Array;
+  /** [B, T + 1]: inputs are its first T columns, targets its last T. */
+  windows: Int32Array;
   /** [B]: the index of each sequence's domain. */
   domain: Int32Array;
   /** [Lmoe, B*T, E]: the numbers that routers draw by; absent where they do not draw. */
@@ -25,7 +25,7 @@ function partOfLayers(x: Float32Array, layers: number, part: number, parts: numb
 
 /** Micro-batch `part` of the `parts` of equal size that a batch is cut in. */
 export function partOf(
-  { tokens, domain, noise }: StepBatch,
+  { windows, domain, noise }: StepBatch,
   part: number,
   parts: number,
   config: ModelConfig,
@@ -33,18 +33,18 @@ export function partOf(
   const cut = (x: Int32Array) => x.subarray((part * x.length) / parts, ((part + 1) * x.length) / parts);
   const layers = config.moe?.layers.length ?? 0;
   return {
-    tokens: cut(tokens),
+    windows: cut(windows),
     domain: cut(domain),
     ...(noise ? { noise: partOfLayers(noise, layers, part, parts) } : {}),
   };
 }
 
 /** A step's sequences as a program's batch; every target counts. */
-export function sequences({ tokens, domain, noise }: StepBatch, config: ModelConfig): Record<string, Values> {
+export function sequences({ windows, domain, noise }: StepBatch, config: ModelConfig): Record<string, Values> {
   const rows = domain.length;
   const weights = new Float32Array(rows * config.context).fill(1);
   return {
-    ...inputsAndTargets(tokens, rows, config.context),
+    ...inputsAndTargets(windows, rows, config.context),
     weights,
     ...(config.moe ? { domain } : {}),
     ...(noise ? { noise } : {}),

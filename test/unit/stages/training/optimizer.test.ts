@@ -5,14 +5,17 @@ import { eager } from "../../../../server/engine/tfjs/eager.ts";
 import { sequenceBatch } from "../../../../server/model/loss.ts";
 import { gumbelNoise } from "../../../../server/model/noise.ts";
 import { adamWInputs, optimizerInputs } from "../../../../server/model/optimizer.ts";
-import { parameterShapes, routerName } from "../../../../server/model/parameters.ts";
+import { parameterShapes } from "../../../../server/model/parameters.ts";
 import { accumulate, firstMomentName, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
 import type { TensorSpecs } from "../../../../server/ops/program.ts";
+import { routerName } from "../../../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import type { FrozenGroup } from "../../../../server/protocol/stage.ts";
-import { type StepBatch, sequences } from "../../../../server/stages/training/batch.ts";
-import { freshMoments, stateNames } from "../../../../server/stages/training/moments.ts";
-import { optimizer, type StepResult } from "../../../../server/stages/training/programs.ts";
+import { beginMoments, stateNames } from "../../../../server/stages/training/moments.ts";
+import { nextToken } from "../../../../server/stages/training/nextToken.ts";
+import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
+import { type StepBatch, sequences } from "../../../../server/stages/training/stepBatch.ts";
+import type { StepResult } from "../../../../server/stages/training/stepResult.ts";
 import { expectClose, ints } from "../../../fixtures/engine.ts";
 import { storeOf } from "../../../fixtures/models.ts";
 import { tiny, training } from "../support.ts";
@@ -27,7 +30,7 @@ const mixtureOf = (router: RouterConfig, layers = [0]): ModelConfig => ({
 const mixture = mixtureOf({ type: "top-k", k: 2, loadBalance: 0 });
 
 const batchOf = (step: number): StepBatch => ({
-  tokens: ints([4, dense.context + 1], step, dense.vocab).data as Int32Array,
+  windows: ints([4, dense.context + 1], step, dense.vocab).data as Int32Array,
   domain: Int32Array.of(0, 1, 1, 0),
 });
 
@@ -60,7 +63,7 @@ async function steps(
 ): Promise<{ store: Store; results: StepResult[] }> {
   const { count = 3, freeze, randomSeed = 1, learningRate = 5e-3, first = 1, batch = batchOf } = options;
   const store = decided(config);
-  freshMoments(store, config, freeze);
+  beginMoments(store, config, { freeze });
   const job = {
     config,
     training: { ...training, microBatch, ...(freeze ? { freeze } : {}) },
@@ -69,7 +72,7 @@ async function steps(
     steps: 10,
     randomSeed,
   };
-  const { step, dispose } = await optimizer(store, job);
+  const { step, dispose } = await openOptimizer(store, job, nextToken);
   const results: StepResult[] = [];
   for (let i = first; i < first + count; i++) results.push(await step(batch(i), i, learningRate));
   await dispose();
@@ -82,7 +85,8 @@ function expectSameSteps(parts: StepResult[], whole: StepResult[]): void {
     expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
     expect(found.loss).toBeCloseTo(expected.loss, 5);
     expect(found.gradientNorm / expected.gradientNorm).toBeCloseTo(1, 4);
-    if (expected.loadBalance !== undefined) expect(found.loadBalance).toBeCloseTo(expected.loadBalance, 5);
+    expect(Object.keys(found.auxiliary)).toEqual(Object.keys(expected.auxiliary));
+    for (const [name, value] of Object.entries(expected.auxiliary)) expect(found.auxiliary[name]).toBeCloseTo(value, 5);
     if (expected.routedTokens) {
       expect([...found.routedTokens!]).toEqual([...expected.routedTokens]);
       expectClose(Float32Array.from(found.gateMass!), Float32Array.from(expected.gateMass!), 1e-4);
@@ -121,7 +125,7 @@ test("steps with frozen groups are those of the same program run eagerly", async
   const config = mixtureOf({ type: "top-k", k: 2, loadBalance: 0.1 });
   const { store, results } = await steps(config, 4, { freeze });
   const slow = decided(config);
-  freshMoments(slow, config, freeze);
+  beginMoments(slow, config, { freeze });
   const specs: TensorSpecs = sequenceBatch(config, 4);
   for (const name of optimizerInputs) specs[name] = { shape: [], dtype: "float32" };
   const oracle = eager(trainStep(config, { ...training, freeze }, 2), slow, specs, { backend: "cpu" });
@@ -139,7 +143,7 @@ describe("balancing over the batch", () => {
   /** Micro-batches that differ: the second half of the batch is one token over and over. */
   const uneven = (step: number): StepBatch => {
     const batch = batchOf(step);
-    return { ...batch, tokens: batch.tokens.map((token, i) => (i < batch.tokens.length / 2 ? token : 3)) };
+    return { ...batch, windows: batch.windows.map((token, i) => (i < batch.windows.length / 2 ? token : 3)) };
   };
   /** The gradients of one step, which the first moments are before anything else is in them. */
   const gradientsOf = ({ store }: { store: Store }, config: ModelConfig) =>
@@ -173,7 +177,7 @@ describe("balancing over the batch", () => {
     const once: Options = { count: 1, batch: uneven };
     const [each, over] = [await steps(config, 2, once), await steps(whole, 2, once)];
     expect(each.results[0]!.loss).toBeCloseTo(over.results[0]!.loss, 5);
-    expect(each.results[0]!.loadBalance! - over.results[0]!.loadBalance!).toBeGreaterThan(0.01);
+    expect(each.results[0]!.auxiliary.loadBalance! - over.results[0]!.auxiliary.loadBalance!).toBeGreaterThan(0.01);
     const router = firstMomentName(routerName(0));
     const [a, b] = [each, over].map(({ store }) => store.get(router).data);
     const difference = Math.hypot(...Array.from(a!, (x, i) => x - b![i]!)) / Math.hypot(...b!);
@@ -213,15 +217,15 @@ describe("routers that draw", () => {
 
 test("a step of a mixture-of-experts counts its routing by domain and reports its load balancing", async () => {
   const { results } = await steps(mixtureOf({ type: "top-k", k: 2, loadBalance: 0.01 }), 4, { count: 1 });
-  const { routedTokens: routed, loadBalance, droppedTokens } = results[0]!;
+  const { routedTokens: routed, auxiliary, droppedTokens } = results[0]!;
   // [Lmoe, Domains, E]: two sequences of each domain, two experts a token.
   for (const domain of [0, 1]) {
     const ofExperts = routed!.slice(domain * 3, domain * 3 + 3);
     expect(ofExperts.reduce((sum, x) => sum + x, 0)).toBe(2 * 2 * dense.context);
   }
   // At perfect balance 0.01, with all tokens on one expert three times that.
-  expect(loadBalance).toBeGreaterThan(0.0075);
-  expect(loadBalance).toBeLessThan(0.03);
+  expect(auxiliary.loadBalance).toBeGreaterThan(0.0075);
+  expect(auxiliary.loadBalance).toBeLessThan(0.03);
   expect(droppedTokens).toBeUndefined();
 });
 

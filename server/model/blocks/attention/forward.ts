@@ -1,11 +1,11 @@
 import { reshape, type Tensor, transpose } from "@tensorflow/tfjs-core";
-import type { Arithmetic } from "../ops/arithmetic.ts";
-import type { Tensors } from "../ops/program.ts";
-import { rotary } from "../ops/rotary.ts";
-import type { ModelConfig } from "../protocol/model.ts";
-import { linear } from "./linear.ts";
-import { layerPrefix } from "./parameters.ts";
-import type { RotaryTables } from "./rotary.ts";
+import type { Arithmetic } from "../../../ops/arithmetic.ts";
+import type { Tensors } from "../../../ops/program.ts";
+import { rotary } from "../../../ops/rotary.ts";
+import { attentionPrefix } from "../../../parameters/names.ts";
+import type { ModelConfig } from "../../../protocol/model.ts";
+import { linear } from "../../linear.ts";
+import type { RotaryTables } from "./rotaryTables.ts";
 
 /** The attention proper: q [B, Hkv, T*G, d], k and v [B, Hkv, T, d] give [B, Hkv, T*G, d]. */
 export type AttentionCore = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
@@ -29,7 +29,7 @@ export function attention(
   const group = heads / kvHeads;
   const time = tables.key.cos.shape[1]!;
   const batch = x.shape[0]! / time;
-  const prefix = `${layerPrefix(layer)}.self_attn`;
+  const prefix = attentionPrefix(layer);
 
   const through = (name: string, y: Tensor) => linear(params, `${prefix}.${name}`, y, arithmetic);
   const inTime = (name: string, width: number) => reshape(through(name, x), [batch, time, width]);

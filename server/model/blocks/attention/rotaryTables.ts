@@ -1,5 +1,5 @@
 import { gather, mul, type Tensor, tensor2d } from "@tensorflow/tfjs-core";
-import type { ModelConfig } from "../protocol/model.ts";
+import type { ModelConfig } from "../../../protocol/model.ts";
 
 /** Cosines and sines [B, T, headSize/2] of positions, B = 1 where all sequences share them; those for queries carry the factor 1 / sqrt(headSize). */
 export interface RotaryTables {

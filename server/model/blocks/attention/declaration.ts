@@ -1,0 +1,42 @@
+import { linearLayer, residualDeviation } from "../../../parameters/declared.ts";
+import { attentionPrefix } from "../../../parameters/names.ts";
+import type { ModelConfig } from "../../../protocol/model.ts";
+import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
+
+/**
+ * Grouped-query self-attention: q and o [D, H*d], k and v [D, kvHeads*d].
+ *
+ * Multiply-adds a token beside the projections: T * H * d for the scores and as many for the weighted sum of values, over the
+ * whole T x T matrix although the causal mask leaves half of it empty.
+ *
+ * Kept: the layer's input, both norms' outputs and two residual sums; q, k, v, rotated q and k, k and v repeated to H heads,
+ * the weighted values; scores and probabilities [B, H, T, T].
+ */
+export function attention(config: ModelConfig, layer: number): BlockDeclaration {
+  const { hidden, heads, kvHeads, headSize, attentionBias, layers, context } = config;
+  const [query, keyValue] = [heads * headSize, kvHeads * headSize];
+  const into = (name: string, out: number) =>
+    linearLayer({
+      name: `${attentionPrefix(layer)}.${name}`,
+      out,
+      input: hidden,
+      hasBias: attentionBias,
+      group: "attention",
+    });
+  const output = linearLayer({
+    name: `${attentionPrefix(layer)}.o_proj`,
+    out: hidden,
+    input: query,
+    hasBias: attentionBias,
+    group: "attention",
+    deviation: residualDeviation(layers),
+  });
+  return wholeBlock([...into("q_proj", query), ...into("k_proj", keyValue), ...into("v_proj", keyValue), ...output], {
+    multiplyAdds: 2 * context * query,
+    kept({ batch, time, share }) {
+      const tokens = batch * time;
+      const products = tokens * (5 * query + 3 * keyValue) + 2 * batch * heads * time ** 2;
+      return tokens * 5 * hidden + share * products;
+    },
+  });
+}

@@ -1,0 +1,25 @@
+import { matrix, sizeOf } from "../../../parameters/declared.ts";
+import { EMBEDDING, HEAD } from "../../../parameters/names.ts";
+import type { ModelConfig } from "../../../protocol/model.ts";
+import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
+
+const table = (name: string, { vocab, hidden }: ModelConfig) =>
+  matrix({ name, shape: [vocab, hidden], group: "embeddings" });
+
+/** The embedding [V, D]: rows are looked up, so that nothing is multiplied. */
+export const embedding = (config: ModelConfig): BlockDeclaration => ({
+  ...wholeBlock([table(EMBEDDING, config)]),
+  multiplied: [],
+});
+
+/**
+ * The head [V, D], which is the embedding where the two are tied: then it has no parameter of its own, but is multiplied with.
+ * Kept are the logits, their softmax and their gradient, [N, V] each.
+ */
+export function head(config: ModelConfig): BlockDeclaration {
+  const weight = table(config.tiedEmbeddings ? EMBEDDING : HEAD, config);
+  const own = wholeBlock(config.tiedEmbeddings ? [] : [weight], {
+    kept: ({ batch, time }) => 3 * batch * time * config.vocab,
+  });
+  return { ...own, multiplied: [{ parameters: [weight], weights: sizeOf(weight) }] };
+}

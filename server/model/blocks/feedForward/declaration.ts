@@ -1,0 +1,53 @@
+import { type Declared, linearLayer, residualDeviation } from "../../../parameters/declared.ts";
+import { type FeedForwardNames, feedForwardNames } from "../../../parameters/names.ts";
+import type { ModelConfig } from "../../../protocol/model.ts";
+import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
+
+/**
+ * How a parameter of a block of width F is cut in parts of equal width, and joined: along the axis that is F, or, where no
+ * axis is, divided by the number of parts, so that the parts of a block add up to it.
+ */
+export type Cut = { axis: number } | "divided";
+
+/** A parameter of a feed-forward block, and how a mix cuts it. */
+export interface CutParameter extends Declared {
+  cut: Cut;
+}
+
+interface Place extends Pick<Declared, "group"> {
+  names: FeedForwardNames;
+  /** Width of the block (F). */
+  width: number;
+  expert?: string | undefined;
+}
+
+/** One SwiGLU block: gate and up [F, D], down [D, F], of a dense layer or of an expert. */
+export function feedForwardParameters(config: ModelConfig, { names, width, ...rest }: Place): CutParameter[] {
+  const { hidden, ffnBias: hasBias, layers } = config;
+  const cutAlong = (parameters: Declared[], cuts: Cut[]): CutParameter[] =>
+    parameters.map((parameter, i) => ({ ...parameter, cut: cuts[i]! }));
+  const into = (name: string) =>
+    cutAlong(linearLayer({ ...rest, name, out: width, input: hidden, hasBias }), [{ axis: 0 }, { axis: 0 }]);
+  const down = linearLayer({
+    ...rest,
+    name: names.down,
+    out: hidden,
+    input: width,
+    hasBias,
+    deviation: residualDeviation(layers),
+  });
+  return [...into(names.gate), ...into(names.up), ...cutAlong(down, [{ axis: 1 }, "divided"])];
+}
+
+/** The parameters of a dense layer's block. */
+export const denseFeedForwardParameters = (config: ModelConfig, layer: number): CutParameter[] =>
+  feedForwardParameters(config, { names: feedForwardNames(layer), width: config.ffn, group: "dense" });
+
+/** Floats kept of a row: gate, up, silu(gate) and their product. */
+export const keptOfRow = (width: number): number => 4 * width;
+
+/** The feed-forward block of a dense layer. */
+export const feedForward = (config: ModelConfig, layer: number): BlockDeclaration =>
+  wholeBlock(denseFeedForwardParameters(config, layer), {
+    kept: ({ batch, time, share }) => share * batch * time * keptOfRow(config.ffn),
+  });

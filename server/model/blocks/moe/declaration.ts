@@ -1,0 +1,41 @@
+import { totalSize } from "../../../parameters/declared.ts";
+import { expertNames } from "../../../parameters/names.ts";
+import { expertsPerToken, expertWidth, type ModelConfig, type MoeConfig } from "../../../protocol/model.ts";
+import { routerParameters } from "../../../routers/declarations.ts";
+import { type BlockDeclaration, matricesOf, wholeBlock } from "../declaration.ts";
+import { type CutParameter, feedForwardParameters, keptOfRow } from "../feedForward/declaration.ts";
+
+/** The parameters of one expert of a layer: a feed-forward block of its own. */
+export const expertParameters = (config: ModelConfig, layer: number, expert: number): CutParameter[] =>
+  feedForwardParameters(config, {
+    names: expertNames(layer, expert),
+    width: expertWidth(config),
+    group: "experts",
+    expert: config.moe?.experts[expert],
+  });
+
+/**
+ * A Mixture-of-Experts block: its router, then its experts. Of S = N*K rows each is kept once gathered and once to be
+ * scattered; of the router, logits and gates.
+ *
+ * @param counts Experts that a token goes to on average, by position among the Mixture-of-Experts layers; K where it is left out.
+ */
+export function moe(config: ModelConfig, moe: MoeConfig, layer: number, counts?: readonly number[]): BlockDeclaration {
+  const position = moe.layers.indexOf(layer);
+  const router = wholeBlock(routerParameters(config, moe, layer));
+  const experts = moe.experts.map((_, expert) => expertParameters(config, layer, expert));
+  const [one = []] = experts;
+  const k = Math.min(counts?.[position] ?? expertsPerToken(moe, position), experts.length);
+  const matrices = matricesOf(experts.flat());
+  return {
+    parameters: [...router.parameters, ...experts.flat()],
+    activeParameters: router.activeParameters + k * totalSize(one),
+    multiplied: [...router.multiplied, { parameters: matrices, weights: k * totalSize(matricesOf(one)) }],
+    multiplyAdds: 0,
+    kept({ batch, time, share }) {
+      const tokens = batch * time;
+      const ofRow = keptOfRow(expertWidth(config)) + 2 * config.hidden;
+      return share * tokens * k * ofRow + 2 * tokens * experts.length;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { add, concat, gather, matMul, mul, reshape, split, type Tensor } from "@tensorflow/tfjs-core";
+import type { Arithmetic } from "../../../ops/arithmetic.ts";
+import { combine } from "../../../ops/combine.ts";
+import { dispatch } from "../../../ops/dispatch.ts";
+import { oneHot } from "../../../ops/oneHot.ts";
+import { named, type Tensors } from "../../../ops/program.ts";
+import { routeOrder } from "../../../ops/routeOrder.ts";
+import {
+  expertNames,
+  type FeedForwardNames,
+  moePrefix,
+  routerBiasName,
+  routerName,
+} from "../../../parameters/names.ts";
+import type { MoeConfig } from "../../../protocol/model.ts";
+import { router } from "../../../routers/index.ts";
+import type { RouterInput, Routing, Scores } from "../../../routers/router.ts";
+import { feedForward, swiGluBlock } from "../feedForward/forward.ts";
+import { type Block, parametersOf } from "../recompute.ts";
+
+/** What a layer's router decided, and from what. */
+export interface LayerRouting extends Routing, Scores {}
+
+/** What the blocks of a forward pass share. */
+export interface BlockPass {
+  block: Block;
+  arithmetic: Arithmetic;
+}
+
+/**
+ * The Mixture-of-Experts block of one layer: sum over the chosen experts, at most K a token, of gate * FF_expert(x). BTX §3.2.
+ * Sparse: only chosen experts are computed, and nothing for a token that goes to nobody; where all are chosen (K = E)
+ * nothing is sorted.
+ *
+ * x [N, D] and what the layer's router reads beside it; gives the output [N, D], which `block` computes, and the routing.
+ */
+export function moe(
+  x: Tensor,
+  input: RouterInput,
+  config: MoeConfig,
+  { block, arithmetic }: BlockPass,
+): { output: Tensor; routing: LayerRouting } {
+  const { params, layer, mask } = input;
+  const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
+  const layerRouter = router(config.router);
+  const scores = layerRouter.score?.(x, input) ?? linearScore(x, input);
+  const logits = masked(scores.logits);
+  const bias = config.router.balance === "bias" ? { bias: masked(named(params, routerBiasName(layer))) } : {};
+  const routing = { ...scores, ...layerRouter.route({ ...input, logits, ...bias }), logits };
+  const experts = config.experts.map((_, expert) => expertNames(layer, expert));
+  const weights = parametersOf(params, `${moePrefix(layer)}.experts.`);
+  const all = routing.gates.shape[1] === experts.length && !routing.mayBeNobody;
+  const gates = all ? routing.gateOfExpert : routing.gates;
+  const output = block(x, { ...weights, gates }, (given, { gates: own, ...params }) =>
+    all
+      ? everyExpert(params, given, own!, experts, arithmetic)
+      : chosenExperts(params, given, own!, routing, experts, arithmetic),
+  );
+  return { output, routing };
+}
+
+/** The linear router: x [N, D] gives x W^T, W [E, D]. BTX §3.2. */
+const linearScore = (x: Tensor, { params, layer }: RouterInput): Scores => ({
+  logits: matMul(x, named(params, routerName(layer)), false, true),
+});
+
+/** gateOfExpert [N, E]; gives [N, D]. */
+function everyExpert(
+  params: Tensors,
+  x: Tensor,
+  gateOfExpert: Tensor,
+  experts: FeedForwardNames[],
+  arithmetic: Arithmetic,
+): Tensor {
+  const gates = split(gateOfExpert, experts.length, 1);
+  return experts
+    .map((names, e) => mul(feedForward(params, names, x, arithmetic), gates[e]!))
+    .reduce((sum, part) => add(sum, part));
+}
+
+/** gates and choices [N, K]; gives [N, D]. Rows for nobody, E, come last in the order of experts. */
+function chosenExperts(
+  params: Tensors,
+  x: Tensor,
+  gates: Tensor,
+  { experts: choices, mayBeNobody }: Pick<Routing, "experts" | "mayBeNobody">,
+  experts: FeedForwardNames[],
+  arithmetic: Arithmetic,
+): Tensor {
+  const [tokens, k] = gates.shape as [number, number];
+  const chosen = reshape(choices, [tokens * k]);
+  const { order, inverse, sizes } = routeOrder(chosen, experts.length + (mayBeNobody ? 1 : 0));
+
+  const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
+  const rows = dispatch(arithmetic.operand(x), order, inverse, k);
+  // Rows [S, in], sorted by expert, each through its own expert's linear layer: [S, out].
+  const output = swiGluBlock(rows, (part, y) => {
+    const weights = experts.map((names) => named(params, `${names[part]}.weight`));
+    const product = arithmetic.groupedMatMul(y, sizes, weights);
+    const biases = experts.flatMap((names) => params[`${names[part]}.bias`] ?? []);
+    if (biases.length === 0) return product;
+    return add(product, matMul(expertOfRow(), reshape(concat(biases), [experts.length, product.shape[1]!])));
+  });
+  return combine(output, gates, order, inverse);
+}

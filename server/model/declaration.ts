@@ -1,0 +1,62 @@
+import { attentionNormName, FINAL_NORM, feedForwardNormName } from "../parameters/names.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import { sharedRouterParameters } from "../routers/declarations.ts";
+import { attention } from "./blocks/attention/declaration.ts";
+import { type BlockDeclaration, wholeBlock } from "./blocks/declaration.ts";
+import { embedding, head } from "./blocks/embedding/declaration.ts";
+import { feedForward } from "./blocks/feedForward/declaration.ts";
+import { moe } from "./blocks/moe/declaration.ts";
+import { norm } from "./blocks/norm/declaration.ts";
+
+/** True where a layer's feed-forward block is a Mixture-of-Experts. */
+export const isMoeLayer = ({ moe }: ModelConfig, layer: number): boolean => moe?.layers.includes(layer) ?? false;
+
+/** The blocks of one layer. */
+export interface LayerDeclaration {
+  attentionNorm: BlockDeclaration;
+  attention: BlockDeclaration;
+  feedForwardNorm: BlockDeclaration;
+  /** Dense, or a Mixture-of-Experts. */
+  feedForward: BlockDeclaration;
+}
+
+/** The blocks that a model is made of, as `decoder` (transformer.ts) runs them. */
+export interface ModelDeclaration {
+  embedding: BlockDeclaration;
+  /** What the routers of all layers share. */
+  routers: BlockDeclaration;
+  layers: LayerDeclaration[];
+  finalNorm: BlockDeclaration;
+  head: BlockDeclaration;
+}
+
+export interface DeclarationOptions {
+  /** Experts that a token goes to on average, as measured, by position among the Mixture-of-Experts layers; K where it is left out. */
+  counts?: readonly number[];
+}
+
+export function declareModel(config: ModelConfig, { counts }: DeclarationOptions = {}): ModelDeclaration {
+  const layer = (index: number): LayerDeclaration => ({
+    attentionNorm: norm(attentionNormName(index), config),
+    attention: attention(config, index),
+    feedForwardNorm: norm(feedForwardNormName(index), config),
+    feedForward:
+      config.moe && isMoeLayer(config, index) ? moe(config, config.moe, index, counts) : feedForward(config, index),
+  });
+  return {
+    embedding: embedding(config),
+    routers: wholeBlock(config.moe ? sharedRouterParameters(config, config.moe) : []),
+    layers: Array.from({ length: config.layers }, (_, index) => layer(index)),
+    finalNorm: norm(FINAL_NORM, config),
+    head: head(config),
+  };
+}
+
+/** All blocks, in the order of the forward pass. */
+export const blocksOf = ({ embedding, routers, layers, finalNorm, head }: ModelDeclaration): BlockDeclaration[] => [
+  embedding,
+  routers,
+  ...layers.flatMap((layer) => [layer.attentionNorm, layer.attention, layer.feedForwardNorm, layer.feedForward]),
+  finalNorm,
+  head,
+];

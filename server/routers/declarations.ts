@@ -1,0 +1,53 @@
+import { bias, type Declared, matrix } from "../parameters/declared.ts";
+import { routerBiasName, routerName } from "../parameters/names.ts";
+import type { ModelConfig, MoeConfig, RouterConfig, RouterType } from "../protocol/model.ts";
+
+/** The part of a model's configuration that its routers' parameters depend on. */
+export type RouterModel = Pick<ModelConfig, "hidden" | "layers">;
+
+/**
+ * What a router has, without running it; what it does is in `Router` (router.ts). Loads no TF.js, so that an editor can
+ * count parameters. Its parameters' group is "router".
+ */
+export interface RouterDeclaration {
+  /** Parameters of the Mixture-of-Experts layer `layer` by which it scores; absent: one weight [E, D]. */
+  parameters?(model: RouterModel, moe: MoeConfig, layer: number): Declared[];
+  /** Parameters that the routers of all layers share; absent: none. */
+  shared?(model: RouterModel, moe: MoeConfig): Declared[];
+}
+
+const declarations: Record<string, RouterDeclaration> = {
+  "top-k": {},
+  switch: {},
+  soft: {},
+  "sample-top-1": {},
+} satisfies Record<RouterType, RouterDeclaration>;
+
+const declarationOf = ({ type }: RouterConfig): RouterDeclaration => declarations[type] ?? {};
+
+/** Adds a type of router to the table. Its other halves: `routerTraits` (protocol/model.ts), `addRouter` (index.ts). */
+export function declareRouter(type: string, declaration: RouterDeclaration): void {
+  if (declarations[type]) throw new Error(`a router of the type "${type}" is declared already`);
+  declarations[type] = declaration;
+}
+
+/** The linear router: a weight [E, D]. BTX §3.2. */
+const linearRouter = ({ hidden }: RouterModel, { experts }: MoeConfig, layer: number): Declared[] => [
+  matrix({ name: routerName(layer), shape: [experts.length, hidden], group: "router" }),
+];
+
+/** The balancing bias [E] of a layer, for any router that is balanced by one; a rule moves it, no gradient. */
+const balancingBias = ({ experts }: MoeConfig, layer: number): Declared => ({
+  ...bias({ name: routerBiasName(layer), shape: [experts.length], group: "router" }),
+  follows: "rule",
+});
+
+/** The parameters of the router of a layer. */
+export function routerParameters(model: RouterModel, moe: MoeConfig, layer: number): Declared[] {
+  const { parameters = linearRouter } = declarationOf(moe.router);
+  return [...parameters(model, moe, layer), ...(moe.router.balance === "bias" ? [balancingBias(moe, layer)] : [])];
+}
+
+/** The parameters that the routers of all layers share. */
+export const sharedRouterParameters = (model: RouterModel, moe: MoeConfig): Declared[] =>
+  declarationOf(moe.router).shared?.(model, moe) ?? [];

@@ -1,0 +1,46 @@
+import type { Store } from "../../engine/store.ts";
+import { sequenceBatch } from "../../model/loss.ts";
+import { gumbelNoise } from "../../model/noise.ts";
+import { adamWInputs } from "../../model/optimizer.ts";
+import type { Values } from "../../ops/program.ts";
+import { moveRouterBiases } from "./routerBias.ts";
+import type { StepBatch } from "./stepBatch.ts";
+import { type MakePrograms, type PhaseJob, scalar } from "./stepPrograms.ts";
+import type { StepResult } from "./stepResult.ts";
+
+export interface Optimizer {
+  /** Takes optimizer step `step` of the phase, counted from 1. */
+  step(batch: Omit<StepBatch, "noise">, step: number, learningRate: number): Promise<StepResult>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Optimizer steps on the parameters and moments of `store`, computed by the programs that the phase's objective makes. In
+ * float16 only gradients that did not overflow are applied.
+ *
+ * A step depends on its batch, its number and the phase only: routers that draw get noise of the phase's seed of random
+ * numbers and the step, the same however the batch is cut.
+ */
+export async function openOptimizer(store: Store, job: PhaseJob, make: MakePrograms): Promise<Optimizer> {
+  const { config, training, steps, momentSteps = 0, randomSeed } = job;
+  const { batch, freeze } = training;
+  const needed = sequenceBatch(config, batch, config.context, { training: true });
+  const programs = await make(store, job);
+  return {
+    async step(sequencesOfStep, step, learningRate) {
+      const tokens = batch * config.context;
+      const noise = needed.noise ? { noise: gumbelNoise(config, tokens, randomSeed, step, batch) } : {};
+      const inputs: Record<string, Values> = Object.fromEntries(
+        Object.entries(adamWInputs(momentSteps + step, learningRate, training)).map(([name, value]) => [
+          name,
+          scalar(value),
+        ]),
+      );
+      if (needed.progress) inputs.progress = scalar((step - 1) / steps);
+      const result = await programs.run({ ...sequencesOfStep, ...noise }, inputs);
+      await moveRouterBiases(store, config, result, freeze);
+      return result;
+    },
+    dispose: () => programs.dispose(),
+  };
+}

@@ -1,0 +1,51 @@
+import { auxiliaryResult, auxiliaryResults } from "../../model/loss.ts";
+import type { Values } from "../../ops/program.ts";
+
+/** The routing statistics that programs report, where they have them: see `routingStatistics`. */
+export const statistics = [
+  "routedTokens",
+  "gateMass",
+  "probability",
+  "droppedTokens",
+  "tokens",
+  "entropy",
+  "coActivation",
+  "transitions",
+] as const;
+
+/** What one optimizer step reports; sums over micro-batches are done. */
+export interface StepResult extends Partial<Record<(typeof statistics)[number], Float64Array>> {
+  /** Nats per token. */
+  loss: number;
+  /** The routers' auxiliary losses by name, such as `loadBalance` and `zLoss`, scaled. */
+  auxiliary: Record<string, number>;
+  gradientNorm: number;
+}
+
+/** Results hold until the program's next run; copies stay. */
+export const copied = (result: Record<string, Values>): Record<string, Values> =>
+  Object.fromEntries(Object.entries(result).map(([name, values]) => [name, values.slice()]));
+
+/** One result added up over micro-batches. */
+export function sumsOf(results: readonly Record<string, Values>[], name: string): Float64Array {
+  const sums = new Float64Array(results[0]?.[name]?.length ?? 0);
+  for (const result of results)
+    result[name]?.forEach((value, i) => {
+      sums[i]! += value;
+    });
+  return sums;
+}
+
+/** What the programs of a step's micro-batches report: losses averaged, statistics added up. */
+export function resultOf(results: readonly Record<string, Values>[]): StepResult {
+  const first = results[0] ?? {};
+  const mean = (name: string) => results.reduce((sum, result) => sum + result[name]![0]!, 0) / results.length;
+  const reported = statistics.filter((name) => first[name]);
+  const auxiliary = auxiliaryResults(first).map(([name]) => [name, mean(auxiliaryResult(name))]);
+  return {
+    loss: mean("loss"),
+    auxiliary: Object.fromEntries(auxiliary),
+    gradientNorm: first.gradientNorm?.[0] ?? 0,
+    ...Object.fromEntries(reported.map((name) => [name, sumsOf(results, name)])),
+  };
+}
