@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { nvidiaGpus } from "../server/devices/nvidia.ts";
 import { cpuEngine } from "../server/engine/onnx/engine.ts";
-import { engineEnvironment } from "../server/install/environment.ts";
+import { deviceEnvironment } from "../server/install/environment.ts";
 import { parameterCount } from "../server/model/size.ts";
 import type { DeviceReference } from "../server/protocol/devices.ts";
 import { UserError } from "../server/protocol/errors.ts";
@@ -112,7 +112,7 @@ function programOf(kind: Kind, python: string, folder: string, config: ModelConf
     return pythonPeer({ python, scripts, folder }, { ...kind, device: onGpu ? "cuda" : device, threads });
   const { ours, ...precision } = kind;
   const args = [step, JSON.stringify({ config, sequences, threads, ...ours, ...precision })];
-  return { program: process.execPath, args, env: { ...process.env, ...engineEnvironment(ours.device) } };
+  return { program: process.execPath, args, env: { ...process.env, ...deviceEnvironment(ours.device) } };
 }
 
 /** Ours and every peer on one model, B sequences a step; all losses are compared with ours on the processor. */

@@ -1,19 +1,19 @@
 import { ProgressLocation, type QuickPickItem, window } from "vscode";
-import type { Installable, InstallableEngine } from "../../server/protocol/devices.ts";
+import type { EnginePackage, EnginePackageStatus } from "../../server/protocol/devices.ts";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
 
-type Item = QuickPickItem & { engine: InstallableEngine };
+type Item = QuickPickItem & { engine: EnginePackageStatus };
 let count = 0;
 
 /** Installs an engine that is no part of BTX: that of a row of the devices, or one that the person picks. Gives its folder. */
 export async function installEngine(studio: Studio, argument: unknown): Promise<unknown> {
-  const { device } = (argument ?? {}) as { device?: { install?: Installable } };
+  const { device } = (argument ?? {}) as { device?: { install?: EnginePackage } };
   const engine = device?.install ?? (await picked(studio));
   return engine && install(studio, engine);
 }
 
-async function picked(studio: Studio): Promise<Installable | undefined> {
+async function picked(studio: Studio): Promise<EnginePackage | undefined> {
   const engines = studio.backend.request("btx/engines", {}).then((answer) => answer.engines.map(item));
   const placeHolder = "Engine to install";
   const chosen = await window.showQuickPick(engines, { placeHolder, matchOnDescription: true });
@@ -25,7 +25,7 @@ async function picked(studio: Studio): Promise<Installable | undefined> {
   return undefined;
 }
 
-function item(engine: InstallableEngine): Item {
+function item(engine: EnginePackageStatus): Item {
   const { description, version, installed, unavailable } = engine;
   const size = installed ? `installed, ${bytes(engine.bytes)}` : `about ${bytes(engine.bytes)} to download`;
   const icon = installed ? "check" : unavailable === undefined ? "cloud-download" : "circle-slash";
@@ -38,7 +38,7 @@ function item(engine: InstallableEngine): Item {
 }
 
 /** Installs with progress; cancelling leaves nothing behind that counts. @throws Error with the reason when it fails. */
-export async function install(studio: Studio, engine: Installable): Promise<string | undefined> {
+export async function install(studio: Studio, engine: EnginePackage): Promise<string | undefined> {
   const id = `${Date.now()}-${count++}`;
   const progressOf = { location: ProgressLocation.Notification, title: `Installing ${engine}`, cancellable: true };
   return window.withProgress(progressOf, async (progress, token) => {

@@ -1,10 +1,9 @@
 import { probe } from "../devices/probe.ts";
 import { reasonOf } from "../devices/reasons.ts";
-import { catalog } from "../install/catalog.ts";
-import { engineEnvironment } from "../install/environment.ts";
-import { enginesFolder } from "../install/folder.ts";
-import { installEngine, listEngines, removeEngine } from "../install/install.ts";
-import { type Installable, type InstallEvent, installableSchema } from "../protocol/devices.ts";
+import { catalog, enginesFolder } from "../install/catalog.ts";
+import { deviceEnvironment } from "../install/environment.ts";
+import { installPackage, listPackages, removePackage } from "../install/install.ts";
+import { type EnginePackage, enginePackageSchema, type InstallEvent } from "../protocol/devices.ts";
 import { StopRequested } from "../protocol/errors.ts";
 import { bytes } from "../protocol/format.ts";
 import { CommandError, exitStatus, parse, printJson } from "./command.ts";
@@ -20,17 +19,17 @@ export async function engines(args: string[]): Promise<number> {
   throw new CommandError(`what is "${action}"? \`btx engines\` lists engines; install and remove take one of them`);
 }
 
-function known(name: string | undefined): Installable {
-  const parsed = installableSchema.safeParse(name);
+function known(name: string | undefined): EnginePackage {
+  const parsed = enginePackageSchema.safeParse(name);
   if (parsed.success) return parsed.data;
-  const all = installableSchema.options.join(", ");
+  const all = enginePackageSchema.options.join(", ");
   throw new CommandError(
     name === undefined ? `name an engine: ${all}` : `there is no engine "${name}" to install: ${all}`,
   );
 }
 
 async function list(json: boolean): Promise<number> {
-  const all = await listEngines(enginesFolder());
+  const all = await listPackages(enginesFolder());
   const [width, versionWidth] = (["engine", "version"] as const).map((key) =>
     Math.max(...all.map((engine) => engine[key].length)),
   ) as [number, number];
@@ -50,20 +49,20 @@ async function list(json: boolean): Promise<number> {
   return exitStatus.done;
 }
 
-async function install(engine: Installable, json: boolean): Promise<number> {
+async function install(engine: EnginePackage, json: boolean): Promise<number> {
   const cancel = new AbortController();
   const interrupt = () => cancel.abort(new StopRequested());
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   const show = json ? (event: InstallEvent) => printJson(event) : createLine();
   try {
-    const folder = await installEngine(engine, {
+    const folder = await installPackage(engine, {
       root: enginesFolder(),
       signal: cancel.signal,
       onProgress: (progress) => show({ event: "progress", engine, ...progress }),
     });
     const device = engine === "cuda" ? "cuda:0" : engine;
-    const probed = await probe(device, { folder, env: engineEnvironment(device) });
+    const probed = await probe(device, { folder, env: deviceEnvironment(device) });
     const why = probed.works ? {} : reasonOf(engine, probed);
     const reason = why.reason === undefined ? {} : { reason: [why.reason, why.remedy].filter(Boolean).join(": ") };
     show({ event: "installed", engine, version: catalog[engine].version, folder, ...reason });
@@ -98,8 +97,8 @@ function createLine(): (event: InstallEvent) => void {
   };
 }
 
-async function remove(engine: Installable, json: boolean): Promise<number> {
-  const removed = await removeEngine(engine, enginesFolder());
+async function remove(engine: EnginePackage, json: boolean): Promise<number> {
+  const removed = await removePackage(engine, enginesFolder());
   if (json) printJson({ engine, removed });
   else process.stdout.write(removed ? `${engine} is removed\n` : `${engine} is not installed\n`);
   return exitStatus.done;

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { type NvidiaGpu, nvidiaGpus, said } from "./nvidia.ts";
+import { type NvidiaGpu, nvidiaGpus, outputOf } from "./nvidia.ts";
 
 /** What is known of the adapter that WebGPU computes with. */
 export interface Adapter {
@@ -13,14 +13,14 @@ export interface Adapter {
   freeMemory?: number;
 }
 
-/** Graphics drivers that compute on the processor. */
+/** Graphics drivers that compute on the CPU. */
 const software = /swiftshader|llvmpipe|lavapipe|libvulkan_lvp|softpipe|basic render|\bwarp\b/i;
 
 export const isSoftware = (text: string): boolean => software.test(text);
 
 /**
- * The adapter in what the Vulkan loader says (VK_LOADER_DEBUG) when a device is made: its name, and the file of its driver.
- * ONNX Runtime itself tells neither.
+ * The adapter in what the Vulkan loader logs (VK_LOADER_DEBUG) when a device is made: its name, and the file of its driver.
+ * ONNX Runtime itself reports neither.
  */
 export function adapterOfVulkanLog(log: string): { name: string; driver: string } | undefined {
   const made = [...log.matchAll(/Using "(.+)" with driver: "(.+)"/g)].at(-1);
@@ -35,10 +35,11 @@ export function adaptersOfVulkanLog(log: string): string[] {
 
 /** Puts together what the probe and the system know of the adapter that was used. `log`: the Vulkan loader's. */
 export async function describeAdapter(log: string): Promise<Adapter> {
-  if (process.platform === "darwin") return macAdapter(await said("system_profiler", ["SPDisplaysDataType", "-json"]));
-  if (process.platform === "win32") return windowsAdapter(await said("powershell.exe", windowsQuery));
+  if (process.platform === "darwin")
+    return macAdapter(await outputOf("system_profiler", ["SPDisplaysDataType", "-json"]));
+  if (process.platform === "win32") return windowsAdapter(await outputOf("powershell.exe", windowsQuery));
   const made = adapterOfVulkanLog(log);
-  // A loader that says nothing: without the files of a graphics card it can only be a software adapter.
+  // The loader logged nothing: without the device files of a GPU it can only be a software adapter.
   if (!made) return { name: adaptersOfVulkanLog(log)[0] ?? "a graphics adapter", software: !mayHaveGpu() };
   const { name } = made;
   const driver = made.driver.replace(/^.*\//, "");
@@ -49,7 +50,7 @@ export async function describeAdapter(log: string): Promise<Adapter> {
 
 const ofNvidia = ({ driver, memory, freeMemory }: NvidiaGpu) => ({ driver, memory, freeMemory });
 
-/** Memory of the largest AMD card, from its kernel driver; nothing where there is none: it shares the machine's. */
+/** Memory of the largest AMD GPU, from its kernel driver; the machine's where there is none, because it is shared. */
 async function amdMemory(cards = "/sys/class/drm"): Promise<{ memory?: number; freeMemory?: number }> {
   const found: { memory: number; freeMemory: number }[] = [];
   for (const card of await readdir(cards).catch(() => [])) {
@@ -84,7 +85,7 @@ const windowsQuery = [
   "Get-CimInstance Win32_VideoController | Select-Object Name,DriverVersion,AdapterRAM | ConvertTo-Json",
 ];
 
-/** The first real adapter of `Get-CimInstance Win32_VideoController`. AdapterRAM ends at 4 GB, so it is not told. */
+/** The first real adapter of `Get-CimInstance Win32_VideoController`. AdapterRAM is at most 4 GB, so it is left out. */
 export function windowsAdapter(text: string): Adapter {
   try {
     const given = JSON.parse(text) as Record<string, string> | Record<string, string>[];
@@ -100,8 +101,8 @@ export function windowsAdapter(text: string): Adapter {
 }
 
 /**
- * Whether there may be a graphics adapter at all, which is known at once: without one nothing needs to be asked. A
- * software adapter does not count.
+ * Whether there may be a GPU at all, which is known at once: without one no device needs to be tried. A software adapter
+ * does not count.
  */
 export function mayHaveGpu(platform: NodeJS.Platform = process.platform, devices = devFiles()): boolean {
   return platform !== "linux" || devices.some((file) => /^(nvidia\d+|dxg|renderD\d+)$/.test(file));

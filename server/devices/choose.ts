@@ -3,7 +3,7 @@ import type { Compute, Device, EngineName } from "../protocol/devices.ts";
 import { whyText } from "../protocol/deviceText.ts";
 import { UserError } from "../protocol/errors.ts";
 import { mayHaveGpu } from "./adapter.ts";
-import { listDevices, processor } from "./list.ts";
+import { cpuDevice, listDevices } from "./list.ts";
 
 /** What a run computes with. */
 export interface Choice {
@@ -14,20 +14,20 @@ export interface Choice {
   why: string;
 }
 
-/** Finds what an experiment asks for on this machine; asks only the devices that may matter. @throws UserError */
+/** Finds the devices that an experiment asks for on this machine; tries only those that may matter. @throws UserError */
 export async function findDevices(compute: Compute): Promise<Choice> {
   const engine = engineOf(compute);
-  const onlyProcessor = compute.devices?.every((name) => name === "cpu");
+  const onlyCpu = compute.devices?.every((name) => name === "cpu");
   const nothingElse =
     !compute.devices &&
     (engine === "onnx" ? !mayHaveGpu() : !installedFolder("tfjs-node-gpu") && !installedFolder("tfjs-node"));
-  if (onlyProcessor || nothingElse) return chooseDevices(compute, [processor(engine)]);
+  if (onlyCpu || nothingElse) return chooseDevices(compute, [cpuDevice(engine)]);
   return chooseDevices(compute, await listDevices());
 }
 
 const engineOf = ({ engine }: Compute): EngineName => (engine === "auto" ? "onnx" : engine);
 
-/** Devices that an experiment asks for, or else the best that there are. @throws UserError that says what there is instead. */
+/** The devices that an experiment asks for, or else the best that were found. @throws UserError naming what there is instead */
 export function chooseDevices(compute: Compute, found: readonly Device[]): Choice {
   const engine = engineOf(compute);
   const all = found.filter((device) => device.engine === engine);
@@ -43,7 +43,8 @@ function asked(names: readonly string[], all: readonly Device[]): Device[] {
     if (usable.length > 0) return usable;
     const [first] = named;
     const there = all.filter((device) => device.usable).map(({ device }) => device);
-    if (!first) throw new UserError(`there is no device ${name} here: \`devices\` may name ${there.join(", ")}`);
+    if (!first)
+      throw new UserError(`there is no device "${name}" on this machine: \`devices\` can name ${there.join(", ")}`);
     throw new UserError(`the device ${name} cannot be used: ${whyText(first)}`);
   });
   return [...new Set(devices)];
@@ -52,16 +53,15 @@ function asked(names: readonly string[], all: readonly Device[]): Device[] {
 function bestOfOnnx(all: readonly Device[]): Omit<Choice, "engine"> {
   const cards = all.filter(({ device, usable }) => usable && device.startsWith("cuda:"));
   const adapter = all.find(({ device }) => device === "webgpu");
-  // CUDA's provider is given the whole state and gives it back in every step; with WebGPU it stays on the card.
+  // CUDA's provider takes and returns the whole state in every step; with WebGPU it stays on the GPU.
   if (cards.length === 1 && adapter?.usable && adapter.name === cards[0]!.name)
-    return { devices: [adapter], why: "a graphics card comes first, and WebGPU keeps a model on it from step to step" };
-  if (cards.length > 0)
-    return { devices: cards, why: cards.length > 1 ? "graphics cards come first" : "a graphics card comes first" };
-  if (adapter?.usable && adapter.kind === "gpu") return { devices: [adapter], why: "a graphics card comes first" };
+    return { devices: [adapter], why: "a GPU is preferred, and WebGPU keeps the model on it between steps" };
+  if (cards.length > 0) return { devices: cards, why: cards.length > 1 ? "GPUs are preferred" : "a GPU is preferred" };
+  if (adapter?.usable && adapter.kind === "gpu") return { devices: [adapter], why: "a GPU is preferred" };
   const why =
     adapter?.kind === "software"
-      ? `${adapter.name} is a software adapter, which counts only when asked for`
-      : "there is no graphics card that can be used: btx devices says why";
+      ? `${adapter.name} is a software adapter, which is used only when asked for`
+      : "no usable GPU was found: `btx devices` says why";
   return { devices: [all.find(({ device }) => device === "cpu")!], why };
 }
 
@@ -70,12 +70,12 @@ function bestOfTfjs(all: readonly Device[]): Omit<Choice, "engine"> {
   const device = order.flatMap((name) => all.find((one) => one.device === name && one.usable) ?? [])[0]!;
   const why =
     device.device === "cpu"
-      ? "neither tfjs-node-gpu nor tfjs-node can be used here"
-      : "the fastest of TensorFlow.js here";
+      ? "neither tfjs-node-gpu nor tfjs-node can be used on this machine"
+      : "the fastest TensorFlow.js device on this machine";
   return { devices: [device], why };
 }
 
-/** "onnx on cuda:0 (NVIDIA H100) and cuda:1 (NVIDIA H100): graphics cards come first" */
+/** "onnx on cuda:0 (NVIDIA H100) and cuda:1 (NVIDIA H100): GPUs are preferred" */
 export function choiceText({ engine, devices, why }: Choice): string {
   return `${engine} on ${devices.map(({ device, name }) => `${device} (${name})`).join(" and ")}: ${why}`;
 }

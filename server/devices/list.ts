@@ -1,44 +1,39 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { catalog, cudaOf, installedFolder, unavailable } from "../install/catalog.ts";
-import { engineEnvironment } from "../install/environment.ts";
-import type { Device, Installable } from "../protocol/devices.ts";
+import { deviceEnvironment } from "../install/environment.ts";
+import type { Device, EnginePackage } from "../protocol/devices.ts";
 import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
 import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
 import { type Probed, probe } from "./probe.ts";
 import { reasonOf } from "./reasons.ts";
 
-/** What is asked to find devices. */
+/** Where devices are looked for. */
 export interface Sources {
   probe(device: string, options?: { folder?: string; env?: NodeJS.ProcessEnv }): Promise<Probed>;
   nvidiaGpus(): Promise<NvidiaGpu[]>;
-  /** The folder of an installed engine. */
-  installed(engine: Installable): string | undefined;
+  /** The folder of an installed package. */
+  installed(name: EnginePackage): string | undefined;
 }
 
-const thisMachine: Sources = { probe, nvidiaGpus: () => nvidiaGpus(), installed: (engine) => installedFolder(engine) };
+const thisMachine: Sources = { probe, nvidiaGpus: () => nvidiaGpus(), installed: (name) => installedFolder(name) };
 
 /** Every engine on every device of this machine. Each is asked in a process of its own, all at once. */
 export async function listDevices(sources: Sources = thisMachine): Promise<Device[]> {
   const gpus = await sources.nvidiaGpus();
-  const found = await Promise.all([
-    webgpu(sources),
-    ...cuda(sources, gpus),
-    tfjsGpu(sources, gpus),
-    tfjsProcessor(sources),
-  ]);
-  return [processor("onnx"), ...found, processor("tfjs")];
+  const found = await Promise.all([webgpu(sources), ...cuda(sources, gpus), tfjsGpu(sources, gpus), tfjsNode(sources)]);
+  return [cpuDevice("onnx"), ...found, cpuDevice("tfjs")];
 }
 
-/** The processor, which is always there, as a device of an engine. */
-export const processor = (engine: "onnx" | "tfjs"): Device => ({
+/** The CPU, which is always there, as a device of an engine. */
+export const cpuDevice = (engine: "onnx" | "tfjs"): Device => ({
   engine,
   device: "cpu",
-  ...thisProcessor(),
+  ...thisCpu(),
   usable: true,
-  ...(engine === "tfjs" ? { reason: "plain JavaScript: right, and very slow" } : {}),
+  ...(engine === "tfjs" ? { reason: "plain JavaScript: correct, but very slow" } : {}),
 });
 
-function thisProcessor() {
+function thisCpu() {
   return {
     name: cpus()[0]?.model.trim() || process.arch,
     kind: "processor" as const,
@@ -48,7 +43,7 @@ function thisProcessor() {
   };
 }
 
-/** WebGPU reaches one adapter: nothing of ONNX Runtime's chooses among several. */
+/** WebGPU uses one adapter: ONNX Runtime has no setting that chooses among several. */
 export async function webgpu(sources: Sources = thisMachine): Promise<Device> {
   const probed = await sources.probe("webgpu");
   const base = { engine: "onnx", device: "webgpu" } as const;
@@ -57,8 +52,8 @@ export async function webgpu(sources: Sources = thisMachine): Promise<Device> {
     const { software, ...adapter } = await describeAdapter(probed.log);
     const kind = software ? "software" : "gpu";
     const reasons = [
-      ...(software ? ["a software adapter, slower than the processor: taken only when asked for"] : []),
-      ...(offered.length > 1 ? [`one of ${offered.length} adapters: WebGPU reaches no other`] : []),
+      ...(software ? ["a software adapter, slower than the CPU: used only when asked for"] : []),
+      ...(offered.length > 1 ? [`one of ${offered.length} adapters: WebGPU can use only this one`] : []),
     ];
     const reason = reasons.length > 0 ? { reason: reasons.join("; ") } : {};
     return { ...base, ...adapter, kind, usable: true, ...reason };
@@ -76,8 +71,8 @@ function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
   });
 }
 
-function oldDriver(driver: string, engine: keyof typeof cudaOf) {
-  const { version, leastDriver } = cudaOf[engine];
+function oldDriver(driver: string, name: keyof typeof cudaOf) {
+  const { version, leastDriver } = cudaOf[name];
   if (!isOlder(driver, leastDriver)) return undefined;
   const reason = `NVIDIA's driver ${driver} is too old for CUDA ${version}`;
   return { usable: false, reason, remedy: `install driver ${leastDriver} or newer` };
@@ -88,9 +83,9 @@ const whyNoCard = (driver: string | undefined) =>
   driver
     ? {
         reason: "nvidia-smi, which comes with NVIDIA's driver, does not answer",
-        remedy: "install NVIDIA's driver anew",
+        remedy: "reinstall NVIDIA's driver",
       }
-    : { reason: "no NVIDIA graphics card with a driver was found" };
+    : { reason: "no NVIDIA GPU with a driver was found" };
 
 async function noCuda(sources: Sources): Promise<Device> {
   const driver = await nvidiaKernelDriver();
@@ -99,34 +94,34 @@ async function noCuda(sources: Sources): Promise<Device> {
   return { ...base, ...(driver ? { driver } : {}), ...whyNoCard(driver), ...missing };
 }
 
-/** Whether an installed engine computes on its device, and why not. */
-async function tried(engine: Installable, device: string, sources: Sources) {
-  const folder = sources.installed(engine);
-  if (!folder) return { usable: false, ...notInstalled(engine) };
-  const probed = await sources.probe(device, { folder, env: engineEnvironment(device) });
-  return { usable: probed.works, ...(probed.works ? {} : reasonOf(engine, probed)) };
+/** Whether an installed package computes on its device, and why not. */
+async function tried(name: EnginePackage, device: string, sources: Sources) {
+  const folder = sources.installed(name);
+  if (!folder) return { usable: false, ...notInstalled(name) };
+  const probed = await sources.probe(device, { folder, env: deviceEnvironment(device) });
+  return { usable: probed.works, ...(probed.works ? {} : reasonOf(name, probed)) };
 }
 
-/** Why a device of an engine that is not installed cannot be used, and how to install it. */
-function notInstalled(engine: Installable): Pick<Device, "reason" | "remedy" | "install"> {
-  const never = unavailable(engine);
-  const what = engine === "cuda" ? "ONNX Runtime's CUDA provider" : "libtensorflow";
+/** Why a device whose package is not installed cannot be used, and how to install it. */
+function notInstalled(name: EnginePackage): Pick<Device, "reason" | "remedy" | "install"> {
+  const never = unavailable(name);
+  const what = name === "cuda" ? "ONNX Runtime's CUDA provider" : "libtensorflow";
   if (never) return { reason: `${what} cannot be installed here: ${never}` };
-  return { reason: `${what} is not installed`, remedy: `btx engines install ${engine}`, install: engine };
+  return { reason: `${what} is not installed`, remedy: `btx engines install ${name}`, install: name };
 }
 
 async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
-  const engine = "tfjs-node-gpu";
-  const base = { engine: "tfjs", device: engine, kind: "gpu" } as const;
+  const name = "tfjs-node-gpu";
+  const base = { engine: "tfjs", device: name, kind: "gpu" } as const;
   if (!gpu) return { ...base, name: "none", usable: false, ...whyNoCard(await nvidiaKernelDriver()) };
   const { index: _, ...card } = gpu;
-  const old = catalog[engine].wheels && oldDriver(gpu.driver, engine);
-  return { ...base, ...card, ...(old ?? (await tried(engine, engine, sources))) };
+  const old = catalog[name].wheels && oldDriver(gpu.driver, name);
+  return { ...base, ...card, ...(old ?? (await tried(name, name, sources))) };
 }
 
-const tfjsProcessor = async (sources: Sources): Promise<Device> => ({
+const tfjsNode = async (sources: Sources): Promise<Device> => ({
   engine: "tfjs",
   device: "tfjs-node",
-  ...thisProcessor(),
+  ...thisCpu(),
   ...(await tried("tfjs-node", "tfjs-node", sources)),
 });

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 
-/** A graphics card as NVIDIA's driver tells of it. */
+/** A GPU as NVIDIA's driver describes it. */
 export interface NvidiaGpu {
   index: number;
   name: string;
@@ -13,8 +13,8 @@ export interface NvidiaGpu {
 
 const fields = ["index", "name", "memory.total", "memory.free", "driver_version"];
 
-/** NVIDIA's graphics cards; none where their driver is not installed. */
-export async function nvidiaGpus(run: typeof said = said): Promise<NvidiaGpu[]> {
+/** NVIDIA's GPUs; none where their driver is not installed. */
+export async function nvidiaGpus(run: typeof outputOf = outputOf): Promise<NvidiaGpu[]> {
   return parseNvidiaSmi(await run("nvidia-smi", [`--query-gpu=${fields.join()}`, "--format=csv,noheader,nounits"]));
 }
 
@@ -23,7 +23,7 @@ export function parseNvidiaSmi(text: string): NvidiaGpu[] {
   return text.split("\n").flatMap((line) => {
     const [index, name, total, free, driver] = line.split(",").map((field) => field.trim());
     if (!driver || !name || !/^\d+$/.test(index!)) return [];
-    // Cards that share the machine's memory say "[N/A]".
+    // GPUs that share the machine's memory report "[N/A]".
     const bytes = (mebibytes: string | undefined) => Number(mebibytes) * 2 ** 20 || 0;
     return [{ index: Number(index), name, memory: bytes(total), freeMemory: bytes(free), driver }];
   });
@@ -35,8 +35,8 @@ export async function nvidiaKernelDriver(): Promise<string | undefined> {
   return /(\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1];
 }
 
-/** What a program prints within five seconds; "" where there is no such program or it fails. */
-export function said(program: string, args: readonly string[]): Promise<string> {
+/** What a program prints within five seconds; "" where it is missing or fails. */
+export function outputOf(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     execFile(program, args, { timeout: 5000, windowsHide: true, maxBuffer: 2 ** 22 }, (error, stdout) =>
       resolve(error ? "" : stdout),

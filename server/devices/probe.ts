@@ -1,33 +1,33 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** How asking a device ended. */
+/** How trying a device ended. */
 export interface Probed {
   works: boolean;
-  /** All that was said: by the device's library and by Vulkan's loader. */
+  /** All output: of the device's library and of Vulkan's loader. */
   log: string;
-  /** What ended it before its own end. */
+  /** What ended it early. */
   ended?: "time" | "crash";
 }
 
 /** The program beside this one, in the same build. */
 const program = fileURLToPath(new URL("./probe.js", import.meta.url));
 
-/** Most that is kept of what is said, characters. */
-const mostSaid = 200_000;
+/** How much of the output is kept, characters. */
+const mostOutput = 200_000;
 
 export interface ProbeOptions {
-  /** Where the engine is installed. */
+  /** Where the engine's package is installed. */
   folder?: string;
   env?: NodeJS.ProcessEnv;
-  /** Ends it after so many milliseconds. */
+  /** Ends it after this many milliseconds. */
   limit?: number;
 }
 
 /** Adds two numbers on a device, in a process of its own, within a time limit. */
 export function probe(device: string, { folder, env, limit = 20_000 }: ProbeOptions = {}): Promise<Probed> {
   const child = spawn(process.execPath, [program, device, ...(folder ? [folder] : [])], {
-    // The loader of Vulkan's drivers tells which adapter is used; ONNX Runtime does not.
+    // The loader of Vulkan's drivers logs which adapter is used; ONNX Runtime does not.
     env: { ...process.env, ...env, ...(device === "webgpu" ? { VK_LOADER_DEBUG: "all" } : {}) },
     stdio: ["ignore", "pipe", "pipe"],
     windowsHide: true,
@@ -36,17 +36,17 @@ export function probe(device: string, { folder, env, limit = 20_000 }: ProbeOpti
 }
 
 function watched(child: ReturnType<typeof spawn>, limit: number): Promise<Probed> {
-  let [said, log] = ["", ""];
+  let [printed, log] = ["", ""];
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     child.kill("SIGKILL");
   }, limit);
   child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
+    printed += text;
   });
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-    log = (log + text).slice(-mostSaid);
+    log = (log + text).slice(-mostOutput);
   });
   return new Promise((resolve) => {
     child.on("error", (error) => {
@@ -55,9 +55,9 @@ function watched(child: ReturnType<typeof spawn>, limit: number): Promise<Probed
     });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      const works = code === 0 && said.includes("works");
+      const works = code === 0 && printed.includes("works");
       const ended = late ? "time" : signal ? "crash" : undefined;
-      resolve({ works, log: log + said, ...(ended ? { ended } : {}) });
+      resolve({ works, log: log + printed, ...(ended ? { ended } : {}) });
     });
   });
 }

@@ -19,7 +19,7 @@ export function reasonOf(device: Probing, { log, ended }: Probed, offered: reado
   const onCard = device !== "tfjs-node";
   if (ended === "time")
     return { reason: `${drivers[device]} did not answer in time`, remedy: onCard ? "update the driver" : "try again" };
-  if (ended === "crash" && !onCard) return { reason: "TensorFlow crashed, as it does on processors without AVX" };
+  if (ended === "crash" && !onCard) return { reason: "TensorFlow crashed, as it does on CPUs without AVX" };
   if (ended === "crash") return { reason: `${drivers[device]} crashed`, remedy: "update the driver" };
   const missing = missingLibrary(log);
   if (missing) return ofMissing(missing, device);
@@ -32,22 +32,22 @@ export function reasonOf(device: Probing, { log, ended }: Probed, offered: reado
       remedy: "update NVIDIA's driver",
     };
   const start = /Failed call to cuInit: (.+)/.exec(log)?.[1];
-  if (start) return { reason: `CUDA does not start: ${start}` };
-  // Its own script fetches a library that wants them on the machine.
+  if (start) return { reason: `CUDA could not start: ${start}` };
+  // The package's script fetches a library that needs them on the machine.
   const remedy = catalog[device].wheels ? {} : { remedy: "install CUDA 11 and cuDNN 8" };
   return { reason: lastWords(log), ...remedy };
 }
 
 /** The shared library that the system's loader did not find, as "libcudart.so.13". */
 export function missingLibrary(log: string): string | undefined {
-  // CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, which is all that TensorFlow tells.
+  // CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, which is all that TensorFlow reports.
   if (/Failed call to cuInit: .*\(303\)/.test(log)) return "libcuda.so.1";
   return /(lib[\w.+-]+?\.so[\d.]*): cannot open shared object file/.exec(log)?.[1];
 }
 
 function ofMissing(library: string, device: Probing): Reason {
   if (library.startsWith("libvulkan.so"))
-    return { reason: `Vulkan is not installed (${library} is missing)`, remedy: "install your graphics card's driver" };
+    return { reason: `Vulkan is not installed (${library} is missing)`, remedy: "install your GPU's driver" };
   if (library.startsWith("libcuda.so"))
     return { reason: `${library}, a part of NVIDIA's driver, is missing`, remedy: "install NVIDIA's driver" };
   if (/^lib(cudart|cublas|cublasLt|curand|cufft|cusolver|cusparse|cudnn|nvJitLink)/.test(library))
@@ -55,7 +55,7 @@ function ofMissing(library: string, device: Probing): Reason {
       reason: `${library}, a part of CUDA, is missing`,
       remedy: `btx engines remove ${device}, then btx engines install ${device}`,
     };
-  return { reason: `the library ${library} is missing`, remedy: `install the package of your system that has it` };
+  return { reason: `the library ${library} is missing`, remedy: `install the system package that provides it` };
 }
 
 function ofWebgpu(log: string, offered: readonly string[]): Reason {
@@ -63,7 +63,7 @@ function ofWebgpu(log: string, offered: readonly string[]): Reason {
   const broken = /Could not get 'vkCreateInstance'.* for ICD (\S+)/.exec(log)?.[1];
   if (broken && offered.length === 0)
     return {
-      reason: `the Vulkan driver ${broken} does not start, as NVIDIA's does without the libraries of OpenGL`,
+      reason: `the Vulkan driver ${broken} does not start: NVIDIA's needs the OpenGL libraries`,
       remedy: "install them (Debian: apt-get install libgl1 libegl1)",
     };
   if (offered.length > 0)
@@ -72,10 +72,10 @@ function ofWebgpu(log: string, offered: readonly string[]): Reason {
   return { reason: `no graphics adapter${vulkan} was found` };
 }
 
-/** The error in what a program said, without where in its source it was raised. */
+/** The error in a program's output, without the source line that raised it. */
 export function lastWords(log: string): string {
   const lines = log.split("\n").filter((line) => !line.startsWith("[Vulkan Loader]"));
   const error = lines.find((line) => /^\w*Error: /.test(line)) ?? lines.findLast((line) => line.trim() !== "") ?? "";
   const text = error.replace(/^\w*Error: /, "").replace(/^\/\S+\.(cc|h|cpp):\d+ .*?(?:false\. |\] )/, "");
-  return text.trim().slice(0, 300) || "it failed without a word";
+  return text.trim().slice(0, 300) || "it failed without a message";
 }

@@ -2,9 +2,9 @@ import {
   type Compute,
   type Device,
   deviceSchema,
-  type Installable,
+  type EnginePackage,
+  enginePackageStatusSchema,
   type InstallEvent,
-  installableEngineSchema,
   installEventSchema,
 } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
@@ -23,7 +23,7 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
   answers.to("btx/devices", async () => ({ devices: await devices() }));
   answers.to("btx/engines", async () => {
     const lines = await btxJson(["engines"], AbortSignal.timeout(30_000));
-    return { engines: lines.map((line) => installableEngineSchema.strip().parse(line)) };
+    return { engines: lines.map((line) => enginePackageStatusSchema.strip().parse(line)) };
   });
   answers.toTrusted("btx/installEngine", "Engines are installed", async ({ id, engine }, signal) => {
     const installed = await install(engine, signal, (event) => answers.tell("btx/installing", { id, event }));
@@ -53,7 +53,7 @@ type Installed = Extract<InstallEvent, { event: "installed" }>;
 
 /** @throws UserError with what the command said, and when it was cancelled. */
 async function install(
-  engine: Installable,
+  engine: EnginePackage,
   signal: AbortSignal,
   tell: (event: InstallEvent) => void,
 ): Promise<Installed> {

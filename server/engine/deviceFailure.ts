@@ -1,16 +1,16 @@
 import { UserError } from "../protocol/errors.ts";
 
 /**
- * Errors of drivers and libraries that mean that there is no more memory on the device. WebGPU tells of a buffer that could
- * not be made when it is used: it is "invalid".
+ * Errors of drivers and libraries that mean that the device is out of memory. WebGPU reports a buffer that could not be made
+ * only when it is used: it is "invalid".
  */
 export const noMemory =
   /out of (?:device |host )?memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|ALLOC_FAILED|Failed to allocate memory|OOM when allocating|Invalid Buffer|Allocation size too large|exceeds the max buffer size limit/i;
-/** And those that mean that it is gone, or has stopped working. */
+/** Errors that mean that the device is gone, or has stopped working. */
 const lost =
   /device (?:is |was |has been )?(?:lost|removed|hung)|DEVICE_(?:LOST|REMOVED|HUNG)|CUDA (?:failure|error)|CUDA_ERROR|CUDNN_STATUS|CUBLAS_STATUS|Failed to download data from buffer/i;
 
-const goOn = "the last checkpoint is kept: take the run up again with `btx resume`, elsewhere with `--device`";
+const goOn = "the last checkpoint is kept: resume the run with `btx resume`, on another device with `--device`";
 
 /**
  * What an error of a device means to its user: a UserError where the device failed, the error itself where it did not.

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { engineEnvironment } from "../install/environment.ts";
+import { deviceEnvironment } from "../install/environment.ts";
 import { exitCodes, type StageAsked } from "../stages/process.ts";
 
 /** How a stage's process ended: its exit status ("busy": another run's process does the work or has done it), and the last thing it said. */
@@ -25,7 +25,7 @@ const program = fileURLToPath(new URL("./stage.js", import.meta.url));
 export function startStage(root: string, runId: string, name: string, asked: StageAsked): StageProcess {
   const child = spawn(process.execPath, [program, root, runId, name, String(process.pid), JSON.stringify(asked)], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    env: { ...process.env, ...engineEnvironment(asked.device.device) },
+    env: { ...process.env, ...deviceEnvironment(asked.device.device) },
   });
   let ended = false;
   const end = (signal: "SIGTERM" | "SIGKILL") => {

@@ -1,26 +1,26 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { Installable } from "../protocol/devices.ts";
-import { enginesFolder } from "./folder.ts";
-import { cudaWheels, tensorflowGpuWheels, tensorflowWheels, type Wheel } from "./pinned.ts";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { EnginePackage } from "../protocol/devices.ts";
+import { cudaWheels, tensorflowGpuWheels, tensorflowWheels, type Wheel } from "./pinnedWheels.ts";
 
-/** The engines that are installed on demand, in the versions that this program was made for. */
+/** The packages of engines that are installed on demand, in the versions that this program was made for. */
 
 export interface CatalogEntry {
   description: string;
-  /** Another one, another folder: it names all that an installed engine is made of. */
+  /** Names all that the installed package is made of: another version has another folder. */
   version: string;
-  /** About how much is downloaded. */
+  /** Approximate size of the download. */
   bytes: number;
-  /** Version of the package of npm, "@tensorflow/ENGINE", where that is one. */
+  /** Version of the npm package "@tensorflow/NAME", where there is one. */
   npm?: string;
-  /** Absent where the package of npm fetches what it needs. */
+  /** Absent where the npm package downloads what it needs. */
   wheels?: Wheel[];
-  /** Platforms that it exists for. */
+  /** Platforms that it is available for. */
   platforms: string[];
 }
 
-/** The CUDA that an engine's libraries are of, and the oldest driver that runs it. */
+/** The CUDA version of a package's libraries, and the oldest driver that runs it. */
 export const cudaOf = {
   cuda: { version: 13, leastDriver: "580.65.06" },
   "tfjs-node-gpu": { version: 12, leastDriver: "525.60.13" },
@@ -43,7 +43,7 @@ const onTensorflow = (wheels: Wheel[]) => ({
 });
 const withScript = (bytes: number) => ({ version: tfjs, npm: tfjs, bytes });
 
-export const catalog: Readonly<Record<Installable, CatalogEntry>> = {
+export const catalog: Readonly<Record<EnginePackage, CatalogEntry>> = {
   cuda: {
     description: "ONNX Runtime's CUDA provider and NVIDIA's CUDA 13 libraries",
     version: "1.30.0",
@@ -57,24 +57,40 @@ export const catalog: Readonly<Record<Installable, CatalogEntry>> = {
     platforms: ["linux-x64", "win32-x64"],
   },
   "tfjs-node": {
-    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version}` : "libtensorflow"} for the processor`,
+    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version}` : "libtensorflow"} for the CPU`,
     ...(ofWheels ? onTensorflow(tensorflowWheels) : withScript(150e6)),
     platforms: ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64"],
   },
 };
 
-/** Where an engine is installed, or would be. */
-export const engineFolder = (engine: Installable, root = enginesFolder()): string =>
-  join(root, `${engine}-${catalog[engine].version}`);
+/**
+ * Where packages of engines are installed: among the user's own data, never in the extension, which is replaced with every
+ * version. BTX_ENGINES names another folder.
+ */
+export function enginesFolder(
+  env: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  if (env.BTX_ENGINES) return resolve(env.BTX_ENGINES);
+  const data = {
+    darwin: () => join(homedir(), "Library", "Application Support"),
+    win32: () => env.LOCALAPPDATA || join(homedir(), "AppData", "Local"),
+  }[platform as string];
+  return join(data?.() ?? (env.XDG_DATA_HOME || join(homedir(), ".local", "share")), "btx-studio", "engines");
+}
 
-/** The folder of an installed engine; undefined where it is not installed. A folder has this name only once it is whole. */
-export function installedFolder(engine: Installable, root?: string): string | undefined {
-  const folder = engineFolder(engine, root);
+/** Where a package is installed, or would be. */
+export const installFolder = (name: EnginePackage, root = enginesFolder()): string =>
+  join(root, `${name}-${catalog[name].version}`);
+
+/** The folder of an installed package; undefined where it is not installed. A folder has this name only once it is complete. */
+export function installedFolder(name: EnginePackage, root?: string): string | undefined {
+  const folder = installFolder(name, root);
   return existsSync(folder) ? folder : undefined;
 }
 
-/** Why an engine cannot be installed on this machine. */
-export function unavailable(engine: Installable, platform = thisPlatform): string | undefined {
-  const { platforms } = catalog[engine];
-  return platforms.includes(platform) ? undefined : `there is none for ${platform}, only for ${platforms.join(", ")}`;
+/** Why a package cannot be installed on this machine. */
+export function unavailable(name: EnginePackage, platform = thisPlatform): string | undefined {
+  const { platforms } = catalog[name];
+  return platforms.includes(platform) ? undefined : `not available for ${platform}, only for ${platforms.join(", ")}`;
 }

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { installedFolder } from "./catalog.ts";
 
 /**
- * What a process on a device is started with: libraries that the system's loader must find, and products of CUDA in
- * float32, which its library would round to TF32 (10 bits) unless the user says otherwise. TensorFlow is kept from taking
- * all memory of a card, where other processes may train too, and from telling about itself.
+ * Environment variables of a process that computes on a device: where the system's loader finds libraries, and float32
+ * products in CUDA, which its library would round to TF32 (10 bits) unless the user has set that variable. TensorFlow is kept
+ * from taking all memory of a GPU, where other processes may train too, and from logging.
  */
-export function engineEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+export function deviceEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const quiet = { TF_CPP_MIN_LOG_LEVEL: env.TF_CPP_MIN_LOG_LEVEL ?? "1" };
   if (device === "tfjs-node") return quiet;
   if (device === "tfjs-node-gpu")
@@ -14,8 +14,8 @@ export function engineEnvironment(device: string, env: NodeJS.ProcessEnv = proce
   return device.startsWith("cuda") ? ofCuda("cuda", env) : {};
 }
 
-function ofCuda(engine: "cuda" | "tfjs-node-gpu", env: NodeJS.ProcessEnv): Record<string, string> {
-  const folder = installedFolder(engine);
+function ofCuda(name: "cuda" | "tfjs-node-gpu", env: NodeJS.ProcessEnv): Record<string, string> {
+  const folder = installedFolder(name);
   if (!folder) return {};
   return {
     LD_LIBRARY_PATH: [join(folder, "lib"), env.LD_LIBRARY_PATH].filter(Boolean).join(":"),

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Installable, InstallEvent } from "../protocol/devices.ts";
+import type { EnginePackage, InstallEvent } from "../protocol/devices.ts";
 import type { CatalogEntry } from "./catalog.ts";
 
 /** How far an installation has come. */
@@ -9,18 +9,18 @@ export type Progress = Omit<Extract<InstallEvent, { event: "progress" }>, "event
 
 /** What a fetch works with. */
 export interface Fetch {
-  engine: Installable;
+  name: EnginePackage;
   entry: CatalogEntry;
-  /** Becomes the engine's folder. */
+  /** Becomes the package's folder. */
   folder: string;
   signal: AbortSignal;
   onProgress(progress: Progress): void;
 }
 
-/** How often the size of a growing folder is looked at, ms. */
+/** Milliseconds between looks at the size of a growing folder. */
 const tick = 500;
 
-/** Tells how a folder grows while `work` fills it: package clients tell no machine how far they are. */
+/** Reports how a folder grows while `work` fills it: package clients do not report their progress to programs. */
 export async function watchGrowth<T>(
   folder: string,
   { label, total, onProgress }: { label: string; total: number } & Pick<Fetch, "onProgress">,
@@ -41,7 +41,7 @@ export async function watchGrowth<T>(
   }
 }
 
-/** Bytes of the files in a folder and below it; what goes meanwhile counts nothing. */
+/** Bytes of the files in a folder and below it; files that are removed meanwhile do not count. */
 export async function sizeOfFolder(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   let sum = 0;

@@ -1,14 +1,14 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../protocol/errors.ts";
+import { run } from "./clients.ts";
 import type { Fetch } from "./fetch.ts";
 import { installPackages } from "./npm.ts";
-import { run } from "./program.ts";
 import { fetchWheel, needPip } from "./wheels.ts";
 
 /**
- * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's: newer by years than what the
- * package's script would fetch, and of one index. The package brings the source of its binding, which is built here for
+ * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's wheels: years newer than what the
+ * package's script would fetch, and from one index. The package brings the source of its binding, which is built here for
  * that library; it speaks Node-API 8, as every Node from 16 on does.
  */
 
@@ -17,14 +17,14 @@ const headers = "node-api-headers@1.9.0";
 const compiler = "c++";
 
 export async function fetchTensorFlow(fetch: Fetch): Promise<void> {
-  const { folder, engine, entry, signal, onProgress } = fetch;
+  const { folder, name, entry, signal, onProgress } = fetch;
   await needCompiler(folder, signal);
   await needPip(folder, signal);
   await installPackages(fetch, { scripts: false, others: [headers] });
   const libraries = join(folder, "lib");
   for (const wheel of entry.wheels!) await fetchWheel(wheel, libraries, fetch);
   onProgress({ label: "building the binding" });
-  await build(folder, join(folder, "node_modules/@tensorflow", engine), signal);
+  await build(folder, join(folder, "node_modules/@tensorflow", name), signal);
   await rm(join(libraries, "include"), { recursive: true });
 }
 
@@ -54,8 +54,8 @@ async function build(folder: string, packaged: string, signal: AbortSignal): Pro
     `-Wl,-rpath,$ORIGIN/${relative(dirname(binding), libraries)}`,
     ...["-o", binding],
   ];
-  const { good, said } = await run(command, { cwd: folder, signal });
+  const { good, output } = await run(command, { cwd: folder, signal });
   if (good) return;
-  const first = said.split("\n").find((line) => /error|cannot find|No space/i.test(line)) ?? said.trim();
+  const first = output.split("\n").find((line) => /error|cannot find|No space/i.test(line)) ?? output.trim();
   throw new UserError(`the binding of TensorFlow.js could not be built: ${first.slice(0, 400)}`);
 }

@@ -1,11 +1,11 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fetchError, pip, run } from "./clients.ts";
 import { type Fetch, watchGrowth } from "./fetch.ts";
-import type { Wheel } from "./pinned.ts";
-import { fetchError, pip, run } from "./program.ts";
+import type { Wheel } from "./pinnedWheels.ts";
 import { extract } from "./zip.ts";
 
-/** What pip is asked for, whatever Python it runs on: the wheels of the catalog. */
+/** The platform that pip downloads wheels for, whatever Python it runs on: that of the catalog. */
 const target = [
   ...["--only-binary", ":all:", "--implementation", "cp", "--python-version", "312", "--abi", "cp312", "--abi", "none"],
   ...["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"].flatMap(
@@ -15,11 +15,11 @@ const target = [
 
 /** @throws UserError where there is no pip to fetch wheels with */
 export async function needPip(folder: string, signal: AbortSignal): Promise<void> {
-  const { good, said } = await run([...pip(), "--version"], { cwd: folder, signal });
-  if (!good) throw fetchError(said, "pip");
+  const { good, output } = await run([...pip(), "--version"], { cwd: folder, signal });
+  if (!good) throw fetchError(output, "pip");
 }
 
-/** Puts the files of a wheel that are wanted into a folder. */
+/** Downloads a wheel and puts the files that are wanted of it into a folder. */
 export async function fetchWheel(wheel: Wheel, to: string, { folder, signal, onProgress }: Fetch): Promise<void> {
   const { name, version, sha256, bytes, files } = wheel;
   const scratch = join(folder, "fetched");
@@ -31,8 +31,8 @@ export async function fetchWheel(wheel: Wheel, to: string, { folder, signal, onP
   const command = [...pip(), "download", ...options, ...target, "--dest", wheels, "--requirement", wanted];
   const label = `${name} ${version}`;
   const fetching = run(command, { cwd: scratch, env: { TMPDIR: temporary }, signal });
-  const { good, said } = await watchGrowth(scratch, { label, total: bytes, onProgress }, fetching);
-  if (!good) throw fetchError(said, label);
+  const { good, output } = await watchGrowth(scratch, { label, total: bytes, onProgress }, fetching);
+  if (!good) throw fetchError(output, label);
   onProgress({ label: `unpacking ${label}` });
   const [file] = await readdir(wheels);
   await extract(join(wheels, file!), files, to, signal);

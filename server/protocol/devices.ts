@@ -35,8 +35,8 @@ export const computeSchema = z.strictObject({
 export type Compute = z.infer<typeof computeSchema>;
 
 /** Engines that `btx engines install` brings. */
-export const installableSchema = z.enum(["cuda", "tfjs-node-gpu", "tfjs-node"]);
-export type Installable = z.infer<typeof installableSchema>;
+export const enginePackageSchema = z.enum(["cuda", "tfjs-node-gpu", "tfjs-node"]);
+export type EnginePackage = z.infer<typeof enginePackageSchema>;
 
 /** One engine on one device, as `btx devices --json` tells of it. */
 export const deviceSchema = z.strictObject({
@@ -58,13 +58,13 @@ export const deviceSchema = z.strictObject({
   /** What to do about it. */
   remedy: z.string().optional(),
   /** What would make it usable, where that can be installed. */
-  install: installableSchema.optional(),
+  install: enginePackageSchema.optional(),
 });
 export type Device = z.infer<typeof deviceSchema>;
 
 /** One line of `btx engines --json`. */
-export const installableEngineSchema = z.strictObject({
-  engine: installableSchema,
+export const enginePackageStatusSchema = z.strictObject({
+  engine: enginePackageSchema,
   version: z.string(),
   description: z.string(),
   installed: z.boolean(),
@@ -75,21 +75,21 @@ export const installableEngineSchema = z.strictObject({
   /** Why it cannot be installed on this machine. */
   unavailable: z.string().optional(),
 });
-export type InstallableEngine = z.infer<typeof installableEngineSchema>;
+export type EnginePackageStatus = z.infer<typeof enginePackageStatusSchema>;
 
 /** One line of `btx engines install ENGINE --json`. The last is "installed". */
 export const installEventSchema = z.discriminatedUnion("event", [
   /** What is being done now; `done` and `total` in bytes, where they are known. */
   z.strictObject({
     event: z.literal("progress"),
-    engine: installableSchema,
+    engine: enginePackageSchema,
     label: z.string(),
     done: z.number().optional(),
     total: z.number().optional(),
   }),
   z.strictObject({
     event: z.literal("installed"),
-    engine: installableSchema,
+    engine: enginePackageSchema,
     version: z.string(),
     folder: z.string(),
     /** Absent: it works here. Otherwise why it does not, and what to do. */

@@ -50,7 +50,7 @@ describe("a device that is not there", () => {
   it.each([
     [
       ["--device", "cuda:15"],
-      /^btx: (there is no device cuda:15 here: `devices` may name cpu|the device cuda:15 cannot)/,
+      /^btx: (there is no device "cuda:15" on this machine: `devices` can name cpu|the device cuda:15 cannot)/,
     ],
     [
       ["--device", "tfjs-node"],

@@ -8,7 +8,7 @@ export type Ort = typeof import("onnxruntime-node");
 
 let loaded: Ort | undefined;
 
-/** Loads it from where `base` lies. It would tell its makers about its use: what is computed here is nobody's business. */
+/** Loads it from where `base` lies. Its telemetry is turned off: what is computed here stays here. */
 function load(base: string): Ort {
   process.env.ORT_DISABLE_TELEMETRY = "1";
   return createRequire(base)("onnxruntime-node") as Ort;

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 
-/** What the binding says when it comes to an output that is not a tensor. */
+/** The binding's error when it comes to an output that is not a tensor. */
 const notATensor = /non tensor type/i;
 
 /**

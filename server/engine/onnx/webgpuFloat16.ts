@@ -3,10 +3,10 @@ import { dtypeCode } from "./lowering/encode.ts";
 import { hostTensor } from "./ort.ts";
 import { openSession } from "./webgpuSession.ts";
 
-/** What ONNX Runtime says of an operator in float16 on an adapter without WebGPU's feature `shader-f16`. */
+/** ONNX Runtime's error for an operator in float16 on an adapter without WebGPU's feature `shader-f16`. */
 const missing = /requires f16/i;
 
-/** Whether the graphics card that WebGPU reaches computes in float16: it is asked to add two numbers. */
+/** Whether the GPU that WebGPU uses computes in float16, found by adding two numbers. */
 export async function hasFloat16(): Promise<boolean> {
   const build = new Builder();
   const half = build.node("Cast", ["x"], { to: dtypeCode.float16 });

@@ -26,7 +26,7 @@ async function moved(x: Tensor, to: Location): Promise<Tensor> {
   try {
     return (await (await session).run({ x })).y!;
   } catch (error) {
-    throw deviceFailure(error, "webgpu", "the graphics card that WebGPU reaches");
+    throw deviceFailure(error, "webgpu", "the GPU that WebGPU uses");
   }
 }
 
@@ -71,17 +71,17 @@ interface Large {
 /** With three digits: a tensor may be larger than a buffer by little. */
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
 
-/** Why the GPU cannot hold a tensor; undefined where an error says something else. */
+/** Why the GPU cannot hold a tensor; undefined where the error has another cause. */
 export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
   const text = String(error);
-  const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "take a smaller model"}, or train on the cpu`;
+  const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "use a smaller model"}, or train on the CPU`;
   const limit = /exceeds the max buffer size limit \((\d+)\)/.exec(text)?.[1];
   if (limit)
     return new UserError(
-      `${name} takes ${gigabytes(bytes)}, but a buffer of this graphics card holds ${gigabytes(Number(limit))} at most: ${remedy}`,
+      `${name} takes ${gigabytes(bytes)}, but a buffer of this GPU holds at most ${gigabytes(Number(limit))}: ${remedy}`,
     );
   if (noMemory.test(text))
-    return new UserError(`${name} takes ${gigabytes(bytes)}, for which this graphics card has no room: ${remedy}`);
+    return new UserError(`${name} takes ${gigabytes(bytes)}, which does not fit on this GPU: ${remedy}`);
   return undefined;
 }
 

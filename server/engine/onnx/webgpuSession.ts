@@ -5,7 +5,7 @@ import { ort } from "./ort.ts";
 /** Where the binding leaves an output. */
 export type Location = "cpu" | "gpu-buffer";
 
-/** What ONNX Runtime says where a node would run on the CPU. */
+/** ONNX Runtime's error where a node would run on the CPU. */
 const cpuRefused = /fallback to CPU EP has been explicitly disabled/;
 
 /** A program asks for buffers of the same sizes in every run: one that is given back is kept for the next, whatever its size. */

@@ -11,7 +11,7 @@ export type TfjsDevice = "tfjs-node-gpu" | "tfjs-node" | "cpu";
  * one registry of kernels and one of gradients, which lie in the global object.
  *
  * @param folder where the package is installed
- * @param threads of TensorFlow on the processor; all of them where it is left out
+ * @param threads of TensorFlow on the CPU; all of them if left out
  */
 export async function loadTfjs(device: TfjsDevice, folder?: string, threads?: number): Promise<typeof tf> {
   if (device === "cpu") {
@@ -27,13 +27,13 @@ export async function loadTfjs(device: TfjsDevice, folder?: string, threads?: nu
   createRequire(join(folder!, "package.json"))(`@tensorflow/${device}`);
   if (!(await tf.setBackend("tensorflow"))) throw new Error(`@tensorflow/${device} has no backend "tensorflow"`);
   await tf.ready();
-  // TensorFlow goes on with the processor where it finds no card.
+  // TensorFlow falls back to the CPU where it finds no GPU.
   if (device === "tfjs-node-gpu" && !(tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice)
-    throw new Error("TensorFlow found no graphics card that it can use");
+    throw new Error("TensorFlow found no GPU that it can use");
   return tf;
 }
 
-/** Puts back what `@tensorflow/tfjs-node` calls of `node:util`: Node warns of it from 22 on, and has a part no more from 23 on. */
+/** Restores the functions of `node:util` that `@tensorflow/tfjs-node` calls: Node 22 deprecates them, and 23 removes a part. */
 function withRemovedUtilities(): void {
   const isNullOrUndefined = (value: unknown) => value === null || value === undefined;
   Object.assign(util, { isNullOrUndefined, isArray: Array.isArray });

@@ -21,7 +21,7 @@ export const devicesSchema = z
   .optional()
   .meta(
     notes({
-      description: `Devices to compute on, as \`btx devices\` names them; a graphics card trains one model at a time, and experts are spread over them. \`cpu\`: the processor. \`webgpu\`: the graphics card that WebGPU reaches, or its software adapter. \`cuda\`: all graphics cards of NVIDIA, where the engine \`cuda\` is installed. \`tfjs-node-gpu\`: TensorFlow on a graphics card, of the engine \`tfjs\`. \`tfjs-node\`: TensorFlow on the processor, of the engine \`tfjs\`. ${sameStages}`,
+      description: `Devices to compute on, as \`btx devices\` names them; a graphics card trains one model at a time, and experts are spread over them. \`cpu\`: the processor. \`webgpu\`: the GPU that WebGPU uses, or its software adapter. \`cuda\`: all graphics cards of NVIDIA, where the engine \`cuda\` is installed. \`tfjs-node-gpu\`: TensorFlow on a graphics card, of the engine \`tfjs\`. \`tfjs-node\`: TensorFlow on the processor, of the engine \`tfjs\`. ${sameStages}`,
       defaultText: "all graphics cards that can be used, else the processor; software adapters do not count",
       expects: "a list of devices such as [cpu], [webgpu] or [cuda:0, cuda:1]",
     }),

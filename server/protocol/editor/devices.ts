@@ -2,8 +2,8 @@ import * as z from "zod";
 import {
   computeSchema,
   deviceSchema,
-  installableEngineSchema,
-  installableSchema,
+  enginePackageSchema,
+  enginePackageStatusSchema,
   installEventSchema,
 } from "../devices.ts";
 import { stageReferenceSchema } from "./basics.ts";
@@ -44,11 +44,11 @@ export const deviceRequests = {
   /** The engines that can be installed, as `btx engines` tells. */
   "btx/engines": {
     params: z.strictObject({}),
-    result: z.strictObject({ engines: z.array(installableEngineSchema) }),
+    result: z.strictObject({ engines: z.array(enginePackageStatusSchema) }),
   },
   /** Installs an engine, as `btx engines install`; what it does comes as "btx/installing" with this `id`. */
   "btx/installEngine": {
-    params: z.strictObject({ id: z.string(), engine: installableSchema }),
+    params: z.strictObject({ id: z.string(), engine: enginePackageSchema }),
     result: z.strictObject({
       version: z.string(),
       folder: z.string(),

@@ -32,11 +32,9 @@ describe("auto", () => {
   });
 
   test("says why", () => {
-    expect(choiceText(auto(cpu, ...cards))).toBe(
-      "onnx on cuda:0 (cuda:0!) and cuda:1 (cuda:1!): graphics cards come first",
-    );
-    expect(auto(cpu, software).why).toBe("webgpu! is a software adapter, which counts only when asked for");
-    expect(auto(cpu, none).why).toContain("no graphics card that can be used");
+    expect(choiceText(auto(cpu, ...cards))).toBe("onnx on cuda:0 (cuda:0!) and cuda:1 (cuda:1!): GPUs are preferred");
+    expect(auto(cpu, software).why).toBe("webgpu! is a software adapter, which is used only when asked for");
+    expect(auto(cpu, none).why).toContain("no usable GPU was found");
   });
 
   test("does not look for graphics cards where the processor is asked for", async () => {
@@ -56,7 +54,7 @@ describe("devices that are asked for", () => {
 
   test("and are not there, or cannot be used, are told with what there is to do", () => {
     expect(() => ask(["cuda:3"], cpu, ...cards)).toThrow(
-      "there is no device cuda:3 here: `devices` may name cpu, cuda:0, cuda:1",
+      'there is no device "cuda:3" on this machine: `devices` can name cpu, cuda:0, cuda:1',
     );
     expect(() => ask(["webgpu"], cpu, none)).toThrow("the device webgpu cannot be used: no adapter: buy one");
   });

@@ -4,7 +4,7 @@ import { listDevices, type Sources } from "../../../server/devices/list.ts";
 import type { NvidiaGpu } from "../../../server/devices/nvidia.ts";
 import type { Probed } from "../../../server/devices/probe.ts";
 import { catalog } from "../../../server/install/catalog.ts";
-import { deviceSchema, type Installable } from "../../../server/protocol/devices.ts";
+import { deviceSchema, type EnginePackage } from "../../../server/protocol/devices.ts";
 
 const works: Probed = { works: true, log: "works" };
 const card = (index: number, more: Partial<NvidiaGpu> = {}): NvidiaGpu => ({
@@ -18,7 +18,7 @@ const card = (index: number, more: Partial<NvidiaGpu> = {}): NvidiaGpu => ({
 
 interface Machine {
   gpus?: NvidiaGpu[];
-  installed?: Installable[];
+  installed?: EnginePackage[];
   /** What a device's probe gives; it fails without a word where this says nothing. */
   probes?: Record<string, Probed>;
 }
@@ -63,7 +63,7 @@ test("a machine without graphics cards has its processor, and says of all else w
 
 describe("CUDA", () => {
   test("has a device a card, each asked by its number, once its provider is installed", async () => {
-    const machine = { gpus: [card(0), card(1)], installed: ["cuda"] as Installable[] };
+    const machine = { gpus: [card(0), card(1)], installed: ["cuda"] as EnginePackage[] };
     const { of, probed } = await devicesOf({ ...machine, probes: { "cuda:0": works } });
     expect(probed.sort()).toEqual(["cuda:0", "cuda:1", "webgpu"]);
     expect(of("onnx", "cuda:0")).toMatchObject({
@@ -72,7 +72,7 @@ describe("CUDA", () => {
       driver: "580.95.05",
       usable: true,
     });
-    expect(of("onnx", "cuda:1")).toMatchObject({ usable: false, reason: "it failed without a word" });
+    expect(of("onnx", "cuda:1")).toMatchObject({ usable: false, reason: "it failed without a message" });
   });
 
   test("is offered for installation where there is a card", async () => {
@@ -139,7 +139,7 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
       "$&[Vulkan Loader] INFO | DRIVER:             [1] NVIDIA H100  \n",
     );
     const { of } = await devicesOf({ probes: { webgpu: { works: true, log: said } } });
-    expect(of("onnx", "webgpu")!.reason).toBe("one of 2 adapters: WebGPU reaches no other");
+    expect(of("onnx", "webgpu")!.reason).toBe("one of 2 adapters: WebGPU can use only this one");
   });
 
   test("says of an adapter that it does not accept that its driver is too old", async () => {
@@ -159,7 +159,7 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
     const { of } = await devicesOf({ probes: { webgpu: { works: false, log: refused } } });
     expect(of("onnx", "webgpu")).toMatchObject({
       usable: false,
-      reason: "the Vulkan driver libGLX_nvidia.so.0 does not start, as NVIDIA's does without the libraries of OpenGL",
+      reason: "the Vulkan driver libGLX_nvidia.so.0 does not start: NVIDIA's needs the OpenGL libraries",
       remedy: "install them (Debian: apt-get install libgl1 libegl1)",
     });
   });
@@ -178,16 +178,16 @@ describe("TensorFlow", () => {
     "Error: libcudart.so.12: cannot open shared object file: No such file or directory\n    at x\nW0000 Cannot dlopen some GPU libraries.";
 
   const cuInit = (error: string) =>
-    `E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: ${error}\nError: TensorFlow found no graphics card that it can use\n`;
+    `E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: ${error}\nError: TensorFlow found no GPU that it can use\n`;
 
-  const installed: Installable[] = ["tfjs-node", "tfjs-node-gpu"];
+  const installed: EnginePackage[] = ["tfjs-node", "tfjs-node-gpu"];
 
   test("is not asked for a card where there is none", async () => {
     const { of, probed } = await devicesOf({ installed, probes: { "tfjs-node": works } });
     expect(of("tfjs", "tfjs-node")).toMatchObject({ usable: true, kind: "processor" });
     expect(of("tfjs", "tfjs-node-gpu")).toMatchObject({
       name: "none",
-      reason: "no NVIDIA graphics card with a driver was found",
+      reason: "no NVIDIA GPU with a driver was found",
     });
     expect(probed.sort()).toEqual(["tfjs-node", "webgpu"]);
   });
@@ -203,7 +203,7 @@ describe("TensorFlow", () => {
   });
 
   test.each([
-    ["crash", { reason: "TensorFlow crashed, as it does on processors without AVX" }],
+    ["crash", { reason: "TensorFlow crashed, as it does on CPUs without AVX" }],
     ["time", { reason: "libtensorflow did not answer in time", remedy: "try again" }],
   ] as const)("asks for no driver where it ends by %s on the processor", async (ended, why) => {
     const { of } = await devicesOf({ installed, probes: { "tfjs-node": { works: false, log: "", ended } } });
@@ -225,11 +225,8 @@ describe("TensorFlow", () => {
     [missing, "libcudart.so.12, a part of CUDA, is missing"],
     [cuInit("UNKNOWN ERROR (303)"), "libcuda.so.1, a part of NVIDIA's driver, is missing"],
     [cuInit("CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"), "the driver offers no CUDA device"],
-    [cuInit("CUDA_ERROR_UNKNOWN: unknown error"), "CUDA does not start: CUDA_ERROR_UNKNOWN: unknown error"],
-    [
-      "Error: TensorFlow found no graphics card that it can use\n    at y",
-      "TensorFlow found no graphics card that it can use",
-    ],
+    [cuInit("CUDA_ERROR_UNKNOWN: unknown error"), "CUDA could not start: CUDA_ERROR_UNKNOWN: unknown error"],
+    ["Error: TensorFlow found no GPU that it can use\n    at y", "TensorFlow found no GPU that it can use"],
   ])("says why it does not compute on a card that is there", async (log, reason) => {
     const probes = { "tfjs-node-gpu": { works: false, log } };
     const { of } = await devicesOf({ gpus: [card(0)], installed: ["tfjs-node-gpu"], probes });

@@ -7,7 +7,7 @@ import { dense, mixture, routed } from "../../fixtures/models.ts";
 const models: [string, ModelConfig][] = [["dense", dense], ["top-2", mixture], ...Object.entries(routed)];
 const onDemand = ["cuda", "tfjs-node", "tfjs-node-gpu"] as const;
 
-// BTX_TEST_DEVICES asks for them; the environment is that of `engineEnvironment`.
+// BTX_TEST_DEVICES asks for them; the environment is that of `deviceEnvironment`.
 for (const device of onDemand)
   describe.skipIf(!devices.includes(device))(`on ${device}`, { timeout: 300_000 }, () => {
     test.each(models)("5 training steps of a %s model give what they give on the CPU", async (_, config) => {

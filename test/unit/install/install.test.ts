@@ -2,14 +2,13 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type CatalogEntry, catalog } from "../../../server/install/catalog.ts";
-import { engineEnvironment } from "../../../server/install/environment.ts";
+import { type CatalogEntry, catalog, enginesFolder } from "../../../server/install/catalog.ts";
+import { fetchError } from "../../../server/install/clients.ts";
+import { deviceEnvironment } from "../../../server/install/environment.ts";
 import type { Progress } from "../../../server/install/fetch.ts";
-import { enginesFolder } from "../../../server/install/folder.ts";
-import { installEngine, listEngines, removeEngine } from "../../../server/install/install.ts";
-import { fetchError } from "../../../server/install/program.ts";
+import { installPackage, listPackages, removePackage } from "../../../server/install/install.ts";
 import { extract } from "../../../server/install/zip.ts";
-import type { Installable } from "../../../server/protocol/devices.ts";
+import type { EnginePackage } from "../../../server/protocol/devices.ts";
 import { hasPip } from "../../fixtures/tensorflow.ts";
 import { npmRegistry, pythonIndex, type Registry, scratchFolder, sha256, wheel } from "./registries.ts";
 
@@ -27,14 +26,14 @@ function use({ env, close }: Registry): void {
 
 /** Installs an engine into a folder; says where it is and what was told on the way. */
 async function installed(
-  engine: Installable,
+  engine: EnginePackage,
   entry: CatalogEntry,
   root: string,
   signal = new AbortController().signal,
 ) {
   const told: Progress[] = [];
   const onProgress = (progress: Progress) => told.push(progress);
-  return { folder: await installEngine(engine, { root, signal, onProgress }, entry), told };
+  return { folder: await installPackage(engine, { root, signal, onProgress }, entry), told };
 }
 
 test("the versions are those of the packages that this program is made of", () => {
@@ -59,23 +58,23 @@ test("engines lie among the user's data, or where BTX_ENGINES says", () => {
 test("a process on CUDA finds its libraries and multiplies in float32, unless the user asks for TF32", () => {
   const root = scratchFolder();
   vi.stubEnv("BTX_ENGINES", root);
-  expect(engineEnvironment("cuda:0", {})).toEqual({});
+  expect(deviceEnvironment("cuda:0", {})).toEqual({});
   mkdirSync(join(root, "cuda-1.30.0"));
   const lib = join(root, "cuda-1.30.0", "lib");
-  expect(engineEnvironment("cuda:0", {})).toEqual({ LD_LIBRARY_PATH: lib, NVIDIA_TF32_OVERRIDE: "0" });
-  expect(engineEnvironment("cuda:1", { LD_LIBRARY_PATH: "/opt", NVIDIA_TF32_OVERRIDE: "1" })).toEqual({
+  expect(deviceEnvironment("cuda:0", {})).toEqual({ LD_LIBRARY_PATH: lib, NVIDIA_TF32_OVERRIDE: "0" });
+  expect(deviceEnvironment("cuda:1", { LD_LIBRARY_PATH: "/opt", NVIDIA_TF32_OVERRIDE: "1" })).toEqual({
     LD_LIBRARY_PATH: `${lib}:/opt`,
     NVIDIA_TF32_OVERRIDE: "1",
   });
-  expect(engineEnvironment("webgpu", {})).toEqual({});
+  expect(deviceEnvironment("webgpu", {})).toEqual({});
 });
 
 test("TensorFlow takes what memory of a card it needs, and is quiet", () => {
   const root = scratchFolder();
   vi.stubEnv("BTX_ENGINES", root);
   mkdirSync(join(root, `tfjs-node-gpu-${catalog["tfjs-node-gpu"].version}`));
-  expect(engineEnvironment("tfjs-node", {})).toEqual({ TF_CPP_MIN_LOG_LEVEL: "1" });
-  expect(engineEnvironment("tfjs-node-gpu", { TF_CPP_MIN_LOG_LEVEL: "0" })).toEqual({
+  expect(deviceEnvironment("tfjs-node", {})).toEqual({ TF_CPP_MIN_LOG_LEVEL: "1" });
+  expect(deviceEnvironment("tfjs-node-gpu", { TF_CPP_MIN_LOG_LEVEL: "0" })).toEqual({
     LD_LIBRARY_PATH: join(root, `tfjs-node-gpu-${catalog["tfjs-node-gpu"].version}`, "lib"),
     NVIDIA_TF32_OVERRIDE: "0",
     TF_CPP_MIN_LOG_LEVEL: "0",
@@ -121,20 +120,20 @@ describe.runIf(hasWheels)("an engine of wheels", () => {
     expect(told.map(({ label }) => label)).toContain("onnxruntime-gpu 9.9.9");
     for (const { done = 0, total = 0 } of told) expect(done).toBeLessThanOrEqual(total);
 
-    expect((await listEngines(root)).find(({ engine }) => engine === "cuda")).toMatchObject({
+    expect((await listPackages(root)).find(({ engine }) => engine === "cuda")).toMatchObject({
       installed: true,
       folder,
     });
-    expect(await removeEngine("cuda", root)).toBe(true);
+    expect(await removePackage("cuda", root)).toBe(true);
     expect(readdirSync(root)).toEqual([]);
-    expect(await removeEngine("cuda", root)).toBe(false);
+    expect(await removePackage("cuda", root)).toBe(false);
   });
 
   test("is refused whole when the checksum of one wheel is another", async () => {
     use(await pythonIndex([provider, library]));
     const root = scratchFolder();
     await expect(installed("cuda", entry("0".repeat(64)), root)).rejects.toThrow(
-      /^what was fetched for nvidia-blas 1\.2\.3 is not what was published: its checksum is another; try again$/,
+      /^what was downloaded for nvidia-blas 1\.2\.3 has the wrong checksum: try again$/,
     );
     expect(readdirSync(root)).toEqual([]);
   });
@@ -156,7 +155,7 @@ describe.runIf(hasWheels)("an engine of wheels", () => {
     use({ ...registry, close: () => {} });
     const root = scratchFolder();
     await expect(installed("cuda", entry(), root)).rejects.toThrow(
-      "cannot be reached, or has no onnxruntime-gpu 9.9.9: see to the network",
+      "cannot be reached, or has no onnxruntime-gpu 9.9.9: check the network connection",
     );
     expect(readdirSync(root)).toEqual([]);
   });
@@ -178,7 +177,7 @@ describe("an engine of npm", () => {
     expect(readdirSync(root).sort()).toEqual([`tfjs-node-${entry.version}`, "tfjs-node-gpu-4.22.0"]);
 
     mkdirSync(join(root, ".installing-tfjs-node-4194301"));
-    expect(await removeEngine("tfjs-node", root)).toBe(true);
+    expect(await removePackage("tfjs-node", root)).toBe(true);
     expect(readdirSync(root)).toEqual(["tfjs-node-gpu-4.22.0"]);
   });
 
@@ -186,7 +185,7 @@ describe("an engine of npm", () => {
     [
       "its host cannot be reached",
       `console.error("Error: getaddrinfo ENOTFOUND libraries.example.org"); process.exit(1);`,
-      "libraries.example.org cannot be reached, so libtensorflow was not installed: see to the network",
+      "libraries.example.org cannot be reached, so libtensorflow was not installed: check the network connection",
     ],
     ["the disk is full", `console.error("ENOSPC: no space left"); process.exit(1);`, "the disk is full"],
     ["it fetched nothing and says nothing", "", "left no binding to libtensorflow"],

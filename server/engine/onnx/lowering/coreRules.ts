@@ -117,7 +117,7 @@ const step: Rule = ({ names: [x], attrs, build }) => {
   return build.node("Where", [build.node("IsNaN", [x!]), x!, above]);
 };
 
-/** Graphics cards have no kernel for booleans. */
+/** WebGPU has no kernel for tiling booleans. */
 const tile: Rule = ({ names: [x], attrs, output, build }) => {
   const tiled = (name: string) => build.node("Tile", [name, build.ints(attrs.reps as number[])]);
   if (output.dtype !== "bool") return tiled(x!);

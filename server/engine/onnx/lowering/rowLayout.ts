@@ -56,7 +56,7 @@ function tileLength(rows: number, experts: number): number {
   return length < 32 ? length : 32 * Math.ceil(length / 32);
 }
 
-/** Parts that a graphics card with few buffers a kernel splits a value in. */
+/** How many parts a value is split in at once on a GPU that allows few buffers a kernel. */
 const mostParts = 7;
 
 /** x [n, ...] as n values [1, ...]. */

@@ -254,7 +254,7 @@ describe.skipIf(noWebGpu)("on WebGPU", { timeout: 300_000 }, () => {
     async () => {
       const program: Program = (_, { x }) => ({ state: {}, results: { y: max(tile(x!, [30_000, 10_000])) } });
       await expect(compileWebGpu(program, new Store(), specsOf({ x }))).rejects.toThrow(
-        "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this graphics card holds 1.00 GB at most: lower `microBatch` or `context`, or train on the cpu",
+        "the result of Tile [60000, 20000] takes 4.47 GB, but a buffer of this GPU holds at most 1.00 GB: lower `microBatch` or `context`, or train on the CPU",
       );
     },
   );

@@ -14,11 +14,11 @@ test("a tensor that a graphics card cannot hold is named, with what it takes, wh
   const weights = { name: "the tensor lm_head.weight [40000, 7000]", bytes: 1_120_000_000, ofBatch: false };
   expect(whyNotHeld(limit, weights)).toEqual(
     new UserError(
-      "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, but a buffer of this graphics card holds 1.00 GB at most: take a smaller model, or train on the cpu",
+      "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, but a buffer of this GPU holds at most 1.00 GB: use a smaller model, or train on the CPU",
     ),
   );
   expect(whyNotHeld(memory, { ...weights, ofBatch: true })?.message).toBe(
-    "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, for which this graphics card has no room: lower `microBatch` or `context`, or train on the cpu",
+    "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, which does not fit on this GPU: lower `microBatch` or `context`, or train on the CPU",
   );
   expect(whyNotHeld(new Error("Got invalid dimensions for input"), weights)).toBeUndefined();
 });

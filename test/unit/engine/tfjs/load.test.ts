@@ -45,7 +45,7 @@ test("a package for graphics cards that computes on the processor is refused", a
   const folder = standIn("");
   mkdirSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu"));
   writeFileSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu/index.js"), "");
-  await expect(loadTfjs("tfjs-node-gpu", folder)).rejects.toThrow("TensorFlow found no graphics card that it can use");
+  await expect(loadTfjs("tfjs-node-gpu", folder)).rejects.toThrow("TensorFlow found no GPU that it can use");
 });
 
 test("a package that does not load throws what it says", async () => {

@@ -60,7 +60,7 @@ describe("a device that fails in training", () => {
     await expect(trained(folder, cpuEngine(1), 2)).rejects.toBeInstanceOf(StopRequested);
     await expect(trained(folder, failing("A device was lost: VK_ERROR_DEVICE_LOST\n  at x"))).rejects.toEqual(
       new UserError(
-        "the device cuda:1 (NVIDIA H100) was lost: A device was lost: VK_ERROR_DEVICE_LOST; the last checkpoint is kept: take the run up again with `btx resume`, elsewhere with `--device`",
+        "the device cuda:1 (NVIDIA H100) was lost: A device was lost: VK_ERROR_DEVICE_LOST; the last checkpoint is kept: resume the run with `btx resume`, on another device with `--device`",
       ),
     );
     expect(metricsCount(folder)).toBe(3);

@@ -1,12 +1,12 @@
-/** Packages of Python's index in the versions that this program was made for. */
+/** Python wheels in the versions that this program was made for. */
 
-/** A package of Python's index, of which some files are taken: those for Linux on x64. */
+/** A wheel for Linux on x64, and the files that are taken from it. */
 export interface Wheel {
   name: string;
   version: string;
   sha256: string;
   bytes: number;
-  /** The files that are wanted: their names, or the last parts of their paths. */
+  /** The files that are taken: their names, or the last parts of their paths. */
   files: string[];
 }
 
@@ -54,7 +54,7 @@ const tensorflowFiles = [
   ),
 ];
 
-/** TensorFlow for the processor. */
+/** TensorFlow for the CPU. */
 export const tensorflowWheels: Wheel[] = [
   {
     name: "tensorflow-cpu",
@@ -69,7 +69,7 @@ export const tensorflowWheels: Wheel[] = [
 const cudnnParts = ["", "_adv", "_cnn", "_engines_precompiled", "_engines_runtime_compiled", "_engines_tensor_ir"];
 const cudnnFiles = [...cudnnParts, "_ext", "_graph", "_heuristic", "_ops"].map((part) => `libcudnn${part}.so.9`);
 
-/** TensorFlow for NVIDIA's graphics cards, and the libraries of CUDA 12 that it loads, all of them or none. */
+/** TensorFlow for NVIDIA's GPUs, and the libraries of CUDA 12 that it loads, all of them or none. */
 export const tensorflowGpuWheels: Wheel[] = [
   {
     name: "tensorflow",

@@ -20,7 +20,7 @@ export async function fetchProvider(fetch: Fetch): Promise<void> {
   }
 }
 
-/** Copies the packages of ONNX Runtime, with the libraries of this platform only. */
+/** Copies ONNX Runtime's packages, with the libraries of this platform only. */
 async function copyBinding(folder: string): Promise<void> {
   const require = createRequire(import.meta.url);
   for (const name of ["onnxruntime-node", "onnxruntime-common"]) {

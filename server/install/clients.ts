@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { UserError } from "../protocol/errors.ts";
+
+/** The package clients npm and pip, run without a shell, and ended with all that they started. */
+
+export interface ProgramOptions {
+  cwd: string;
+  env?: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+}
+
+/** How much of a program's output is kept, characters. */
+const mostOutput = 20_000;
+
+/** Runs a program to its end. @throws UserError where the program is missing; the signal's reason when it is aborted */
+export function run(
+  program: string[],
+  { cwd, env, signal }: ProgramOptions,
+): Promise<{ good: boolean; output: string }> {
+  signal.throwIfAborted();
+  const [command, ...args] = program as [string, ...string[]];
+  const inGroup = process.platform !== "win32";
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    // A group of its own: Ctrl-C does not reach it, and ending it ends what it started.
+    detached: inGroup,
+    stdio: ["ignore", "pipe", "pipe"],
+    windowsHide: true,
+  });
+  const kill = () => {
+    try {
+      if (inGroup) process.kill(-child.pid!, "SIGKILL");
+      else child.kill();
+    } catch {
+      // It has ended.
+    }
+  };
+  signal.addEventListener("abort", kill);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-mostOutput);
+    });
+  return new Promise<{ good: boolean; output: string }>((resolve, reject) => {
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      const missing = error.code === "ENOENT" ? `the program ${command} was not found` : error.message;
+      reject(new UserError(`${missing}: install it, then try again`));
+    });
+    child.on("close", (code) => {
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ good: code === 0, output });
+    });
+  }).finally(() => signal.removeEventListener("abort", kill));
+}
+
+/** npm's command line. On Windows npm is a shell script, which is bypassed. */
+export function npm(): string[] {
+  if (process.platform !== "win32") return ["npm"];
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const script = join(folder, "node_modules", "npm", "bin", "npm-cli.js");
+    if (existsSync(script)) return [join(folder, "node.exe"), script];
+  }
+  throw new UserError("the program npm was not found: install Node.js, then try again");
+}
+
+/** pip's command line. */
+export const pip = (): string[] => [process.platform === "win32" ? "python" : "python3", "-m", "pip"];
+
+/** What a package client's failure means to its user. @param what could not be fetched */
+export function fetchError(output: string, what: string): UserError {
+  if (/ENOSPC|No space left on device/i.test(output))
+    return new UserError(`the disk is full: ${what} was not installed; free space, then try again`);
+  if (/DO NOT MATCH THE HASHES|EINTEGRITY|integrity checksum failed/i.test(output))
+    return new UserError(`what was downloaded for ${what} has the wrong checksum: try again`);
+  if (/No module named pip/i.test(output))
+    return new UserError("Python has no pip: install it (Debian: apt-get install python3-pip), then try again");
+  const host = unreachable(output);
+  if (host !== undefined)
+    return new UserError(
+      `${host || "the server"} cannot be reached, so ${what} was not installed: check the network connection`,
+    );
+  // pip does not distinguish the two.
+  if (/from versions: none/.test(output))
+    return new UserError(`the Python package index cannot be reached, or has no ${what}: check the network connection`);
+  const last = output.trim().split("\n").slice(-3).join("; ").slice(-400);
+  return new UserError(`${what} could not be downloaded: ${last || "no reason was given"}`);
+}
+
+/** The host that could not be reached, "" where the output does not name it; undefined where that was not the reason. */
+function unreachable(output: string): string | undefined {
+  const named =
+    /(?:ENOTFOUND|EAI_AGAIN|getaddrinfo \w+|ECONNREFUSED|ETIMEDOUT|ECONNRESET) ([\w.-]+\.[\w.-]+|localhost|[\d.:]+)/.exec(
+      output,
+    ) ?? /host=['"]([\w.-]+)['"]/.exec(output);
+  if (named) return named[1];
+  const silent = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRESET|network|Connection(?:Error| refused| broken)/i;
+  return silent.test(output) ? "" : undefined;
+}
