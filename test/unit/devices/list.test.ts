@@ -119,7 +119,7 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
   ])("tells %s as a software adapter", async (name, driver) => {
     const { of } = await devicesOf({ probes: { webgpu: { works: true, log: log(name, driver) } } });
     expect(of("onnx", "webgpu")).toMatchObject({ name, kind: "software", usable: true });
-    expect(of("onnx", "webgpu")!.reason).toContain("taken only when asked for");
+    expect(of("onnx", "webgpu")!.reason).toContain("used only when asked for");
   });
 
   test("has the name of the card that Vulkan's loader gave it, and the file of its driver", async () => {

@@ -14,7 +14,9 @@ import { npmRegistry, pythonIndex, type Registry, scratchFolder, sha256, wheel }
 
 /** The catalog's wheels are for Linux on x64. */
 const hasWheels = hasPip && process.platform === "linux" && process.arch === "x64";
-const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../${name}`, import.meta.url), "utf8"));
+const manifest = read("package.json");
+const lock = read("package-lock.json");
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -24,7 +26,7 @@ function use({ env, close }: Registry): void {
   onTestFinished(close);
 }
 
-/** Installs an engine into a folder; says where it is and what was told on the way. */
+/** Installs a package into a folder; gives that folder and the progress that was reported. */
 async function installed(
   engine: EnginePackage,
   entry: CatalogEntry,
@@ -35,6 +37,15 @@ async function installed(
   const onProgress = (progress: Progress) => told.push(progress);
   return { folder: await installPackage(engine, { root, signal, onProgress }, entry), told };
 }
+
+test("package.json names the npm packages, in the version that is installed on demand, as optional peers", () => {
+  const onDemand = Object.entries(catalog).flatMap(([name, { npm }]) => (npm ? [[`@tensorflow/${name}`, npm]] : []));
+  expect(Object.fromEntries(onDemand)).toEqual(manifest.peerDependencies);
+  for (const [name] of onDemand) {
+    expect(manifest.peerDependenciesMeta[name!], "nothing is downloaded unasked").toEqual({ optional: true });
+    expect(lock.packages[`node_modules/${name}`], "nor is it locked").toBeUndefined();
+  }
+});
 
 test("the versions are those of the packages that this program is made of", () => {
   expect(catalog.cuda.version).toBe(manifest.dependencies["onnxruntime-node"]);
@@ -199,7 +210,9 @@ describe("an engine of npm", () => {
   test("cannot be installed below a file, which is said", async () => {
     const file = join(scratchFolder(), "file");
     writeFileSync(file, "");
-    await expect(installed("tfjs-node", entry, join(file, "engines"))).rejects.toThrow(/a part of it is a file$/);
+    await expect(installed("tfjs-node", entry, join(file, "engines"))).rejects.toThrow(
+      /or a folder above it is a file$/,
+    );
   });
 });
 
@@ -235,7 +248,7 @@ describe.runIf(hasWheels)("TensorFlow.js on wheels", () => {
     const [registry, root, programs] = [await packages(), scratchFolder(), scratchFolder()];
     symlinkSync(spawnSync("which", ["c++"], { encoding: "utf8" }).stdout.trim(), join(programs, "c++"));
     use({ ...registry, env: { ...registry.env, PATH: programs } });
-    await expect(installed("tfjs-node", entry, root)).rejects.toThrow("there is no program python3: install it");
+    await expect(installed("tfjs-node", entry, root)).rejects.toThrow("the program python3 was not found: install it");
     expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
   });
 
@@ -280,11 +293,11 @@ describe.runIf(hasPip)("a zip archive", () => {
 test.each([
   ["npm error code ENOSPC", /^the disk is full: x was not installed/],
   ["OSError: [Errno 28] No space left on device", /^the disk is full/],
-  ["npm error code EINTEGRITY", /its checksum is another/],
+  ["npm error code EINTEGRITY", /has the wrong checksum/],
   ["/usr/bin/python3: No module named pip", /^Python has no pip: install it/],
   ["request failed, reason: connect ECONNREFUSED 127.0.0.1:9", /^127\.0\.0\.1 cannot be reached/],
   ["HTTPSConnectionPool(host='index.example', port=443): Max retries", /^index\.example cannot be reached/],
-  ["ERROR: boom", /^x could not be fetched: ERROR: boom$/],
+  ["ERROR: boom", /^x could not be downloaded: ERROR: boom$/],
 ])("what a package client says becomes a sentence: %s", (said, sentence) => {
   expect(fetchError(said, "x").message).toMatch(sentence);
 });
