@@ -27,8 +27,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      // A few tests bound a time: on a busy machine they may need another try.
-      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], retry: 2 } },
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       {
         extends: true,
         test: {

@@ -180,11 +180,9 @@ function expectLinesInside(snapshot: Snapshot, what: string, answer: unknown): v
 describe("the language server's answers", () => {
   it("come, and lie inside the text, for 5,000 mutated files", async () => {
     let count = 0;
-    const slowest = { ms: 0, text: "" };
     for (let round = 0; round < 5000; round++) {
       const snapshot = opened(mutated(sources[round % sources.length]!));
       const position = snapshot.position(below(snapshot.text.length + 1));
-      const start = performance.now();
       // Two kinds of requests a file, all kinds in turn.
       for (const name of [names[round % names.length]!, names[below(names.length)]!]) {
         let answer: unknown;
@@ -199,10 +197,7 @@ describe("the language server's answers", () => {
         expectLinesInside(snapshot, name, answer);
         count++;
       }
-      const ms = performance.now() - start;
-      if (ms > slowest.ms) Object.assign(slowest, { ms, text: snapshot.text });
     }
     expect(count).toBe(10_000);
-    expect(slowest.ms, slowest.text).toBeLessThan(5000);
   }, 180_000);
 });
