@@ -3,8 +3,9 @@ import { runReferenceSchema } from "./editor/basics.ts";
 import { inspectionHubMessages, inspectionPageMessages } from "./pageInspections.ts";
 import { routingHubMessages, routingPageMessages } from "./routing.ts";
 import { type StageReference, type State, stageReferenceSchema, stateSchema } from "./streamed.ts";
+import { type Measure, measureSchema } from "./trainingMeasures.ts";
 
-export { type StageReference, type State, stageReferenceSchema, stateSchema };
+export { type Measure, measureSchema, type StageReference, type State, stageReferenceSchema, stateSchema };
 
 /**
  * What a page and the backend send each other over a stream: JSON texts both ways, and binary frames of numbers from the
@@ -20,18 +21,6 @@ export const questionIdSchema = z.int().min(0);
 /** What the x axis counts. A stage begins where the longest of the stages it comes from ended, unless `fromZero`. */
 export const axisSchema = z.enum(["step", "tokens", "seconds", "flops"]);
 export type Axis = z.infer<typeof axisSchema>;
-
-/** What can be drawn. `memory` is bytes of the stage's process. */
-export const measureSchema = z.enum([
-  "loss",
-  "learningRate",
-  "gradientNorm",
-  "tokensPerSecond",
-  "loadBalance",
-  "droppedShare",
-  "memory",
-]);
-export type Measure = z.infer<typeof measureSchema>;
 
 /** Most runs of one page, most stages of one view, most pixel columns. */
 export const mostRuns = 50;

@@ -1,11 +1,11 @@
-import { LitElement } from "lit";
+import { LitElement, type PropertyDeclarations } from "lit";
 import { onThemeChange } from "./theme.ts";
 
 /**
  * An element with a canvas, which is drawn again when its size or the theme changes. Out of sight nothing is drawn until it
  * comes near again. Its content is the page's: no shadow.
  */
-export abstract class CanvasElement extends LitElement {
+export abstract class CanvasElement<Events extends object> extends LitElement {
   #resized = new ResizeObserver(() => this.resized());
   #seen = new IntersectionObserver((entries) => this.#moved(entries.at(-1)!.isIntersecting), {
     rootMargin: "100px",
@@ -26,6 +26,10 @@ export abstract class CanvasElement extends LitElement {
 
   protected resized(): void {
     this.draw();
+  }
+
+  protected tell<K extends keyof Events & string>(type: K, detail: Events[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
   }
 
   #moved(near: boolean): void {
@@ -50,4 +54,38 @@ export abstract class CanvasElement extends LitElement {
     this.#resized.disconnect();
     this.#seen.disconnect();
   }
+}
+
+/** A picture of experts. `Place` is what is read in it. */
+export abstract class ExpertsElement<Events extends object, Place> extends CanvasElement<Events> {
+  static override properties: PropertyDeclarations = {
+    name: {},
+    order: { attribute: false },
+    colors: { attribute: false },
+    says: { attribute: false },
+  };
+  declare name: string;
+  /** Experts, from one end to the other. */
+  declare order: readonly number[];
+  /** Of an expert, for a canvas. */
+  declare colors: (expert: number) => string;
+  /** A place in words. */
+  declare says: (place: Place) => string;
+
+  constructor() {
+    super();
+    this.order = [];
+    this.says = () => "";
+  }
+}
+
+/** A canvas's context whose units are CSS pixels. @param width and height of the canvas, CSS pixels. */
+export function fittedContext(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  const ratio = devicePixelRatio;
+  const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== wide) canvas.width = wide;
+  if (canvas.height !== tall) canvas.height = tall;
+  const context = canvas.getContext("2d")!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
 }

@@ -1,4 +1,5 @@
 import type { Range } from "../../server/protocol/stream.ts";
+import { fittedContext } from "./canvasElement.ts";
 import { type ChartLine, nearest } from "./chartLine.ts";
 import { type Plot, placeX, placeY } from "./drawLines.ts";
 import { theme } from "./theme.ts";
@@ -20,13 +21,9 @@ export interface Marks {
 
 /** Draws the marks. @returns the points of the lines at the cursor. */
 export function drawMarks(canvas: HTMLCanvasElement, plot: Plot, lines: readonly ChartLine[], marks: Marks): void {
-  const ratio = devicePixelRatio;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-  if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d")!;
+  const context = fittedContext(canvas, width, height);
   const { ink, page, focus, selection, highContrast } = theme();
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   context.save();
   context.beginPath();

@@ -1,5 +1,5 @@
 import { html, type PropertyValues } from "lit";
-import { CanvasElement } from "./canvasElement.ts";
+import { ExpertsElement, fittedContext } from "./canvasElement.ts";
 import type { Flow } from "./flow.ts";
 import type { Cell } from "./heat-map.ts";
 import { theme } from "./theme.ts";
@@ -17,33 +17,21 @@ const nodeWidth = 10;
 const least = 60;
 
 /** Experts of consecutive layers, with bands as thick as the share of tokens that go from one to the other. */
-export class FlowPicture extends CanvasElement {
+export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
   static override properties = {
-    name: {},
     flow: { attribute: false },
     layers: { attribute: false },
-    order: { attribute: false },
-    colors: { attribute: false },
     cell: { attribute: false },
-    says: { attribute: false },
   };
-  declare name: string;
   declare flow: Flow | undefined;
   /** Numbers in the model. */
   declare layers: readonly number[];
-  /** Experts from above. */
-  declare order: readonly number[];
-  /** Of an expert, for a canvas. */
-  declare colors: (expert: number) => string;
   /** Layer and expert that is pointed at or read: the other bands are paler. */
   declare cell: Cell | undefined;
-  declare says: (cell: Cell) => string;
 
   constructor() {
     super();
     this.layers = [];
-    this.order = [];
-    this.says = () => "";
   }
 
   protected override render(): unknown {
@@ -54,9 +42,9 @@ export class FlowPicture extends CanvasElement {
         aria-roledescription="flow picture"
         aria-label=${this.name}
         @keydown=${this.#key}
-        @focus=${() => this.cell === undefined && this.#tell("flow-cell", { cell: this.#first })}
+        @focus=${() => this.cell === undefined && this.tell("flow-cell", { cell: this.#first })}
         @pointermove=${(event: PointerEvent) => this.#point(event)}
-        @pointerleave=${() => this.#tell("flow-cell", { cell: undefined })}
+        @pointerleave=${() => this.tell("flow-cell", { cell: undefined })}
         @click=${this.#click}
       >
         <canvas aria-hidden="true"></canvas>
@@ -79,13 +67,9 @@ export class FlowPicture extends CanvasElement {
     if (!canvas || !flow || this.clientWidth === 0) return;
     const step = this.#step;
     const width = Math.round(step * (layers.length - 1) + 2 * edge);
-    const ratio = devicePixelRatio;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
-    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d")!;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const context = fittedContext(canvas, width, height);
     context.clearRect(0, 0, width, height);
     this.#drawBands(context, flow, step);
     this.#drawNodes(context, flow, step);
@@ -144,10 +128,10 @@ export class FlowPicture extends CanvasElement {
       const place = this.order.indexOf(cell.column) + by[1]!;
       const column = this.order[Math.max(0, Math.min(this.order.length - 1, place))]!;
       const row = Math.max(0, Math.min(this.layers.length - 1, cell.row + by[0]!));
-      this.#tell("flow-cell", { cell: { row, column } });
+      this.tell("flow-cell", { cell: { row, column } });
       this.querySelector(".flow-box")!.scrollLeft = edge + row * this.#step - this.clientWidth / 2;
-    } else if (event.key === "Enter") this.#tell("flow-choose", { cell });
-    else if (event.key === "Escape") this.#tell("flow-cell", { cell: undefined });
+    } else if (event.key === "Enter") this.tell("flow-choose", { cell });
+    else if (event.key === "Escape") this.tell("flow-cell", { cell: undefined });
     else return;
     event.preventDefault();
   };
@@ -164,17 +148,13 @@ export class FlowPicture extends CanvasElement {
 
   #point(event: PointerEvent): void {
     const cell = this.#at(event);
-    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.#tell("flow-cell", { cell });
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.tell("flow-cell", { cell });
   }
 
   #click = (event: MouseEvent): void => {
     const cell = this.#at(event);
-    if (cell) this.#tell("flow-choose", { cell });
+    if (cell) this.tell("flow-choose", { cell });
   };
-
-  #tell<K extends keyof FlowEvents>(type: K, detail: FlowEvents[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
-  }
 }
 
 customElements.define("flow-picture", FlowPicture);

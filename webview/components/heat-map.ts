@@ -1,5 +1,5 @@
 import { html, type PropertyValues } from "lit";
-import { CanvasElement } from "./canvasElement.ts";
+import { CanvasElement, fittedContext } from "./canvasElement.ts";
 import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
 import { movedPlace, type Place } from "./gridKeys.ts";
 import { theme } from "./theme.ts";
@@ -25,7 +25,7 @@ let made = 0;
  * A heatmap on a canvas. It draws what it is given and says what a person wants; whoever uses it changes its properties.
  * For who cannot see it, it is a grid of which the one cell that is read is there.
  */
-export class HeatMap extends CanvasElement {
+export class HeatMap extends CanvasElement<MapEvents> {
   static override properties = {
     name: {},
     cells: { attribute: false },
@@ -106,16 +106,11 @@ export class HeatMap extends CanvasElement {
     if (!canvas || !cells || this.clientWidth === 0) return;
     const height = `${mapHeight(cells.rows.length)}px`;
     if (canvas.style.height !== height) canvas.style.height = height;
-    const ratio = devicePixelRatio;
-    const [wide, tall] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
-    const named = JSON.stringify([wide, tall, theme(), cells.rows, cells.columns, cells.order]);
+    const context = fittedContext(canvas, canvas.clientWidth, canvas.clientHeight);
+    const named = JSON.stringify([canvas.width, canvas.height, theme(), cells.rows, cells.columns, cells.order]);
     const same = named === this.#named;
     this.#named = named;
-    if (canvas.width !== wide) canvas.width = wide;
-    if (canvas.height !== tall) canvas.height = tall;
-    const context = canvas.getContext("2d")!;
     const grid = cellGrid(canvas.clientWidth, canvas.clientHeight, cells.rows);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (same) context.clearRect(grid.left, grid.top, grid.width, grid.height);
     else context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     drawCells(context, cells, grid, same);
@@ -180,10 +175,10 @@ export class HeatMap extends CanvasElement {
     const cell = this.cell ?? { row: 0, column: cells.order[0]! };
     const turn = { PageUp: -1, PageDown: 1 }[event.key];
     const moved = movedPlace(this.#placeOf(cell), event, cells.rows.length, cells.columns.length);
-    if (moved) this.#tell("map-cell", { cell: { row: moved.row, column: cells.order[moved.column]! } });
-    else if (turn !== undefined) this.#tell("map-turn", { by: turn });
-    else if (event.key === "Enter" || event.key === " ") this.#tell("map-choose", { cell });
-    else if (event.key === "Escape" && this.cell) this.#tell("map-cell", { cell: undefined });
+    if (moved) this.tell("map-cell", { cell: { row: moved.row, column: cells.order[moved.column]! } });
+    else if (turn !== undefined) this.tell("map-turn", { by: turn });
+    else if (event.key === "Enter" || event.key === " ") this.tell("map-choose", { cell });
+    else if (event.key === "Escape" && this.cell) this.tell("map-cell", { cell: undefined });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -191,9 +186,9 @@ export class HeatMap extends CanvasElement {
 
   #focus = (): void => {
     this.#focused = true;
-    this.#tell("map-focus", undefined);
+    this.tell("map-focus", undefined);
     const first = this.cells?.order[0];
-    if (!this.cell && first !== undefined) this.#tell("map-cell", { cell: { row: 0, column: first } });
+    if (!this.cell && first !== undefined) this.tell("map-cell", { cell: { row: 0, column: first } });
     this.#mark();
   };
 
@@ -205,24 +200,20 @@ export class HeatMap extends CanvasElement {
   #point = (event: PointerEvent): void => {
     const cell = this.#at(event);
     this.#over = cell !== undefined;
-    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.#tell("map-cell", { cell });
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.tell("map-cell", { cell });
     else this.#mark();
   };
 
   #leave = (): void => {
     this.#over = false;
-    if (!this.#focused) this.#tell("map-cell", { cell: undefined });
+    if (!this.#focused) this.tell("map-cell", { cell: undefined });
     else this.#mark();
   };
 
   #click = (event: MouseEvent): void => {
     const cell = this.#at(event);
-    if (cell) this.#tell("map-choose", { cell });
+    if (cell) this.tell("map-choose", { cell });
   };
-
-  #tell<K extends keyof MapEvents>(type: K, detail: MapEvents[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
-  }
 }
 
 customElements.define("heat-map", HeatMap);

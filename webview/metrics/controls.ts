@@ -1,10 +1,10 @@
 import "@vscode-elements/elements/dist/vscode-button/index.js";
 import "@vscode-elements/elements/dist/vscode-checkbox/index.js";
-import "@vscode-elements/elements/dist/vscode-option/index.js";
-import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import { html, type TemplateResult } from "lit";
-import { type Axis, axisSchema, type Measure, measureSchema } from "../../server/protocol/stream.ts";
+import { axisSchema, type Measure, measureSchema } from "../../server/protocol/stream.ts";
 import { count } from "../components/format.ts";
+import type { FigureKind } from "../components/saveFigure.ts";
+import { exportButtons, radioButtons, selectBox, tableAndRuns } from "../components/toolbar.ts";
 import { axes, measures } from "./measures.ts";
 import { type PageState, smoothings } from "./state.ts";
 
@@ -13,7 +13,7 @@ import { type PageState, smoothings } from "./state.ts";
 export interface ControlActions {
   change(change: Partial<PageState>): void;
   showAll(): void;
-  save(kind: "png" | "svg" | "csv"): void;
+  save(kind: FigureKind): void;
   chooseRuns(): void;
 }
 
@@ -32,24 +32,12 @@ export function controls(state: PageState, recorded: ReadonlySet<Measure>, actio
       .checked=${state.log}
       @change=${(event: Event) => change({ log: isChecked(event), rangesY: {} })}
     ></vscode-checkbox>
-    ${smoothingChoice(state, change)} ${modeChoice(state, change)}
+    ${smoothingChoice(state, change)} ${radioButtons("Drag to", modes, state.mode, (mode) => change({ mode }), "Dragging over a chart")}
     <span class="group">
       <vscode-button secondary @click=${actions.showAll}>Show all</vscode-button>
-      <vscode-button secondary aria-pressed=${String(state.table)} @click=${() => change({ table: !state.table })}
-        >Table</vscode-button
-      >
-      <vscode-button secondary @click=${actions.chooseRuns}>Runs…</vscode-button>
+      ${tableAndRuns(state.table, () => change({ table: !state.table }), actions.chooseRuns)}
     </span>
-    <span class="group" role="group" aria-label="Export">
-      <span class="caption" aria-hidden="true">Export</span>
-      ${(["png", "svg", "csv"] as const).map(
-        (kind) =>
-          html`<vscode-button secondary aria-label="Export ${kind.toUpperCase()}" @click=${() => actions.save(kind)}
-            >${kind.toUpperCase()}</vscode-button
-          >`,
-      )}
-    </span>
-    ${measureChoice(state, recorded, change)}
+    ${exportButtons(actions.save)} ${measureChoice(state, recorded, change)}
   </div>`;
 }
 
@@ -58,19 +46,9 @@ const isChecked = (event: Event): boolean => (event.currentTarget as unknown as 
 type Change = ControlActions["change"];
 
 function axisChoice({ axis }: PageState, change: Change): TemplateResult {
-  const chosen = (event: Event) => {
-    const { value } = event.currentTarget as unknown as { value: Axis };
-    // Ranges of one axis say nothing on another.
-    if (value !== axis) change({ axis: value, range: undefined });
-  };
-  return html`<span class="group">
-    <span class="caption" aria-hidden="true">x axis</span>
-    <vscode-single-select class="axis" label="x axis" .value=${axis} @change=${chosen}>
-      ${axisSchema.options.map(
-        (one) => html`<vscode-option value=${one} ?selected=${one === axis}>${axes[one].label}</vscode-option>`,
-      )}
-    </vscode-single-select>
-  </span>`;
+  const options = axisSchema.options.map((one) => [one, axes[one].label] as const);
+  // Ranges of one axis say nothing on another.
+  return selectBox("x axis", options, axis, (chosen) => change({ axis: chosen, range: undefined }), "axis");
 }
 
 function smoothingChoice({ smoothing }: PageState, change: Change): TemplateResult {
@@ -92,35 +70,6 @@ function smoothingChoice({ smoothing }: PageState, change: Change): TemplateResu
 }
 
 const modes = { zoom: "Zoom", pan: "Move", select: "Select" } as const;
-
-/** One of the buttons can be tabbed to; arrow keys go on from there. */
-function modeChoice({ mode }: PageState, change: Change): TemplateResult {
-  const names = Object.keys(modes) as (keyof typeof modes)[];
-  const keyed = (event: KeyboardEvent) => {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    const next = names[(names.indexOf(mode) + by + names.length) % names.length]!;
-    change({ mode: next });
-    (event.currentTarget as HTMLElement).querySelector<HTMLElement>(`[data-mode="${next}"]`)?.focus();
-  };
-  return html`<span class="group modes" role="radiogroup" aria-label="Dragging over a chart" @keydown=${keyed}>
-    <span class="caption" aria-hidden="true">Drag to</span>
-    ${names.map(
-      (name) =>
-        html`<button
-          type="button"
-          role="radio"
-          data-mode=${name}
-          aria-checked=${String(mode === name)}
-          tabindex=${mode === name ? 0 : -1}
-          @click=${() => change({ mode: name })}
-        >
-          ${modes[name]}
-        </button>`,
-    )}
-  </span>`;
-}
 
 /** Which measures have a chart; at least one has. */
 function measureChoice({ charts }: PageState, recorded: ReadonlySet<Measure>, change: Change): TemplateResult {

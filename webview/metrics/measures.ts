@@ -1,55 +1,25 @@
 import type { Axis, Measure } from "../../server/protocol/stream.ts";
+import { type TrainingMeasure, trainingMeasures } from "../../server/protocol/trainingMeasures.ts";
 import type { ChartAxis } from "../components/chartAxes.ts";
 import { bytes, count, duration, exact, short } from "../components/format.ts";
 import { linearTicks, logTicks, timeTicks } from "../components/ticks.ts";
 
-/** What is measured, and along what: names, units and how numbers are written. */
+/** What is measured, and along what: units and how numbers are written. */
 
-export interface MeasureText {
-  /** For a list to choose from. */
-  label: string;
-  /** For the chart, with the unit. */
-  title: string;
-  /** Which end of the values is the good one; absent where there is none, as for a learning rate. */
-  best?: "low" | "high";
+interface UnitText {
   exact(value: number): string;
-  tick(value: number, step: number, most: number): string;
+  tick(value: number, step: number, most?: number): string;
 }
 
-export const measures: Record<Measure, MeasureText> = {
-  loss: {
-    label: "Loss",
-    title: "training loss, nats a token",
-    best: "low",
-    exact: (value) => `${exact(value)} nats`,
-    tick: short,
-  },
-  learningRate: { label: "Learning rate", title: "learning rate", exact, tick: short },
-  gradientNorm: { label: "Gradient norm", title: "gradient norm, before clipping", exact, tick: short },
-  tokensPerSecond: {
-    label: "Tokens/s",
-    title: "tokens a second",
-    best: "high",
-    exact: (value) => `${count(value)} tokens/s`,
-    tick: short,
-  },
-  loadBalance: {
-    label: "Load balance",
-    title: "load-balancing loss, scaled by its coefficient",
-    best: "low",
-    exact,
-    tick: short,
-  },
-  droppedShare: {
-    label: "Dropped tokens",
-    title: "dropped tokens, share of those routed",
-    best: "low",
+const units: Record<NonNullable<TrainingMeasure["unit"]> | "none", UnitText> = {
+  none: { exact, tick: short },
+  nats: { exact: (value) => `${exact(value)} nats`, tick: short },
+  "tokens/s": { exact: (value) => `${count(value)} tokens/s`, tick: short },
+  share: {
     exact: (value) => `${Number((value * 100).toPrecision(4))} %`,
     tick: (value, step) => `${short(value * 100, step * 100)} %`,
   },
-  memory: {
-    label: "Memory",
-    title: "resident memory of the process",
+  bytes: {
     exact: bytes,
     tick: (value, step) =>
       step >= 2 ** 29
@@ -58,9 +28,17 @@ export const measures: Record<Measure, MeasureText> = {
   },
 };
 
-/** Memory has round values of its own: parts of a gibibyte. */
+/** By name, with how its numbers are written. */
+export const measures = Object.fromEntries(
+  Object.entries<TrainingMeasure>(trainingMeasures).map(([name, measure]) => [
+    name,
+    { ...measure, ...units[measure.unit ?? "none"] },
+  ]),
+) as Record<Measure, TrainingMeasure & UnitText>;
+
+/** Bytes have round values of their own: parts of a gibibyte. */
 const unitOf = (measure: Measure, high: number): number =>
-  measure !== "memory" ? 1 : high >= 2 ** 30 ? 2 ** 30 : 2 ** 20;
+  measures[measure].unit !== "bytes" ? 1 : high >= 2 ** 30 ? 2 ** 30 : 2 ** 20;
 
 const made = new Map<string, ChartAxis>();
 

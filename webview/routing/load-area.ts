@@ -1,10 +1,9 @@
 import { html, type PropertyValues } from "lit";
-import { CanvasElement } from "../components/canvasElement.ts";
+import { ExpertsElement, fittedContext } from "../components/canvasElement.ts";
 import { count } from "../components/format.ts";
 import { theme } from "../components/theme.ts";
 import { linearTicks } from "../components/ticks.ts";
 import type { Load } from "./routingData.ts";
-import { stacked } from "./stack.ts";
 
 export interface LoadEvents {
   /** The step that is pointed at or read; undefined: none. */
@@ -23,36 +22,44 @@ export function nearestPoint(steps: readonly number[], step: number): number {
   return best;
 }
 
-/** Shares of a layer's experts over the steps of training, one on the other. */
-export class LoadArea extends CanvasElement {
+/** An expert's area: its lower and upper edge at each point, shares of a layer's tokens from below. */
+interface Area {
+  expert: number;
+  lower: Float32Array;
+  upper: Float32Array;
+}
+
+/** @param shares [points, experts]. @param order of experts, from below. */
+function stacked(shares: Float32Array, experts: number, order: readonly number[]): Area[] {
+  const points = shares.length / experts;
+  let edge = new Float32Array(points);
+  return order.map((expert) => {
+    const lower = edge;
+    const upper = new Float32Array(points);
+    for (let point = 0; point < points; point++) upper[point] = lower[point]! + (shares[point * experts + expert] || 0);
+    edge = upper;
+    return { expert, lower, upper };
+  });
+}
+
+/** Shares of a layer's experts over the steps of training, one on the other from below. */
+export class LoadArea extends ExpertsElement<LoadEvents, number> {
   static override properties = {
-    name: {},
     load: { attribute: false },
     experts: { type: Number },
-    order: { attribute: false },
-    colors: { attribute: false },
     step: { attribute: false },
     shown: { attribute: false },
-    says: { attribute: false },
   };
-  declare name: string;
   declare load: Load | undefined;
   declare experts: number;
-  /** Experts, from below. */
-  declare order: readonly number[];
-  declare colors: (expert: number) => string;
   /** The step that is read. */
   declare step: number | undefined;
   /** The step that the maps show. */
   declare shown: number | undefined;
-  /** A point in words. */
-  declare says: (point: number) => string;
 
   constructor() {
     super();
     this.experts = 0;
-    this.order = [];
-    this.says = () => "";
   }
 
   /** Pixel columns that there is room for. */
@@ -69,8 +76,8 @@ export class LoadArea extends CanvasElement {
         aria-roledescription="stacked areas"
         aria-label=${this.name}
         @keydown=${this.#key}
-        @pointermove=${(event: PointerEvent) => this.#tell("load-step", { step: this.#stepAt(event) })}
-        @pointerleave=${() => this.#tell("load-step", { step: undefined })}
+        @pointermove=${(event: PointerEvent) => this.tell("load-step", { step: this.#stepAt(event) })}
+        @pointerleave=${() => this.tell("load-step", { step: undefined })}
       >
         <canvas aria-hidden="true"></canvas>
         <div class="load-mark" aria-hidden="true" hidden></div>
@@ -99,7 +106,7 @@ export class LoadArea extends CanvasElement {
 
   protected override resized(): void {
     this.draw();
-    this.#tell("load-resize", undefined);
+    this.tell("load-resize", undefined);
   }
 
   protected override paint(): void {
@@ -107,12 +114,8 @@ export class LoadArea extends CanvasElement {
     const { load } = this;
     const width = this.clientWidth;
     if (!canvas || !load || width === 0) return;
-    const ratio = devicePixelRatio;
     canvas.style.height = `${height}px`;
-    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d")!;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const context = fittedContext(canvas, width, height);
     context.clearRect(0, 0, width, height);
     const tall = height - room.top - room.bottom;
     const y = (share: number) => room.top + (1 - share) * tall;
@@ -176,15 +179,11 @@ export class LoadArea extends CanvasElement {
       Home: 0,
       End: steps.length - 1,
     }[event.key];
-    if (to !== undefined) this.#tell("load-step", { step: steps[Math.max(0, Math.min(steps.length - 1, to))] });
-    else if (event.key === "Escape") this.#tell("load-step", { step: undefined });
+    if (to !== undefined) this.tell("load-step", { step: steps[Math.max(0, Math.min(steps.length - 1, to))] });
+    else if (event.key === "Escape") this.tell("load-step", { step: undefined });
     else return;
     event.preventDefault();
   };
-
-  #tell<K extends keyof LoadEvents>(type: K, detail: LoadEvents[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
-  }
 }
 
 customElements.define("load-area", LoadArea);

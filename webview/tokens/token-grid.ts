@@ -1,6 +1,6 @@
 import { html, type PropertyValues } from "lit";
 import type { Routed } from "../../server/protocol/routed.ts";
-import { CanvasElement } from "../components/canvasElement.ts";
+import { CanvasElement, fittedContext } from "../components/canvasElement.ts";
 import { expertFill, lineDashes, lineOf } from "../components/experts.ts";
 import { movedPlace } from "../components/gridKeys.ts";
 import { theme } from "../components/theme.ts";
@@ -25,7 +25,7 @@ const row = 18;
 const readable = 14;
 
 /** All layers by all tokens, in the colours of their first experts. Only what is scrolled to is drawn. */
-export class TokenGrid extends CanvasElement {
+export class TokenGrid extends CanvasElement<GridEvents> {
   static override properties = {
     routed: { attribute: false },
     text: { attribute: false },
@@ -68,7 +68,7 @@ export class TokenGrid extends CanvasElement {
         @keydown=${this.#key}
         @scroll=${() => this.draw()}
         @pointermove=${this.#point}
-        @pointerleave=${() => this.#tell("grid-place", { place: undefined })}
+        @pointerleave=${() => this.tell("grid-place", { place: undefined })}
         @click=${this.#click}
       >
         <div class="grid-space"><canvas aria-hidden="true"></canvas></div>
@@ -115,14 +115,11 @@ export class TokenGrid extends CanvasElement {
     const height = room.top + layers.length * row;
     space.style.width = `${room.left + tokens.length * width}px`;
     space.style.height = `${height}px`;
-    const ratio = devicePixelRatio;
     const wide = box.clientWidth;
     canvas.style.width = `${wide}px`;
     canvas.style.height = `${height}px`;
-    canvas.width = Math.round(wide * ratio);
-    canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d")!;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const context = fittedContext(canvas, wide, height);
+    context.clearRect(0, 0, wide, height);
     const { soft, ink, page, font } = theme();
     const fills = experts.map((_, expert) => expertFill(experts, expert));
     const from = Math.floor(box.scrollLeft / width);
@@ -182,26 +179,22 @@ export class TokenGrid extends CanvasElement {
     const moved = this.place
       ? movedPlace({ row: layer, column: token }, event, routed.layers.length, routed.tokens.length)
       : event.key.startsWith("Arrow") && { row: 0, column: 0 };
-    if (moved) this.#tell("grid-place", { place: { layer: moved.row, token: moved.column } });
-    else if (event.key === "Enter" && this.place) this.#tell("grid-layer", { layer });
-    else if (event.key === "Escape" && this.place) this.#tell("grid-place", { place: undefined });
+    if (moved) this.tell("grid-place", { place: { layer: moved.row, token: moved.column } });
+    else if (event.key === "Enter" && this.place) this.tell("grid-layer", { layer });
+    else if (event.key === "Escape" && this.place) this.tell("grid-place", { place: undefined });
     else return;
     event.preventDefault();
   };
 
   #point = (event: PointerEvent): void => {
     const place = this.#at(event);
-    if (place?.layer !== this.place?.layer || place?.token !== this.place?.token) this.#tell("grid-place", { place });
+    if (place?.layer !== this.place?.layer || place?.token !== this.place?.token) this.tell("grid-place", { place });
   };
 
   #click = (event: MouseEvent): void => {
     const place = this.#at(event);
-    if (place) this.#tell("grid-layer", { layer: place.layer });
+    if (place) this.tell("grid-layer", { layer: place.layer });
   };
-
-  #tell<K extends keyof GridEvents>(type: K, detail: GridEvents[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
-  }
 }
 
 /** The line that tells an expert apart without colour, at the lower edge of a cell. */

@@ -1,6 +1,8 @@
 import { firstAtLeast } from "../../protocol/ascending.ts";
 import { csvCell, csvRow } from "../../protocol/csv.ts";
 import { encodeFrame } from "../../protocol/frame.ts";
+import { axisSchema, type Measure } from "../../protocol/stream.ts";
+import { trainingMeasures } from "../../protocol/trainingMeasures.ts";
 import { axisValues } from "./lines.ts";
 import type { MetricsFile } from "./metricsFile.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
@@ -9,18 +11,9 @@ import { firstAfter } from "./thin.ts";
 
 /** Recorded values as CSV, in units as the names of the columns say. */
 
-const titles: Record<ColumnName, string> = {
-  step: "step",
-  tokens: "tokens",
-  seconds: "seconds",
-  flops: "flops",
-  loss: "loss_nats_per_token",
-  learningRate: "learning_rate",
-  gradientNorm: "gradient_norm",
-  tokensPerSecond: "tokens_per_second",
-  loadBalance: "load_balance_loss",
-  droppedShare: "dropped_tokens_share",
-  memory: "memory_bytes",
+const titleOf = (name: ColumnName): string => {
+  const axis = axisSchema.safeParse(name);
+  return axis.success ? axis.data : trainingMeasures[name as Measure].column;
 };
 
 /** Characters of one frame, about. */
@@ -50,7 +43,7 @@ export async function exportRows(
   const rows = spans.reduce((sum, { from, to }) => sum + to - from, 0);
   if (rows > mostRows) return undefined;
   const columns = columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name)));
-  let text = csvRow(["run", "stage", ...columns.map((name) => titles[name])]);
+  let text = csvRow(["run", "stage", ...columns.map(titleOf)]);
   const flush = () => {
     write(encodeFrame({ kind: "text", id }, [new TextEncoder().encode(text)]));
     text = "";
