@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { noiseOfPositions } from "../evaluation/decoder.ts";
-import { countedResults } from "../model/inspect.ts";
 import type { Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { countedIn, type RoutingStatistic } from "../protocol/routingStatistics.ts";
 import { Choices } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModel.ts";
 
@@ -13,8 +13,8 @@ export interface Forwarded {
   surprise: Float32Array;
   /** The likeliest next token [N]. */
   likeliest: Int32Array;
-  /** Sums over the tokens of what the model's routers did (`countedResults`), where that was asked for. */
-  counts?: Record<string, Float64Array>;
+  /** Routing statistics of the tokens, where they were asked for. */
+  counts?: Partial<Record<RoutingStatistic, Float64Array>>;
 }
 
 export interface ForwardOptions {
@@ -53,7 +53,7 @@ export function windowsOver(tokens: number, time: number): Window[] {
 export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
   const { k, mask, signal } = options;
   const config = model.config(k);
-  const counts = options.counts && config.moe ? ({} as Record<string, Float64Array>) : undefined;
+  const counts = options.counts && config.moe ? ({} as NonNullable<Forwarded["counts"]>) : undefined;
   const time = windowLength(config, ids.length);
   const windows = windowsOver(ids.length, time);
   const noise = noiseOfPositions(config);
@@ -80,11 +80,12 @@ export async function forward(model: WarmModel, ids: Int32Array, options: Forwar
   return { choices, surprise, likeliest, ...(counts ? { counts } : {}) };
 }
 
-function add(counts: Record<string, Float64Array>, results: Record<string, Values>): void {
-  for (const name of countedResults) {
-    const values = results[name]!;
-    counts[name] ??= new Float64Array(values.length);
-    for (let i = 0; i < values.length; i++) counts[name][i]! += values[i]!;
+function add(counts: NonNullable<Forwarded["counts"]>, results: Record<string, Values>): void {
+  for (const name of countedIn("text")) {
+    const sums = counts[name];
+    counts[name] = sums
+      ? sums.map((sum, at) => sum + (results[name]?.[at] ?? 0))
+      : Float64Array.from(results[name] ?? []);
   }
 }
 

@@ -1,11 +1,12 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Inspected, RoutedText } from "../protocol/inspect.ts";
-import { type CellMeasure, cellMeasureSchema } from "../protocol/measures.ts";
+import { type CellMeasure, cellMeasureNames, cellMeasures } from "../protocol/measures.ts";
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
 import { rounded } from "../routing/choices.ts";
-import { binShares, cells, layerMeasures, measured, type RoutingCounts } from "../routing/measures.ts";
+import type { StatisticValues } from "../routing/layout.ts";
+import { binShares, cells, layerRows, type RoutingCounts } from "../routing/measures.ts";
 import type { RoutedWindow } from "../routing/routedWindows.ts";
-import { vocabularySpecialisation } from "../routing/vocabularySpecialisation.ts";
+import { followedStatistics } from "../routing/vocabularySpecialisation.ts";
 import { forward } from "./forward.ts";
 import { tokenPlaces } from "./places.ts";
 import type { WarmModel } from "./warmModel.ts";
@@ -49,24 +50,20 @@ export async function route(
 /** The measures of a text, from the counts of all its tokens and from where each goes. */
 function measuresOf(
   config: ModelConfig,
-  counts: Record<string, Float64Array>,
+  counted: StatisticValues,
   window: RoutedWindow,
-): RoutedText["measures"] {
-  const moe = config.moe!;
-  const [L, E] = [moe.layers.length, moe.experts.length];
-  const none = new Float64Array(0);
-  const { routedTokens = none, gateMass = none, probability = none, entropy = none, histogram = none } = counts;
-  const k = moe.layers.map((_, position) => expertsPerToken(moe, position));
-  const vocabulary = {
-    vocabularyInput: vocabularySpecialisation([window], config, [window.domain], "input"),
-    vocabularyPredicted: vocabularySpecialisation([window], config, [window.domain], "predicted"),
-  };
-  const all: RoutingCounts = { shape: [L, 1, E], routedTokens, gateMass, probability, entropy, vocabulary, k };
+): NonNullable<RoutedText["measures"]> {
+  const { moe } = config;
+  const [L, E] = [moe?.layers.length ?? 0, moe?.experts.length ?? 0];
+  const statistics: StatisticValues = { ...counted, ...followedStatistics([window], config, [window.domain]) };
+  const k = moe ? moe.layers.map((_, position) => expertsPerToken(moe, position)) : [];
+  const counts: RoutingCounts = { shape: [L, 1, E], statistics, k };
   // [1 + 1, L, E] of which the first is the text
-  const told = (measure: CellMeasure) => Array.from(cells(all, measure).subarray(0, L * E), rounded);
+  const told = (measure: CellMeasure) => Array.from(cells(counts, measure).subarray(0, L * E), rounded);
+  const measures = cellMeasureNames.filter((measure) => statistics[cellMeasures[measure].of]);
   return {
-    cells: Object.fromEntries(measured(all, cellMeasureSchema.options).map((measure) => [measure, told(measure)])),
-    layers: layerMeasures(all)[0]!,
-    histogram: Array.from(binShares(histogram), rounded),
+    cells: Object.fromEntries(measures.map((measure) => [measure, told(measure)])),
+    layers: layerRows(counts)[0] ?? {},
+    histogram: Array.from(binShares(statistics.histogram ?? []), rounded),
   };
 }

@@ -1,6 +1,8 @@
 import { UserError } from "../protocol/errors.ts";
 import type { Saturation } from "../protocol/inspect.ts";
-import { decidingChoices } from "../routing/routedWindows.ts";
+import type { ModelConfig } from "../protocol/model.ts";
+import { decidingChoices, type RoutedWindow } from "../routing/routedWindows.ts";
+import { type ComparedTokens, saturation as routerSaturation, type TokenExperts } from "../routing/saturation.ts";
 import type { Watch } from "./heldOut.ts";
 import { heldOutRouting } from "./heldOutRouting.ts";
 import type { WarmModel } from "./warmModel.ts";
@@ -11,7 +13,7 @@ export async function saturation(model: WarmModel, other: WarmModel, watch: Watc
   const { moe } = config;
   if (!moe || JSON.stringify(comparable(model)) !== JSON.stringify(comparable(other)))
     throw new UserError(
-      `the routing of "${other.name}" cannot be compared with that of "${model.name}": they have not the same experts in the same layers, K, context and vocabulary`,
+      `the routing of "${other.name}" cannot be compared with that of "${model.name}": they differ in experts, layers, K, context or vocabulary`,
     );
   const half = (from: number): Watch => ({
     ...watch,
@@ -20,23 +22,35 @@ export async function saturation(model: WarmModel, other: WarmModel, watch: Watc
   const then = await heldOutRouting(other, model.found, half(0));
   const now = await heldOutRouting(model, model.found, half(1));
   const domains = [...new Set(now.map(({ domain }) => domain))];
-  const rows = moe.layers.map((_, position) => {
-    const k = decidingChoices(config, position);
-    const [same, all] = [domains.map(() => 0), domains.map(() => 0)];
-    for (const [i, { domain, choices }] of now.entries()) {
-      const index = domains.indexOf(domain);
-      for (let token = 0; token < choices.tokens; token++) {
-        const before = then[i]!.choices.of(position, token).subarray(0, k);
-        for (const expert of choices.of(position, token).subarray(0, k)) {
-          if (expert >= 0 && before.includes(expert)) same[index]!++;
-        }
-        all[index]! += k;
-      }
-    }
-    const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
-    return [...domains.map((_, index) => same[index]! / all[index]!), sum(same) / sum(all)];
-  });
+  const values = routerSaturation(comparedWindows(then, now, config, domains), moe.layers.length, domains.length);
+  const rows = moe.layers.map((_, layer) => [
+    ...values.subarray(layer * (domains.length + 1), (layer + 1) * (domains.length + 1)),
+  ]);
   return { layers: moe.layers, domains, saturation: rows };
+}
+
+/** Windows of the same text, layer by layer. */
+function* comparedWindows(
+  then: readonly RoutedWindow[],
+  now: readonly RoutedWindow[],
+  config: ModelConfig,
+  domains: readonly string[],
+): Generator<ComparedTokens> {
+  const experts = ({ choices }: RoutedWindow, layer: number): TokenExperts => ({
+    experts: choices.experts,
+    start: layer * choices.tokens * choices.k,
+    slots: choices.k,
+  });
+  for (const [at, window] of now.entries()) {
+    const earlier = then[at];
+    if (!earlier) throw new Error("two models were given different windows of the same text");
+    const domain = domains.indexOf(window.domain);
+    const { layers, tokens } = window.choices;
+    for (let layer = 0; layer < layers; layer++) {
+      const k = decidingChoices(config, layer);
+      yield { layer, domain, tokens, k, before: experts(earlier, layer), now: experts(window, layer) };
+    }
+  }
 }
 
 /** What must be equal where choices are compared. */

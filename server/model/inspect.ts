@@ -1,8 +1,8 @@
-import { argMax, ones, reshape, type Tensor, zeros } from "@tensorflow/tfjs-core";
+import { argMax, ones, reshape, zeros } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
-import { named, type Program, type Tensors } from "../ops/program.ts";
+import { named, type Program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { LayerRouting } from "./blocks/moe/forward.ts";
+import { countedIn } from "../protocol/routingStatistics.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
@@ -26,13 +26,10 @@ export const inspectionBatch = (config: ModelConfig, batch: number, time: number
   ...(counts && config.moe ? { counted: { shape: [batch * time, 1], dtype: "float32" } } : {}),
 });
 
-/** What `inspection` counts: names of results. */
-export const countedResults = ["routedTokens", "gateMass", "probability", "entropy", "histogram"] as const;
-
 /**
  * What a model makes of N = B*T tokens, as in generation: no token is dropped. State: parameters. Results: `nll` [N],
  * nats; `likeliest` [N] int32, the likeliest next token; `routingResults`; and, with `counted` [N, 1] in the batch, the
- * `countedResults` as `routingStatistics` has them, of one domain: the tokens whose `counted` is 1.
+ * routing statistics of texts and probes, of one domain: the tokens whose `counted` is 1.
  */
 export function inspection(config: ModelConfig): Program {
   return (state, batch) => {
@@ -47,13 +44,14 @@ export function inspection(config: ModelConfig): Program {
         nll: crossEntropy(forward.logits, reshape(named(batch, "targets"), [count])),
         likeliest: argMax(forward.logits, -1),
         ...routingResults(forward.routings),
-        ...(counted ? statistics(forward.routings, counted, tokens.shape[0]!) : {}),
+        ...(counted
+          ? routingStatistics(countedIn("text", "probe"), forward.routings, {
+              domain: zeros([tokens.shape[0] ?? 0], "int32"),
+              weights: counted,
+              domains: 1,
+            })
+          : {}),
       },
     };
   };
-}
-
-function statistics(routings: LayerRouting[], counted: Tensor, sequences: number): Tensors {
-  const all = routingStatistics(routings, zeros([sequences], "int32"), counted, 1, true);
-  return Object.fromEntries(countedResults.map((name) => [name, named(all, name)]));
 }

@@ -2,6 +2,7 @@ import { add, argMax, div, matMul, reshape, type Scalar, sum, type Tensor } from
 import { crossEntropy } from "../ops/crossEntropy.ts";
 import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { countedIn } from "../protocol/routingStatistics.ts";
 import type { RoutingMode } from "../routers/router.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
@@ -95,8 +96,9 @@ export function losses(
   const summed = matMul(reshape(nll, [1, tokens.size]), weights);
   const loss = div(reshape(summed, []), sum(weights)) as Scalar;
   const evaluates = mode === "evaluation";
+  const statistics = evaluates ? countedIn("summary", "detail") : countedIn("training", "pairs");
   const routing = config.moe
-    ? routingStatistics(forward.routings, named(batch, "domain"), weights, domains, evaluates)
+    ? routingStatistics(statistics, forward.routings, { domain: named(batch, "domain"), weights, domains })
     : {};
   const byToken =
     config.moe && evaluates ? { likeliest: argMax(forward.logits, -1), ...routingResults(forward.routings) } : {};

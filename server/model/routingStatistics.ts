@@ -17,7 +17,7 @@ import {
 import { oneHot } from "../ops/oneHot.ts";
 import type { Tensors } from "../ops/program.ts";
 import { untaped } from "../ops/untaped.ts";
-import { histogramBins } from "../protocol/routingStatistics.ts";
+import { type CountedStatistic, histogramBins } from "../protocol/routingStatistics.ts";
 import type { LayerRouting } from "./blocks/moe/forward.ts";
 
 /** One-hot domain of each token, times its weight: domain [B] int32 and weights [N, 1] give [N, Domains]. */
@@ -34,47 +34,72 @@ const byLayer = (layers: Tensor[]): Tensor =>
     0,
   );
 
+/** The tokens that are counted. */
+export interface CountedTokens {
+  /** [B] int32: the domain of each sequence. */
+  domain: Tensor;
+  /** [N, 1]: how much a token counts. */
+  weights: Tensor;
+  /** Number of domains. */
+  domains: number;
+}
+
+/** What statistics are made of, by layer: `tokens` [N, Domains] is a token's weight in its domain. */
+interface Counting {
+  routings: LayerRouting[];
+  tokens: Tensor;
+  /** [N, E] each: the routers' softmax over all experts, and what was chosen, by weight. */
+  softmaxes: Tensor[];
+  counted: Tensor[];
+}
+
+/** [Domains, E] of x [N, E], or [Domains, 1] of [N, 1]: sums over tokens. */
+const byDomain = ({ tokens }: Counting, x: Tensor): Tensor => matMul(tokens, x, true);
+/** [E, E]: how often a choice of one expert goes with a choice of another in the layer at a position. */
+const pairs = ({ counted }: Counting, { chosen }: LayerRouting, other: number): Tensor =>
+  matMul(chosen, counted[other]!, true);
+
+/** How each statistic is counted: its values by layer, of the axes that the table has; none where nothing is counted. */
+const layersOf: Record<CountedStatistic, (counting: Counting) => Tensor[]> = {
+  routedTokens: (counting) => counting.routings.map(({ chosen }) => byDomain(counting, chosen)),
+  gateMass: (counting) => counting.routings.map(({ gateOfExpert }) => byDomain(counting, gateOfExpert)),
+  probability: (counting) => counting.softmaxes.map((softmax) => byDomain(counting, softmax)),
+  droppedTokens: (counting) =>
+    counting.routings.flatMap(({ dropped }) => (dropped ? [byDomain(counting, dropped)] : [])),
+  tokens: ({ routings, tokens }) => routings.map(() => sum(tokens, 0)),
+  entropy: (counting) =>
+    counting.routings.map(({ logits }, layer) =>
+      reshape(byDomain(counting, entropy(logits, counting.softmaxes[layer]!)), [counting.tokens.shape[1]!]),
+    ),
+  coActivation: (counting) => counting.routings.map((routing, layer) => pairs(counting, routing, layer)),
+  transitions: (counting) =>
+    counting.routings.slice(0, -1).map((routing, layer) => pairs(counting, routing, layer + 1)),
+  histogram: ({ softmaxes, tokens }) => softmaxes.map((softmax) => histogramOf(softmax, tokens)),
+};
+
 /**
- * Where the tokens of each domain went, each token counted by its weight; L Mixture-of-Experts layers:
- * - `routedTokens` [L, Domains, E], tokens the expert was among the K chosen for; `gateMass` [L, Domains, E], sum of the
- *   expert's gates; `probability` [L, Domains, E], sum of the router's softmax over all experts; and, where an expert can be
- *   full, `droppedTokens` [L, Domains, E], tokens that chose it in vain;
- * - `tokens` [L, Domains], their number; `entropy` [L, Domains], sum of the entropy of that softmax, nats;
- * - `coActivation` [L, E, E], tokens that went to both experts; `transitions` [L - 1, E, E], how often a choice of one is
- *   followed by a choice of the other in the next of these layers; the latter with two layers or more;
- * - with `histogram` also `histogram` [L, Domains, E, bins], tokens by the probability of the expert.
- *
- * `domain` [B] int32 is the domain of each sequence. Nothing for a dense model.
+ * The routing statistics of these names (protocol/routingStatistics.ts): where the tokens of each domain went, each counted by
+ * its weight. Left out is what a model has not: dropped tokens where no expert can be full, transitions of a single layer.
+ * Nothing for a dense model.
  */
 export function routingStatistics(
+  names: readonly CountedStatistic[],
   routings: LayerRouting[],
-  domain: Tensor,
-  weights: Tensor,
-  domains: number,
-  histogram = false,
+  { domain, weights, domains }: CountedTokens,
 ): Tensors {
   if (routings.length === 0) return {};
-  const tokens = tokensByDomain(domain, weights, domains);
-  const ofDomains = (x: Tensor) => matMul(tokens, x, true);
-  const dropped = routings.flatMap((routing) => (routing.dropped ? [ofDomains(routing.dropped)] : []));
-  const softmaxes = routings.map(({ logits }) => untaped(() => softmax(logits)));
-  const counted = routings.map(({ chosen }) => mul(chosen, weights));
-  const pairs = (one: LayerRouting, other: number) => matMul(one.chosen, counted[other]!, true);
-  return {
-    routedTokens: byLayer(routings.map(({ chosen }) => ofDomains(chosen))),
-    gateMass: byLayer(routings.map(({ gateOfExpert }) => ofDomains(gateOfExpert))),
-    probability: byLayer(softmaxes.map(ofDomains)),
-    ...(dropped.length > 0 ? { droppedTokens: byLayer(dropped) } : {}),
-    tokens: byLayer(routings.map(() => sum(tokens, 0))),
-    entropy: byLayer(
-      routings.map(({ logits }, layer) => reshape(ofDomains(entropy(logits, softmaxes[layer]!)), [domains])),
-    ),
-    coActivation: byLayer(routings.map((routing, layer) => pairs(routing, layer))),
-    ...(routings.length > 1
-      ? { transitions: byLayer(routings.slice(0, -1).map((routing, layer) => pairs(routing, layer + 1))) }
-      : {}),
-    ...(histogram ? { histogram: byLayer(softmaxes.map((x) => histogramOf(x, tokens))) } : {}),
+  const counting: Counting = {
+    routings,
+    tokens: tokensByDomain(domain, weights, domains),
+    softmaxes: routings.map(({ logits }) => untaped(() => softmax(logits))),
+    counted: routings.map(({ chosen }) => mul(chosen, weights)),
   };
+  const statistics: Tensors = {};
+  for (const name of names) {
+    const layers = layersOf[name](counting);
+    if (layers.length > 0) statistics[name] = byLayer(layers);
+  }
+  return statistics;
 }
 
 /** Entropy of each row's softmax, nats: logits and softmax [N, E] give [N, 1]. */

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { chartColors } from "./colors.ts";
 import { stageReferenceSchema } from "./editor/basics.ts";
-import { cellMeasureSchema } from "./measures.ts";
-import { layerRowSchema } from "./routing.ts";
+import { cellMeasureSchema, layerRowSchema } from "./measures.ts";
 
 /**
  * What is asked of a model after it is made: where a text's tokens go, what it says, what an expert is for. The inspector
@@ -45,7 +44,7 @@ export type RoutingAxes = z.infer<typeof axesSchema>;
 const chosenSchema = z.array(z.int());
 const gatesSchema = z.array(z.number());
 
-/** What is measured of a text's routing as a whole, as `cellMeasures` and `layerRowSchema` (routing.ts) define it. */
+/** What is measured of a text's routing as a whole, see measures.ts. */
 export const textMeasuresSchema = z.strictObject({
   /** [L, E] flat each. */
   cells: z.partialRecord(cellMeasureSchema, z.array(z.number())),

@@ -1,8 +1,10 @@
 import * as z from "zod";
+import { type RoutingStatistic, routingStatistics } from "./routingStatistics.ts";
 
 /**
- * The measures of routing: what each is called, its formula and what it says, for lists, headings and help. They are worked
- * out in inspect/ (`measures.ts`, `vocabulary.ts`, `saturation.ts`, `particular.ts`).
+ * The measures of routing: of which statistic (routingStatistics.ts) each is worked out, what it is called, its formula and
+ * what it says, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
+ * `vocabularySpecialisation.ts`) and inspect/ (`particularTokens.ts`).
  *
  * In formulas, all of one layer: E an expert, k the experts a token goes to, N_D the tokens of a domain, N_ED those of them
  * that chose the expert, N_E those of all domains; sums are over tokens.
@@ -13,83 +15,98 @@ export interface MeasureText {
   meaning: string;
 }
 
-/** What is measured of an expert in a layer, by domain. */
-export const cellMeasureSchema = z.enum([
-  "routedShare",
-  "gateMass",
-  "probability",
-  "domainSpecialisation",
-  "vocabularyInput",
-  "vocabularyPredicted",
-  "droppedShare",
-]);
-export type CellMeasure = z.infer<typeof cellMeasureSchema>;
+/** What a sum over tokens is divided by: the number of tokens, or of the choices that they made, dropped ones included. */
+type Divisor = "tokens" | "choices";
 
+/** What is measured of an expert in a layer, by domain. */
 export interface CellMeasureText extends MeasureText {
+  of: RoutingStatistic;
+  /** Absent where the statistic is a share itself. */
+  over?: Divisor;
   /** The value where nothing is preferred; 0: there is none. */
   uniform(experts: number, k: number): number;
-  /** Measured of held-out text only. */
-  heldOutOnly?: true;
+  /** Not recorded of the tokens that are trained on. */
+  heldOutOnly: boolean;
 }
 
 const equalShare = (experts: number): number => 1 / experts;
 const equalChoice = (experts: number, k: number): number => k / experts;
 
-export const cellMeasures: Record<CellMeasure, CellMeasureText> = {
+/** A table of measures by name; those of held-out text only are known by where their statistic is recorded. */
+const cellTable = <M extends string>(
+  table: Record<M, Omit<CellMeasureText, "heldOutOnly">>,
+): Record<M, CellMeasureText> => {
+  const isHeldOutOnly = ({ of }: { of: RoutingStatistic }): boolean =>
+    !(routingStatistics[of].records as readonly string[]).includes("training");
+  const entries = Object.entries<Omit<CellMeasureText, "heldOutOnly">>(table);
+  return Object.fromEntries(
+    entries.map(([name, measure]) => [name, { ...measure, heldOutOnly: isHeldOutOnly(measure) }]),
+  ) as Record<M, CellMeasureText>;
+};
+
+export const cellMeasures = cellTable({
   routedShare: {
+    of: "routedTokens",
+    over: "choices",
     label: "Routed share",
     formula: "N_ED / (k · N_D)",
     meaning: "Of the places that a domain's tokens have to give in a layer, k each, the share that the expert got.",
     uniform: equalShare,
   },
   gateMass: {
+    of: "gateMass",
+    over: "tokens",
     label: "Gate mass",
     formula: "Σ gates of E / N_D",
     meaning: "The mean weight with which the expert enters the output of a layer, 0 for tokens that did not choose it.",
     uniform: equalShare,
   },
   probability: {
+    of: "probability",
+    over: "tokens",
     label: "Router probability",
     formula: "Σ softmax(router logits)_E / N_D",
     meaning: "The mean probability that the router gives the expert, before any expert is chosen.",
     uniform: equalShare,
   },
   domainSpecialisation: {
+    of: "routedTokens",
+    over: "tokens",
     label: "Domain specialisation",
     formula: "N_ED / N_D",
     meaning: "The share of a domain's tokens that chose the expert (OLMoE, arXiv 2409.02060).",
     uniform: equalChoice,
   },
   vocabularyInput: {
+    of: "vocabularyInput",
     label: "Vocabulary, input",
     formula: "Σ_x N_xE · (N_xE − 1) / (N_x − 1) / Σ_x N_xE",
     meaning:
       "Of the other places of the token that goes in, the share that chose the expert as well, mean over its tokens: 100 % where the token alone decides (OLMoE's vocabulary specialisation N_xE / N_x, without the place itself; x a token of the vocabulary).",
     uniform: equalChoice,
-    heldOutOnly: true,
   },
   vocabularyPredicted: {
+    of: "vocabularyPredicted",
     label: "Vocabulary, predicted",
     formula: "Σ_x N_xE · (N_xE − 1) / (N_x − 1) / Σ_x N_xE",
     meaning: "The same of the token that the model predicts: x is the likeliest next one.",
     uniform: equalChoice,
-    heldOutOnly: true,
   },
   droppedShare: {
+    of: "droppedTokens",
+    over: "choices",
     label: "Dropped tokens",
     formula: "dropped_ED / (k · N_D)",
     meaning: "The share of choices of the expert that were dropped because it was full.",
     uniform: () => 0,
   },
-};
+});
+export type CellMeasure = keyof typeof cellMeasures;
+export const cellMeasureNames = Object.keys(cellMeasures) as [CellMeasure, ...CellMeasure[]];
+export const cellMeasureSchema = z.enum(cellMeasureNames);
 
-/** What is measured of a layer, of pairs of experts and of tokens. */
-export const otherMeasures = {
-  histogram: {
-    label: "Histogram of the probability",
-    formula: "N(softmax_E in a tenth of 0 to 1) / N_D",
-    meaning: "How many tokens the router gave the expert so much probability.",
-  },
+/** What is measured of pairs of experts, by the statistic that is divided. */
+export const pairMeasures = {
   coActivation: {
     label: "Chosen together",
     formula: "N_ab / N_a",
@@ -100,21 +117,61 @@ export const otherMeasures = {
     formula: "T_ab / Σ_b T_ab",
     meaning: "Of the choices in the next layer of tokens that chose a, the share that are b.",
   },
+} satisfies Partial<Record<RoutingStatistic, MeasureText>>;
+export type PairMeasure = keyof typeof pairMeasures;
+export const pairMeasureSchema = z.enum(Object.keys(pairMeasures) as [PairMeasure, ...PairMeasure[]]);
+
+/** What is measured of a layer, by domain. */
+export interface LayerMeasureText extends MeasureText {
+  /** The statistic whose mean over tokens it is; absent where it is about how the layer's load is spread. */
+  of?: RoutingStatistic;
+  unit?: string;
+  /** Digits after the point. */
+  digits: number;
+  /** Its largest value, where there is one. */
+  most?(experts: number): number;
+}
+
+const layerTable = <M extends string>(table: Record<M, LayerMeasureText>): Record<M, LayerMeasureText> => table;
+
+export const layerMeasures = layerTable({
   entropy: {
+    of: "entropy",
     label: "Entropy",
     formula: "−Σ Σ_E p_E ln p_E / N_D",
     meaning: "How undecided the router is: mean entropy of its softmax p, nats, at most ln E.",
+    unit: "nats",
+    digits: 3,
+    most: (experts) => Math.log(experts),
   },
   imbalance: {
     label: "Imbalance",
     formula: "max N_E / mean N_E",
     meaning: "The largest load over the mean load; 1 where all experts get as much.",
+    digits: 2,
   },
   variation: {
     label: "Variation",
     formula: "√mean (N_E − mean N_E)² / mean N_E",
     meaning: "The load's standard deviation over its mean; 0 where all experts get as much.",
+    digits: 2,
   },
+});
+export type LayerMeasure = keyof typeof layerMeasures;
+export const layerMeasureNames = Object.keys(layerMeasures) as [LayerMeasure, ...LayerMeasure[]];
+/** The measures of each layer [L], as far as they were recorded. */
+export const layerRowSchema = z.partialRecord(z.enum(layerMeasureNames), z.array(z.number()));
+export type LayerRow = z.infer<typeof layerRowSchema>;
+
+/** The measures that are none of an expert in a layer. */
+export const otherMeasures = {
+  histogram: {
+    label: "Histogram of the probability",
+    formula: "N(softmax_E in a tenth of 0 to 1) / N_D",
+    meaning: "How many tokens the router gave the expert so much probability.",
+  },
+  ...pairMeasures,
+  ...layerMeasures,
   saturation: {
     label: "Saturation",
     formula: "Σ |E(t) ∩ E(T)| / (k · N_D)",

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { chartColors } from "./colors.ts";
-import { cellMeasureSchema } from "./measures.ts";
+import { cellMeasureSchema, layerRowSchema, pairMeasureSchema } from "./measures.ts";
+import { placeKindsSchema } from "./routingFiles.ts";
 import { stageReferenceSchema, stateSchema } from "./streamed.ts";
 
 /**
@@ -18,9 +19,6 @@ export const mostLoadColumns = 4096;
 /** The snapshot that is the evaluation, and the domain that is all of them. */
 export const heldOut = -1;
 export const allDomains = -1;
-
-export const pairMeasureSchema = z.enum(["transitions", "coActivation"]);
-export type PairMeasure = z.infer<typeof pairMeasureSchema>;
 
 const snapshotSchema = z.int().min(heldOut);
 const domainSchema = z.int().min(allDomains);
@@ -95,9 +93,11 @@ export const routedModelSchema = z.strictObject({
   /** Why it cannot be read; then there are no layers, experts and domains. */
   problem: z.string().optional(),
   router: z.string(),
+  /** Experts a token, at most. */
   k: z.int(),
   /** Numbers of the layers in the model, ascending. */
   layers: z.array(z.int()),
+  kinds: placeKindsSchema,
   experts: z.array(namedSchema),
   domains: z.array(namedSchema),
   /** Optimizer steps a snapshot. */
@@ -122,17 +122,6 @@ export const routedModelSchema = z.strictObject({
   pairsEvery: z.int().optional(),
 });
 export type RoutedModel = z.infer<typeof routedModelSchema>;
-
-/** What is measured of each layer [L]. */
-export const layerRowSchema = z.strictObject({
-  /** Mean entropy of the router's softmax, nats; at most ln E. */
-  entropy: z.array(z.number()).optional(),
-  /** Largest load over mean load; 1 where all experts get as much. */
-  imbalance: z.array(z.number()),
-  /** Coefficient of variation of the load: standard deviation over mean. */
-  variation: z.array(z.number()),
-});
-export type LayerRow = z.infer<typeof layerRowSchema>;
 
 /** From the backend to a page, beside frames. */
 export const routingHubMessages = [

@@ -1,44 +1,72 @@
 import * as z from "zod";
-import { histogramBins } from "./routingStatistics.ts";
+import { axesOf, byDomain, byExpert, type RoutingAxis, type StatisticIn, statisticsIn } from "./routingStatistics.ts";
 
-/** Routing as it lies in the run folder: float32 records, the JSON files that say how to read them, and the evaluation's sums. */
+/**
+ * Routing as it lies in the run folder: the evaluation's sums, and the JSON files that say how to read float32 records
+ * (routing/layout.ts). Which statistics lie where says routingStatistics.ts.
+ */
 
-/** What is counted at evaluation, [layer][expert][domain]; layers as in the model's moe.layers. */
-export const routingSummarySchema = z.strictObject({
+/** Of the block in each of the layers; absent: all are feed-forward blocks. */
+export const placeKindsSchema = z.array(z.enum(["ffn", "attention"])).optional();
+
+/** Names of the places where tokens are routed: "3", "3 attention". */
+export const placeNames = ({
+  layers,
+  kinds,
+}: {
+  layers: readonly number[];
+  kinds?: z.infer<typeof placeKindsSchema>;
+}): string[] => layers.map((layer, at) => (kinds?.[at] === "attention" ? `${layer} attention` : `${layer}`));
+
+/**
+ * Where tokens are routed: to which experts, in which layers. A layer with two kinds of blocks that route stands in `layers`
+ * twice.
+ */
+const places = {
   layers: z.array(z.int()),
+  kinds: placeKindsSchema,
   experts: z.array(z.string()),
+};
+
+const domainLists = z.array(z.array(z.number()));
+const expertLists = z.array(domainLists);
+
+/** Optional schemas of the statistics in an evaluation's result that have these axes; the tokens are listed otherwise. */
+const schemasOf = <A extends readonly RoutingAxis[], T extends z.ZodType>(axes: A, schema: T) => {
+  const names = statisticsIn("summary").filter((name) => name !== "tokens" && `${axesOf(name)}` === `${axes}`);
+  return Object.fromEntries(names.map((name) => [name, schema.optional()])) as {
+    [S in Exclude<StatisticIn<"summary", A>, "tokens">]: z.ZodOptional<T>;
+  };
+};
+
+/** What is counted at evaluation; layers as in the model's moe.layers. */
+export const routingSummarySchema = z.strictObject({
+  ...places,
   domains: z.array(z.string()),
-  /** Tokens the expert was among the K chosen for. */
-  routedTokens: z.array(z.array(z.array(z.number()))),
-  /** Sum of the expert's gates over tokens. */
-  gateMass: z.array(z.array(z.array(z.number()))),
-  /** Tokens that chose the expert and were dropped because it was full; absent where routers have no capacity. */
-  droppedTokens: z.array(z.array(z.array(z.number()))).optional(),
-  /** Sum over tokens of the router's softmax over all experts, before any is chosen. */
-  probability: z.array(z.array(z.array(z.number()))).optional(),
-  /** Sum over tokens of the entropy of that softmax, nats, [layer][domain]. */
-  entropy: z.array(z.array(z.number())).optional(),
-  /** Vocabulary specialisation (measures.ts) by the token that goes in and by the likeliest next one, of all domains last. */
-  vocabulary: z
-    .strictObject({ input: z.array(z.array(z.array(z.number()))), predicted: z.array(z.array(z.array(z.number()))) })
-    .optional(),
-  /** Tokens seen, by domain. */
+  /** Each [layer][expert][domain]. */
+  ...schemasOf(byExpert, expertLists),
+  /** Each [layer][domain]. */
+  ...schemasOf(byDomain, domainLists),
+  /** These were counted by every version. */
+  routedTokens: expertLists,
+  gateMass: expertLists,
+  /** Vocabulary specialisation (measures.ts) [layer][expert][domain, and of all last]. */
+  vocabulary: z.strictObject({ input: expertLists, predicted: expertLists }).optional(),
+  /** [domain]: they are the same in every layer. */
   tokens: z.array(z.number()),
 });
 export type RoutingSummary = z.infer<typeof routingSummarySchema>;
 
-/** `routing.json`: how to read `routing.f32`, fixed-size float32 records, one a snapshot. */
+const version = z.literal(1);
+
+/** `routing.json`: how to read `routing.f32`, one record a snapshot. */
 export const routingIndexSchema = z.strictObject({
-  version: z.literal(1),
-  /** Axes of one record, slowest first: statistic, layer, domain, expert. */
+  version,
+  /** Statistics of a record, [layer, domain, expert] each. */
   statistics: z.array(z.string()),
-  layers: z.array(z.int()),
+  ...places,
   domains: z.array(z.string()),
-  experts: z.array(z.string()),
-  /**
-   * Names of what follows the statistics in a record, [layer, domain] each: `tokens`, their number, and `entropy`, the sum over
-   * tokens of the entropy of the router's softmax, nats. Absent in older files: nothing follows.
-   */
+  /** Statistics that follow them in a record, [layer, domain] each. Absent in older files: nothing follows. */
   layerStatistics: z.array(z.string()).optional(),
   /**
    * Optimizer steps between snapshots; record i covers steps i*every+1 to (i+1)*every, the last one of a finished stage
@@ -48,16 +76,11 @@ export const routingIndexSchema = z.strictObject({
 });
 export type RoutingIndex = z.infer<typeof routingIndexSchema>;
 
-/**
- * `routing-pairs.json`: how to read `routing-pairs.f32`. A record is `coActivation` [layer, expert, expert], tokens that went
- * to both experts (the diagonal: to it at all), then `transitions` [layer - 1, expert, expert], how often a choice of one
- * expert is followed by a choice of the other in the next Mixture-of-Experts layer. Its last record is as that of `routing.f32`.
- */
+/** `routing-pairs.json`: how to read `routing-pairs.f32`. Its last record is as that of `routing.f32`. */
 export const routingPairsIndexSchema = z.strictObject({
-  version: z.literal(1),
+  version,
   statistics: z.array(z.string()),
-  layers: z.array(z.int()),
-  experts: z.array(z.string()),
+  ...places,
   /** Optimizer steps a record; a multiple of those of `routing.json`. */
   every: z.int(),
 });
@@ -69,59 +92,37 @@ export type RoutingPairsIndex = z.infer<typeof routingPairsIndexSchema>;
  * `experts`, the largest gate first, -1 for none.
  */
 export const routingProbeIndexSchema = z.strictObject({
-  version: z.literal(1),
-  layers: z.array(z.int()),
-  experts: z.array(z.string()),
+  version,
+  ...places,
   domains: z.array(z.string()),
   /** Tokens of each domain. */
   tokens: z.array(z.int()),
+  /** Most experts of a token. */
   k: z.int(),
   /** Optimizer steps from one to the next. */
   every: z.int(),
 });
 export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
 
-/** Values of one record of `routing-probe.f32`. */
-export const probeSize = ({ layers, tokens, k }: Pick<RoutingProbeIndex, "layers" | "tokens" | "k">): number =>
-  layers.length * k * tokens.reduce((sum, count) => sum + count, 0);
-
 /**
  * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of `routing-probe.f32`,
- * before training, then after every so many steps and after the last one. A record is `histogram` [domain, layer, expert, bin],
- * tokens by the probability of the expert, then the vocabulary specialisation (measures.ts) by the token that goes in and by
- * the likeliest next one, [layer, domain and all, expert] each.
+ * before training, then after every so many steps and after the last one. What is counted by domain has that axis first.
  */
 export const routingProbeDetailIndexSchema = z.strictObject({
-  version: z.literal(1),
+  version,
   statistics: z.array(z.string()),
-  layers: z.array(z.int()),
-  experts: z.array(z.string()),
+  ...places,
   domains: z.array(z.string()),
   /** Optimizer steps from one to the next; a multiple of those at which tokens are probed. */
   every: z.int(),
 });
 export type RoutingProbeDetailIndex = z.infer<typeof routingProbeDetailIndexSchema>;
 
-type DetailAxes = Pick<RoutingProbeDetailIndex, "layers" | "experts" | "domains">;
-
-/** Values of the histograms and of one vocabulary specialisation in a record of `routing-probe-detail.f32`. */
-export const probeHistogramSize = ({ layers, experts, domains }: DetailAxes): number =>
-  domains.length * layers.length * experts.length * histogramBins;
-export const probeVocabularySize = ({ layers, experts, domains }: DetailAxes): number =>
-  layers.length * (domains.length + 1) * experts.length;
-
-/** Values of one record of `routing-probe-detail.f32`. */
-export const probeDetailSize = (axes: DetailAxes): number => probeHistogramSize(axes) + 2 * probeVocabularySize(axes);
-
-/**
- * `routing-detail.json`: how to read `routing-detail.f32` of an evaluation, one record a domain: `coActivation` and
- * `transitions` as in `routing-pairs.f32`, then `histogram` [layer, expert, bin], tokens by the probability of the expert.
- */
+/** `routing-detail.json`: how to read `routing-detail.f32` of an evaluation, one record a domain. */
 export const routingDetailIndexSchema = z.strictObject({
-  version: z.literal(1),
+  version,
   statistics: z.array(z.string()),
-  layers: z.array(z.int()),
-  experts: z.array(z.string()),
+  ...places,
   domains: z.array(z.string()),
 });
 export type RoutingDetailIndex = z.infer<typeof routingDetailIndexSchema>;

@@ -28,25 +28,22 @@ interface StatisticDeclaration {
   drops?: true;
   /** Not counted in a program but from the tokens' choices, after a text was routed. */
   follows?: true;
-  /** In the recordings of every version; the others may be missing in old ones. */
-  always?: true;
 }
 
-const byExpert = ["layer", "domain", "expert"] as const;
-const byDomain = ["layer", "domain"] as const;
+/** The axes of most. */
+export const byExpert = ["layer", "domain", "expert"] as const;
+export const byDomain = ["layer", "domain"] as const;
 
 export const routingStatistics = {
   routedTokens: {
     counts: "tokens the expert was among the K chosen for",
     axes: byExpert,
     records: ["training", "summary", "text"],
-    always: true,
   },
   gateMass: {
     counts: "sum of the expert's gates",
     axes: byExpert,
     records: ["training", "summary", "text"],
-    always: true,
   },
   probability: {
     counts: "sum of the router's softmax over all experts, before any is chosen",
@@ -98,14 +95,20 @@ export const routingStatistics = {
 type Table = typeof routingStatistics;
 export type RoutingStatistic = keyof Table;
 
-/** The names of those that are counted in programs, and of those that follow from the tokens' choices. */
-export type FollowedStatistic = {
-  [S in RoutingStatistic]: Table[S] extends { follows: true } ? S : never;
+/** Those that are counted in programs. */
+export type CountedStatistic = {
+  [S in RoutingStatistic]: Table[S] extends { follows: true } ? never : S;
 }[RoutingStatistic];
-export type CountedStatistic = Exclude<RoutingStatistic, FollowedStatistic>;
+export type FollowedStatistic = Exclude<RoutingStatistic, CountedStatistic>;
+/** Those with these axes that are recorded in a place. */
+export type StatisticIn<R extends RoutingRecord, A extends readonly RoutingAxis[]> = {
+  [S in RoutingStatistic]: R extends Table[S]["records"][number] ? (Table[S]["axes"] extends A ? S : never) : never;
+}[RoutingStatistic];
 
 const declarations: Record<RoutingStatistic, StatisticDeclaration> = routingStatistics;
 const names = Object.keys(routingStatistics) as RoutingStatistic[];
+
+export const isStatistic = (name: string): name is RoutingStatistic => Object.hasOwn(routingStatistics, name);
 
 export const axesOf = (statistic: RoutingStatistic): readonly RoutingAxis[] => declarations[statistic].axes;
 

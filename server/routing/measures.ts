@@ -1,7 +1,14 @@
-import type { CellMeasure } from "../protocol/measures.ts";
-import type { LayerRow, PairMeasure } from "../protocol/routing.ts";
-import type { RoutingProbeIndex } from "../protocol/routingFiles.ts";
+import {
+  type CellMeasure,
+  cellMeasures,
+  type LayerMeasure,
+  type LayerRow,
+  layerMeasureNames,
+  layerMeasures,
+  type PairMeasure,
+} from "../protocol/measures.ts";
 import { histogramBins } from "../protocol/routingStatistics.ts";
+import type { StatisticValues } from "./layout.ts";
 
 /** The measures of routing, worked out from what was counted. Their formulas: protocol/measures.ts. */
 
@@ -9,122 +16,103 @@ import { histogramBins } from "../protocol/routingStatistics.ts";
 export interface RoutingCounts {
   /** [L, D, E] */
   shape: [layers: number, domains: number, experts: number];
-  /** [L, D, E] tokens that an expert was among the K chosen for. */
-  routedTokens: ArrayLike<number>;
-  /** [L, D, E] sums of gates. */
-  gateMass: ArrayLike<number>;
-  /** [L, D, E] sums of the routers' softmax. */
-  probability?: ArrayLike<number>;
-  /** [L, D, E] tokens that chose an expert that was full. */
-  droppedTokens?: ArrayLike<number>;
-  /** [L, D] sums over tokens of the entropy of that softmax, nats. */
-  entropy?: ArrayLike<number>;
-  /** [L, D + 1, E] vocabulary specialisation, of all domains last; not counts. */
-  vocabulary?: Record<VocabularyMeasure, ArrayLike<number>>;
-  /** Experts a token in each layer [L]. */
+  statistics: StatisticValues;
+  /** Experts a token in each layer [L], at most. */
   k: readonly number[];
 }
 
-type VocabularyMeasure = "vocabularyInput" | "vocabularyPredicted";
-const ofVocabulary = (measure: CellMeasure): measure is VocabularyMeasure => measure.startsWith("vocabulary");
-
-/** What of the counts a measure divides; undefined where it was not counted. */
-function numerator(
-  counts: RoutingCounts,
-  measure: Exclude<CellMeasure, VocabularyMeasure>,
-): ArrayLike<number> | undefined {
-  switch (measure) {
-    case "routedShare":
-    case "domainSpecialisation":
-      return counts.routedTokens;
-    case "gateMass":
-      return counts.gateMass;
-    case "probability":
-      return counts.probability;
-    case "droppedShare":
-      return counts.droppedTokens;
-  }
+/** Choices that the tokens of each domain made in each layer [L, D], those of dropped tokens included. */
+function choicesOf({ shape: [L, D, E], statistics: { routedTokens = [], droppedTokens = [] } }: RoutingCounts) {
+  return Float64Array.from({ length: L * D }, (_, row) => {
+    let choices = 0;
+    for (let at = row * E; at < (row + 1) * E; at++) choices += (routedTokens[at] ?? 0) + (droppedTokens[at] ?? 0);
+    return choices;
+  });
 }
 
-/** A measure divides by tokens, or by their K choices. */
-const byChoice = new Set<CellMeasure>(["routedShare", "droppedShare"]);
+/** N_D: tokens of each domain in each layer [L, D]. Old recordings have none: then every token made K choices. */
+function tokensOf(counts: RoutingCounts): ArrayLike<number> {
+  const { shape, statistics, k } = counts;
+  return statistics.tokens ?? choicesOf(counts).map((choices, row) => choices / (k[Math.floor(row / shape[1])] ?? 1));
+}
 
-/** The measures that can be worked out. */
-export const measured = (counts: RoutingCounts, all: readonly CellMeasure[]): CellMeasure[] =>
-  all.filter((measure) => (ofVocabulary(measure) ? counts.vocabulary : numerator(counts, measure)) !== undefined);
-
-/** N_D: tokens of each domain in each layer [L, D], every token having made K choices, of which some were dropped. */
-function tokensOf({ shape: [L, D, E], routedTokens, droppedTokens, k }: RoutingCounts): Float64Array {
-  const tokens = new Float64Array(L * D);
-  for (let row = 0; row < L * D; row++) {
-    let choices = 0;
-    for (let at = row * E; at < (row + 1) * E; at++) choices += routedTokens[at]! + (droppedTokens?.[at] ?? 0);
-    tokens[row] = choices / k[Math.floor(row / D)]!;
-  }
-  return tokens;
+/** Experts that a token went to, mean over the tokens of each domain in each layer [L, D]; 0 where there were none. */
+export function meanExperts(counts: RoutingCounts): Float64Array {
+  const { droppedTokens: _, ...statistics } = counts.statistics;
+  const tokens = tokensOf(counts);
+  return choicesOf({ ...counts, statistics }).map((experts, row) => (tokens[row] ? experts / tokens[row] : 0));
 }
 
 /** A measure by domain, and over all domains together at the end: [D + 1, L, E]; 0 where a domain had no tokens. */
 export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array<ArrayBuffer> {
   const [L, D, E] = counts.shape;
+  const { of, over } = cellMeasures[measure];
   const values = new Float32Array((D + 1) * L * E);
-  if (ofVocabulary(measure)) {
-    for (let at = 0; at < values.length; at++) {
-      const [domain, layer] = [Math.floor(at / (L * E)), Math.floor(at / E) % L];
-      values[at] = counts.vocabulary?.[measure][(layer * (D + 1) + domain) * E + (at % E)] ?? 0;
-    }
+  const above = counts.statistics[of];
+  if (!above) return values;
+  /** Where the values of a domain and layer begin. */
+  const row = (domain: number, layer: number) => (domain * L + layer) * E;
+  if (!over) {
+    for (let domain = 0; domain <= D; domain++)
+      for (let layer = 0; layer < L; layer++)
+        for (let expert = 0; expert < E; expert++)
+          values[row(domain, layer) + expert] = above[(layer * (D + 1) + domain) * E + expert] ?? 0;
     return values;
   }
-  const above = numerator(counts, measure);
-  if (!above) return values;
-  const tokens = tokensOf(counts);
+  const below = over === "tokens" ? tokensOf(counts) : choicesOf(counts);
   for (let layer = 0; layer < L; layer++) {
-    const choices = byChoice.has(measure) ? counts.k[layer]! : 1;
+    const sums = new Float64Array(E);
     let all = 0;
-    for (let domain = 0; domain < D; domain++) all += tokens[layer * D + domain]!;
-    for (let expert = 0; expert < E; expert++) {
-      let sum = 0;
-      for (let domain = 0; domain < D; domain++) {
-        const value = above[(layer * D + domain) * E + expert]!;
-        sum += value;
-        const below = tokens[layer * D + domain]! * choices;
-        if (below > 0) values[(domain * L + layer) * E + expert] = value / below;
+    for (let domain = 0; domain < D; domain++) {
+      const own = below[layer * D + domain] ?? 0;
+      all += own;
+      for (let expert = 0; expert < E; expert++) {
+        const value = above[(layer * D + domain) * E + expert] ?? 0;
+        sums[expert]! += value;
+        if (own > 0) values[row(domain, layer) + expert] = value / own;
       }
-      if (all > 0) values[(D * L + layer) * E + expert] = sum / (all * choices);
     }
+    if (all > 0) for (const [expert, sum] of sums.entries()) values[row(D, layer) + expert] = sum / all;
   }
   return values;
 }
 
+/** How the load of a layer is spread: from the choices of each expert [E] and their mean, which is not 0. */
+const spreads: Partial<Record<LayerMeasure, (loads: readonly number[], mean: number) => number>> = {
+  imbalance: (loads, mean) => Math.max(...loads) / mean,
+  variation: (loads, mean) =>
+    Math.sqrt(loads.reduce((total, load) => total + (load - mean) ** 2, 0) / loads.length) / mean,
+};
+
 /** Of each domain, and of all together at the end [D + 1]. Where a domain had no tokens: 0. */
-export function layerMeasures(counts: RoutingCounts): LayerRow[] {
+export function layerRows(counts: RoutingCounts): LayerRow[] {
   const [L, D, E] = counts.shape;
   const tokens = tokensOf(counts);
-  const { routedTokens, droppedTokens, entropy } = counts;
+  const { routedTokens = [], droppedTokens = [] } = counts.statistics;
   return Array.from({ length: D + 1 }, (_, row) => {
     const domains = row < D ? [row] : Array.from({ length: D }, (__, domain) => domain);
-    const ofLayers = (measure: (layer: number) => number) => Array.from({ length: L }, (__, layer) => measure(layer));
-    const sum = (values: ArrayLike<number>, layer: number) =>
-      domains.reduce((total, domain) => total + values[layer * D + domain]!, 0);
+    const sum = (layer: number, value: (at: number) => number) =>
+      domains.reduce((total, domain) => total + value(layer * D + domain), 0);
+    const mean = (statistic: ArrayLike<number>, layer: number) =>
+      sum(layer, (at) => statistic[at] ?? 0) / (sum(layer, (at) => tokens[at] ?? 0) || 1);
     const loads = (layer: number) =>
       Array.from({ length: E }, (__, expert) =>
-        domains.reduce((total, domain) => {
-          const at = (layer * D + domain) * E + expert;
-          return total + routedTokens[at]! + (droppedTokens?.[at] ?? 0);
-        }, 0),
+        sum(layer, (at) => (routedTokens[at * E + expert] ?? 0) + (droppedTokens[at * E + expert] ?? 0)),
       );
-    const perMean = (layer: number, of: (loads: number[], mean: number) => number) => {
+    const spread = (layer: number, of: (loads: readonly number[], mean: number) => number) => {
       const all = loads(layer);
-      const mean = all.reduce((total, load) => total + load, 0) / E;
-      return mean > 0 ? of(all, mean) / mean : 0;
+      const average = all.reduce((total, load) => total + load, 0) / E;
+      return average > 0 ? of(all, average) : 0;
     };
-    return {
-      ...(entropy ? { entropy: ofLayers((layer) => sum(entropy, layer) / (sum(tokens, layer) || 1)) } : {}),
-      imbalance: ofLayers((layer) => perMean(layer, (all) => Math.max(...all))),
-      variation: ofLayers((layer) =>
-        perMean(layer, (all, mean) => Math.sqrt(all.reduce((total, load) => total + (load - mean) ** 2, 0) / E)),
-      ),
-    };
+    const entries = layerMeasureNames.flatMap((name) => {
+      const { of } = layerMeasures[name];
+      const [statistic, spreadOf] = [of && counts.statistics[of], spreads[name]];
+      const measure = spreadOf
+        ? (layer: number) => spread(layer, spreadOf)
+        : statistic && ((layer: number) => mean(statistic, layer));
+      return measure ? [[name, Array.from({ length: L }, (__, layer) => measure(layer))] as const] : [];
+    });
+    return Object.fromEntries(entries);
   });
 }
 
@@ -154,40 +142,4 @@ export function binShares(counts: ArrayLike<number>): Float32Array<ArrayBuffer> 
     if (tokens > 0) bins.set(bins.map((count) => count / tokens));
   }
   return shares;
-}
-
-/**
- * Router saturation (OLMoE §5.1) of probes against the last one, of each domain and of all at the end [probes, L, D + 1]; NaN
- * of a domain without tokens.
- *
- * @param records as `routingProbeIndexSchema` has them.
- */
-export function saturationOf(
-  records: readonly ArrayLike<number>[],
-  { layers, tokens, k }: Pick<RoutingProbeIndex, "layers" | "tokens" | "k">,
-): Float32Array<ArrayBuffer> {
-  const [L, rows] = [layers.length, tokens.length + 1];
-  const values = new Float32Array(records.length * L * rows);
-  const last = records.at(-1);
-  for (const [at, record] of records.entries()) {
-    const [same, all] = [new Float64Array(L * rows), new Float64Array(L * rows)];
-    let place = 0;
-    for (const [domain, count] of tokens.entries())
-      for (let layer = 0; layer < L; layer++)
-        for (let token = 0; token < count; token++, place += k) {
-          const [now, end] = [record, last!].map((one) =>
-            Array.from({ length: k }, (_, slot) => one[place + slot]!).filter((expert) => expert >= 0),
-          );
-          const kept = now!.filter((expert) => end!.includes(expert)).length;
-          for (const row of [layer * rows + domain, layer * rows + rows - 1]) {
-            same[row]! += kept;
-            all[row]! += end!.length;
-          }
-        }
-    values.set(
-      same.map((kept, row) => kept / all[row]!),
-      at * L * rows,
-    );
-  }
-  return values;
 }

@@ -1,4 +1,12 @@
+import type { ModelConfig } from "../protocol/model.ts";
+import type { RoutingProbeDetailIndex, RoutingProbeIndex } from "../protocol/routingFiles.ts";
+import { statisticsIn } from "../protocol/routingStatistics.ts";
 import { openRecords, type RecordAppender } from "../runs/append.ts";
+import { partOf, probeDetailLayout, probeLayout, type StatisticValues } from "./layout.ts";
+import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
+import { followedStatistics } from "./vocabularySpecialisation.ts";
+
+/** What is recorded of held-out tokens while a model trains: `routing-probe.f32` and `routing-probe-detail.f32`. */
 
 /** Probes of a training at most, besides the first one and the last one. */
 export const mostProbes = 20;
@@ -9,6 +17,26 @@ const mostBytes = 64 << 20;
 export interface ProbeTimes {
   every: number;
   steps: number;
+}
+
+export interface ProbeIndexes {
+  choices: RoutingProbeIndex;
+  /** Absent in a stage that an older version began. */
+  detail: RoutingProbeDetailIndex | undefined;
+}
+
+/** The indices of a training that begins. @param every steps between probes, at least. */
+export function probeIndexes(
+  choices: Omit<RoutingProbeIndex, "version" | "every">,
+  every: number,
+): { choices: RoutingProbeIndex; detail: RoutingProbeDetailIndex } {
+  const { layers, experts, domains, ...rest } = choices;
+  const axes = { version: 1 as const, layers, experts, domains };
+  const detail = { ...axes, statistics: statisticsIn("probe") };
+  return {
+    choices: { ...axes, ...rest, every: thinned(every, probeLayout(choices).size) },
+    detail: { ...detail, every: thinned(every, probeDetailLayout(detail).size) },
+  };
 }
 
 /**
@@ -53,4 +81,47 @@ export class ProbeRecords {
   close(): void {
     this.#records.close();
   }
+}
+
+/** A record of `routing-probe.f32`: -1 where fewer than k experts say where a token goes. */
+export function choicesRecord(
+  windows: readonly RoutedWindow[],
+  config: ModelConfig,
+  index: RoutingProbeIndex,
+): Float32Array {
+  const { size, blocks } = probeLayout(index);
+  const record = new Float32Array(size).fill(-1);
+  for (const block of blocks) {
+    const window = windows.find(({ domain }) => domain === block.name);
+    for (const position of index.layers.keys())
+      for (let token = 0; window && token < window.choices.tokens; token++) {
+        const chosen = window.choices.of(position, token).subarray(0, decidingChoices(config, position));
+        record.set(chosen, partOf(block, position, token).start);
+      }
+  }
+  return record;
+}
+
+/**
+ * A record of `routing-probe-detail.f32`.
+ *
+ * @param counted what a program counts of the tokens of each domain alone; empty of one without tokens.
+ */
+export function detailRecord(
+  windows: readonly RoutedWindow[],
+  counted: readonly Readonly<Record<string, ArrayLike<number>>>[],
+  config: ModelConfig,
+  index: RoutingProbeDetailIndex,
+): Float32Array {
+  const layout = probeDetailLayout(index);
+  const record = new Float32Array(layout.size);
+  const followed: StatisticValues = followedStatistics(windows, config, index.domains);
+  for (const block of layout.blocks) {
+    const values = followed[block.name];
+    if (values) record.set(values, block.start);
+    else
+      for (const [domain, results] of counted.entries())
+        record.set(results[block.name] ?? [], partOf(block, domain).start);
+  }
+  return record;
 }

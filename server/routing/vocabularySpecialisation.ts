@@ -1,4 +1,5 @@
 import type { ModelConfig } from "../protocol/model.ts";
+import type { FollowedStatistic } from "../protocol/routingStatistics.ts";
 import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
 
 /** How far experts follow the token rather than what is around it; the formula is that of `cellMeasures` (protocol/measures.ts). */
@@ -35,6 +36,17 @@ export function vocabularySpecialisation(
   }
   return values;
 }
+
+const statistics: Record<FollowedStatistic, VocabularyOf> = {
+  vocabularyInput: "input",
+  vocabularyPredicted: "predicted",
+};
+
+/** The statistics that follow tokens from where they went, [L, D + 1, E] each. */
+export const followedStatistics = (windows: readonly RoutedWindow[], config: ModelConfig, domains: readonly string[]) =>
+  Object.fromEntries(
+    Object.entries(statistics).map(([name, of]) => [name, vocabularySpecialisation(windows, config, domains, of)]),
+  ) as Record<FollowedStatistic, Float64Array>;
 
 function kindsOf(
   windows: readonly RoutedWindow[],

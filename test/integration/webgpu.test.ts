@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { probeDetailSize, routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
+import { routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
+import { probeDetailLayout } from "../../server/routing/layout.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
 import { noWebGpu, webGpuEnv } from "../fixtures/swiftShader.ts";
 import { btxSummary, startBtx } from "./btx.ts";
@@ -13,7 +14,7 @@ const keyOf = (root: string, stage: string): string =>
 /** The records of what training probed. */
 function probeDetail(root: string, key: string): Float32Array[] {
   const { routingProbeDetail, routingProbeDetailIndex } = stagePaths(root, key);
-  const size = probeDetailSize(
+  const { size } = probeDetailLayout(
     routingProbeDetailIndexSchema.parse(JSON.parse(readFileSync(routingProbeDetailIndex, "utf8"))),
   );
   const values = new Float32Array(new Uint8Array(readFileSync(routingProbeDetail)).buffer);

@@ -1,38 +1,43 @@
 import { html, type TemplateResult } from "lit";
-import { type MeasureText, otherMeasures } from "../../server/protocol/measures.ts";
-import type { LayerRow } from "../../server/protocol/routing.ts";
+import {
+  type LayerMeasureText,
+  type LayerRow,
+  layerMeasureNames,
+  layerMeasures,
+} from "../../server/protocol/measures.ts";
+import { placeNames } from "../../server/protocol/routingFiles.ts";
 import { percent } from "./format.ts";
 
-const { entropy, imbalance, variation } = otherMeasures;
-const told = ({ formula, meaning }: MeasureText): string => `${meaning} ${formula}`;
-const fixed = (value: number, digits: number): string => value.toFixed(digits);
+/** "1.234 of 1.39", its largest value after it; "not recorded" where it was not. */
+function valueText({ digits, most }: LayerMeasureText, value: number | undefined, experts: number): string {
+  if (value === undefined) return "not recorded";
+  return most ? `${value.toFixed(digits)} of ${most(experts).toFixed(2)}` : value.toFixed(digits);
+}
 
 /** How sharply and how evenly each layer routes. @param saturation of each layer, and what a person is told of it. */
 export function layersTable(
-  { layers, experts }: { layers: readonly number[]; experts: readonly unknown[] },
+  { experts, ...places }: Parameters<typeof placeNames>[0] & { experts: readonly unknown[] },
   row: LayerRow,
   saturation?: { values: readonly number[]; title: string },
 ): TemplateResult {
-  const sharpest = Math.log(experts.length);
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Entropy and balance of the layers">
     <table class="values layers">
       <thead>
         <tr>
           <th scope="col" class="number">Layer</th>
-          <th scope="col" class="number" title=${told(entropy)}>${entropy.label} (nats)</th>
-          <th scope="col" class="number" title=${told(imbalance)}>${imbalance.label}</th>
-          <th scope="col" class="number" title=${told(variation)}>${variation.label}</th>
+          ${layerMeasureNames.map((name) => {
+            const { label, formula, meaning, unit } = layerMeasures[name];
+            return html`<th scope="col" class="number" title=${`${meaning} ${formula}`}>${unit ? `${label} (${unit})` : label}</th>`;
+          })}
           ${saturation ? html`<th scope="col" class="number" title=${saturation.title}>Saturation</th>` : ""}
         </tr>
       </thead>
       <tbody>
-        ${layers.map(
-          (layer, at) =>
+        ${placeNames(places).map(
+          (place, at) =>
             html`<tr>
-              <th scope="row" class="number">${layer}</th>
-              <td class="number">${row.entropy ? `${fixed(row.entropy[at]!, 3)} of ${fixed(sharpest, 2)}` : "not recorded"}</td>
-              <td class="number">${fixed(row.imbalance[at]!, 2)}</td>
-              <td class="number">${fixed(row.variation[at]!, 2)}</td>
+              <th scope="row" class="number">${place}</th>
+              ${layerMeasureNames.map((name) => html`<td class="number">${valueText(layerMeasures[name], row[name]?.[at], experts.length)}</td>`)}
               ${saturation ? html`<td class="number">${percent(saturation.values[at] ?? Number.NaN)}</td>` : ""}
             </tr>`,
         )}

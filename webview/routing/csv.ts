@@ -1,6 +1,7 @@
 import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { placeNames } from "../../server/protocol/routingFiles.ts";
 import type { RoutingFrame } from "./frameStore.ts";
 import { domainName } from "./labels.ts";
 import { domainsOf, type Side } from "./picture.ts";
@@ -9,21 +10,21 @@ import { mapOf } from "./values.ts";
 /** All values of what is shown, a row a cell. */
 export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {
   const rows = sides.flatMap(({ model, snapshot, frame }) =>
-    rowsOf(model, snapshot < 0 || cellMeasures[measure].heldOutOnly === true, frame),
+    rowsOf(model, snapshot < 0 || cellMeasures[measure].heldOutOnly, frame),
   );
   return [["run", "stage", "text", "step", "domain", "layer", "expert", measure], ...rows].map(csvRow).join("");
 }
 
 function rowsOf(model: RoutedModel, ofHeldOut: boolean, frame: RoutingFrame): CsvCell[][] {
-  const { experts, layers } = model;
+  const { experts } = model;
   const about = [model.run, model.name, ofHeldOut ? "held-out" : "training", frame.step];
   return domainsOf(model).flatMap((domain) => {
     const values = mapOf(frame, domain);
-    return layers.flatMap((layer, row) =>
+    return placeNames(model).flatMap((place, row) =>
       experts.map(({ name }, column) => [
         ...about,
         domainName(model, domain),
-        layer,
+        place,
         name,
         values[row * experts.length + column],
       ]),

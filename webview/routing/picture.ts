@@ -1,5 +1,6 @@
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
+import { placeNames } from "../../server/protocol/routingFiles.ts";
 import { anchoredScale, type ColorScale, divergingScale, extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, percent } from "../components/format.ts";
@@ -105,14 +106,14 @@ export function pictureOf(
       const values = mapOf(frame, domain < model.domains.length ? domain : frame.shape[0] - 1);
       const name = domainName(model, domain);
       const columns = model.experts.map((expert) => expert.name);
-      const layers = model.layers;
+      const layers = placeNames(model);
       return {
         id: `${domain} ${side}`,
         domain,
         title: shown.length > 1 ? `${name}, ${model.name}, ${measuredText(model, snapshot, measure)}` : name,
         cells: {
           values,
-          rows: layers.map(String),
+          rows: layers,
           columns,
           order: side === 0 || order.length === columns.length ? order : asMixed(columns.length),
           scale,

@@ -1,6 +1,7 @@
 import type { Frame } from "../../server/protocol/frame.ts";
 import type { InspectionResult } from "../../server/protocol/inspect.ts";
-import { allDomains, heldOut, type PairMeasure, type RoutedModel } from "../../server/protocol/routing.ts";
+import type { PairMeasure } from "../../server/protocol/measures.ts";
+import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { HubMessage } from "../../server/protocol/stream.ts";
 import { Answer } from "../answer.ts";
 import { modelId, modelReference } from "../components/modelChoice.ts";

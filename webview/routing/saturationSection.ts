@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import { otherMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { placeNames } from "../../server/protocol/routingFiles.ts";
 import { linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
@@ -16,7 +17,7 @@ import { mapTable } from "./tables.ts";
 /** Maps by their answers and domains: a map that is the same is not drawn again. */
 const drawn = new WeakMap<SaturationOverTraining, Map<number, Cells>>();
 
-function cellsOf(saturation: SaturationOverTraining, layers: readonly number[], domain: number): Cells {
+function cellsOf(saturation: SaturationOverTraining, layers: readonly string[], domain: number): Cells {
   const known = drawn.get(saturation) ?? new Map<number, Cells>();
   drawn.set(saturation, known);
   const { values, steps, shape } = saturation;
@@ -27,7 +28,7 @@ function cellsOf(saturation: SaturationOverTraining, layers: readonly number[], 
       const [layer, probe] = [Math.floor(at / probes), at % probes];
       return values[(probe * L + layer) * rows + row]!;
     }),
-    rows: layers.map(String),
+    rows: layers,
     columns: steps.map(count),
     order: steps.map((_, probe) => probe),
     scale: linearScale(1),
@@ -46,7 +47,7 @@ export function saturationSection(
   reading: Reading,
 ): TemplateResult | "" {
   if (!saturation || saturation.steps.length < 2) return "";
-  const cells = cellsOf(saturation, model.layers, domain);
+  const cells = cellsOf(saturation, placeNames(model), domain);
   const end = cells.columns.at(-1);
   const says = ({ row, column }: Cell) =>
     `layer ${cells.rows[row]}, step ${cells.columns[column]}: ${percent(cells.values[row * cells.columns.length + column]!)} of the experts are those of step ${end}`;

@@ -5,21 +5,21 @@ import { evaluationBatches } from "../../evaluation/evaluationBatches.ts";
 import { inspection, inspectionBatch, maskSpec } from "../../model/inspect.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import type { Values } from "../../ops/program.ts";
-import type { ModelConfig } from "../../protocol/model.ts";
-import {
-  probeDetailSize,
-  probeHistogramSize,
-  probeSize,
-  probeVocabularySize,
-  type RoutingProbeDetailIndex,
-  type RoutingProbeIndex,
-  routingProbeDetailIndexSchema,
-  routingProbeIndexSchema,
-} from "../../protocol/routingFiles.ts";
+
+import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
+import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../protocol/routingFiles.ts";
+
 import { toldChoices } from "../../routing/choices.ts";
-import { mostProbes, ProbeRecords, thinned } from "../../routing/probeRecords.ts";
-import { decidingChoices, type RoutedWindow, routedWindows } from "../../routing/routedWindows.ts";
-import { vocabularySpecialisation } from "../../routing/vocabularySpecialisation.ts";
+import { probeDetailLayout, probeLayout } from "../../routing/layout.ts";
+import {
+  choicesRecord,
+  detailRecord,
+  mostProbes,
+  type ProbeIndexes,
+  ProbeRecords,
+  probeIndexes,
+} from "../../routing/probeRecords.ts";
+import { type RoutedWindow, routedWindows } from "../../routing/routedWindows.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
@@ -40,12 +40,6 @@ export interface ProbeJob {
   engine: Engine;
 }
 
-/** What is probed, and what is measured of it; a stage that an older version began goes on without the latter. */
-interface Indexes {
-  choices: RoutingProbeIndex;
-  detail: RoutingProbeDetailIndex | undefined;
-}
-
 /**
  * Looks now and then which experts the same held-out tokens choose, a window a domain, before training and after every few
  * steps: from that follows how early the routers are what they are in the end. It also measures how far experts follow the
@@ -53,19 +47,19 @@ interface Indexes {
  */
 export class RoutingProbe implements TrainingObserver {
   readonly #job: ProbeJob;
-  readonly #indexes: Indexes;
+  readonly #indexes: ProbeIndexes;
   readonly #choices: ProbeRecords;
   readonly #detail: ProbeRecords | undefined;
   #program: Runnable | undefined;
 
-  private constructor(job: ProbeJob, indexes: Indexes) {
+  private constructor(job: ProbeJob, indexes: ProbeIndexes) {
     const { paths, steps } = job;
     const { choices, detail } = indexes;
     this.#job = job;
     this.#indexes = indexes;
-    this.#choices = new ProbeRecords(paths.routingProbe, probeSize(choices), { every: choices.every, steps });
+    this.#choices = new ProbeRecords(paths.routingProbe, probeLayout(choices).size, { every: choices.every, steps });
     if (detail)
-      this.#detail = new ProbeRecords(paths.routingProbeDetail, probeDetailSize(detail), {
+      this.#detail = new ProbeRecords(paths.routingProbeDetail, probeDetailLayout(detail).size, {
         every: detail.every,
         steps,
       });
@@ -80,7 +74,7 @@ export class RoutingProbe implements TrainingObserver {
       const detail = await readJson(paths.routingProbeDetailIndex, routingProbeDetailIndexSchema);
       return choices && new RoutingProbe(job, { choices, detail });
     }
-    const indexes = newIndexes(job);
+    const indexes = newIndexes(job, config.moe);
     await writeJson(paths.routingProbeIndex, indexes.choices);
     await writeJson(paths.routingProbeDetailIndex, indexes.detail);
     return new RoutingProbe(job, indexes);
@@ -100,17 +94,18 @@ export class RoutingProbe implements TrainingObserver {
     const state = [...parameterShapes(config).keys()];
     this.#program ??= await engine.compile(inspection(config), store, specs, { state });
     const windows: RoutedWindow[] = [];
-    const histograms = domains.map((): Values => new Float32Array(0));
+    const counted: Record<string, Values>[] = domains.map(() => ({}));
     for (const domain of domains.keys())
       for (const batch of windowOf(this.#job, domain)) {
         const { weights, ...inputs } = batch.inputs;
         const given = { ...inputs, ...allOn(config) };
         const results = await this.#program.run(detail ? { ...given, counted: weights } : given);
         windows.push(...routedWindows(config, batch, results));
-        if (results.histogram) histograms[domain] = results.histogram.slice();
+        // Results hold until the next run.
+        if (detail) counted[domain] = Object.fromEntries(detail.statistics.flatMap((name) => copied(results, name)));
       }
     if (this.#choices.due(step)) this.#choices.append(choicesRecord(windows, config, choices));
-    if (detail && this.#detail?.due(step)) this.#detail.append(detailRecord(windows, histograms, config, detail));
+    if (detail && this.#detail?.due(step)) this.#detail.append(detailRecord(windows, counted, config, detail));
   }
 
   sync(): void {
@@ -132,23 +127,19 @@ export class RoutingProbe implements TrainingObserver {
 }
 
 /** Of a training that begins. */
-function newIndexes(job: ProbeJob): { choices: RoutingProbeIndex; detail: RoutingProbeDetailIndex } {
+function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
   const { config, domains, steps, tokensPerStep } = job;
   const tokens = domains.map((_, domain) => {
     const [batch] = windowOf(job, domain);
     return batch ? batch.inputs.weights.reduce((sum, weight) => sum + weight, 0) : 0;
   });
-  const { layers, experts } = config.moe!;
-  const axes = { version: 1 as const, layers, experts, domains };
   const all = config.context * domains.length;
   const every = Math.max(Math.ceil(steps / mostProbes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
-  const choices = { ...axes, tokens, k: toldChoices(config) };
-  const statistics = ["histogram", "vocabularyInput", "vocabularyPredicted"];
-  return {
-    choices: { ...choices, every: thinned(every, probeSize(choices)) },
-    detail: { ...axes, statistics, every: thinned(every, probeDetailSize(axes)) },
-  };
+  return probeIndexes({ layers, experts, domains, tokens, k: toldChoices(config) }, every);
 }
+
+const copied = (results: Record<string, Values>, name: string): [string, Values][] =>
+  results[name] ? [[name, results[name].slice()]] : [];
 
 const windowOf = ({ config, data, domains }: ProbeJob, domain: number) => [
   ...evaluationBatches(config, data, { domains, batch: 1, tokens: config.context }, domain),
@@ -158,39 +149,3 @@ const allOn = (config: ModelConfig): Record<string, Values> => {
   const { mask } = maskSpec(config);
   return mask ? { mask: new Float32Array(mask.shape[0]! * mask.shape[1]!) } : {};
 };
-
-/** -1 where fewer than k experts say where a token goes. */
-function choicesRecord(
-  windows: readonly RoutedWindow[],
-  config: ModelConfig,
-  { domains, tokens, layers, k }: RoutingProbeIndex,
-): Float32Array {
-  const record = new Float32Array(probeSize({ layers, tokens, k })).fill(-1);
-  let start = 0;
-  for (const [domain, name] of domains.entries()) {
-    const window = windows.find((one) => one.domain === name);
-    for (const position of layers.keys())
-      for (let token = 0; window && token < window.choices.tokens; token++) {
-        const chosen = window.choices.of(position, token).subarray(0, decidingChoices(config, position));
-        record.set(chosen, start + (position * tokens[domain]! + token) * k);
-      }
-    start += layers.length * tokens[domain]! * k;
-  }
-  return record;
-}
-
-/** @param histograms of each domain, [layer, expert, bin]; empty of one without tokens. */
-function detailRecord(
-  windows: readonly RoutedWindow[],
-  histograms: readonly Values[],
-  config: ModelConfig,
-  index: RoutingProbeDetailIndex,
-): Float32Array {
-  const { domains } = index;
-  const record = new Float32Array(probeDetailSize(index));
-  const [ofAll, ofVocabulary] = [probeHistogramSize(index), probeVocabularySize(index)];
-  for (const [domain, histogram] of histograms.entries()) record.set(histogram, domain * (ofAll / domains.length));
-  for (const [at, of] of (["input", "predicted"] as const).entries())
-    record.set(vocabularySpecialisation(windows, config, domains, of), ofAll + at * ofVocabulary);
-  return record;
-}

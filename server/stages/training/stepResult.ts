@@ -1,20 +1,9 @@
 import { auxiliaryResult, auxiliaryResults } from "../../model/loss.ts";
 import type { Values } from "../../ops/program.ts";
-
-/** The routing statistics that programs report, where they have them: see `routingStatistics`. */
-export const statistics = [
-  "routedTokens",
-  "gateMass",
-  "probability",
-  "droppedTokens",
-  "tokens",
-  "entropy",
-  "coActivation",
-  "transitions",
-] as const;
+import { type CountedStatistic, countedIn } from "../../protocol/routingStatistics.ts";
 
 /** What one optimizer step reports; sums over micro-batches are done. */
-export interface StepResult extends Partial<Record<(typeof statistics)[number], Float64Array>> {
+export interface StepResult extends Partial<Record<CountedStatistic, Float64Array>> {
   /** Nats per token. */
   loss: number;
   /** The routers' auxiliary losses by name, such as `loadBalance` and `zLoss`, scaled. */
@@ -40,7 +29,7 @@ export function sumsOf(results: readonly Record<string, Values>[], name: string)
 export function resultOf(results: readonly Record<string, Values>[]): StepResult {
   const first = results[0] ?? {};
   const mean = (name: string) => results.reduce((sum, result) => sum + result[name]![0]!, 0) / results.length;
-  const reported = statistics.filter((name) => first[name]);
+  const reported = countedIn("training", "pairs").filter((name) => first[name]);
   const auxiliary = auxiliaryResults(first).map(([name]) => [name, mean(auxiliaryResult(name))]);
   return {
     loss: mean("loss"),

@@ -1,14 +1,14 @@
 import { UserError } from "../../protocol/errors.ts";
 import { encodeFrame, type RoutingHeader } from "../../protocol/frame.ts";
-import { cellMeasures } from "../../protocol/measures.ts";
-import { allDomains, heldOut, type PairMeasure } from "../../protocol/routing.ts";
-import { probeSize } from "../../protocol/routingFiles.ts";
+import { cellMeasures, type PairMeasure } from "../../protocol/measures.ts";
+import { allDomains, heldOut } from "../../protocol/routing.ts";
 import { histogramBins } from "../../protocol/routingStatistics.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
-import { binShares, cells, layerMeasures, pairShares, saturationOf } from "../../routing/measures.ts";
-import { probedHistogram, readProbed } from "../../routing/probed.ts";
-import { readStretches, recordCount } from "../../routing/readRecords.ts";
-import { detailSize, pairsSize, type Recorded, readCounts, recordSize } from "../../routing/recorded.ts";
+import { blockOf, partOf, type Stretch } from "../../routing/layout.ts";
+import { binShares, cells, layerRows, pairShares } from "../../routing/measures.ts";
+import { type Recorded, readCounts, readProbed } from "../../routing/recorded.ts";
+import { readStretches, recordCount } from "../../routing/recordFiles.ts";
+import { probeSaturation } from "../../routing/saturation.ts";
 
 /** What a page asks about the routing of one model. */
 
@@ -31,68 +31,70 @@ export async function routingFrames(
   { id, snapshots, measure }: Asked<"routing">,
 ): Promise<ArrayBuffer[]> {
   const { root, key, k, experts, probed } = recorded.model;
-  const ofProbes = probed && cellMeasures[measure].heldOutOnly;
-  const found = await (ofProbes ? readProbed : readCounts)(recorded, snapshots);
+  const { of, heldOutOnly, uniform } = cellMeasures[measure];
+  const ofProbes = probed !== undefined && heldOutOnly;
+  const found = await (ofProbes ? readProbed(recorded, of, snapshots) : readCounts(recorded, snapshots));
   return found.map(({ snapshot, counts }) => {
     const [L, D, E] = counts.shape;
     const step = ofProbes ? probeStep(recorded, snapshot) : lastStep(recorded, snapshot);
-    const uniform = cellMeasures[measure].uniform(experts.length, k);
+    const shape: [number, number, number] = [D + 1, L, E];
     return frame(
-      { kind: "routing", id, root, key, snapshot, step, measure, shape: [D + 1, L, E], uniform },
+      { kind: "routing", id, root, key, snapshot, step, measure, shape, uniform: uniform(experts.length, k) },
       cells(counts, measure),
     );
   });
 }
 
 /** @throws UserError when there is no such snapshot. */
-export async function layerRows(recorded: Recorded, { id, snapshot }: Asked<"routingLayers">): Promise<HubMessage> {
+export async function layersMessage(recorded: Recorded, { id, snapshot }: Asked<"routingLayers">): Promise<HubMessage> {
   const [read] = await readCounts(recorded, [snapshot]);
   if (!read) throw new UserError(`${recorded.model.name} has recorded no such snapshot of its routing`);
-  return { type: "routingLayers", id, snapshot, rows: layerMeasures(read.counts) };
+  return { type: "routingLayers", id, snapshot, rows: layerRows(read.counts) };
+}
+
+function sumOf(all: readonly Float32Array[], length: number): Float32Array<ArrayBuffer> {
+  const sums = new Float32Array(length);
+  for (const values of all) for (const [at, value] of values.entries()) sums[at]! += value;
+  return sums;
 }
 
 /** A stretch of the records of held-out text, of one domain or the sum of all; undefined where there are none. */
 async function detailCounts(
-  { evaluation, model }: Pick<Recorded, "evaluation" | "model">,
+  { detail, model }: Recorded,
   domain: number,
-  start: number,
-  length: number,
+  stretchOf: (file: NonNullable<Recorded["detail"]>) => Stretch | undefined,
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
-  if (!evaluation?.detail) return undefined;
-  const { detail, paths } = evaluation;
+  const stretch = detail && stretchOf(detail);
+  if (!stretch) return undefined;
+  const { domains } = detail.index;
   const wanted =
     domain === allDomains
-      ? [...detail.domains.keys()]
-      : [detail.domains.indexOf(model.domains[domain]?.name ?? "")].filter((at) => at >= 0);
-  const records = await readStretches(paths.routingDetail, detailSize(detail), wanted, start, length);
-  const counts = new Float32Array(length);
-  for (const record of records) for (const [at, value] of record.entries()) counts[at]! += value;
-  return counts;
+      ? [...domains.keys()]
+      : [domains.indexOf(model.domains[domain]?.name ?? "")].filter((record) => record >= 0);
+  return sumOf(await readStretches(detail, wanted, stretch), stretch.length);
 }
 
 /** Counts of pairs: [L, E, E], or [L - 1, E, E] of transitions. */
 async function pairCounts(
-  { index, pairs, paths, evaluation, model }: Recorded,
+  recorded: Recorded,
   what: PairMeasure,
   snapshot: number,
   domain: number,
 ): Promise<{ counts: Float32Array<ArrayBuffer>; step: number } | undefined> {
-  const E = model.experts.length;
-  const [start, rows] =
-    what === "coActivation" ? [0, model.layers.length] : [model.layers.length, model.layers.length - 1];
-  const stretch = [start * E * E, rows * E * E] as const;
+  const { training, pairs, model } = recorded;
   if (snapshot === heldOut) {
-    const counts = await detailCounts({ evaluation, model }, domain, ...stretch);
+    const counts = await detailCounts(recorded, domain, ({ layout }) => blockOf(layout, what));
     return counts && { counts, step: model.steps };
   }
-  if (!index || !pairs) return undefined;
-  const size = pairsSize(pairs);
-  const step = Math.min((snapshot + 1) * index.every, model.steps || Number.POSITIVE_INFINITY);
-  const last = Math.min(Math.ceil(step / pairs.every), await recordCount(paths.routingPairs, size)) - 1;
-  const whole = step < model.steps ? Math.min(last, Math.floor(step / pairs.every) - 1) : last;
+  const block = pairs && blockOf(pairs.layout, what);
+  if (!training || !block) return undefined;
+  const { every } = pairs.index;
+  const step = Math.min((snapshot + 1) * training.index.every, model.steps || Number.POSITIVE_INFINITY);
+  const last = Math.min(Math.ceil(step / every), await recordCount(pairs)) - 1;
+  const whole = step < model.steps ? Math.min(last, Math.floor(step / every) - 1) : last;
   if (whole < 0) return undefined;
-  const [counts] = await readStretches(paths.routingPairs, size, [whole], ...stretch);
-  return counts && { counts, step: Math.min((whole + 1) * pairs.every, step) };
+  const [counts] = await readStretches(pairs, [whole], block);
+  return counts && { counts, step: Math.min((whole + 1) * every, step) };
 }
 
 /** @throws UserError where no pairs were recorded. */
@@ -109,20 +111,18 @@ export async function pairsFrame(
 
 /** Routed shares of one layer over training. */
 export async function loadFrame(
-  { index, paths, model }: Recorded,
+  { training, model }: Recorded,
   { id, layer, domain, columns }: Asked<"routingLoad">,
 ): Promise<ArrayBuffer> {
-  const [D, E] = [model.domains.length, model.experts.length];
-  if (!index || layer >= model.layers.length)
-    throw new UserError(`${model.name} has recorded no routing of that layer`);
-  const size = recordSize(index);
-  const count = await recordCount(paths.routing, size);
+  const E = model.experts.length;
+  const block = training && blockOf(training.layout, "routedTokens");
+  if (!block || layer >= model.layers.length)
+    throw new UserError(`${model.name} has recorded no routing of layer ${model.layers[layer] ?? layer}`);
+  const count = await recordCount(training);
   const points = Math.min(columns, count);
-  const statistic = index.statistics.indexOf("routedTokens");
-  const start = ((statistic * model.layers.length + layer) * D + (domain === allDomains ? 0 : domain)) * E;
-  const length = domain === allDomains ? D * E : E;
   const all = Array.from({ length: count }, (_, at) => at);
-  const records = await readStretches(paths.routing, size, all, start, length);
+  const stretch = domain === allDomains ? partOf(block, layer) : partOf(block, layer, domain);
+  const records = await readStretches(training, all, stretch);
   const values = new Float32Array(points * E);
   const steps: number[] = [];
   for (let point = 0; point < points; point++) {
@@ -136,9 +136,26 @@ export async function loadFrame(
         load.map((tokens) => tokens / sum),
         point * E,
       );
-    steps.push(Math.min(to * index.every, model.steps || Number.POSITIVE_INFINITY));
+    steps.push(Math.min(to * training.index.every, model.steps || Number.POSITIVE_INFINITY));
   }
   return frame({ kind: "load", id, layer, domain, steps, shape: [points, E] }, values);
+}
+
+/** Tokens by the probability of an expert [E, bins] at a probe, of one domain or the sum of all; undefined without one. */
+async function probedHistogram(
+  { probeDetail }: Recorded,
+  { probe, layer, domain }: Pick<Asked<"routingHistogram">, "probe" | "layer" | "domain">,
+): Promise<Float32Array<ArrayBuffer> | undefined> {
+  const block = probeDetail && blockOf(probeDetail.layout, "histogram");
+  const { domains, experts } = probeDetail?.index ?? { domains: [], experts: [] };
+  if (!block || domain >= domains.length) return undefined;
+  const histograms: Float32Array[] = [];
+  for (const one of domain === allDomains ? domains.keys() : [domain]) {
+    const [values] = await readStretches(probeDetail, [probe], partOf(block, one, layer));
+    if (!values) return undefined;
+    histograms.push(values);
+  }
+  return sumOf(histograms, experts.length * histogramBins);
 }
 
 /** @throws UserError where no histograms were recorded. */
@@ -146,29 +163,29 @@ export async function histogramFrame(
   recorded: Recorded,
   { id, probe, layer, domain }: Asked<"routingHistogram">,
 ): Promise<ArrayBuffer> {
-  const { evaluation, model } = recorded;
-  const E = model.experts.length;
-  const size = E * histogramBins;
-  const start = evaluation?.detail ? pairsSize(evaluation.detail) + layer * size : 0;
+  const { model } = recorded;
+  const ofEvaluation = () =>
+    detailCounts(recorded, domain, ({ layout }) => {
+      const block = blockOf(layout, "histogram");
+      return block && partOf(block, layer);
+    });
   const counts =
     layer < model.layers.length &&
-    (probe === heldOut
-      ? await detailCounts({ evaluation, model }, domain, start, size)
-      : await probedHistogram(recorded, { probe, layer, domain }));
-  if (!counts) throw new UserError(`${model.name} has no histograms of that layer`);
-  return frame({ kind: "histogram", id, probe, layer, domain, shape: [E, histogramBins] }, binShares(counts));
+    (probe === heldOut ? await ofEvaluation() : await probedHistogram(recorded, { probe, layer, domain }));
+  if (!counts) throw new UserError(`${model.name} has no histograms of layer ${model.layers[layer] ?? layer}`);
+  const shape: [number, number] = [model.experts.length, histogramBins];
+  return frame({ kind: "histogram", id, probe, layer, domain, shape }, binShares(counts));
 }
 
 /** @throws UserError where nothing was probed. */
 export async function saturationFrame(
-  { probe, paths, model }: Recorded,
+  { probe, model }: Recorded,
   { id }: Asked<"routingSaturation">,
 ): Promise<ArrayBuffer> {
   if (!probe) throw new UserError(`${model.name} has not probed its routing while it was trained`);
-  const size = probeSize(probe);
-  const count = await recordCount(paths.routingProbe, size);
-  const records = await readStretches(paths.routingProbe, size, [...Array(count).keys()]);
-  const steps = records.map((_, at) => Math.min(at * probe.every, model.steps || Number.POSITIVE_INFINITY));
-  const shape: [number, number, number] = [records.length, probe.layers.length, probe.domains.length + 1];
-  return frame({ kind: "saturation", id, steps, shape }, saturationOf(records, probe));
+  const { layers, domains, every } = probe.index;
+  const records = await readStretches(probe, [...Array(await recordCount(probe)).keys()]);
+  const steps = records.map((_, at) => Math.min(at * every, model.steps || Number.POSITIVE_INFINITY));
+  const shape: [number, number, number] = [records.length, layers.length, domains.length + 1];
+  return frame({ kind: "saturation", id, steps, shape }, probeSaturation(records, probe));
 }

@@ -7,7 +7,7 @@ import { type Recorded, readRecorded } from "../../routing/recorded.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
 import type { Reply } from "../reply.ts";
-import { histogramFrame, layerRows, loadFrame, pairsFrame, routingFrames, saturationFrame } from "./answers.ts";
+import { histogramFrame, layersMessage, loadFrame, pairsFrame, routingFrames, saturationFrame } from "./answers.ts";
 
 interface Opened {
   reference: StageReference;
@@ -71,7 +71,7 @@ export class PageRouting {
         }
         return;
       case "routingLayers":
-        return send(await layerRows(recorded, question));
+        return send(await layersMessage(recorded, question));
       case "routingPairs":
         return frame(await pairsFrame(recorded, question));
       case "routingHistogram":

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { LayerRouting } from "../../../server/model/blocks/moe/forward.ts";
 import { routingStatistics } from "../../../server/model/routingStatistics.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
+import { countedIn } from "../../../server/protocol/routingStatistics.ts";
 import { router } from "../../../server/routers/index.ts";
 import { normals, seeded } from "../../fixtures/random.ts";
 
@@ -28,6 +29,12 @@ interface Tables {
   gates: number[][];
   dropped: number[][] | undefined;
 }
+
+const counted = () => ({
+  domain: tf.tensor1d(domain, "int32"),
+  weights: tf.tensor2d(weights, [N, 1]),
+  domains: D,
+});
 
 beforeAll(() => tf.setBackend("cpu"));
 
@@ -68,7 +75,7 @@ const softmaxOf = (row: number[]) => {
 };
 
 /** Adds over the tokens that count. */
-function counted(length: number, add: (sums: number[], token: number, domain: number) => void): number[] {
+function sumsOf(length: number, add: (sums: number[], token: number, domain: number) => void): number[] {
   const sums = new Array<number>(length).fill(0);
   for (let token = 0; token < N; token++) if (weights[token] === 1) add(sums, token, domain[Math.floor(token / T)]!);
   return sums;
@@ -77,7 +84,7 @@ function counted(length: number, add: (sums: number[], token: number, domain: nu
 describe.each(configs)("the statistics of a %s router", (_, config) => {
   test("are what counting its tokens one by one gives", () => {
     const { routings, tables } = routed(config);
-    const results = routingStatistics(routings, tf.tensor1d(domain, "int32"), tf.tensor2d(weights, [N, 1]), D, true);
+    const results = routingStatistics(countedIn("training", "pairs", "detail"), routings, counted());
     const same = (name: string, expected: number[], shape: number[]) => {
       expect(results[name]!.shape).toEqual(shape);
       const values = results[name]!.dataSync();
@@ -85,7 +92,7 @@ describe.each(configs)("the statistics of a %s router", (_, config) => {
     };
     const cells = (value: (layer: Tables, token: number, expert: number) => number) =>
       tables.flatMap((layer) =>
-        counted(D * E, (sums, token, of) => {
+        sumsOf(D * E, (sums, token, of) => {
           for (let expert = 0; expert < E; expert++) sums[of * E + expert]! += value(layer, token, expert);
         }),
       );
@@ -113,7 +120,7 @@ describe.each(configs)("the statistics of a %s router", (_, config) => {
     expect("droppedTokens" in results).toBe(config.type === "switch");
 
     const rows = (value: (layer: Tables, token: number) => number) =>
-      tables.flatMap((layer) => counted(D, (sums, token, of) => (sums[of]! += value(layer, token))));
+      tables.flatMap((layer) => sumsOf(D, (sums, token, of) => (sums[of]! += value(layer, token))));
     same(
       "tokens",
       rows(() => 1),
@@ -127,7 +134,7 @@ describe.each(configs)("the statistics of a %s router", (_, config) => {
     );
 
     const pairs = (one: Tables, other: Tables) =>
-      counted(E * E, (sums, token) => {
+      sumsOf(E * E, (sums, token) => {
         for (let a = 0; a < E; a++)
           for (let b = 0; b < E; b++) sums[a * E + b]! += one.chosen[token]![a]! * other.chosen[token]![b]!;
       });
@@ -143,7 +150,7 @@ describe.each(configs)("the statistics of a %s router", (_, config) => {
     );
 
     const histogram = tables.flatMap(({ logits }) =>
-      counted(D * E * 10, (sums, token, of) => {
+      sumsOf(D * E * 10, (sums, token, of) => {
         for (const [expert, p] of softmaxOf(logits[token]!).entries())
           sums[(of * E + expert) * 10 + Math.min(9, Math.floor(p * 10))]! += 1;
       }),
@@ -154,8 +161,8 @@ describe.each(configs)("the statistics of a %s router", (_, config) => {
 
 test("a model with one such layer has no transitions, and a dense one no statistics", () => {
   const { routings } = routed(configs[0]![1]);
-  const [ids, counts] = [tf.tensor1d(domain, "int32"), tf.tensor2d(weights, [N, 1])];
-  expect(Object.keys(routingStatistics(routings.slice(0, 1), ids, counts, D)).sort()).toEqual([
+  const names = countedIn("training", "pairs");
+  expect(Object.keys(routingStatistics(names, routings.slice(0, 1), counted())).sort()).toEqual([
     "coActivation",
     "entropy",
     "gateMass",
@@ -163,5 +170,5 @@ test("a model with one such layer has no transitions, and a dense one no statist
     "routedTokens",
     "tokens",
   ]);
-  expect(routingStatistics([], ids, counts, D)).toEqual({});
+  expect(routingStatistics(names, [], counted())).toEqual({});
 });

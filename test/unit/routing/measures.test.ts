@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { cellMeasureSchema } from "../../../server/protocol/measures.ts";
-import {
-  cells,
-  layerMeasures,
-  pairShares,
-  type RoutingCounts,
-  saturationOf,
-} from "../../../server/routing/measures.ts";
+import { probeLayout } from "../../../server/routing/layout.ts";
+import { cells, layerRows, meanExperts, pairShares, type RoutingCounts } from "../../../server/routing/measures.ts";
+import { probeSaturation } from "../../../server/routing/saturation.ts";
 import { seeded } from "../../fixtures/random.ts";
 
 /** Tokens that were routed by chance, one by one, and what is counted of them. */
@@ -53,7 +49,7 @@ function counted(all: readonly Token[]): RoutingCounts {
         entropy[row]! -= p * Math.log(p);
       }
     }
-  return { shape: [L, D, E], routedTokens, gateMass, probability, droppedTokens, entropy, k: [K, K] };
+  return { shape: [L, D, E], statistics: { routedTokens, gateMass, probability, droppedTokens, entropy }, k: [K, K] };
 }
 
 /** Those that are means over tokens. */
@@ -92,7 +88,7 @@ describe("the measures of routing", () => {
   });
 
   it("of layers are entropy, and how uneven the load of each domain is", () => {
-    const rows = layerMeasures(counts);
+    const rows = layerRows(counts);
     expect(rows).toHaveLength(D + 1);
     for (const [domain, row] of rows.entries()) {
       const those = all.filter((token) => domain === D || token.domain === domain);
@@ -106,9 +102,9 @@ describe("the measures of routing", () => {
         const entropy = mean(
           those.map(({ layers }) => -layers[layer]!.softmax.reduce((sum, p) => sum + p * Math.log(p), 0)),
         );
-        expect(row.imbalance[layer]).toBeCloseTo(Math.max(...load) / average, 9);
-        expect(row.variation[layer]).toBeCloseTo(deviation / average, 9);
-        expect(row.entropy![layer]).toBeCloseTo(entropy, 9);
+        expect(row.imbalance?.[layer]).toBeCloseTo(Math.max(...load) / average, 9);
+        expect(row.variation?.[layer]).toBeCloseTo(deviation / average, 9);
+        expect(row.entropy?.[layer]).toBeCloseTo(entropy, 9);
       }
     }
   });
@@ -152,9 +148,12 @@ describe("the measures of routing", () => {
         ),
       ),
     );
-    const values = saturationOf(
+    const axes = { version: 1 as const, experts: [], every: 1 };
+    const index = { ...axes, layers, domains: ["a", "b", "c"], tokens: counts, k: K };
+    const file = { index, layout: probeLayout(index) };
+    const values = probeSaturation(
       probes.map((probe) => probe.flat(3)),
-      { layers, tokens: counts, k: K },
+      file,
     );
     const rows = counts.length + 1;
     for (const [at, probe] of probes.entries())
@@ -174,19 +173,42 @@ describe("the measures of routing", () => {
           else expect(value).toBeCloseTo(same / all, 6);
         }
     expect([...values.slice(-2 * rows)]).toEqual([1, Number.NaN, 1, 1, 1, Number.NaN, 1, 1]);
-    expect(saturationOf([], { layers, tokens: counts, k: K })).toHaveLength(0);
+    expect(probeSaturation([], file)).toHaveLength(0);
+  });
+
+  it("divide by the tokens that were counted, whatever number of experts each went to", () => {
+    // Three tokens of one domain, which go to 1, 2 and 3 of at most 3 experts; of another one two, which go to one.
+    const counts: RoutingCounts = {
+      shape: [1, 2, 3],
+      statistics: { routedTokens: [3, 2, 1, 0, 2, 0], gateMass: [1.5, 1, 0.5, 0, 2, 0], tokens: [3, 2] },
+      k: [3],
+    };
+    const rounded = (values: Float32Array) => [...values].map((value) => Number(value.toFixed(4)));
+    expect(rounded(cells(counts, "domainSpecialisation"))).toEqual([1, 0.6667, 0.3333, 0, 1, 0, 0.6, 0.8, 0.2]);
+    expect(rounded(cells(counts, "routedShare"))).toEqual([0.5, 0.3333, 0.1667, 0, 1, 0, 0.375, 0.5, 0.125]);
+    expect(rounded(cells(counts, "gateMass"))).toEqual([0.5, 0.3333, 0.1667, 0, 1, 0, 0.3, 0.6, 0.1]);
+    expect([...meanExperts(counts)]).toEqual([2, 1]);
+  });
+
+  it("of a mean number of experts count those that a token went to, and not those that dropped it", () => {
+    const went = (layer: number, domain: number) =>
+      all
+        .filter((token) => token.domain === domain)
+        .map(({ layers }) => layers[layer]!.experts.length - (layers[layer]!.dropped ? 1 : 0));
+    const means = meanExperts(counts);
+    for (let layer = 0; layer < L; layer++)
+      for (let domain = 0; domain < D; domain++)
+        expect(means[layer * D + domain]).toBeCloseTo(mean(went(layer, domain)), 9);
   });
 
   it("are 0 where a domain had no tokens and an expert none", () => {
     const empty: RoutingCounts = {
       shape: [1, 1, 2],
-      routedTokens: [0, 0],
-      gateMass: [0, 0],
-      entropy: [0],
+      statistics: { routedTokens: [0, 0], gateMass: [0, 0], entropy: [0] },
       k: [1],
     };
     for (const measure of cellMeasureSchema.options) expect([...cells(empty, measure)]).toEqual([0, 0, 0, 0]);
-    expect(layerMeasures(empty)[0]).toEqual({ entropy: [0], imbalance: [0], variation: [0] });
+    expect(layerRows(empty)[0]).toEqual({ entropy: [0], imbalance: [0], variation: [0] });
     expect([...pairShares([0, 0, 0, 0], "coActivation", 2)]).toEqual([0, 0, 0, 0]);
   });
 });

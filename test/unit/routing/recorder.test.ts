@@ -1,82 +1,88 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { routingIndexSchema, routingPairsIndexSchema } from "../../../server/protocol/routingFiles.ts";
+import {
+  pairsLayout,
+  type StatisticValues,
+  statisticsOfRecord,
+  trainingLayout,
+} from "../../../server/routing/layout.ts";
 import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
+import { type RecordFile, readStretches, recordCount, recordFile } from "../../../server/routing/recordFiles.ts";
 import { type StagePaths, stagePathsIn } from "../../../server/runs/layout.ts";
-import type { StepResult } from "../../../server/stages/training/stepResult.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { temporaryFolder, tiny } from "../stages/support.ts";
 
-const config = {
-  ...tiny,
-  moe: { experts: ["a", "b", "c"], layers: [1], router: { type: "top-k" as const, k: 2, loadBalance: 0 } },
-};
+const moe = { experts: ["a", "b", "c"], layers: [1], router: { type: "top-k" as const, k: 2, loadBalance: 0 } };
+const config = { ...tiny, moe };
 const domains = ["code", "prose"];
-/** Values by domain and expert, by domain, and by pairs of experts. */
-const [size, rows, pairs] = [6, 2, 9];
 /** So many steps that one record covers three. */
 const steps = 600;
 
-function resultOf(step: number): StepResult {
+/** What a step reports of one layer, two domains and three experts. */
+function resultOf(step: number) {
   const random = seeded(step);
-  const numbers = () => Float64Array.from({ length: size }, random);
-  const pick = (count: number) => Float64Array.from({ length: count }, random);
+  const numbers = (count: number) => Float64Array.from({ length: count }, random);
   return {
-    loss: 1,
-    auxiliary: {},
-    gradientNorm: 1,
-    routedTokens: numbers(),
-    gateMass: numbers(),
-    probability: numbers(),
-    tokens: pick(rows),
-    entropy: pick(rows),
-    coActivation: pick(pairs),
+    routedTokens: numbers(6),
+    gateMass: numbers(6),
+    probability: numbers(6),
+    tokens: numbers(2),
+    entropy: numbers(2),
+    coActivation: numbers(9),
   };
 }
+type Name = keyof ReturnType<typeof resultOf>;
+const ofCells: Name[] = ["routedTokens", "gateMass", "probability", "tokens", "entropy"];
 
-/** What a record holds of a step. */
-const cellsOf = ({ routedTokens, gateMass, probability, tokens, entropy }: StepResult) => [
-  ...routedTokens!,
-  ...gateMass!,
-  ...probability!,
-  ...tokens!,
-  ...entropy!,
-];
-const sums = (first: number, last: number, valuesOf: (result: StepResult) => number[]) => {
-  const total = valuesOf(resultOf(first)).map(() => 0);
-  for (let step = first; step <= last; step++)
-    for (const [at, value] of valuesOf(resultOf(step)).entries()) total[at]! += value;
-  return total;
-};
-const pairsOf = ({ coActivation }: StepResult) => [...coActivation!];
+/** Sums over steps, of each statistic. */
+function sums(first: number, last: number, names: readonly Name[]): StatisticValues {
+  const total = (name: Name) => {
+    const values = resultOf(first)[name];
+    for (let step = first + 1; step <= last; step++)
+      for (const [at, value] of resultOf(step)[name].entries()) values[at]! += value;
+    return Float32Array.from(values);
+  };
+  return Object.fromEntries(names.map((name) => [name, total(name)]));
+}
 
 const open = async (paths: StagePaths) => (await RoutingRecorder.open(paths, config, domains, steps))!;
 
-async function record(
-  paths: StagePaths,
-  from: number,
-  to: number,
-  pending: PendingRouting = { routing: [] },
-  finish = false,
-) {
+async function record(paths: StagePaths, from: number, to: number, pending: PendingRouting = {}, finish = false) {
   const recorder = await open(paths);
   recorder.restore(from - 1, pending);
   for (let step = from; step <= to; step++) recorder.after(step, resultOf(step));
-  const { routing, pairs: together } = recorder.pending();
-  const saved = { routing: routing!, pairs: together!.slice() };
+  const { routing, pairs } = recorder.pending();
+  const saved = { routing: routing!, pairs: pairs!.slice() };
   if (finish) recorder.finish(to);
   recorder.sync();
   recorder.close();
   return saved;
 }
 
-const floats = (path: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+/** What the files hold, as those who show it read them. */
+async function recorded(paths: StagePaths) {
+  const training = await recordFile(paths.routing, paths.routingIndex, routingIndexSchema, trainingLayout);
+  const pairs = await recordFile(paths.routingPairs, paths.routingPairsIndex, routingPairsIndexSchema, pairsLayout);
+  const read = async (file: RecordFile<unknown>) => {
+    const records = await readStretches(file, [...Array(await recordCount(file)).keys()]);
+    return records.map((values) => statisticsOfRecord(file.layout, values));
+  };
+  return {
+    index: training?.index,
+    pairsIndex: pairs?.index,
+    cells: training ? await read(training) : [],
+    pairs: pairs ? await read(pairs) : [],
+  };
+}
+
+const noTransitions = { transitions: new Float32Array(0) };
 
 describe("RoutingRecorder", () => {
   test("appends a record of sums every few steps, and says how to read it", async () => {
     const paths = stagePathsIn(temporaryFolder());
     const pending = await record(paths, 1, 10);
-    const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
+    const { index, pairsIndex, cells, pairs } = await recorded(paths);
     expect(index).toEqual({
       version: 1,
       statistics: ["routedTokens", "gateMass", "probability"],
@@ -86,29 +92,31 @@ describe("RoutingRecorder", () => {
       experts: ["a", "b", "c"],
       every: 3,
     });
-    const records = (valuesOf: typeof cellsOf) =>
-      [1, 4, 7].flatMap((first) => [...Float32Array.from(sums(first, first + 2, valuesOf))]);
-    expect([...floats(paths.routing)]).toEqual(records(cellsOf));
-    expect([...floats(paths.routingPairs)]).toEqual(records(pairsOf));
-    expect(routingPairsIndexSchema.parse(JSON.parse(readFileSync(paths.routingPairsIndex, "utf8")))).toEqual({
+    expect(pairsIndex).toEqual({
       version: 1,
       statistics: ["coActivation", "transitions"],
       layers: [1],
       experts: ["a", "b", "c"],
       every: 3,
     });
-    expect(pending.routing).toEqual(sums(10, 10, cellsOf));
+    expect(cells).toEqual([1, 4, 7].map((first) => sums(first, first + 2, ofCells)));
+    expect(pairs).toEqual(
+      [1, 4, 7].map((first) => ({ ...sums(first, first + 2, ["coActivation"]), ...noTransitions })),
+    );
+    const unfinished = resultOf(10);
+    expect(pending.routing).toEqual(ofCells.flatMap((name) => [...unfinished[name]]));
+    expect([...pending.pairs]).toEqual([...unfinished.coActivation]);
   });
 
   test("ends with a record of the steps that are left, if there are any", async () => {
     const paths = stagePathsIn(temporaryFolder());
     await record(paths, 1, 8, undefined, true);
-    const left = (valuesOf: typeof cellsOf) => [...Float32Array.from(sums(7, 8, valuesOf))];
-    expect([...floats(paths.routing).slice(-(3 * size + 2 * rows))]).toEqual(left(cellsOf));
-    expect([...floats(paths.routingPairs).slice(-pairs)]).toEqual(left(pairsOf));
+    const { cells, pairs } = await recorded(paths);
+    expect(cells.at(-1)).toEqual(sums(7, 8, ofCells));
+    expect(pairs.at(-1)).toEqual({ ...sums(7, 8, ["coActivation"]), ...noTransitions });
     const even = stagePathsIn(temporaryFolder());
     await record(even, 1, 9, undefined, true);
-    expect(floats(even.routing)).toHaveLength(3 * (3 * size + 2 * rows));
+    expect((await recorded(even)).cells).toHaveLength(3);
   });
 
   test("goes on with what an older version has begun to record, and with no more", async () => {
@@ -125,8 +133,7 @@ describe("RoutingRecorder", () => {
     const recorder = await open(paths);
     for (const step of [1, 2]) recorder.after(step, resultOf(step));
     recorder.close();
-    const both = sums(1, 2, ({ routedTokens, gateMass }) => [...routedTokens!, ...gateMass!]);
-    expect([...floats(paths.routing)]).toEqual([...Float32Array.from(both)]);
+    expect((await recorded(paths)).cells).toEqual([sums(1, 2, ["routedTokens", "gateMass"])]);
     expect(existsSync(paths.routingPairsIndex)).toBe(false);
   });
 
@@ -138,39 +145,31 @@ describe("RoutingRecorder", () => {
     ] as const) {
       const paths = stagePathsIn(temporaryFolder());
       const names = Array.from({ length: experts }, (_, i) => `e${i}`);
-      (await RoutingRecorder.open(paths, { ...config, moe: { ...config.moe, experts: names } }, domains, 400))!.close();
-      if (every === undefined) expect(existsSync(paths.routingPairsIndex)).toBe(false);
-      else {
-        const index = routingPairsIndexSchema.parse(JSON.parse(readFileSync(paths.routingPairsIndex, "utf8")));
-        // Snapshots cover two steps; a record of 512 experts is a megabyte.
-        expect(index.every).toBe(experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2))));
-      }
+      (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, experts: names } }, domains, 400))!.close();
+      const { pairsIndex } = await recorded(paths);
+      // Snapshots cover two steps; a record of 512 experts is a megabyte.
+      const thinned = experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2)));
+      expect(pairsIndex?.every).toBe(every && thinned);
     }
   });
 
   test("records dropped tokens too where routers have a capacity", async () => {
-    const limited = {
-      ...config,
-      moe: { ...config.moe, router: { type: "switch" as const, capacity: 1, loadBalance: 0 } },
-    };
+    const router = { type: "switch" as const, capacity: 1, loadBalance: 0 };
     const paths = stagePathsIn(temporaryFolder());
-    const recorder = (await RoutingRecorder.open(paths, limited, domains, 1))!;
-    const droppedTokens = Float64Array.of(6, 5, 4, 3, 2, 1);
-    const result = { ...resultOf(1), droppedTokens };
-    recorder.after(1, result);
+    const recorder = (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, router } }, domains, 1))!;
+    const droppedTokens = Float32Array.of(6, 5, 4, 3, 2, 1);
+    recorder.after(1, { ...resultOf(1), droppedTokens });
     recorder.close();
-    const index = routingIndexSchema.parse(JSON.parse(readFileSync(paths.routingIndex, "utf8")));
-    expect(index.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);
-    const { routedTokens, gateMass, probability, tokens, entropy } = result;
-    const expected = Float32Array.of(
-      ...routedTokens!,
-      ...gateMass!,
-      ...probability!,
-      ...droppedTokens,
-      ...tokens!,
-      ...entropy!,
-    );
-    expect(floats(paths.routing)).toEqual(expected);
+    const { index, cells } = await recorded(paths);
+    expect(index?.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);
+    expect(cells).toEqual([{ ...sums(1, 1, ofCells), droppedTokens }]);
+  });
+
+  test("refuses a step that does not report what is recorded", async () => {
+    const recorder = await open(stagePathsIn(temporaryFolder()));
+    const { entropy: _, ...rest } = resultOf(1);
+    expect(() => recorder.after(1, rest)).toThrow("a step reports 0 values of entropy, not 2");
+    recorder.close();
   });
 
   test.each([3, 4, 5, 6, 7])("goes on after step %i as if it had not been killed later", async (saved) => {
@@ -180,8 +179,8 @@ describe("RoutingRecorder", () => {
     // Steps after the save, of a process that is then killed.
     await record(resumed, saved + 1, 11, pending);
     await record(resumed, saved + 1, 12, pending);
-    expect(floats(resumed.routing)).toEqual(floats(whole.routing));
-    expect(floats(resumed.routingPairs)).toEqual(floats(whole.routingPairs));
+    for (const file of ["routing", "routingPairs"] as const)
+      expect(readFileSync(resumed[file]).equals(readFileSync(whole[file]))).toBe(true);
   });
 
   test("starts anew where nothing was saved", async () => {
@@ -189,7 +188,7 @@ describe("RoutingRecorder", () => {
     await record(whole, 1, 6);
     await record(again, 1, 11);
     await record(again, 1, 6);
-    expect(floats(again.routing)).toEqual(floats(whole.routing));
+    expect(await recorded(again)).toEqual(await recorded(whole));
   });
 
   test("keeps 200 records of a long training at most, and one a step of a short one", async () => {
@@ -198,10 +197,10 @@ describe("RoutingRecorder", () => {
       [200, 1],
       [201, 2],
       [10_000, 50],
-    ]) {
+    ] as const) {
       const paths = stagePathsIn(temporaryFolder());
-      (await RoutingRecorder.open(paths, config, domains, count!))!.close();
-      expect(JSON.parse(readFileSync(paths.routingIndex, "utf8"))).toMatchObject({ every });
+      (await RoutingRecorder.open(paths, config, domains, count))!.close();
+      expect((await recorded(paths)).index).toMatchObject({ every });
     }
   });
 

@@ -1,13 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
-import {
-  probeDetailSize,
-  probeSize,
-  routingProbeDetailIndexSchema,
-  routingProbeIndexSchema,
-} from "../../../../server/protocol/routingFiles.ts";
+import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import { histogramBins } from "../../../../server/protocol/routingStatistics.ts";
+import { probeDetailLayout, probeLayout } from "../../../../server/routing/layout.ts";
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import { evaluate } from "../../../../server/stages/evaluate.ts";
 import type { Parameters } from "../../../../server/stages/model.ts";
@@ -67,7 +63,7 @@ const floats = (path: string) => new Float32Array(new Uint8Array(readFileSync(pa
 /** The records of `routing-probe-detail.f32`, each cut into its statistics. */
 function detailOf(paths: StagePaths) {
   const index = routingProbeDetailIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeDetailIndex, "utf8")));
-  const [values, size] = [floats(paths.routingProbeDetail), probeDetailSize(index)];
+  const [values, size] = [floats(paths.routingProbeDetail), probeDetailLayout(index).size];
   const records = Array.from({ length: values.length / size }, (_, at) => {
     const record = values.subarray(at * size, (at + 1) * size);
     const [input, predicted] = [size - 2 * L * rows * E, size - L * rows * E];
@@ -116,7 +112,7 @@ test("training is probed before it, after every few steps and after the last one
   expect([every, k]).toEqual([17, 2]);
   expect(tokens).toEqual([16, 16]);
   const values = floats(paths.routingProbe);
-  const size = probeSize(index);
+  const { size } = probeLayout(index);
   const records = Array.from({ length: values.length / size }, (_, at) => [
     ...values.slice(at * size, (at + 1) * size),
   ]);
@@ -178,7 +174,7 @@ test("a probe measures of its window what an evaluation of it does", async () =>
 
 test("the last step has a probe where it ends no interval, and a dense model has none", async () => {
   const { paths } = await probed(config, 19, 1e-2);
-  const size = probeSize(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
+  const { size } = probeLayout(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
   expect(readFileSync(paths.routingProbe).length / 4 / size).toBe(3);
   expect(detailOf(paths).records).toHaveLength(3);
   const dense = await probed(tiny, 2, 1e-2);

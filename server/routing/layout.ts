@@ -1,0 +1,174 @@
+import { UserError } from "../protocol/errors.ts";
+import type {
+  RoutingDetailIndex,
+  RoutingIndex,
+  RoutingPairsIndex,
+  RoutingProbeDetailIndex,
+  RoutingProbeIndex,
+} from "../protocol/routingFiles.ts";
+import {
+  axesOf,
+  byDomain,
+  byExpert,
+  histogramBins,
+  isStatistic,
+  type RoutingAxis,
+  type RoutingStatistic,
+} from "../protocol/routingStatistics.ts";
+
+/** How float32 records of routing are laid out: the one place that knows their sizes and offsets. */
+
+/** Values of statistics by name, flat, with the axes of the table. */
+export type StatisticValues = Readonly<Partial<Record<RoutingStatistic, ArrayLike<number>>>>;
+
+/** What the axes of a record are about. */
+export interface AxisNames {
+  layers: readonly unknown[];
+  experts: readonly unknown[];
+  domains?: readonly unknown[];
+}
+
+const lengths: Record<RoutingAxis, (names: AxisNames) => number> = {
+  layer: ({ layers }) => layers.length,
+  layerBefore: ({ layers }) => Math.max(0, layers.length - 1),
+  domain: ({ domains = [] }) => domains.length,
+  domainAndAll: ({ domains = [] }) => domains.length + 1,
+  expert: ({ experts }) => experts.length,
+  bin: () => histogramBins,
+};
+
+export const shapeOf = (axes: readonly RoutingAxis[], names: AxisNames): number[] =>
+  axes.map((axis) => lengths[axis](names));
+const product = (shape: readonly number[]): number => shape.reduce((size, length) => size * length, 1);
+
+/** Values of a statistic with these axes. */
+export const sizeOf = (axes: readonly RoutingAxis[], names: AxisNames): number => product(shapeOf(axes, names));
+
+/** A stretch of a record. */
+export interface Stretch {
+  start: number;
+  length: number;
+}
+
+/** One statistic in a record. */
+export interface Block<Name extends string = string> extends Stretch {
+  name: Name;
+  /** Slowest first. */
+  shape: readonly number[];
+}
+
+export interface RecordLayout<Name extends string = string> {
+  /** Values of a record. */
+  size: number;
+  /** In their order. */
+  blocks: readonly Block<Name>[];
+}
+
+/** The part of a block at given places on its first axes. */
+export function partOf({ start, length, shape }: Block, ...places: readonly number[]): Stretch {
+  let part: Stretch = { start, length };
+  for (const [axis, place] of places.entries()) {
+    const size = part.length / (shape[axis] ?? 1);
+    part = { start: part.start + place * size, length: size };
+  }
+  return part;
+}
+
+export const blockOf = ({ blocks }: RecordLayout, name: string): Block | undefined =>
+  blocks.find((block) => block.name === name);
+
+function layoutOf<Name extends string>(
+  blocks: readonly { name: Name; shape: readonly number[] }[],
+): RecordLayout<Name> {
+  let size = 0;
+  const placed = blocks.map(({ name, shape }): Block<Name> => {
+    const block = { name, shape, start: size, length: product(shape) };
+    size += block.length;
+    return block;
+  });
+  return { size, blocks: placed };
+}
+
+/** @param axes of a statistic's axes, those that a record has. @throws UserError when only a newer version knows one. */
+function layoutOfKnown(
+  statistics: readonly string[],
+  names: AxisNames,
+  axes: (own: readonly RoutingAxis[]) => readonly RoutingAxis[] = (own) => own,
+): RecordLayout<RoutingStatistic> {
+  return layoutOf(
+    statistics.map((name) => {
+      if (isStatistic(name)) return { name, shape: shapeOf(axes(axesOf(name)), names) };
+      throw new UserError(
+        `the routing was recorded with "${name}", which this version does not know: update BTX Studio`,
+      );
+    }),
+  );
+}
+
+/** The two lists of `routing.json` for these statistics. */
+export const trainingLists = <S extends RoutingStatistic>(names: readonly S[]) => ({
+  statistics: names.filter((name) => axesOf(name).includes("expert")),
+  layerStatistics: names.filter((name) => !axesOf(name).includes("expert")),
+});
+
+/** Of `routing.f32`. Its two lists say the axes, so statistics that this version does not know do no harm. */
+export const trainingLayout = (
+  index: Pick<RoutingIndex, "statistics" | "layerStatistics" | "layers" | "domains" | "experts">,
+): RecordLayout => {
+  const shaped = (list: readonly string[], axes: readonly RoutingAxis[]) =>
+    list.map((name) => ({ name, shape: shapeOf(axes, index) }));
+  const { statistics, layerStatistics = [] } = index;
+  return layoutOf([...shaped(statistics, byExpert), ...shaped(layerStatistics, byDomain)]);
+};
+
+/** Of `routing-pairs.f32`. */
+export const pairsLayout = (index: Pick<RoutingPairsIndex, "statistics" | "layers" | "experts">) =>
+  layoutOfKnown(index.statistics, index);
+
+const isNoDomain = (axis: RoutingAxis): boolean => axis !== "domain";
+
+/** Of `routing-detail.f32`, a record of which is about one domain. */
+export const detailLayout = (index: Pick<RoutingDetailIndex, "statistics" | "layers" | "experts" | "domains">) =>
+  layoutOfKnown(index.statistics, index, (axes) => axes.filter(isNoDomain));
+
+/** Of `routing-probe-detail.f32`, in which the domain is the first axis. */
+export const probeDetailLayout = (
+  index: Pick<RoutingProbeDetailIndex, "statistics" | "layers" | "experts" | "domains">,
+) =>
+  layoutOfKnown(index.statistics, index, (axes) =>
+    axes.includes("domain") ? ["domain", ...axes.filter(isNoDomain)] : axes,
+  );
+
+/** Of `routing-probe.f32`: a block a domain, [layer, token, k]. */
+export const probeLayout = ({
+  layers,
+  domains,
+  tokens,
+  k,
+}: Pick<RoutingProbeIndex, "layers" | "domains" | "tokens" | "k">): RecordLayout =>
+  layoutOf(domains.map((name, domain) => ({ name, shape: [layers.length, tokens[domain] ?? 0, k] })));
+
+/** The values of one domain of a statistic as programs report it, without that axis; all where it has none. */
+export function ofDomain(
+  values: ArrayLike<number>,
+  axes: readonly RoutingAxis[],
+  names: AxisNames,
+  domain: number,
+): ArrayLike<number> {
+  const at = axes.indexOf("domain");
+  if (at < 0) return values;
+  const shape = shapeOf(axes, names);
+  const [count, inner] = [shape[at] ?? 0, product(shape.slice(at + 1))];
+  return Float64Array.from({ length: values.length / count }, (_, place) => {
+    const [row, within] = [Math.floor(place / inner), place % inner];
+    return values[(row * count + domain) * inner + within] ?? 0;
+  });
+}
+
+/** The statistics of a record that this version knows. */
+export function statisticsOfRecord({ blocks }: RecordLayout, record: Float32Array): StatisticValues {
+  const entries = blocks.flatMap(({ name, start, length }) =>
+    isStatistic(name) ? [[name, record.subarray(start, start + length)] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}

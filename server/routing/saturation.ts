@@ -1,0 +1,75 @@
+import type { RoutingProbeIndex } from "../protocol/routingFiles.ts";
+import { partOf } from "./layout.ts";
+import type { RecordFile } from "./recordFiles.ts";
+
+/**
+ * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose at one time, the share that they chose
+ * at another time already.
+ */
+
+/** The experts of a layer's tokens, [tokens, slots] flat, -1 for none; of each token the first `k` count. */
+export interface TokenExperts {
+  experts: ArrayLike<number>;
+  /** Where the first token's are. */
+  start: number;
+  slots: number;
+}
+
+/** The same tokens of one domain in one layer, `before` and at the time that is compared with, `now`. */
+export interface ComparedTokens {
+  /** Places among the layers and domains. */
+  layer: number;
+  domain: number;
+  tokens: number;
+  /** Experts of a token that count, at most. */
+  k: number;
+  before: TokenExperts;
+  now: TokenExperts;
+}
+
+/** Experts of a token that count. */
+function ofToken({ experts, start, slots }: TokenExperts, token: number, k: number): number[] {
+  const found: number[] = [];
+  for (let slot = 0; slot < k; slot++) {
+    const expert = experts[start + token * slots + slot] ?? -1;
+    if (expert >= 0) found.push(expert);
+  }
+  return found;
+}
+
+/** Of each layer and domain, and of all domains at the end [layers, domains + 1]; NaN of a domain without tokens. */
+export function saturation(compared: Iterable<ComparedTokens>, layers: number, domains: number): Float64Array {
+  const rows = domains + 1;
+  const [kept, all] = [new Float64Array(layers * rows), new Float64Array(layers * rows)];
+  for (const { layer, domain, tokens, k, before, now } of compared)
+    for (let token = 0; token < tokens; token++) {
+      const [earlier, last] = [ofToken(before, token, k), ofToken(now, token, k)];
+      const same = last.filter((expert) => earlier.includes(expert)).length;
+      for (const row of [layer * rows + domain, layer * rows + domains]) {
+        kept[row]! += same;
+        all[row]! += last.length;
+      }
+    }
+  return kept.map((count, row) => count / all[row]!);
+}
+
+/** That of probes against the last one, [probes, layers, domains + 1]. @param records of `routing-probe.f32`. */
+export function probeSaturation(
+  records: readonly ArrayLike<number>[],
+  { index: { layers, domains, tokens, k }, layout }: Pick<RecordFile<RoutingProbeIndex>, "index" | "layout">,
+): Float32Array<ArrayBuffer> {
+  const rows = layers.length * (domains.length + 1);
+  const values = new Float32Array(records.length * rows);
+  const last = records.at(-1) ?? [];
+  function* compared(record: ArrayLike<number>): Generator<ComparedTokens> {
+    for (const [domain, block] of layout.blocks.entries())
+      for (const layer of layers.keys()) {
+        const { start } = partOf(block, layer);
+        const of = (experts: ArrayLike<number>): TokenExperts => ({ experts, start, slots: k });
+        yield { layer, domain, tokens: tokens[domain] ?? 0, k, before: of(record), now: of(last) };
+      }
+  }
+  for (const [probe, record] of records.entries())
+    values.set(saturation(compared(record), layers.length, domains.length), probe * rows);
+  return values;
+}
