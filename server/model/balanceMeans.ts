@@ -16,7 +16,7 @@ export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
  * equal weight are what a `sequenceBatch` with `means` takes. For models of `balancesOverBatch`.
  */
 export function balanceMeans(config: ModelConfig, computing: Computing = {}): Program {
-  return (state, batch) => {
+  return function balanceMeans(state, batch) {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
     const routing = routingInputs(batch, weights, "training", computing.routerStage);

@@ -16,7 +16,7 @@ export const blockInputBatch = ({ context }: ModelConfig, batch: number): BatchS
  * State: parameters. Result: `sums` [layers, D].
  */
 export function blockInputSums(config: ModelConfig, layers: readonly number[]): Program {
-  return (state, batch) => {
+  return function blockInputSums(state, batch) {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [1, tokens.size]);
     const routing = { mode: "evaluation" as const, stage: "fixed" as const, weights: ones([tokens.size, 1]) };

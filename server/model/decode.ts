@@ -79,7 +79,7 @@ const counting = (n: number, shape: number[]): Tensor => reshape(range(0, n, 1, 
  * or beyond are not stored; the caller keeps prompt and answer within C.
  */
 export function decode(config: ModelConfig, { inspected = false }: DecodeOptions = {}): Program {
-  return (state, batch) => {
+  return function decode(state, batch) {
     const tokens = named(batch, "tokens");
     const [rows, time] = tokens.shape as [number, number];
     const places = named(state, keyCacheName(0)).shape[2]!;

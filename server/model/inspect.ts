@@ -32,7 +32,7 @@ export const inspectionBatch = (config: ModelConfig, batch: number, time: number
  * routing statistics of texts and probes, of one domain: the tokens whose `counted` is 1.
  */
 export function inspection(config: ModelConfig): Program {
-  return (state, batch) => {
+  return function inspection(state, batch) {
     const tokens = named(batch, "tokens");
     const count = tokens.size;
     const routing = routingInputs(batch, ones([count, 1]), "generation");

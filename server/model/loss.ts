@@ -111,7 +111,7 @@ export function losses(
  * and for a Mixture-of-Experts its routing statistics and what there is `byToken`.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
-  return (state, batch) => {
+  return function evaluation(state, batch) {
     const { nll, routing, byToken } = losses(state, batch, config, domains, { mode: "evaluation" });
     return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing, ...byToken } };
   };

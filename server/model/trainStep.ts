@@ -143,7 +143,7 @@ function update(
  * Mixture-of-Experts, its auxiliary losses (`auxiliaryResult`, scaled) and the routing statistics.
  */
 export function trainStep(config: ModelConfig, training: UpdateConfig & GradientConfig, domains: number): Program {
-  return (state, batch) => {
+  return function trainStep(state, batch) {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const options = training.precision ? { share: div(1, named(batch, "lossScale")), onlyFinite: true } : {};
     const updated = update(state, batch, gradients, config, training, options);
@@ -163,7 +163,7 @@ export function accumulate(
   domains: number,
   { first, ...training }: GradientConfig & { first: boolean },
 ): Program {
-  return (state, batch) => {
+  return function accumulate(state, batch) {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const sums = Object.entries(gradients).map(([name, gradient]) => {
       const sum = gradientName(name);
@@ -182,7 +182,7 @@ export function gradientNorm(
   { freeze, fewCalls }: Pick<UpdateConfig, "freeze" | "fewCalls">,
 ): Program {
   const groups = groupsOf(config, trainedShapes(config, freeze), fewCalls);
-  return (state, batch) => {
+  return function gradientNorm(state, batch) {
     const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
   };
@@ -194,7 +194,7 @@ export function gradientNorm(
  */
 export function applyGradients(config: ModelConfig, training: UpdateConfig): Program {
   const names = [...trainedShapes(config, training.freeze).keys()];
-  return (state, batch) => {
+  return function applyGradients(state, batch) {
     const gradients = Object.fromEntries(names.map((name) => [name, named(state, gradientName(name))]));
     return update(state, batch, gradients, config, training, { share: named(batch, "share") });
   };
