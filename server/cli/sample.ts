@@ -48,8 +48,9 @@ export async function sample(args: string[]): Promise<number> {
     );
   }
   const { generator } = await import("../evaluation/generate.ts");
-  const { cpuEngine } = await import("../engine/onnx/engine.ts");
-  const generation = await generator(config, model.parameters, { rows: 1, engine: cpuEngine(availableParallelism()) });
+  const { openEngine } = await import("../engine/open.ts");
+  const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads: availableParallelism() });
+  const generation = await generator(config, model.parameters, { rows: 1, engine });
   const shown: number[] = [];
   let printed = "";
   const onToken = (_: number, token: number) => {

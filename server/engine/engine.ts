@@ -21,8 +21,8 @@ export interface Engine {
 export interface OpenOptions {
   /** CPU threads of one operator. */
   threads: number;
-  /** What the device is, for people. */
-  name: string;
+  /** What the device is, for people: its name if left out. */
+  name?: string;
 }
 
 export interface CompileOptions {

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { cpuEngine } from "../engine/onnx/engine.ts";
+import { openEngine } from "../engine/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type FromInspector, type ToInspector, toInspectorSchema } from "../protocol/inspect.ts";
 import { answer } from "./answer.ts";
@@ -10,7 +10,8 @@ import { WarmModels } from "./warmModels.ts";
  * the work on one when told so, and ends with its parent.
  */
 
-const models = new WarmModels(cpuEngine(availableParallelism()));
+const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads: availableParallelism() });
+const models = new WarmModels(engine);
 const working = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 

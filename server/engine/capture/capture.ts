@@ -43,7 +43,9 @@ function recording(kernel: string, rule: ShapeRule): tf.KernelFunc {
 function refusal(kernel: string): tf.KernelFunc {
   return ({ inputs, backend }) => {
     const named = namedInputs(backend as CaptureBackend, inputs as Inputs);
-    throw new Error(`op ${kernel} has no kernel in the onnx engine; inputs: ${describe(named)}; called by ${caller()}`);
+    throw new Error(
+      `op ${kernel} cannot be compiled, as it has no shape rule; inputs: ${describe(named)}; called by ${caller()}`,
+    );
   };
 }
 

@@ -10,7 +10,7 @@ import { hasFloat16 } from "./webgpuFloat16.ts";
 /** ONNX Runtime on a device. @throws UserError where it has no such device, or CUDA's provider is not installed */
 export function onnxEngine(device: string, options: OpenOptions): Engine {
   if (device === "cpu") return cpuEngine(options.threads);
-  if (device === "webgpu") return webGpuEngine(options.name);
+  if (device === "webgpu") return webGpuEngine(options);
   if (device.startsWith("cuda:")) return cudaEngine(device, options);
   throw new UserError(`the engine onnx has no device "${device}"`);
 }
@@ -29,7 +29,7 @@ export function cpuEngine(threads: number): Engine {
 }
 
 /** ONNX Runtime on the GPU that WebGPU reaches. */
-const webGpuEngine = (name: string): Engine => ({
+const webGpuEngine = ({ name = "webgpu" }: OpenOptions): Engine => ({
   engine: "onnx",
   device: "webgpu",
   description: name,
@@ -40,7 +40,7 @@ const webGpuEngine = (name: string): Engine => ({
 });
 
 /** ONNX Runtime on a GPU of NVIDIA. Its library is the installed one, beside which CUDA's provider lies. */
-function cudaEngine(device: string, { threads, name }: OpenOptions): Engine {
+function cudaEngine(device: string, { threads, name = device }: OpenOptions): Engine {
   const folder = installedFolder("cuda");
   if (!folder) throw new UserError("CUDA's provider is not installed: btx engines install cuda");
   loadOrtFrom(folder);
