@@ -1,12 +1,10 @@
-import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { didYouMean, nearestName } from "../data/nearestName.ts";
-import { type Choice, choiceText } from "../devices/choose.ts";
+import type { Choice } from "../devices/choose.ts";
+import { localExecutor, localPlace } from "../execution/local.ts";
 import { runStages } from "../execution/runner.ts";
-import { thisMachine } from "../experiment/checkMemory.ts";
 import { planExperiment } from "../experiment/plan.ts";
 import { problemText } from "../experiment/problem.ts";
-import type { Device } from "../protocol/devices.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { Plan } from "../protocol/stage.ts";
 import { sectionOf } from "../protocol/stageKinds.ts";
@@ -14,7 +12,7 @@ import { lineage } from "../runs/cost.ts";
 import { runPaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { createRun } from "../runs/runs.ts";
-import { requestStop } from "../runs/stop.ts";
+import { stopRun } from "../runs/stop.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { wantsColor } from "../terminal/ansi.ts";
 import { createProgress } from "../terminal/progress.ts";
@@ -95,7 +93,7 @@ export async function resume(args: string[]): Promise<number> {
 
 interface Attendance {
   json: boolean;
-  cores: number;
+  cores: number | undefined;
 }
 
 interface Start extends Attendance {
@@ -105,7 +103,7 @@ interface Start extends Attendance {
 
 const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attendance => ({
   json: json === true,
-  cores: cores === undefined ? availableParallelism() : wholeNumber(cores, "cores", 1),
+  cores: cores === undefined ? undefined : wholeNumber(cores, "cores", 1),
 });
 
 /** Runs a run's stages to the end while showing their progress. */
@@ -128,13 +126,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
   let status: RunRecord["status"];
   try {
     status = await runStages(root, id, {
-      cores,
-      memory: thisMachine().free,
-      devices: {
-        all: choice.devices.map(named),
-        text: choiceText(choice),
-        why: choice.why,
-      },
+      executor: localExecutor(localPlace(choice, cores)),
       fresh,
       onEvent: show,
       stop: stopping.signal,
@@ -157,24 +149,14 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
   return status === "done" ? exitStatus.done : status === "stopped" ? exitStatus.stopped : exitStatus.failed;
 }
 
-const named = ({ engine, device, name, driver }: Device) => ({
-  engine,
-  device,
-  name: driver === undefined ? name : `${name}, driver ${driver}`,
-});
-
 /** `btx stop [RUN]` */
 export async function stop(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { in: { type: "string" } });
   const { root, run: found } = await namedRun(positionals[0], values.in);
   const { id } = found.record;
-  const { folder, stop: file } = runPaths(root, id);
-  if (!lockHolder(folder)) {
-    process.stdout.write(`run ${id} is not running\n`);
-    return exitStatus.done;
-  }
-  await requestStop(file);
-  while (lockHolder(folder)) await setTimeout(100);
-  process.stdout.write(`run ${id} has stopped; go on with: btx resume ${folder}\n`);
+  const locked = await stopRun(root, id);
+  while (locked.some(lockHolder)) await setTimeout(100);
+  const text = locked.length === 0 ? "is not running" : `has stopped; go on with: btx resume ${found.paths.folder}`;
+  process.stdout.write(`run ${id} ${text}\n`);
   return exitStatus.done;
 }

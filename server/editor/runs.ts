@@ -6,9 +6,8 @@ import { parseExperiment } from "../experiment/parse.ts";
 import type { RunReference } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { runPaths, runRoot } from "../runs/layout.ts";
-import { lockHolder } from "../runs/lock.ts";
 import { readRun, requireRun } from "../runs/runs.ts";
-import { requestStop } from "../runs/stop.ts";
+import { stopRun } from "../runs/stop.ts";
 import type { Answers } from "./answers.ts";
 import { launchResume, launchRun, runnerLog } from "./launch.ts";
 import { stageNames } from "./stageNames.ts";
@@ -30,7 +29,7 @@ export function serveRuns(answers: Answers, watch: RunWatch): void {
     await watch.look();
     return { root, run };
   });
-  answers.to("btx/stopRun", async (reference) => ({ running: await stop(reference) }));
+  answers.to("btx/stopRun", async ({ root, run }) => ({ running: (await stopRun(root, run)).length > 0 }));
   answers.to("btx/watchRuns", ({ files }) => watch.watch(rootsOf(files)));
   answers.to("btx/listStages", async (reference) => ({ stages: await watch.stages(reference) }));
   answers.to("btx/runLog", ({ root, run, offset }) => runLog({ root, run }, offset));
@@ -67,14 +66,6 @@ export async function needIdle({ root, run }: RunReference): Promise<void> {
     if (found.record.status === "running" || Date.now() > until)
       throw new UserError(`run ${run} is running, as process ${pid} of ${host}: stop it first`);
   }
-}
-
-/** Asks a run to stop after a checkpoint; false when it is not running. @throws UserError when the disk is full. */
-async function stop({ root, run }: RunReference): Promise<boolean> {
-  const paths = runPaths(root, run);
-  if (!lockHolder(paths.folder)) return false;
-  await requestStop(paths.stop);
-  return true;
 }
 
 /** Most of a log that is given at once, bytes. */

@@ -1,38 +1,69 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { type Choice, choiceText } from "../devices/choose.ts";
+import { thisMachine } from "../experiment/checkMemory.ts";
 import { deviceEnvironment } from "../install/environment.ts";
+import { type StagePaths, stagePaths } from "../runs/layout.ts";
+import { lockHolder } from "../runs/lock.ts";
+import { isRunning, processSpace } from "../runs/process.ts";
+import { stopStage } from "../runs/stop.ts";
 import { exitCodes, type StageAsked } from "../stages/process.ts";
+import { type Executor, type Place, type StageExit, type StageJob, stageAsked } from "./executor.ts";
 
-/** How a stage's process ended: its exit status ("busy": another run's process does the work or has done it), and the last thing it said. */
-export interface StageExit {
-  status: "done" | "stopped" | "failed" | "busy";
-  /** What went wrong, for people. */
-  error?: string;
-}
-
-export interface StageProcess {
-  exit: Promise<StageExit>;
-  /** Asks it to stop after a checkpoint. */
-  stop(): void;
-  /** Ends it at once; it can be resumed from its last checkpoint. */
-  kill(): void;
-}
+/** Stages as processes of this machine, which stop by themselves when this process is gone. */
 
 /** The program beside this one, in the same build. */
 const program = fileURLToPath(new URL("./stage.js", import.meta.url));
 
-/** Starts a stage's process on this machine. It stops by itself when this process is gone. */
-export function startStage(root: string, runId: string, name: string, asked: StageAsked): StageProcess {
-  const child = spawn(process.execPath, [program, root, runId, name, String(process.pid), JSON.stringify(asked)], {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    env: { ...process.env, ...deviceEnvironment(asked.device.device) },
-  });
+/** Windows ends a process at any signal, without a word to it. */
+const hasSignals = process.platform !== "win32";
+
+/** This machine. @param cores to share out; all if left out. */
+export const localPlace = (choice: Choice, cores = availableParallelism()): Place => ({
+  cores,
+  memory: thisMachine().free,
+  devices: choice.devices.map(({ engine, device, name, driver }) => ({
+    engine,
+    device,
+    name: driver === undefined ? name : `${name}, driver ${driver}`,
+  })),
+  why: choice.why,
+  text: choiceText(choice),
+});
+
+export const localExecutor = (place: Place): Executor => ({
+  place,
+  async occupancy(root, { key }) {
+    const holder = lockHolder(stagePaths(root, key).folder);
+    if (!holder) return "free";
+    const isOrphan = holder.space === processSpace && holder.runner !== undefined && !isRunning(holder.runner);
+    return isOrphan ? "ending" : "busy";
+  },
+  async start({ root, run, stage, share }) {
+    const asked: StageAsked = { ...stageAsked(place, share), runner: process.pid };
+    const child = spawn(process.execPath, [program, root, run, stage.name, JSON.stringify(asked)], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      env: { ...process.env, ...deviceEnvironment(asked.device.device) },
+    });
+    return jobOf(child, stagePaths(root, stage.key));
+  },
+});
+
+function jobOf(child: ChildProcess, paths: StagePaths): StageJob {
   let ended = false;
   const end = (signal: "SIGTERM" | "SIGKILL") => {
     ended = true;
     child.kill(signal);
   };
-  return { exit: exitOf(child, () => ended), stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
+  return {
+    exit: exitOf(child, () => ended),
+    async stop() {
+      if (hasSignals) end("SIGTERM");
+      else await stopStage(paths);
+    },
+    kill: () => end("SIGKILL"),
+  };
 }
 
 /** Signals that ask to stop: Ctrl-C, which reaches all processes of a terminal, and a polite end. */

@@ -1,28 +1,21 @@
 import { setTimeout } from "node:timers/promises";
-import type { DeviceReference } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { writeReport } from "../report/write.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
-import { acquireLock, lockHolder } from "../runs/lock.ts";
-import { isRunning, processSpace } from "../runs/process.ts";
+import { acquireLock } from "../runs/lock.ts";
 import { readRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
-import type { StageAsked } from "../stages/process.ts";
-import { type StageProcess, startStage } from "./local.ts";
+import type { Executor, Share, StageJob } from "./executor.ts";
 import { memoryNeeded } from "./memory.ts";
-import { type Share, type StageStanding, sameDevice, startable } from "./schedule.ts";
+import { type StageStanding, startable } from "./schedule.ts";
 import { watchStage } from "./watch.ts";
 
 export interface RunnerOptions {
-  /** CPU cores to share out among the stages. */
-  cores: number;
-  /** Bytes of memory for all stages that are trained at once. */
-  memory: number;
-  /** What models run on, each with its name for people; why it is that, and all of it in a sentence. */
-  devices: { all: readonly (DeviceReference & { name: string })[]; why: string; text: string };
+  /** What runs the stages. */
+  executor: Executor;
   /** The run was just made: stages that are done are other runs' work. */
   fresh: boolean;
   onEvent(event: RunEvent): void;
@@ -33,11 +26,11 @@ export interface RunnerOptions {
 
 /** How often running stages are looked at, ms. */
 const tick = 200;
-/** How long a stage whose runner was killed may take to notice and stop, ms. */
-const orphanMs = 120_000;
+/** How long a stage that will stop by itself is waited for before others are started, ms. */
+const endingMs = 120_000;
 
 /**
- * Runs all stages of a run that are not done, each in its own process, in parallel where the plan allows. Returns the
+ * Runs all stages of a run that are not done, each in its own process, in parallel where plan and place allow. Returns the
  * run's new status. Whatever happens, what was done stays done and `run.json` says how it ended.
  */
 export async function runStages(root: string, runId: string, options: RunnerOptions): Promise<RunRecord["status"]> {
@@ -51,7 +44,7 @@ export async function runStages(root: string, runId: string, options: RunnerOpti
 }
 
 interface Running {
-  process: StageProcess;
+  job: StageJob;
   share: Share;
   poll: ReturnType<typeof watchStage>;
 }
@@ -62,7 +55,7 @@ class Runner {
   readonly #options: RunnerOptions;
   readonly #standing = new Map<string, StageStanding>();
   readonly #running = new Map<string, Running>();
-  /** Stages that a process of another run works on. */
+  /** Stages that a process which this runner did not start works on. */
   readonly #elsewhere = new Set<PlannedStage>();
   /** Bytes that stages are estimated to take, by name; of those that might start. */
   readonly #needed = new Map<string, number>();
@@ -97,13 +90,13 @@ class Runner {
       folder: paths.folder,
       stages: record.stages.map(({ name }) => name),
     });
-    this.#options.onEvent({ event: "message", text: this.#options.devices.text });
+    this.#options.onEvent({ event: "message", text: this.#options.executor.place.text });
     for (const stage of record.stages) if (isDone(stage.name)) this.#say(stage, "done");
     this.#options.kill.addEventListener("abort", () => {
-      for (const { process } of this.#running.values()) process.kill();
+      for (const { job } of this.#running.values()) job.kill();
     });
     try {
-      await this.#work(record.stages, paths.stop);
+      await this.#work(record.stages);
     } catch (error) {
       this.#fail(error instanceof Error ? error.message : String(error));
       await this.#drain();
@@ -114,20 +107,19 @@ class Runner {
     return this.#status(record);
   }
 
-  async #work(plan: PlannedStage[], stopFile: string): Promise<void> {
+  async #work(plan: PlannedStage[]): Promise<void> {
     for (;;) {
-      if (!this.#stopping && (this.#options.stop.aborted || stopRequested(stopFile))) this.#stopAll();
+      if (!this.#stopping && this.#stopAsked()) this.#stopAll();
       if (!this.#stopping) {
         const shares = new Map([...this.#running].map(([name, { share }]) => [name, share]));
-        const { cores, devices, memory } = this.#options;
         await this.#estimate(plan);
         const needed = ({ name }: PlannedStage) => this.#needed.get(name) ?? 0;
-        const resources = { cores, devices: devices.all, memory, needed };
+        const resources = { ...this.#options.executor.place, needed };
         for (const { stage, ...share } of startable(plan, this.#standing, shares, resources))
-          await this.#start(stage, share);
+          if (!this.#stopping && !this.#stopAsked()) await this.#start(stage, share);
       }
       if (this.#running.size === 0 && (this.#stopping || this.#elsewhere.size === 0)) return;
-      await Promise.race([setTimeout(tick), ...[...this.#running.values()].map(({ process }) => process.exit)]);
+      await Promise.race([setTimeout(tick), ...[...this.#running.values()].map(({ job }) => job.exit)]);
       for (const { poll } of this.#running.values()) {
         const event = await poll();
         if (event) this.#options.onEvent(event);
@@ -145,10 +137,14 @@ class Runner {
     }
   }
 
-  /** Takes over what became of stages that another run's processes worked on: done, or free to be worked on here. */
+  #stopAsked(): boolean {
+    return this.#options.stop.aborted || stopRequested(runPaths(this.#root, this.#id).stop);
+  }
+
+  /** Takes over what became of stages that others worked on: done, or free to be worked on here. */
   async #lookElsewhere(): Promise<void> {
     for (const stage of this.#elsewhere) {
-      if (lockHolder(stagePaths(this.#root, stage.key).folder)) continue;
+      if ((await this.#options.executor.occupancy(this.#root, stage)) !== "free") continue;
       this.#elsewhere.delete(stage);
       const done = (await readStage(stagePaths(this.#root, stage.key).folder))?.state === "done";
       this.#standing.set(stage.name, done ? "done" : "waiting");
@@ -158,32 +154,35 @@ class Runner {
     }
   }
 
-  /** Leaves a stage to the process that holds its lock. */
+  /** Leaves a stage to the process that works on it. */
   #leave(stage: PlannedStage): void {
     this.#standing.set(stage.name, "running");
     this.#elsewhere.add(stage);
-    this.#options.onEvent({ event: "message", text: `another run works on stage "${stage.name}": waiting for it` });
+    this.#options.onEvent({
+      event: "message",
+      text: `another process is running stage "${stage.name}": waiting for it`,
+    });
   }
 
   async #start(stage: PlannedStage, share: Share): Promise<void> {
+    const { executor, kill } = this.#options;
+    const until = Date.now() + endingMs;
+    let occupancy = await executor.occupancy(this.#root, stage);
+    for (; occupancy === "ending" && Date.now() < until; occupancy = await executor.occupancy(this.#root, stage)) {
+      await setTimeout(tick);
+      if (this.#stopAsked()) return;
+    }
+    if (occupancy !== "free") return this.#leave(stage);
     const paths = stagePaths(this.#root, stage.key);
-    await this.#free(stage);
-    if (lockHolder(paths.folder)) return this.#leave(stage);
     await clearStop(paths.stop);
-    const { all, why } = this.#options.devices;
-    const chosen = all.find((device) => sameDevice(device, share.device));
-    const { engine, device } = share.device;
-    const asked: StageAsked = {
-      threads: share.threads,
-      device: { engine, device },
-      name: chosen?.name ?? "the processor",
-      why: chosen ? why : "the stage runs no model",
-    };
-    const process = startStage(this.#root, this.#id, stage.name, asked);
+    const job = await executor.start({ root: this.#root, run: this.#id, stage, share });
     this.#standing.set(stage.name, "running");
-    this.#running.set(stage.name, { process, share, poll: watchStage(stage.name, paths) });
+    this.#running.set(stage.name, { job, share, poll: watchStage(stage.name, paths) });
     this.#say(stage, "running");
-    void process.exit.then(({ status, error }) => {
+    // What was asked for while it was being started.
+    if (kill.aborted) job.kill();
+    else if (this.#stopping) this.#stop(job);
+    void job.exit.then(({ status, error }) => {
       this.#running.delete(stage.name);
       if (status === "busy") return this.#leave(stage);
       this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
@@ -194,27 +193,21 @@ class Runner {
     });
   }
 
-  /** Waits for a process of this stage whose runner was killed: it stops by itself. Another run's is left alone. */
-  async #free(stage: PlannedStage): Promise<void> {
-    const { folder } = stagePaths(this.#root, stage.key);
-    const until = Date.now() + orphanMs;
-    for (;;) {
-      const holder = lockHolder(folder);
-      const here = holder?.space === processSpace;
-      const orphan = here && holder?.runner !== undefined && !isRunning(holder.runner);
-      if (!holder || !orphan || Date.now() > until) return;
-      await setTimeout(tick);
-    }
+  #stopAll(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    for (const { job } of this.#running.values()) this.#stop(job);
   }
 
-  #stopAll(): void {
-    this.#stopping = true;
-    for (const { process } of this.#running.values()) process.stop();
+  #stop(job: StageJob): void {
+    job.stop().catch((error: unknown) => {
+      this.#options.onEvent({ event: "message", text: error instanceof Error ? error.message : String(error) });
+    });
   }
 
   async #drain(): Promise<void> {
     this.#stopAll();
-    await Promise.all([...this.#running.values()].map(({ process }) => process.exit));
+    await Promise.all([...this.#running.values()].map(({ job }) => job.exit));
   }
 
   #fail(error: string, told = false): void {

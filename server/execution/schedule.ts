@@ -2,6 +2,7 @@ import type { DeviceReference } from "../protocol/devices.ts";
 import { expertsPerToken } from "../protocol/model.ts";
 import type { MixSpec, Plan, PlannedStage } from "../protocol/stage.ts";
 import { sectionOf, stageKinds, trainingTokens } from "../protocol/stageKinds.ts";
+import { type Place, type Share, sameDevice } from "./executor.ts";
 
 export type StageStanding = "waiting" | "running" | "done";
 export interface Start extends Share {
@@ -43,33 +44,18 @@ function urgency({ name, spec }: PlannedStage, chain: number): number {
   return chain;
 }
 
-/** What a running stage takes. */
-export interface Share {
-  threads: number;
-  device: DeviceReference;
-  /** Bytes of this machine's memory that it is estimated to take. */
-  memory: number;
-}
-
-/** What there is to share out among the stages. */
-export interface Resources {
-  cores: number;
-  /** Devices to compute on, at least one. */
+/** What a place has, and what a stage needs of it. */
+export interface Resources extends Pick<Place, "cores" | "memory"> {
   devices: readonly DeviceReference[];
-  /** Bytes for all stages together. */
-  memory: number;
-  /** Bytes that a stage which may start is estimated to take on the processor. */
+  /** Bytes that a stage which may start is estimated to take on the CPU. */
   needed: (stage: PlannedStage) => number;
 }
 
-/** The processor, for what needs no device: reading text, joining and averaging weights. */
+/** The CPU, for what needs no device: reading text, joining and averaging weights. */
 const host: DeviceReference = { engine: "onnx", device: "cpu" };
 
-/** Whether a device is the processor, which any number of stages share. */
-const isProcessor = ({ device }: DeviceReference): boolean => device === "cpu" || device === "tfjs-node";
-
-export const sameDevice = (a: DeviceReference, b: DeviceReference): boolean =>
-  a.engine === b.engine && a.device === b.device;
+/** Whether a device is the CPU, which any number of stages share. */
+const isCpu = ({ device }: DeviceReference): boolean => device === "cpu" || device === "tfjs-node";
 
 /** Whether a stage runs a model: it trains, or evaluates. */
 const runsModel = ({ spec }: PlannedStage): boolean =>
@@ -78,10 +64,10 @@ const runsModel = ({ spec }: PlannedStage): boolean =>
 /**
  * The stages to start now, with the CPU threads and the device each gets.
  *
- * On the processor experts all start at once and share the cores (BTX §3.1); other stages take what is free, at least one
+ * On the CPU experts all start at once and share the cores (BTX §3.1); other stages take what is free, at least one
  * thread each: two processes of one thread do the work of one process of two, and small operators gain little from a
- * second thread. What does not fit in memory beside the others waits. A graphics card takes one model at a time, and a
- * thread that feeds it; what finds none free goes to the processor, if that is among the devices, or waits.
+ * second thread. What does not fit in memory beside the others waits. A GPU takes one model at a time, and a thread that
+ * feeds it; what finds none free goes to the CPU, if that is among the devices, or waits.
  */
 export function startable(
   plan: Plan,
@@ -90,27 +76,27 @@ export function startable(
   { cores, devices, memory, needed }: Resources,
 ): Start[] {
   const ready = readyStages(plan, standing);
-  const cards = devices.filter(
-    (device) => !isProcessor(device) && ![...running.values()].some((share) => sameDevice(share.device, device)),
+  const gpus = devices.filter(
+    (device) => !isCpu(device) && ![...running.values()].some((share) => sameDevice(share.device, device)),
   );
-  const processor = devices.find(isProcessor);
+  const cpu = devices.find(isCpu);
   const starts: Start[] = [];
-  const onProcessor: Omit<Start, "threads">[] = [];
+  const onCpu: Omit<Start, "threads">[] = [];
   let used = [...running.values()].reduce((sum, share) => sum + share.memory, 0);
   const fits = (stage: PlannedStage): boolean => {
-    const alone = running.size + onProcessor.length === 0;
+    const alone = running.size + onCpu.length === 0;
     if (!alone && used + needed(stage) > memory) return false;
     used += needed(stage);
     return true;
   };
   for (const stage of ready) {
-    const card = runsModel(stage) ? cards.shift() : undefined;
-    if (card) starts.push({ stage, threads: 1, device: card, memory: 0 });
-    else if (!runsModel(stage)) onProcessor.push({ stage, device: host, memory: 0 });
-    else if (processor && fits(stage)) onProcessor.push({ stage, device: processor, memory: needed(stage) });
+    const gpu = runsModel(stage) ? gpus.shift() : undefined;
+    if (gpu) starts.push({ stage, threads: 1, device: gpu, memory: 0 });
+    else if (!runsModel(stage)) onCpu.push({ stage, device: host, memory: 0 });
+    else if (cpu && fits(stage)) onCpu.push({ stage, device: cpu, memory: needed(stage) });
   }
   const taken = [...running.values(), ...starts].reduce((sum, { threads }) => sum + threads, 0);
-  return [...starts, ...shareCores(onProcessor, cores - taken, cores)];
+  return [...starts, ...shareCores(onCpu, cores - taken, cores)];
 }
 
 /** The stages that may start, the most urgent first. */

@@ -1,14 +1,49 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { withDiskErrors } from "./atomic.ts";
+import { makeFolder, withDiskErrors } from "./atomic.ts";
+import { runPaths, type StagePaths, stagePaths } from "./layout.ts";
+import { lockHolder } from "./lock.ts";
+import { readRun } from "./runs.ts";
 
-/** Asking a stage or run to stop: a file that its process looks for between steps. Works over a shared disk. */
+/**
+ * Asking a run or a stage to stop after a checkpoint: by a file in its folder, for which its process looks between steps. It
+ * needs no signal, so it works from other machines over a shared disk, and anybody may make the file by hand.
+ */
 
-/** @param path `stop` of StagePaths or RunPaths. */
-export const requestStop = (path: string): Promise<void> => withDiskErrors(path, () => writeFile(path, ""));
+const requestStop = (path: string): Promise<void> => withDiskErrors(path, () => writeFile(path, ""));
 
-/** True while a stop is asked for; quick enough to ask every step. */
+/** True while a stop is requested; quick enough to ask every step. @param path `stop` of StagePaths or RunPaths. */
 export const stopRequested = (path: string): boolean => existsSync(path);
 
-/** Takes the request back, before the work is taken up again. */
+/** Takes a request back: before the work is taken up, or it would stop at once, and when it has ended. */
 export const clearStop = (path: string): Promise<void> => withDiskErrors(path, () => rm(path, { force: true }));
+
+/** Asks a stage's process to stop, also one that has not made the stage's folder yet. @throws UserError of a full disk. */
+export async function stopStage({ folder, stop }: StagePaths): Promise<void> {
+  makeFolder(folder);
+  await requestStop(stop);
+}
+
+/**
+ * Asks a run to stop: its runner, and those processes at work on its stages that no runner looks after.
+ *
+ * @returns the folders that stay locked until it has stopped; none where nothing works on the run.
+ * @throws UserError when the disk is full.
+ */
+export async function stopRun(root: string, id: string): Promise<string[]> {
+  const { folder, stop } = runPaths(root, id);
+  const asked: string[] = [];
+  if (lockHolder(folder)) {
+    await requestStop(stop);
+    asked.push(folder);
+  }
+  const run = await readRun(folder);
+  for (const { key } of run?.record.stages ?? []) {
+    const paths = stagePaths(root, key);
+    const holder = lockHolder(paths.folder);
+    if (!holder || holder.runner !== undefined) continue;
+    await stopStage(paths);
+    asked.push(paths.folder);
+  }
+  return asked;
+}

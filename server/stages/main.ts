@@ -10,6 +10,7 @@ import { acquireLock, LockedError } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { readRun } from "../runs/runs.ts";
 import { readStage, writeStage } from "../runs/stages.ts";
+import { clearStop } from "../runs/stop.ts";
 import { btm } from "./btm.ts";
 import { type StageContext, type StageWork, stageContext } from "./context.ts";
 import { data } from "./data.ts";
@@ -19,10 +20,10 @@ import { exitCodes, progressFile, stageAskedSchema } from "./process.ts";
 import { continued, seed } from "./train.ts";
 
 /**
- * A stage's process: `stage.js ROOT RUN NAME RUNNER ASKED`, RUNNER the id of the process that starts it, ASKED what it
- * works with, as JSON (`stageAskedSchema`). It takes the
+ * A stage's process: `stage.js ROOT RUN NAME ASKED`, ASKED what it works with, as JSON (`stageAskedSchema`). It takes the
  * stage's lock, does the work of its kind and writes what became of it into the stage's folder. It stops, after a
- * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner is gone.
+ * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. One that belongs to no
+ * runner lives as long as its work, wherever it was started.
  */
 
 /** The work of each kind of stage. */
@@ -58,23 +59,21 @@ async function planned(
 }
 
 async function main(): Promise<number> {
-  const [root, runId, name, runnerText, text] = process.argv.slice(2) as [string, string, string, string, string];
-  const runner = Number(runnerText);
-  const { threads, device, name: deviceName, why } = stageAskedSchema.parse(JSON.parse(text));
+  const [root, runId, name, text] = process.argv.slice(2) as [string, string, string, string];
+  const { threads, device, name: deviceName, why, runner } = stageAskedSchema.parse(JSON.parse(text));
   let asked = false;
+  const ask = () => {
+    asked = true;
+  };
   // Ctrl-C reaches the whole process group; the runner decides what it means.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => {
-    asked = true;
-  });
-  process.on("disconnect", () => {
-    asked = true;
-  });
+  process.on("SIGINT", runner === undefined ? ask : () => {});
+  process.on("SIGTERM", ask);
+  process.on("disconnect", ask);
 
   const { stage, parents } = await planned(root, runId, name);
   const paths = stagePaths(root, stage.key);
   // Whoever resumes the run of a runner that was killed must not find the stage taken by a process that is about to stop.
-  if (process.connected === false || process.ppid !== runner) return exitCodes.stopped;
+  if (runner !== undefined && (!process.connected || process.ppid !== runner)) return exitCodes.stopped;
   const lock = acquireLock(paths.folder, `stage "${name}"`, runner);
   try {
     const before = await readStage(paths.folder);
@@ -142,6 +141,7 @@ async function main(): Promise<number> {
       throw error;
     }
   } finally {
+    await clearStop(paths.stop).catch(() => {});
     lock.release();
   }
 }

@@ -4,12 +4,12 @@ import * as z from "zod";
 import { deviceReferenceSchema } from "../protocol/devices.ts";
 import { diskError } from "../runs/atomic.ts";
 
-/** What the runner and a stage's process agree on, besides the run folder. */
+/** What a stage's process and those who start it agree on, besides the run folder. */
 
 /** "busy": a process of another run works on the stage, or has done it meanwhile. */
 export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3, busy: 4 } as const;
 
-/** What a stage's process works with. */
+/** What a stage's process works with; its last argument, as JSON. */
 export const stageAskedSchema = z.strictObject({
   /** CPU threads of one operator. */
   threads: z.int().min(1),
@@ -17,6 +17,11 @@ export const stageAskedSchema = z.strictObject({
   /** For people: what the device is, and why it is this one. */
   name: z.string(),
   why: z.string(),
+  /**
+   * Process id of the runner on this machine that started it and that it does not outlive: it stops when the channel between
+   * the two closes. Absent: it needs nobody.
+   */
+  runner: z.int().optional(),
 });
 export type StageAsked = z.infer<typeof stageAskedSchema>;
 

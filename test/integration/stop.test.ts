@@ -1,11 +1,15 @@
-import { existsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { stagePaths } from "../../server/runs/layout.ts";
 import { lockHolder } from "../../server/runs/lock.ts";
 import type { ExperimentFolder, Sections } from "../fixtures/experiment.ts";
-import { type Btx, btx, btxSummary, said, stageEvent, startBtx, until } from "./btx.ts";
+import { type Btx, btx, btxSummary, node, said, stageEvent, startBtx, until } from "./btx.ts";
 import { newestRun, readMetrics, readRunRecord, readStageRecord, runBits } from "./results.ts";
 import { tinyExperiment } from "./scratch.ts";
+
+const stageProgram = fileURLToPath(new URL("../../dist/stage.js", import.meta.url));
 
 /** A seed that trains for a while, and nothing to compare with. */
 const sections: Sections = { seed: "{tokens: 16000}", compare: undefined, evaluate: "{tokens: 160, answers: 0}" };
@@ -121,5 +125,47 @@ describe("a run that is interrupted", () => {
 
     await btxSummary(["resume"], { cwd: folder });
     expect(runBits(root, newestRun(root))).toEqual(expected);
+  });
+
+  it("lets a stage that was started by nobody's runner work, and stops it by the file in its folder", async () => {
+    // Longer, for `btx stop` takes a while to start.
+    const long: Sections = { ...sections, seed: "{tokens: 64000}" };
+    const [reference, experiment] = [tinyExperiment(long), tinyExperiment(long)];
+    await btxSummary(["run", reference.file, "--stage", "seed"]);
+    const { folder, root } = experiment;
+    const first = start(experiment, "run");
+    await first.line(stageEvent("seed", "running"));
+    first.signalAll("SIGINT");
+    expect((await first.ended).code).toBe(3);
+    const run = newestRun(root);
+    const paths = stagePaths(root, keyOf(experiment, "seed"));
+    const asked = { threads: 1, device: { engine: "onnx", device: "cpu" }, name: "a CPU", why: "a test asks for it" };
+    const startAlone = (extra: Record<string, string> = env) => {
+      const child = spawn(node, [stageProgram, root, run, "seed", JSON.stringify(asked)], {
+        detached: true,
+        stdio: "ignore",
+        env: { ...process.env, ...extra },
+      });
+      return new Promise<number | null>((resolve) => child.once("close", resolve));
+    };
+
+    const alone = startAlone();
+    await trains(experiment, "seed");
+    expect(lockHolder(paths.folder)).not.toHaveProperty("runner");
+    writeFileSync(paths.stop, "");
+    expect(await alone).toBe(3);
+    expect(readStageRecord(root, keyOf(experiment, "seed"))?.status).toBe("stopped");
+    expect([existsSync(paths.state), existsSync(paths.stop)]).toEqual([true, false]);
+
+    // The request is gone with the process that heeded it: the next one goes on, until the run is stopped.
+    const again = startAlone();
+    await trains(experiment, "seed");
+    const stop = await btx(["stop"], { cwd: folder });
+    expect([stop.code, stop.stdout], said(stop)).toEqual([0, expect.stringMatching(/has stopped; go on with/)]);
+    expect(await again).toBe(3);
+    expect(existsSync(paths.stop)).toBe(false);
+
+    expect(await startAlone({})).toBe(0);
+    expect(runBits(root, run).seed).toEqual(runBits(reference.root, newestRun(reference.root)).seed);
   });
 });

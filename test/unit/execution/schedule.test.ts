@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Share, type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import type { Share } from "../../../server/execution/executor.ts";
+import { type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
 import type { DeviceReference } from "../../../server/protocol/devices.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
 import type { Plan, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";

@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { stagePaths } from "../../../server/runs/layout.ts";
 import { acquireLock } from "../../../server/runs/lock.ts";
 import { readStage, writeStage } from "../../../server/runs/stages.ts";
-import { clearStop, requestStop, stopRequested } from "../../../server/runs/stop.ts";
 import { temporaryFolder } from "./folder.ts";
 import { mixSpec, planned, record } from "./records.ts";
 
@@ -40,20 +39,5 @@ describe("readStage", () => {
     await expect(readStage(paths.folder)).rejects.toThrow(`${paths.record} has no valid \`spec.router.k\``);
     writeFileSync(paths.record, text.slice(0, 100));
     await expect(readStage(paths.folder)).rejects.toThrow(`${paths.record} is not valid JSON`);
-  });
-});
-
-describe("requestStop", () => {
-  it("asks for a stop until it is taken back", async () => {
-    const { stop } = stagePaths(temporaryFolder(), stage.key);
-    await expect(requestStop(stop)).rejects.toThrow("ENOENT");
-    const path = join(temporaryFolder(), "stop");
-    expect(stopRequested(path)).toBe(false);
-    await requestStop(path);
-    await requestStop(path);
-    expect(stopRequested(path)).toBe(true);
-    await clearStop(path);
-    await clearStop(path);
-    expect(stopRequested(path)).toBe(false);
   });
 });
