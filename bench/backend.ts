@@ -98,9 +98,9 @@ async function holdUps(steps: number): Promise<number[]> {
 const least = (times: number[]): number => Math.round(Math.min(...times) * 10) / 10;
 const figures = {
   ...measuredOn,
-  /** The aim is 200. */
+  /** The goal is 200. */
   listOf500RunsMs: least(await listing(500)),
-  /** The aim is 50. */
+  /** The goal is 50. */
   eventLoopHeldUpMs: least(await holdUps(200_000)),
 };
 rmSync(folder, { recursive: true });
