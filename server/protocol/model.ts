@@ -50,6 +50,10 @@ export const routerConfigSchema = z.discriminatedUnion("type", [
 export type RouterConfig = z.infer<typeof routerConfigSchema>;
 export type RouterType = RouterConfig["type"];
 
+/** Whether routers of a type are given how many experts a token goes to (K), so that a finished model can be asked with another K. */
+export const takesK = (type: string): boolean =>
+  routerConfigSchema.options.some(({ shape }) => shape.type.value === type && "k" in shape);
+
 export const moeConfigSchema = z.strictObject({
   /** Names of the experts, in the order of their weights (E of them). */
   experts: z.array(z.string()).min(1),

@@ -1,5 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import { cellMeasures, otherMeasures } from "../../server/protocol/measures.ts";
+import { takesK } from "../../server/protocol/model.ts";
 import type { Start } from "../../server/protocol/page.ts";
 import { csvBytes, fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
@@ -171,7 +172,7 @@ export class ExpertPage extends PageElement<PageState> {
       const params = { model: inspectedModel(model), prompt, tokens, temperature: 0.8, topP: 1, randomSeed, off };
       const question = this.#data!.client.inspect(
         "sample",
-        { ...params, ...(model.router === "top-k" ? { k: 1 } : {}) },
+        { ...params, ...(takesK(model.router) ? { k: 1 } : {}) },
         (news) => {
           if ("text" in news) set((side) => added(side, news));
         },

@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from "lit";
+import { takesK } from "../../server/protocol/model.ts";
 import { mostPageText, type Start } from "../../server/protocol/page.ts";
 import { routedFrom } from "../../server/protocol/routed.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
@@ -168,7 +169,7 @@ export class TokensPage extends PageElement<PageState> {
         (value) => this.#change({ layer: value === "all" ? "all" : Number(value) }),
       )}
       ${
-        model.router === "top-k"
+        takesK(model.router)
           ? select(
               "Experts a token",
               [

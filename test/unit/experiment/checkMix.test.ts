@@ -77,7 +77,7 @@ describe("checkExperiment, on the router", () => {
   });
 
   it("refuses biases where no best experts are chosen, and their rate without them", async () => {
-    const rest = "make it `btx`, `switch` or `none`";
+    const rest = "set it to `btx`, `switch` or `none`";
     const bias = "`mix.router.balance` is `bias`, which counts for the choice of the best experts, but the router";
     expect(await router("type: soft, balance: bias")).toEqual([
       `2:37 ${bias} \`soft\` takes all experts: make it \`btx\` or \`none\``,
