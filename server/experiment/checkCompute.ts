@@ -3,8 +3,8 @@ import type { Path, Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 
 /**
- * Devices that the engine does not have, devices named twice, and those that are without float16 where it is trained in it.
- * Whether this machine has them is seen when it runs.
+ * Devices that the engine does not have, devices named twice, and devices without float16 where training needs it.
+ * Whether this machine has the devices is found out when it runs.
  */
 export const checkCompute = (experiment: Experiment): Problem[] => [
   ...checkDevices(experiment),
@@ -22,14 +22,16 @@ function checkPrecision({ compute, positions, domains, seed, finetune }: Experim
   const trained = [...domains.values(), ...("from" in seed ? [] : [seed]), finetune];
   if (!trained.some(({ training }) => training.precision === "float16")) return [];
   if (compute.engine === "tfjs")
-    return [mistake(positions, ["engine"], "`tfjs` has no float16: set `engine: onnx`, or `precision: float32`")];
+    return [
+      mistake(positions, ["engine"], "`tfjs` does not support float16: set `engine: onnx`, or `precision: float32`"),
+    ];
   const at = compute.devices?.indexOf("cpu") ?? -1;
   if (at < 0) return [];
   return [
     mistake(
       positions,
       ["devices", at],
-      "`cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`",
+      "`cpu` trains in float32 only: name a GPU instead, or set `precision: float32`",
     ),
   ];
 }

@@ -12,13 +12,13 @@ import { byteVocabulary, tokenizerVocabulary } from "./tokenizer.ts";
 
 export interface FilesFound {
   problems: Problem[];
-  /** Shape of the seed; undefined when its checkpoint cannot be read. */
+  /** Shape of the seed; undefined if its checkpoint cannot be used. */
   shape?: ModelShape | undefined;
   /** Size of the vocabulary, as far as it can be known before training. */
   vocab: number;
 }
 
-/** Missing files, globs that match nothing, too little text, a seed or a tokenizer that cannot be read. */
+/** Missing files, globs that match nothing, too little text, seeds and tokenizers that cannot be used. */
 export async function checkFiles(experiment: Experiment, file: string): Promise<FilesFound> {
   const folder = dirname(resolve(file));
   const seed = await checkSeed(experiment, folder);
@@ -60,7 +60,7 @@ async function checkDomain(
   const bytes = await totalSize(files);
   if (bytes >= context) return problems;
   const count = `${bytes} ${bytes === 1 ? "byte" : "bytes"} of text in ${files.size} ${files.size === 1 ? "file" : "files"}`;
-  const message = `domain \`${name}\` has ${count}, less than one context of ${context} tokens: add text, or lower \`model.context\``;
+  const message = `domain \`${name}\` has ${count}, less than one context of ${context} tokens: add text or lower \`model.context\``;
   const path: Path = ["domains", name, "files"];
   return [{ ...positions.value(path), message, path, severity: "error" }];
 }
@@ -93,7 +93,7 @@ async function checkSeed(
   const problems: Problem[] = [];
   const different = firstDifference(givenModel, found.shape);
   if (different) {
-    const rule = different === "context" ? "it may be shorter, not longer" : "remove it, or make it agree";
+    const rule = different === "context" ? "lower it" : "remove the key or make it agree";
     const message = `\`model.${different}\` is ${givenModel[different]}, but the seed in ${from} has ${found.shape[different]}: ${rule}`;
     problems.push(wrong(message, ["model", different]));
   }
@@ -130,7 +130,7 @@ async function vocabularyOf(
 ): Promise<number | string | undefined> {
   if (tokenizer?.type === "bytes") return byteVocabulary;
   if (tokenizer?.type === "bpe") return tokenizer.vocab;
-  if (tokenizer?.path === "") return "`tokenizer.path` is missing: a tokenizer of type `file` needs it";
+  if (tokenizer?.path === "") return "`tokenizer.path` is missing: give the path of a `tokenizer.json`";
   if (tokenizer) return orProblem(tokenizerVocabulary(await tokenizerPath(resolve(folder, tokenizer.path))));
   const from = resolve(folder, "from" in seed ? seed.from : "");
   const file = await tokenizerPath(from);

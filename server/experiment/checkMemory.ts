@@ -12,13 +12,13 @@ import type { TrainingKeys } from "./schema/training.ts";
 export interface Machine {
   memory: number;
   free: number;
-  /** What it is, where it is not this machine's memory: "cuda:0 (NVIDIA H100)". */
+  /** Whose memory it is, if not this machine's: "cuda:0 (NVIDIA H100)". */
   name?: string;
   /** See `trainingMemory`. */
   stateTwice?: boolean;
 }
 
-/** This machine, within the limits set for this process. */
+/** This machine, within the limits of this process. */
 export function thisMachine(): Machine {
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -33,7 +33,7 @@ interface Work {
   sections: string[][];
 }
 
-/** Stages whose estimated memory is more than the machine has (an error) or has free just now (a warning). */
+/** Stages estimated to need more memory than the machine has (an error) or has free now (a warning). */
 export function checkMemory(experiment: Experiment, shape: ModelShape, vocab: number, machine: Machine): Problem[] {
   return workOf(experiment, shape, vocab).flatMap((work) => checkWork(experiment, work, machine));
 }
@@ -61,7 +61,7 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   const { config } = work;
   const stateTwice = machine.stateTwice ?? false;
   const batches = work.models.map(({ training, tokens }) => trainingConfig(training, tokens, config.context));
-  /** Bytes of the largest of them, each with a micro-batch of at most `limit`. Those that do not fit together wait. */
+  /** Bytes of the largest of them with micro-batches of at most `limit`; models that do not fit at once wait. */
   const need = (limit: number): number =>
     Math.max(
       ...batches.map(({ batch, microBatch, ...computing }) =>
@@ -83,10 +83,10 @@ function checkWork({ positions }: Experiment, work: Work, machine: Machine): Pro
   const has =
     severity === "error"
       ? `${machine.name ?? "this machine"} has ${inWords(available)}`
-      : `only ${inWords(available)} are free now${machine.name ? ` on ${machine.name}` : ""}`;
+      : `only ${inWords(available)} is free now${machine.name ? ` on ${machine.name}` : ""}`;
   const remedy = fitting
     ? `lower \`microBatch\` to ${fitting}, the largest that fits`
-    : "not even a micro-batch of 1 fits, so lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`";
+    : "lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`, since not even a micro-batch of 1 fits";
   const message = `training ${work.label} needs about ${inWords(bytes)} of memory, but ${has}: ${remedy}`;
   return [{ ...positions.value(path), message, path, severity }];
 }

@@ -7,7 +7,7 @@ const router = (key: string): Path => ["mix", "router", key];
 
 const oneOf = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(" or ");
 
-/** Keys of `mix` that contradict each other, or that the router asked for does not have. Widths are in `checkShape`. */
+/** Keys of `mix` that contradict each other, and keys that its type of router does not have. Widths are checked in `checkShape`. */
 export function checkMix(experiment: Experiment): Problem[] {
   return [
     ...checkModels(experiment),
@@ -22,25 +22,25 @@ export function checkMix(experiment: Experiment): Problem[] {
 function checkModels({ mix, positions }: Experiment): Problem[] {
   const path: Path = ["mix", "experts"];
   if (mix.experts.length > 1) return [];
-  const message = `\`mix.experts\` names only \`${mix.experts[0]}\`, but mixing takes two models or more: add a domain or \`seed\``;
+  const message = `\`mix.experts\` names only \`${mix.experts[0]}\`, but a mix needs at least two models: add a domain or \`seed\``;
   return [{ ...positions.value(path), message, path, severity: "error" }];
 }
 
 function checkParts({ mix, positions }: Experiment): Problem[] {
   if (mix.split === undefined || !mix.blend) return [];
   const path: Path = ["mix", "blend"];
-  const message = "`mix` has both `split` and `blend`: blocks are split or blended, remove one of them";
+  const message = "`mix` has both `split` and `blend`: remove one of them";
   return [{ ...positions.key(path), message, path, severity: "error" }];
 }
 
-/** Keys that another type of router has. */
+/** Keys of other types of router. */
 function checkRouterKeys({ mix, positions }: Experiment): Problem[] {
   const { type } = mix.router;
   return Object.keys(mix.givenRouter).flatMap((key): Problem[] => {
     const types = typesWith(key);
     if (!types || types.includes(type)) return [];
     const path = router(key);
-    const message = `\`${pathText(path)}\` belongs to the router ${oneOf(types)}, but \`mix.router.type\` is \`${type}\`: remove the key, or make the type ${oneOf(types)}`;
+    const message = `\`${pathText(path)}\` is a key of the router ${oneOf(types)}, but \`mix.router.type\` is \`${type}\`: remove the key, or set the type to ${oneOf(types)}`;
     return [{ ...positions.key(path), message, path, severity: "error" }];
   });
 }
@@ -53,14 +53,14 @@ function checkK({ mix, positions }: Experiment): Problem[] {
   const experts = expertCount(mix);
   if (k > experts) {
     const only = mix.split
-      ? `${models} models split in ${mix.split} make only ${experts} experts`
+      ? `${models} models split into ${mix.split} give only ${experts} experts`
       : `only ${models} ${models === 1 ? "model is" : "models are"} mixed`;
     const message = `\`mix.router.k\` is ${k}, but ${only}: it must be at most ${experts}`;
     return [{ ...positions.value(path), message, path, expected: `at most ${experts}`, severity: "error" }];
   }
   if (k > 1 || softmax === "before" || !positions.has(path)) return [];
   const message =
-    "`mix.router.k` is 1, and a softmax over one kept logit is always 1, so the router learns nothing from the text: use `type: switch`, or `softmax: before`";
+    "`mix.router.k` is 1, and the softmax of a single logit is always 1, so the router gets no gradient from the language-modelling loss: use `type: switch`, or `softmax: before`";
   return [{ ...positions.value(path), message, path, severity: "warning" }];
 }
 
@@ -72,8 +72,8 @@ function checkBalance({ mix, positions }: Experiment): Problem[] {
   if (balance === "bias" && chooses !== "largest") {
     const path = router("balance");
     const others = chooses === "all" ? "`btx` or `none`" : "`btx`, `switch` or `none`";
-    const why = chooses === "all" ? "takes all experts" : "draws its expert";
-    const message = `\`mix.router.balance\` is \`bias\`, which counts for the choice of the best experts, but the router \`${type}\` ${why}: make it ${others}`;
+    const why = chooses === "all" ? "uses all experts" : "samples its expert";
+    const message = `\`mix.router.balance\` is \`bias\`, which affects which experts score best, but the router \`${type}\` ${why}: set it to ${others}`;
     problems.push({
       ...positions.value(path),
       message,
@@ -84,7 +84,7 @@ function checkBalance({ mix, positions }: Experiment): Problem[] {
   }
   if (balance !== "bias" && mix.givenRouter.biasRate !== undefined) {
     const path = router("biasRate");
-    const message = `\`mix.router.biasRate\` is ${biasRate}, but \`mix.router.balance\` is \`${balance}\`: remove the key, or make the balance \`bias\``;
+    const message = `\`mix.router.biasRate\` is ${biasRate}, but \`mix.router.balance\` is \`${balance}\`: remove the key, or set \`balance: bias\``;
     problems.push({ ...positions.key(path), message, path, severity: "error" });
   }
   if (balance === "switch" && chooses === "all")
@@ -103,12 +103,12 @@ function checkInit({ mix, positions }: Experiment): Problem[] {
   const { init } = mix.givenRouter;
   if (mix.routerInit && mix.blend) {
     const path = router("init");
-    const message = `\`mix.router.init\` is \`${init}\`, but blended experts belong to no domain: make it \`random\`, or remove \`mix.blend\``;
+    const message = `\`mix.router.init\` is \`${init}\`, but blended experts belong to no domain: set it to \`random\`, or remove \`mix.blend\``;
     return [{ ...positions.value(path), message, path, expected: "`random`", severity: "error" }];
   }
   if (mix.routerInit || mix.givenRouter.initTokens === undefined) return [];
   const path = router("initTokens");
   const message =
-    "`mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or make `init` `domains` or `hidden`";
+    "`mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or set `init` to `domains` or `hidden`";
   return [{ ...positions.key(path), message, path, severity: "error" }];
 }

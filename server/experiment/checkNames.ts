@@ -3,7 +3,7 @@ import { noEffect, type Path, type Problem } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 import { trainingKeyNames } from "./schema/training.ts";
 
-/** Names that mean nothing here, named twice or never used, and keys for nothing. */
+/** Names that are unknown, repeated or never used, and keys without effect. */
 export function checkNames(experiment: Experiment): Problem[] {
   const domains = [...experiment.domains.keys()];
   return [
@@ -27,7 +27,7 @@ function checkExperts({ mix, positions }: Experiment, domains: string[]): Proble
     if (!valid.includes(name)) {
       const suggestion = nearestName(name, valid);
       add(
-        `\`mix.experts\` names no domain with \`${name}\`${didYouMean(suggestion) || `: it must be ${expected}`}`,
+        `\`mix.experts\` names \`${name}\`, which is not a domain${didYouMean(suggestion) || `: it must be ${expected}`}`,
         suggestion,
       );
     } else if (mix.experts.indexOf(name) < i) add(`\`mix.experts\` names \`${name}\` twice`);
@@ -44,7 +44,7 @@ function checkMixture({ seed, finetune, positions }: Experiment, stage: "seed" |
       const path: Path = [stage, "mixture", name];
       const suggestion = nearestName(name, domains);
       const hint = didYouMean(suggestion) || `: the domains are ${domains.map((domain) => `\`${domain}\``).join(", ")}`;
-      const message = `\`${stage}.mixture\` names no domain with \`${name}\`${hint}`;
+      const message = `\`${stage}.mixture\` names \`${name}\`, which is not a domain${hint}`;
       return { ...positions.key(path), message, path, suggestion, severity: "error" };
     });
 }
@@ -56,21 +56,21 @@ function checkUnused({ mix, seed, finetune, positions }: Experiment, domains: st
     .filter((name) => !used.has(name))
     .map((name): Problem => {
       const path: Path = ["domains", name];
-      const message = `nothing uses the domain \`${name}\` but its own expert: name it in \`mix.experts\` or in a mixture, or remove it`;
+      const message = `the domain \`${name}\` is used only by its own expert: add it to \`mix.experts\` or to a mixture, or remove it`;
       return { ...positions.key(path), message, path, severity: "warning" };
     });
 }
 
-/** A seed that is loaded is not trained. */
+/** Training keys of a seed that is loaded. */
 function checkSeedKeys({ seed, positions }: Experiment): Problem[] {
   if (!("from" in seed)) return [];
   const tokens: Path = ["seed", "tokens"];
   if (positions.has(tokens)) {
-    const message = "`seed` has both `tokens` and `from`: a seed is trained or loaded, remove one of them";
+    const message = "`seed` has both `tokens` and `from`, but a seed is either trained or loaded: remove one of them";
     return [{ ...positions.key(tokens), message, path: tokens, severity: "error" }];
   }
   return ["mixture", ...trainingKeyNames].flatMap((key) =>
-    noEffect(positions, ["seed", key], "with `seed.from`: the seed is not trained"),
+    noEffect(positions, ["seed", key], "with `seed.from`, because a loaded seed is not trained"),
   );
 }
 

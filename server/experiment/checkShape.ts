@@ -4,7 +4,7 @@ import type { Experiment } from "./resolve.ts";
 import { type TrainingKeys, trainingDefaults } from "./schema/training.ts";
 
 /**
- * Sizes that do not fit together, in the model and in the batches.
+ * Sizes of the model and of batches that do not fit together.
  * @param loaded shape of the seed's checkpoint, if there is one and it was read.
  */
 export function checkShape(experiment: Experiment, loaded?: ModelShape): Problem[] {
@@ -24,12 +24,12 @@ function checkModel(experiment: Experiment, loaded?: ModelShape): Problem[] {
     if (givenModel.headSize === undefined && model.hidden % model.heads !== 0)
       add(
         at("hidden", "heads"),
-        `\`model.hidden\` is ${model.hidden}, which ${model.heads} heads do not divide: make it a multiple of \`model.heads\`, or give \`model.headSize\``,
+        `\`model.hidden\` is ${model.hidden}, which is not divisible by ${model.heads} heads: make it a multiple of \`model.heads\`, or give \`model.headSize\``,
       );
     else if (model.headSize % 2 !== 0 || model.headSize < 2)
       add(
         at("headSize", "hidden", "heads"),
-        `the width of a head is ${model.headSize}, but rotary embeddings need an even one: change \`model.headSize\`, or \`model.hidden\` / \`model.heads\``,
+        `a head is ${model.headSize} wide, but rotary embeddings need an even width: change \`model.headSize\`, or \`model.hidden\` / \`model.heads\``,
       );
     if (model.heads % model.kvHeads !== 0)
       add(
@@ -68,7 +68,7 @@ function checkParts({ mix, seed, positions }: Experiment, ffn: number): Problem[
   if (blend && ffn % models !== 0) {
     const path: Path = ["mix", "blend"];
     const remedy = loaded ? "mix another number of models" : `make \`model.ffn\` a multiple of ${models}`;
-    const message = `\`mix.blend\` cuts each feed-forward block in ${models} parts, one a model, which does not divide ${width}: ${remedy}`;
+    const message = `\`mix.blend\` splits each feed-forward block into ${models} parts, one per model, which does not divide ${width}: ${remedy}`;
     return [{ ...positions.value(path), message, path, severity: "error" }];
   }
   return [];
@@ -83,7 +83,7 @@ function divisorsAround(size: number, near: number): number[] {
   return [below, above].filter((parts) => parts !== undefined);
 }
 
-/** Places where a section's training keys may stand, nearest first. */
+/** The trainings, with the sections that may hold their keys, nearest first. */
 function places(experiment: Experiment): { keys: TrainingKeys; sections: Path[] }[] {
   const experts = [...experiment.domains].map(([name, { training }]) => ({
     keys: training,
@@ -106,7 +106,7 @@ function checkBatches(experiment: Experiment): Problem[] {
       [...section, "batch"],
     ]);
     const path = paths.find((candidate) => positions.has(candidate)) ?? [];
-    const message = `a micro-batch of ${microBatch} does not divide the batch of ${batch}: \`microBatch\` must be a divisor of \`batch\``;
+    const message = `\`microBatch\` is ${microBatch}, which does not divide a \`batch\` of ${batch}: make it a divisor of \`batch\``;
     const id = JSON.stringify(path);
     if (!found.has(id)) found.set(id, { ...positions.value(path), message, path, severity: "error" });
   }

@@ -29,7 +29,7 @@ export function schemaRoot(): SchemaNode {
   return root;
 }
 
-/** Schema of what may stand at a path; undefined where nothing may. */
+/** Schema of the value at a path; undefined if the path is not valid. */
 export function schemaAt(path: Path): SchemaNode | undefined {
   let node: SchemaNode | undefined = schemaRoot();
   for (const part of path) {
@@ -54,7 +54,7 @@ function numberText(node: SchemaNode): string {
   return [noun, [low, high].filter(Boolean).join(" and ")].filter(Boolean).join(" ");
 }
 
-/** What a valid value looks like, in words: "a whole number of at least 1". */
+/** Describes valid values: "a whole number of at least 1". */
 export function expectedText(node: SchemaNode): string {
   if (node.expects) return node.expects;
   const names = node.enum ?? (node.const === undefined ? undefined : [String(node.const)]);
@@ -66,7 +66,7 @@ export function expectedText(node: SchemaNode): string {
   return "a mapping";
 }
 
-/** What a value is, in words: "the text `four`". */
+/** Describes a given value: "the text `four`". */
 export function givenText(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);

@@ -4,7 +4,7 @@ import type { ModelShape, Phase } from "../protocol/stage.ts";
 import { phaseSteps } from "./phases.ts";
 import { type Experiment, mixtureOf } from "./resolve.ts";
 
-/** What BTX itself is trained on, which baselines are matched with. */
+/** BTX's own training, with which baselines are matched. */
 export interface Trained {
   shape: ModelShape;
   /** Size of the vocabulary, as far as it is known before training. */
@@ -15,7 +15,7 @@ export interface Trained {
   finetune: Phase;
 }
 
-/** FLOPs of a phase's training: whole steps, frozen parameters at their lower cost. */
+/** FLOPs of a phase: whole steps, with frozen parameters at their lower cost. */
 function phaseFlops({ tokens, training }: Phase, config: ModelConfig): number {
   const { batch, freeze } = training;
   const trained = phaseSteps(tokens, batch, config.context) * batch * config.context;
@@ -23,9 +23,9 @@ function phaseFlops({ tokens, training }: Phase, config: ModelConfig): number {
 }
 
 /**
- * Tokens on which the mixture, trained in full from copies of the seed, costs the FLOPs of the mixed experts' training
- * and the finetuning together: compute matching of BTX §4.1.2. Whole steps of the finetuning's batch, to the nearest, at
- * least one. Tokens of experts that are not mixed do not count.
+ * Number of tokens for which training the mixture from copies of the seed costs as many FLOPs as training the mixed experts
+ * and finetuning together: compute matching, BTX §4.1.2. Rounded to whole steps of the finetuning's batch, at least one.
+ * Experts that are not mixed do not count.
  */
 export function equalCompute(experiment: Experiment, { shape, vocab, experts, finetune }: Trained): number {
   const dense: ModelConfig = { vocab, ...shape };

@@ -7,13 +7,13 @@ import type { Experiment } from "./resolve.ts";
 import { firstDifference, readSeed, seedShape } from "./seed.ts";
 import { byteVocabulary, tokenizerVocabulary } from "./tokenizer.ts";
 
-/** What a plan takes from files. */
+/** What a plan reads from files. */
 export interface PlanInputs {
   data: DataSpec;
   shape: ModelShape;
-  /** Size of the vocabulary, as far as it is known before training: a `bpe` tokenizer of short text has fewer than asked. */
+  /** Size of the vocabulary as known before training; a `bpe` tokenizer trained on short text may have fewer tokens. */
   vocab: number;
-  /** The seed's checkpoint, if it is not trained here. */
+  /** The seed's checkpoint, if the seed is loaded. */
   from?: SeedSpec["from"];
 }
 

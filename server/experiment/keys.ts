@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { StageSpec } from "../protocol/stage.ts";
 
-/** Raised when the meaning of a spec changes, so that results of older versions are not reused. */
+/** Incremented when the meaning of a spec changes, so that results of older versions are not reused. */
 const formatVersion = 2;
 
 /** JSON with the keys of every object sorted and undefined values left out. */
@@ -14,7 +14,7 @@ export function canonicalJson(value: unknown): string {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
 }
 
-/** A spec without the places where files lie: the hashes of their contents stand for them. */
+/** A spec without paths: files are identified by the hashes of their contents. */
 export function withoutPaths(spec: StageSpec): object {
   if (spec.kind === "seed" && spec.from) return { ...spec, from: { sha256: spec.from.sha256 } };
   if (spec.kind !== "data") return spec;
@@ -30,7 +30,7 @@ export function withoutPaths(spec: StageSpec): object {
 
 /**
  * Key of a stage: the first 16 hex digits of the SHA-256 of its spec and its parents' keys by role, as canonical JSON.
- * It depends on the contents of files, never on where they lie, nor on the name of the stage, the file or the run.
+ * It depends on the contents of files, but not on their paths, nor on the name of the stage, the file or the run.
  */
 export function stageKey(spec: StageSpec, parents: Record<string, string>): string {
   const text = canonicalJson({ formatVersion, spec: withoutPaths(spec), parents });
@@ -38,8 +38,8 @@ export function stageKey(spec: StageSpec, parents: Record<string, string>): stri
 }
 
 /**
- * A stage's seed of random numbers: the first 31 bits of the SHA-256 of "randomSeed:stage name". So stages differ from
- * each other, and adding or removing one changes no other.
+ * A stage's random seed: the first 31 bits of the SHA-256 of "randomSeed:stage name". Stages thus differ from each other,
+ * and adding or removing one does not affect others.
  */
 export function stageRandomSeed(randomSeed: number, stage: string): number {
   const digest = createHash("sha256").update(`${randomSeed}:${stage}`).digest();

@@ -6,13 +6,13 @@ import { type Experiment, resolveExperiment } from "./resolve.ts";
 import { experimentFileSchema } from "./schema.ts";
 import { readSource } from "./source.ts";
 
-/** A file with more mistakes than this is not read on. */
+/** Most mistakes that are reported of one file. */
 const maxProblems = 100;
 
 /**
- * Reads the text of an experiment file. Reports all mistakes at once, in the order of their positions (the first
- * hundred of them); the experiment is there only if there is no error. Never throws, whatever the text.
- * @param file path of the file; gives the experiment its name, nothing is read.
+ * Reads the text of an experiment file. Reports all mistakes at once, in the order of their positions (the first hundred);
+ * the experiment is there only if there is no error. Never throws.
+ * @param file path of the file, which gives the experiment its default name; it is not read.
  */
 export function parseExperiment(text: string, file: string): { experiment?: Experiment; problems: Problem[] } {
   const source = readSource(text);
@@ -28,7 +28,7 @@ export function parseExperiment(text: string, file: string): { experiment?: Expe
 
 type Issue = z.core.$ZodIssue;
 
-/** What the schema finds wrong, as problems with positions; at most one for each value. */
+/** The schema's issues as problems with positions; at most one per value. */
 function explainIssues(issues: readonly Issue[], value: unknown, positions: Positions): Problem[] {
   const seen = new Set<string>();
   const problems: Problem[] = [];

@@ -6,8 +6,8 @@ import { trainingPhase } from "./phases.ts";
 import type { Experiment } from "./resolve.ts";
 
 /**
- * The stages of an experiment, each after its parents: data, seed, an expert a domain, mix, finetune, the baselines of
- * `compare` and the evaluations. The evaluation of a model is named "evaluate:" and the stage that made the model.
+ * The stages of an experiment, each after its parents: data, seed, one expert per domain, mix, finetune, the baselines of
+ * `compare`, and evaluations. An evaluation is named "evaluate:" plus the name of the stage that makes its model.
  * Reads and hashes the domains' files; run `checkExperiment` first for problems with positions.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @throws UserError when a file, the tokenizer or the seed's folder cannot be read.
@@ -24,7 +24,7 @@ export async function planExperiment(experiment: Experiment, file: string): Prom
     "from" in experiment.seed
       ? []
       : [trainingPhase(experiment.seed.tokens, experiment.seed.mixture, experiment.seed.training, shape.context)];
-  // A seed that is taken as it is draws nothing: it is one and the same whatever the random seed.
+  // A loaded seed draws no random numbers, so its key must not depend on the random seed.
   const seedRandom = seedPhases.length > 0 ? random("seed") : 0;
   list.add(
     "seed",
@@ -64,7 +64,7 @@ export async function planExperiment(experiment: Experiment, file: string): Prom
   return list.stages;
 }
 
-/** Adds the baselines that are models of their own, after BTX §4.1.2; gives their names. */
+/** Adds the baselines of BTX §4.1.2 that are models of their own, and returns their names. */
 function addBaselines(list: StageList, experiment: Experiment, trained: Trained): string[] {
   const { experts } = experiment.mix;
   const { context } = trained.shape;
@@ -95,9 +95,9 @@ function addBaselines(list: StageList, experiment: Experiment, trained: Trained)
 }
 
 /**
- * Adds the mixture that sparse upcycling starts from: a copy of the seed for each model that is mixed, with the same
- * router and split. Blended copies would be the copies in another order, and rows from text would be alike, so blocks
- * stay whole and rows are random.
+ * Adds the mixture from which sparse upcycling starts: one copy of the seed for each mixed model, with the same router and
+ * split. Blocks are not blended, since blended copies are the same copies in another order, and routers start at random,
+ * since text would give every copy the same row.
  */
 function addCopies(list: StageList, { mix, moeLayers, randomSeed }: Experiment): string {
   const name = "upcycling:mix";
@@ -119,8 +119,8 @@ function addCopies(list: StageList, { mix, moeLayers, randomSeed }: Experiment):
 }
 
 /**
- * What the mixed experts were trained on, as one phase: all their tokens, each domain in proportion to its expert's.
- * Data matching of BTX §4.1.2. Empty when only the seed is mixed.
+ * The training of the mixed experts as one phase: all their tokens, each domain in proportion to its expert's tokens.
+ * Data matching, BTX §4.1.2. Empty if only the seed is mixed.
  */
 function expertsPhase(experiment: Experiment, context: number): Phase[] {
   const mixture = Object.fromEntries(
@@ -132,10 +132,10 @@ function expertsPhase(experiment: Experiment, context: number): Phase[] {
   return tokens === 0 ? [] : [trainingPhase(tokens, mixture, experiment.experts.training, context)];
 }
 
-/** Experts a Branch-Train-Merge ensemble goes to for a token: top-1 and top-2 of BTX §4.1.2. */
+/** Experts per token of Branch-Train-Merge ensembles: top-1 and top-2, BTX §4.1.2. */
 const ensembleSizes = [1, 2];
 
-/** Adds the Branch-Train-Merge ensembles, "btm:<weights>:<k>", of the evaluations of the models that are mixed. */
+/** Adds the Branch-Train-Merge ensembles "btm:<weights>:<k>", computed from the evaluations of the mixed models. */
 function addEnsembles(list: StageList, experts: string[], domains: string[]): void {
   const parents = { data: "data", ...expertRoles(experts, (expert) => `evaluate:${expertStage(expert)}`) };
   for (const weights of ["tf-idf", "bayes"] as const)
@@ -143,12 +143,12 @@ function addEnsembles(list: StageList, experts: string[], domains: string[]): vo
       list.add(`btm:${weights}:${k}`, { kind: "btm", experts, domains, weights, k }, parents);
 }
 
-/** Stages in order, each with its key. */
+/** Stages in order, with their keys. */
 class StageList {
   readonly stages: Plan = [];
   readonly #keys = new Map<string, string>();
 
-  /** Adds a stage whose parents are already there; gives its name. */
+  /** Adds a stage, whose parents must have been added before, and returns its name. */
   add(name: string, spec: StageSpec, parents: Record<string, string> = {}): string {
     const keys = Object.fromEntries(Object.entries(parents).map(([role, parent]) => [role, this.#keys.get(parent)!]));
     const stage: PlannedStage = { name, key: stageKey(spec, keys), spec, parents };
@@ -158,7 +158,7 @@ class StageList {
   }
 }
 
-/** Name of the stage that gives the expert of this name: a domain's expert, or the seed. */
+/** Name of the stage that makes this expert: a domain's expert, or the seed. */
 export const expertStage = (expert: string): string => (expert === "seed" ? "seed" : `expert:${expert}`);
 
 /** Parents in the roles "expert:<name>". */

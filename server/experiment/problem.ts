@@ -9,7 +9,7 @@ export interface Range {
 /** Keys and list indices from the top of the file down, such as ["domains", "code", "files", 0]. */
 export type Path = readonly (string | number)[];
 
-/** A mistake in an experiment file, or something its author should know. `message` is one sentence. */
+/** A mistake in an experiment file, or a warning to its author. `message` is one sentence. */
 export interface Problem extends Range {
   message: string;
   path: Path;
@@ -56,7 +56,7 @@ export class Positions {
   }
 }
 
-/** A warning for a key that the file gives for nothing. */
+/** A warning about a key without effect, if the file has it. */
 export function noEffect(positions: Positions, path: Path, why: string): Problem[] {
   if (!positions.has(path)) return [];
   const message = `\`${pathText(path)}\` has no effect ${why}`;

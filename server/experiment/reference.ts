@@ -7,8 +7,8 @@ domains:
   code:  {files: ../node_modules/typescript/lib/*.d.ts}
   prose: {files: ../node_modules/**/README.md}
   math:  {files: math/*.jsonl, text: "{question}\\n{answer}"}
-seed:     {tokens: 1M}          # on all domains; or \`from: folder\` of a checkpoint
-experts:  {tokens: 500k}        # one a domain, in parallel; a domain may override any training key
+seed:     {tokens: 1M}          # on all domains; or \`from: folder\` with a checkpoint
+experts:  {tokens: 500k}        # one per domain, in parallel; a domain may override any training key
 mix:      {experts: [code, prose, math, seed], router: {type: top-k, k: 2, loadBalance: 0.01}}
 finetune: {tokens: 500k}
 compare:  [average, dense, upcycling, upcycling-compute, btm]
@@ -24,7 +24,7 @@ export const ablations: readonly (readonly [row: string, keys: string])[] = [
   ["Switch top-1", "mix: {router: {type: switch, capacity: 1.5, balance: none}}"],
   ["sample top-1", "mix: {router: {type: sample-top-1, balance: none}}"],
   ["soft routing", "mix: {router: {type: soft, balance: none}}"],
-  ["no load balancing, experts frozen", "{mix: {router: {balance: none}}, finetune: {freeze: [experts]}}"],
+  ["no load balancing, frozen experts", "{mix: {router: {balance: none}}, finetune: {freeze: [experts]}}"],
   ["blending", "mix: {blend: true}"],
   ["splitting, top-2 of 8", "mix: {split: 2, router: {k: 2}}"],
   ["splitting, top-4 of 8", "mix: {split: 2, router: {k: 4}}"],
@@ -114,20 +114,20 @@ export function experimentReference(): string {
     "",
     "<!-- Generated from server/experiment/schema.ts by docs/generate.ts. Do not edit. -->",
     "",
-    "One `*.btx.yaml` describes one Branch-Train-MiX experiment (BTX, [arXiv 2403.07816](https://arxiv.org/abs/2403.07816)): a seed, one expert a domain, their mix, its finetuning, and what it is compared with. Every key is optional but `domains`. `btx check FILE` reports mistakes with line and column. The same as a JSON schema: [experiment-file.schema.json](experiment-file.schema.json).",
+    "One `*.btx.yaml` file describes one Branch-Train-MiX experiment (BTX, [arXiv 2403.07816](https://arxiv.org/abs/2403.07816)): a seed, one expert per domain, their mix, its finetuning, and the baselines it is compared with. Every key except `domains` is optional. `btx check FILE` reports mistakes with line and column. The same reference as a JSON schema: [experiment-file.schema.json](experiment-file.schema.json).",
     "",
     "```yaml",
     example.trimEnd(),
     "```",
     "",
-    "- Numbers of tokens may be written `20000`, `500k`, `1.5M` or `2B`.",
+    "- A number of tokens may be written `20000`, `500k`, `1.5M` or `2B`.",
     "- Paths are relative to the folder of the experiment file.",
-    '- The column "BTX paper" gives the paper\'s value where it has one; defaults differ from it where a small model needs another.',
-    "- Warm-up: unless `warmup` is given, it is 100 steps but at most a tenth of the steps of the phase, so that short phases warm up too. The steps of a phase are its tokens over `batch` x `context`, rounded up.",
-    "- Changing a key reruns only the stages that depend on it: `mix.router.k` reruns the mix and what follows, not the experts. Names of files and of the experiment change nothing.",
-    "- `btx run FILE --random-seed N` runs it with another `randomSeed`, so that results can be given with their spread.",
-    "- `engine` and `devices` rerun nothing: a stage that is done on one device serves every other, and its `stage.json` says where it ran. `--engine` and `--device` of `btx run` and `btx resume` replace them. Losses agree to rounding from device to device, and bit for bit on the processor only.",
-    "- Each stage's seed of random numbers is the first 31 bits of the SHA-256 of `randomSeed`, a colon and the stage's name.",
+    '- The column "BTX paper" gives the paper\'s value, if it has one; defaults differ where a small model needs another value.',
+    "- Unless `warmup` is given, the warm-up takes 100 steps, but at most a tenth of the phase's steps, so that short phases warm up too. The number of steps of a phase is its tokens divided by `batch` x `context`, rounded up.",
+    "- Changing a key reruns only the stages that depend on it: `mix.router.k` reruns the mix and what follows, not the experts. Renaming files or the experiment reruns nothing.",
+    "- `btx run FILE --random-seed N` runs it with another `randomSeed`, so that results can be reported with their spread.",
+    "- Changing `engine` or `devices` reruns nothing: a stage that is done on one device serves all others, and its `stage.json` says where it ran. `--engine` and `--device` of `btx run` and `btx resume` override them. Losses agree across devices up to rounding, and bit for bit only on the CPU.",
+    "- The random seed of each stage is the first 31 bits of the SHA-256 of `randomSeed`, a colon and the stage's name.",
     "",
     "## The paper's ablations",
     "",
@@ -135,7 +135,7 @@ export function experimentReference(): string {
     "|---|---|",
     ...ablations.map(([row, keys]) => `| ${row} | \`${keys}\` |`),
     "",
-    "## At the top",
+    "## Top level",
     "",
     ...table(entries.filter(([name, node]) => !isSection(node) && name !== "domains")),
   ];

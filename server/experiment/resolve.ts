@@ -10,7 +10,7 @@ import { type Baseline, stageDefaults } from "./schema/stages.ts";
 import { type TrainingKeys, trainingKeyNames } from "./schema/training.ts";
 import type { ExperimentFile } from "./schema.ts";
 
-/** What a domain is, and how its expert is trained. */
+/** A domain's text, and how its expert is trained. */
 export interface Domain {
   /** Paths, folders and globs as written, relative to the experiment file. */
   files: string[];
@@ -22,7 +22,7 @@ export interface Domain {
   training: TrainingKeys;
 }
 
-/** Training of the seed, of the experts or of the mixed model, with the keys of `training` where it has none of its own. */
+/** Training of the seed or of the mixed model; keys that its section lacks are those of `training`. */
 export interface StageTraining {
   tokens: number;
   training: TrainingKeys;
@@ -30,7 +30,7 @@ export interface StageTraining {
   mixture: Record<string, number>;
 }
 
-/** How the models are mixed; absent keys mean what they mean in `MixSpec`. */
+/** How models are mixed; an absent key means the same as in `MixSpec`. */
 export interface Mixing extends Pick<MixSpec, "router" | "split" | "blend" | "routerInit"> {
   experts: string[];
   /** The router's keys as the file gives them. */
@@ -41,7 +41,7 @@ export interface Mixing extends Pick<MixSpec, "router" | "split" | "blend" | "ro
 export const expertCount = ({ experts, split }: Pick<Mixing, "experts" | "split">): number =>
   experts.length * (split ?? 1);
 
-/** What its mix makes of its models. */
+/** How its models become one. */
 export const mixtureOf = ({ mix, moeLayers }: Pick<Experiment, "mix" | "moeLayers">): Mixture => ({
   ...mix,
   layers: moeLayers,
@@ -49,12 +49,12 @@ export const mixtureOf = ({ mix, moeLayers }: Pick<Experiment, "mix" | "moeLayer
 
 export type TokenizerChoice = { type: "bytes" } | { type: "bpe"; vocab: number } | { type: "file"; path: string };
 
-/** A valid experiment file with its defaults. What depends on files (a seed's checkpoint, texts) is found by `plan.ts`. */
+/** A valid experiment file with its defaults filled in. What depends on other files (a seed's checkpoint, texts) is read by `inputs.ts`. */
 export interface Experiment {
   name: string;
   /** Shape of a seed that is trained here. */
   model: ModelShape;
-  /** The sizes that the file gives itself; a seed from a checkpoint must agree with them. */
+  /** The sizes that the file gives; a loaded seed must agree with them. */
   givenModel: Partial<ModelShape>;
   /** Layers that become a Mixture-of-Experts, ascending; undefined: all. */
   moeLayers?: number[] | undefined;
@@ -65,15 +65,15 @@ export interface Experiment {
   seed: { from: string } | StageTraining;
   experts: { tokens: number; training: TrainingKeys };
   mix: Mixing;
-  /** `freeze` is for the mixed model, not for the baselines that are trained in the same way. */
+  /** `freeze` applies to the mixed model, not to baselines that are trained like it. */
   finetune: StageTraining & { freeze?: FrozenGroup[] };
   evaluate: { tokens: number; batch: number; answers: number };
   compare: Baseline[];
   heldOut: number;
   randomSeed: number;
-  /** What it is computed with; no stage depends on it. */
+  /** Engine and devices; no stage's key depends on them. */
   compute: Compute;
-  /** Where everything stands in the file. */
+  /** Where keys and values are in the file. */
   positions: Positions;
 }
 
@@ -162,7 +162,7 @@ function mixing(section: ExperimentFile["mix"], domains: string[]): Mixing {
   };
 }
 
-/** Each group once, in an order of its own, so that the order in the file changes nothing. */
+/** Each group once, in a fixed order, so that the order in the file has no effect. */
 function frozen(groups: FrozenGroup[]): { freeze?: FrozenGroup[] } {
   const freeze = frozenGroupSchema.options.filter((group) => groups.includes(group));
   return freeze.length > 0 ? { freeze } : {};

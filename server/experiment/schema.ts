@@ -14,8 +14,8 @@ import {
 } from "./schema/stages.ts";
 
 /**
- * The experiment file, `*.btx.yaml`: the one source of types, validation, JSON schema and reference page.
- * Keys whose default depends on other keys stay absent here; `resolve.ts` fills them.
+ * The experiment file, `*.btx.yaml`: the single source of types, validation, JSON schema and reference page.
+ * Keys whose default depends on other keys stay absent here; `resolve.ts` fills them in.
  */
 export const experimentFileSchema = z
   .strictObject({
@@ -26,7 +26,7 @@ export const experimentFileSchema = z
       .optional()
       .meta(
         notes({
-          description: "Name of the experiment, for people. It changes no result.",
+          description: "Name of the experiment, for people. It does not affect results.",
           defaultText: "the file's name without `.btx.yaml`",
           expects: "text of 1 to 100 characters",
         }),
@@ -51,7 +51,7 @@ export const experimentFileSchema = z
       .meta(
         notes({
           description:
-            "Share of each domain's documents that is held out for evaluation, chosen by a hash of their content: a document never moves.",
+            "Share of each domain's documents that is held out for evaluation. Documents are chosen by a hash of their content, so a document never changes sides.",
           unit: "share",
           default: 0.1,
         }),
@@ -63,7 +63,7 @@ export const experimentFileSchema = z
       .meta(
         notes({
           description:
-            "Seed of all random numbers. Each stage's own is derived from it and the stage's name, so experts see their data in different orders.",
+            "Seed of all random numbers. Each stage derives its own seed from it and the stage's name, so experts see their data in different orders.",
           default: 1,
         }),
       ),

@@ -12,8 +12,8 @@ import {
 import { type Path, Positions, type Problem, pathText, type Range } from "./problem.ts";
 
 /**
- * An experiment file has a few kilobytes. Above these limits it is something else, or hostile: the YAML library needs
- * seconds for some texts of a few hundred kilobytes.
+ * Experiment files have a few kilobytes. A file above these limits is something else, or hostile: some texts of a few
+ * hundred kilobytes take the YAML library seconds.
  */
 export const maxCharacters = 64 * 1024;
 const maxAliases = 50;
@@ -28,10 +28,10 @@ export interface Source {
   problems: Problem[];
 }
 
-/** Raised to leave a document that is too large to go on with; the problem is already noted. */
+/** Thrown to stop reading a document that is too large; the problem is already recorded. */
 class Abandoned extends Error {}
 
-/** YAML text as plain data with the position of every key and value. Never throws; aliases are expanded within limits. */
+/** YAML text as plain data, with the position of every key and value. Never throws; aliases are expanded within limits. */
 export function readSource(fileText: string): Source {
   const text = fileText.replace(/^\uFEFF/, "");
   const positions = new Positions();
@@ -43,9 +43,9 @@ export function readSource(fileText: string): Source {
   });
   if (text.length > maxCharacters)
     return whole(
-      `the file has ${text.length} characters, an experiment at most ${maxCharacters}: is it the right file?`,
+      `the file has ${text.length} characters, but an experiment file has at most ${maxCharacters}: check that it is the right file`,
     );
-  if (text.trim() === "") return whole("the file is empty: it needs at least the key `domains`");
+  if (text.trim() === "") return whole("the file is empty: add at least the key `domains`");
   const binary = firstBinary(text);
   if (binary >= 0) {
     const before = text.slice(0, binary).split("\n");
@@ -63,7 +63,7 @@ export function readSource(fileText: string): Source {
     return { value: reader.read(document), positions, problems };
   } catch (error) {
     if (error instanceof Abandoned) return { positions, problems };
-    return whole("the file is nested too deeply to be read");
+    return whole("the file is nested too deeply");
   }
 }
 
@@ -110,8 +110,8 @@ class Reader {
   #value(node: Node | null | undefined, path: Path): unknown {
     if (!node) return null;
     if (++this.#nodes > maxNodes)
-      this.#abandon(`the file holds more than ${maxNodes} values, aliases counted as what they stand for`, node, path);
-    if (path.length > maxDepth) this.#abandon("the file is nested too deeply to be read", node, path);
+      this.#abandon(`the file has more than ${maxNodes} values, with aliases expanded`, node, path);
+    if (path.length > maxDepth) this.#abandon("the file is nested too deeply", node, path);
     if (isAlias(node)) return this.#alias(node.source, node, path);
     if (node.anchor) this.#anchors.set(node.anchor, node);
     this.#open.add(node);
@@ -156,7 +156,7 @@ class Reader {
       const before = first.get(name);
       if (before) {
         const where = path.length === 0 ? "" : ` in \`${pathText(path)}\``;
-        problem(`the key \`${name}\` is given twice${where}, first in line ${before.line}`, inner);
+        problem(`the key \`${name}\` is given twice${where}, first on line ${before.line}`, inner);
         continue;
       }
       first.set(name, range);
@@ -171,7 +171,7 @@ class Reader {
   }
 }
 
-/** Offsets to lines and columns; white space at the end belongs to nobody. */
+/** Offsets as lines and columns. */
 function rangeOf(lines: LineCounter, start: number, end: number): Range {
   const from = lines.linePos(start);
   const to = lines.linePos(Math.max(start, end));
@@ -185,16 +185,16 @@ function rangeOf(lines: LineCounter, start: number, end: number): Range {
 
 const syntaxMessages: Partial<Record<YAMLError["code"], string>> = {
   TAB_AS_INDENT: "this line is indented with a tab: use spaces",
-  MULTIPLE_DOCS: "a second document begins here: one experiment a file",
+  MULTIPLE_DOCS: "a second document begins here: write one experiment per file",
   BAD_ALIAS: "an alias must have a name",
-  MULTILINE_IMPLICIT_KEY: "a key must stand on one line, with `: ` after it",
-  BLOCK_AS_IMPLICIT_KEY: "a nested mapping must begin on a new line",
-  BAD_INDENT: "this line's indentation fits no line above it",
-  RESOURCE_EXHAUSTION: "the file is nested too deeply to be read",
+  MULTILINE_IMPLICIT_KEY: "a key must be on one line and followed by `: `",
+  BLOCK_AS_IMPLICIT_KEY: "a nested mapping must start on a new line",
+  BAD_INDENT: "the indentation of this line matches no line above it",
+  RESOURCE_EXHAUSTION: "the file is nested too deeply",
   KEY_OVER_1024_CHARS: "a key must have at most 1024 characters",
 };
 
-/** The first syntax error of each line; those that follow in it mostly follow from it. */
+/** The first syntax error of each line; later ones in the same line are mostly its consequences. */
 function syntaxProblems(errors: readonly YAMLError[], lines: LineCounter, text: string): Problem[] {
   const found = new Map<number, Problem>();
   for (const error of errors) {
@@ -222,11 +222,11 @@ export interface YamlDocument {
   lines: LineCounter;
 }
 
-/** An editor asks many things about a text, and about few others: reading takes longer than all answers. */
+/** Texts that are kept: an editor asks many things about few texts, and reading takes longer than answering. */
 const kept = 3;
 const known = new Map<string, YamlDocument>();
 
-/** A text as the YAML library reads it, mistakes and all; only to be read. @throws RangeError for a text that is nested too deeply. */
+/** A text as the YAML library parses it, mistakes included; must not be modified. @throws RangeError for a text that is nested too deeply. */
 export function yamlDocument(text: string): YamlDocument {
   const before = known.get(text);
   if (before) {

@@ -39,7 +39,7 @@ describe("a mistake in the experiment file is told with its line and column befo
     [
       "a duplicate key",
       `${text}seed: {tokens: 5}\n`,
-      ["tiny.btx.yaml:14:1: error: the key `seed` is given twice, first in line 7"],
+      ["tiny.btx.yaml:14:1: error: the key `seed` is given twice, first on line 7"],
     ],
     [
       "a tab",
@@ -51,7 +51,7 @@ describe("a mistake in the experiment file is told with its line and column befo
       `${bomb}\n${text}`,
       ["tiny.btx.yaml:2:32: error: the file uses more than 50 aliases (`*a`): write the values out"],
     ],
-    ["an empty file", "", ["tiny.btx.yaml:1:1: error: the file is empty: it needs at least the key `domains`"]],
+    ["an empty file", "", ["tiny.btx.yaml:1:1: error: the file is empty: add at least the key `domains`"]],
     ["a binary file", "domains:\n  a\0b: 1\n", ["tiny.btx.yaml:2:4: error: the file is not UTF-8 text"]],
     [
       "a glob that matches nothing",
@@ -72,7 +72,7 @@ describe("a mistake in the experiment file is told with its line and column befo
       "a key of another router",
       text.replace("{k: 2}", "{k: 2, capacity: 1.5}"),
       [
-        "tiny.btx.yaml:9:22: error: `mix.router.capacity` belongs to the router `switch`, but `mix.router.type` is `top-k`: remove the key, or make the type `switch`",
+        "tiny.btx.yaml:9:22: error: `mix.router.capacity` is a key of the router `switch`, but `mix.router.type` is `top-k`: remove the key, or set the type to `switch`",
       ],
     ],
     [

@@ -2,11 +2,11 @@ import * as z from "zod";
 import { deviceNameSchema, engineChoiceSchema } from "../../protocol/devices.ts";
 import { notes } from "./notes.ts";
 
-const sameStages = "It is no part of what a stage is: one that was done on another device is not done again.";
+const sameStages = "Changing it reruns nothing: a stage that is done on one device is not repeated on another.";
 
 export const engineSchema = engineChoiceSchema.default("auto").meta(
   notes({
-    description: `What computes. \`auto\`: the engine that is fastest here, which is \`onnx\`. \`onnx\`: ONNX Runtime, compiled programs. \`tfjs\`: TensorFlow.js, the same programs op by op. ${sameStages}`,
+    description: `What runs the computation. \`auto\`: the fastest engine, which is \`onnx\`. \`onnx\`: ONNX Runtime with compiled programs. \`tfjs\`: TensorFlow.js, which runs the same programs op by op. ${sameStages}`,
     default: "auto",
   }),
 );
@@ -14,15 +14,16 @@ export const engineSchema = engineChoiceSchema.default("auto").meta(
 export const devicesSchema = z
   .array(
     deviceNameSchema.meta({
-      expects: "`cpu`, `webgpu`, `cuda`, one of CUDA's by its number such as `cuda:1`, `tfjs-node` or `tfjs-node-gpu`",
+      expects:
+        "`cpu`, `webgpu`, `cuda`, one CUDA device by its number such as `cuda:1`, `tfjs-node` or `tfjs-node-gpu`",
     }),
   )
   .min(1)
   .optional()
   .meta(
     notes({
-      description: `Devices to compute on, as \`btx devices\` names them; a graphics card trains one model at a time, and experts are spread over them. \`cpu\`: the processor. \`webgpu\`: the GPU that WebGPU uses, or its software adapter. \`cuda\`: all graphics cards of NVIDIA, where the engine \`cuda\` is installed. \`tfjs-node-gpu\`: TensorFlow on a graphics card, of the engine \`tfjs\`. \`tfjs-node\`: TensorFlow on the processor, of the engine \`tfjs\`. ${sameStages}`,
-      defaultText: "all graphics cards that can be used, else the processor; software adapters do not count",
+      description: `Devices to compute on, named as by \`btx devices\`. A GPU trains one model at a time, and experts are spread over all GPUs. \`cpu\`: the CPU. \`webgpu\`: the GPU that WebGPU reaches, or its software adapter. \`cuda\`: all NVIDIA GPUs, if the engine \`cuda\` is installed. \`tfjs-node-gpu\`: TensorFlow on a GPU, with the engine \`tfjs\`. \`tfjs-node\`: TensorFlow on the CPU, with the engine \`tfjs\`. ${sameStages}`,
+      defaultText: "all usable GPUs, otherwise the CPU; software adapters do not count",
       expects: "a list of devices such as [cpu], [webgpu] or [cuda:0, cuda:1]",
     }),
   );

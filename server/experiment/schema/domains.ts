@@ -3,7 +3,7 @@ import { notes } from "./notes.ts";
 import { tokenCount } from "./tokens.ts";
 import { trainingKeys } from "./training.ts";
 
-/** Names that mean something else where a domain's name stands: the seed as an expert, and the mean over domains. */
+/** Names that mean something else in the place of a domain: the seed as an expert, and the mean over domains. */
 export const reservedNames: readonly string[] = ["seed", "mean"];
 
 export const domainNamePattern = /^[A-Za-z][\w-]*$/;
@@ -26,8 +26,8 @@ const domainSchema = z
     files: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).meta(
       notes({
         description:
-          "The domain's text: a path, a folder or a glob, or a list of them, relative to the experiment file. `.txt`, `.md` and any source file, `.jsonl`, `.parquet`, each also `.gz`.",
-        defaultText: "none; needed",
+          "The domain's text: a path, a folder or a glob, or a list of them, relative to the experiment file. Text files of any kind (`.txt`, `.md`, source code), `.jsonl` and `.parquet`, each also as `.gz`.",
+        defaultText: "none; required",
         expects: "a path, a folder or a glob, or a list of them",
       }),
     ),
@@ -49,12 +49,12 @@ const domainSchema = z
       .meta(
         notes({
           description:
-            "How an answer is found in a document: the text after the last such marker up to the end of its line. If it is given, the share of held-out answers that greedy decoding gives exactly is measured. Where `text` is a template of two fields or more, the model is given the document up to where the last field begins, such as the question, and writes the solution itself; the marker must be in the last field. Any other document is given up to and including its last marker.",
-          defaultText: "none: no answers are compared",
+            "Marks the answer in a document: the answer is the text after the last such marker, up to the end of that line. If given, evaluation measures the share of held-out answers that greedy decoding reproduces exactly. If `text` is a template of two or more fields, the model is given the document up to the last field (the question) and writes the solution itself; the marker must then be in the last field. Otherwise the model is given the document up to and including its last marker.",
+          defaultText: "none: answers are not compared",
         }),
       ),
     tokens: tokenCount({
-      description: "Tokens this domain's expert is trained on.",
+      description: "Number of tokens on which this domain's expert is trained.",
       paper: "math 201B, code 210B, wiki 42B",
       defaultText: "`experts.tokens`",
     }),
@@ -67,9 +67,9 @@ export const domainsSchema = z
   .refine((domains) => Object.keys(domains).length > 0)
   .meta(
     notes({
-      description: "The domains by name. An expert is trained on each.",
+      description: "The domains by name. One expert is trained on each.",
       paper: "math, code, wiki",
-      defaultText: "none; needed",
+      defaultText: "none; required",
       expects: "a mapping with at least one domain, such as {code: {files: code/**/*.py}}",
     }),
   );

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { notes } from "./notes.ts";
 
-/** Sizes that apply where an experiment says nothing; the others follow from them. */
+/** Default sizes; the others follow from them. */
 export const modelDefaults = {
   layers: 4,
   hidden: 128,
@@ -34,7 +34,7 @@ export const modelSchema = z
     }),
     heads: size({ description: "Attention heads (H).", paper: "32", default: modelDefaults.heads }),
     kvHeads: size({
-      description: "Heads of keys and values; divides `heads`. Fewer than `heads` is grouped-query attention.",
+      description: "Heads of keys and values; must divide `heads`. Fewer than `heads` means grouped-query attention.",
       paper: "32",
       defaultText: "`heads`",
     }),
@@ -44,7 +44,7 @@ export const modelSchema = z
       .optional()
       .meta(
         notes({
-          description: "Width of one head; even, because rotary embeddings turn pairs.",
+          description: "Width of one head. Must be even, because rotary embeddings rotate pairs.",
           paper: "128",
           defaultText: "`hidden` / `heads`",
         }),
@@ -83,7 +83,7 @@ export const modelSchema = z
       .optional()
       .meta(
         notes({
-          description: "The head uses the embedding's weights.",
+          description: "Whether the head uses the embedding's weights.",
           paper: "false",
           default: modelDefaults.tiedEmbeddings,
         }),
@@ -93,7 +93,7 @@ export const modelSchema = z
       .optional()
       .meta(
         notes({
-          description: "The attention projections have biases.",
+          description: "Whether the attention projections have biases.",
           paper: "false",
           default: modelDefaults.attentionBias,
         }),
@@ -103,7 +103,7 @@ export const modelSchema = z
       .optional()
       .meta(
         notes({
-          description: "The feed-forward projections have biases.",
+          description: "Whether the feed-forward projections have biases.",
           paper: "false",
           default: modelDefaults.ffnBias,
         }),
@@ -115,7 +115,7 @@ export const modelSchema = z
       .meta(
         notes({
           description:
-            "Layers, counted from 0, whose feed-forward block becomes a Mixture-of-Experts when the experts are mixed; the feed-forward blocks of the others are averaged.",
+            "Layers, counted from 0, whose feed-forward blocks become a Mixture-of-Experts when the experts are mixed. The feed-forward blocks of other layers are averaged.",
           paper: "all layers",
           defaultText: "all layers",
           expects: "a list of layer numbers, counted from 0, such as [1, 3]",
@@ -126,7 +126,7 @@ export const modelSchema = z
   .meta(
     notes({
       description:
-        "Sizes of the model: a decoder in the style of Llama. The paper's values are those of its seed, Llama-2 7B. With `seed.from` the sizes come from the checkpoint, and what stands here must agree with it; only `context` may be shorter.",
+        "Sizes of the model: a decoder in the style of Llama. The paper's values are those of its seed, Llama-2 7B. With `seed.from` the sizes come from the checkpoint, and sizes given here must agree with it; only `context` may be shorter.",
     }),
   );
 
@@ -165,10 +165,10 @@ export const tokenizerSchema = z
         notes({
           description:
             "For `file`: the `tokenizer.json`, or the folder that holds it. Relative to the experiment file.",
-          defaultText: "none; needed for `file`",
+          defaultText: "none; required for `file`",
           expects: "the path of a tokenizer.json or of its folder",
         }),
       ),
   })
   .prefault({})
-  .meta(notes({ description: "How text becomes tokens; the same for all models of the experiment." }));
+  .meta(notes({ description: "How text becomes tokens, the same for all models of the experiment." }));

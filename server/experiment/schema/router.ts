@@ -3,7 +3,7 @@ import { defined } from "../../protocol/defined.ts";
 import type { RouterConfig, RouterType } from "../../protocol/model.ts";
 import { notes } from "./notes.ts";
 
-/** What applies where an experiment says nothing. `k` depends on the experts, `evaluationCapacity` is no limit. */
+/** Defaults. That of `k` depends on the experts, and without `evaluationCapacity` there is no limit. */
 export const routerDefaults = {
   type: "top-k",
   k: 2,
@@ -30,13 +30,13 @@ interface RouterEntry {
 }
 
 /**
- * The routers that an experiment can ask for. To add one: its configuration in protocol/model.ts; then here its entry,
+ * The routers that an experiment can use. To add one, write its configuration in protocol/model.ts, and here its entry,
  * its defaults and its case in `routerConfig`. The compiler asks for the entry and the case; validation, messages, JSON
  * schema and reference page follow from the entry.
  */
 export const routers = {
   "top-k": {
-    does: "each token goes to the k experts of largest logit",
+    does: "each token goes to the k experts with the largest logits",
     chooses: "largest",
     keys: {
       k: z
@@ -45,9 +45,9 @@ export const routers = {
         .optional()
         .meta(
           notes({
-            description: "For `top-k`: experts a token (K).",
+            description: "For `top-k`: experts per token (K).",
             paper: "2",
-            defaultText: "2, times `mix.split` if that is given, but at most the number of experts",
+            defaultText: "2, multiplied by `mix.split` if that is given, but at most the number of experts",
           }),
         ),
       softmax: z
@@ -56,7 +56,7 @@ export const routers = {
         .meta(
           notes({
             description:
-              "For `top-k`: gates are a softmax over the k kept logits (`after` selection), so that they add up to 1, or the k values of a softmax over all (`before` it).",
+              "For `top-k`: how gates are computed. `after`: a softmax over the k selected logits, so that gates add up to 1. `before`: the k selected values of a softmax over all logits.",
             paper: "after",
             default: routerDefaults.softmax,
           }),
@@ -64,7 +64,7 @@ export const routers = {
     },
   },
   switch: {
-    does: "each token goes to one expert, its gate is the softmax over all experts, and a full expert drops tokens (Switch Transformer)",
+    does: "each token goes to one expert, its gate is that expert's probability in a softmax over all experts, and a full expert drops tokens (Switch Transformer)",
     chooses: "largest",
     keys: {
       capacity: z
@@ -74,8 +74,8 @@ export const routers = {
         .meta(
           notes({
             description:
-              "For `switch`: tokens of a micro-batch that an expert takes at most, times its even share of them. Later ones are dropped: they pass by the expert on the residual.",
-            unit: "even shares",
+              "For `switch`: the most tokens of a micro-batch that an expert accepts, as a multiple of its even share. Later tokens are dropped: they skip the expert and continue on the residual stream.",
+            unit: "multiple of an even share",
             paper: "1.5",
             default: routerDefaults.capacity,
           }),
@@ -86,8 +86,9 @@ export const routers = {
         .optional()
         .meta(
           notes({
-            description: "For `switch`: the same in evaluation, with `evaluate.batch` sequences at once.",
-            unit: "even shares",
+            description:
+              "For `switch`: the same for evaluation, where `evaluate.batch` sequences are processed at once.",
+            unit: "multiple of an even share",
             defaultText: "none: no token is dropped outside training",
           }),
         ),
@@ -95,7 +96,7 @@ export const routers = {
   },
   soft: { does: "each token goes to all experts, weighted by a softmax", chooses: "all", keys: {} },
   "sample-top-1": {
-    does: "each token goes to one expert drawn with Gumbel noise, at a temperature that falls in training; the first MoE layer is soft",
+    does: "each token goes to one expert, sampled with Gumbel noise at a temperature that falls during training; the first MoE layer is soft",
     chooses: "drawn",
     keys: {
       temperatureRate: z
@@ -105,8 +106,8 @@ export const routers = {
         .meta(
           notes({
             description:
-              "For `sample-top-1`: the rate r at which the temperature max(`minTemperature`, exp(-r t)) falls, t running from 0 to 1 over the steps of a phase.",
-            paper: "4: 1e-4 a step over 40,000 steps (160B tokens, 4M a step)",
+              "For `sample-top-1`: the rate r at which the temperature max(`minTemperature`, exp(-r t)) falls, where t runs from 0 to 1 over the steps of a phase.",
+            paper: "4: 1e-4 per step over 40,000 steps (160B tokens, 4M per step)",
             default: routerDefaults.temperatureRate,
           }),
         ),
@@ -116,7 +117,7 @@ export const routers = {
         .optional()
         .meta(
           notes({
-            description: "For `sample-top-1`: the temperature falls no further.",
+            description: "For `sample-top-1`: the lowest temperature.",
             paper: "0.5",
             default: routerDefaults.minTemperature,
           }),
@@ -127,7 +128,7 @@ export const routers = {
 
 export const routerTypes = Object.keys(routers) as [RouterType, ...RouterType[]];
 
-/** The types of router that have a key; undefined for keys that all have. */
+/** The types of router that have a key; undefined for a key that all of them have. */
 export function typesWith(key: string): RouterType[] | undefined {
   const types = routerTypes.filter((type) => Object.hasOwn(routers[type].keys, key));
   return types.length > 0 ? types : undefined;
@@ -135,7 +136,7 @@ export function typesWith(key: string): RouterType[] | undefined {
 
 const listOf = (types: readonly RouterType[]) => types.map((type) => `\`${type}\`: ${routers[type].does}.`).join(" ");
 
-/** How a router's load is balanced; for all types. */
+/** How the load of experts is balanced; for all types of router. */
 const balancing = {
   loadBalance: z
     .number()
@@ -144,7 +145,7 @@ const balancing = {
     .meta(
       notes({
         description:
-          "Coefficient of the load-balancing loss, per layer, for `balance` `btx` and `switch`; 0 switches it off. BTX §3.3.",
+          "Coefficient of the load-balancing loss, per layer, for `balance: btx` and `balance: switch`; 0 turns it off. BTX §3.3.",
         paper: "0.01",
         default: routerDefaults.loadBalance,
       }),
@@ -155,7 +156,7 @@ const balancing = {
     .meta(
       notes({
         description:
-          "How experts are kept equally busy. `btx`: a loss, the experts' mean gates times their mean probabilities. `switch`: Switch's loss, shares of tokens times mean probabilities (arXiv 2101.03961). `bias`: no loss, but a bias an expert that moves against its load and counts for the choice alone (arXiv 2408.15664); for `top-k` and `switch`. `none`: nothing.",
+          "How experts are kept equally busy. `btx`: a loss, the experts' mean gates times their mean probabilities. `switch`: the Switch Transformer's loss, shares of tokens times mean probabilities (arXiv 2101.03961). `bias`: no loss, but one bias per expert, which moves against the expert's load and affects only which experts are chosen (arXiv 2408.15664); for `top-k` and `switch`. `none`: experts are not balanced.",
         paper: "btx",
         default: routerDefaults.balance,
       }),
@@ -165,7 +166,7 @@ const balancing = {
     .positive()
     .optional()
     .meta(
-      notes({ description: "For `balance: bias`: how far a bias moves a step.", default: routerDefaults.biasRate }),
+      notes({ description: "For `balance: bias`: how far a bias moves per step.", default: routerDefaults.biasRate }),
     ),
   balanceOver: z
     .enum(["micro-batch", "batch"])
@@ -173,7 +174,7 @@ const balancing = {
     .meta(
       notes({
         description:
-          "The tokens whose means the load-balancing loss takes: each micro-batch's, or the whole batch's, which costs one more forward pass where a batch has several micro-batches.",
+          "The tokens over which the load-balancing loss averages: those of each micro-batch, or those of the whole batch, which costs one more forward pass if a batch has several micro-batches.",
         default: routerDefaults.balanceOver,
       }),
     ),
@@ -184,13 +185,13 @@ const balancing = {
     .meta(
       notes({
         description:
-          "Coefficient of the router z-loss, the mean square of the logits' log-sum-exp, per layer (arXiv 2202.08906); 0 switches it off.",
+          "Coefficient of the router z-loss, the mean square of the logits' log-sum-exp, per layer (arXiv 2202.08906); 0 turns it off.",
         default: routerDefaults.zLoss,
       }),
     ),
 };
 
-/** Where the routers' rows come from. */
+/** How the routers' weights start. */
 const start = {
   init: z
     .enum(["random", "domains", "hidden"])
@@ -198,7 +199,7 @@ const start = {
     .meta(
       notes({
         description:
-          "What the routers' rows are before finetuning. `random`: random numbers. `domains`: the mean embedding of each expert's domain. `hidden`: in each layer, the mean hidden state of each expert's domain before the router.",
+          "The routers' weights, one row per expert, before finetuning. `random`: random numbers. `domains`: the mean embedding of each expert's domain. `hidden`: in each layer, the mean hidden state that enters the router on text of each expert's domain.",
         default: routerDefaults.init,
       }),
     ),
@@ -208,7 +209,7 @@ const start = {
     .optional()
     .meta(
       notes({
-        description: "For `init: domains` and `init: hidden`: tokens a domain that the means are taken of.",
+        description: "For `init: domains` and `init: hidden`: number of tokens per domain that are averaged.",
         unit: "tokens",
         default: routerDefaults.initTokens,
       }),
@@ -236,16 +237,17 @@ export const routerSchema = z
   .prefault({})
   .meta(
     notes({
-      description: "The router of each MoE layer: which experts a token goes to. BTX §3.3 and §4.3.1, table 4.",
+      description:
+        "The router of each MoE layer, which decides which experts a token goes to. BTX §3.3 and §4.3.1, table 4.",
     }),
   );
 
-/** A router's keys as a file gives them; absent ones have their defaults. */
+/** A router's keys as they stand in the file; an absent key has its default. */
 export type RouterKeys = z.output<typeof routerSchema>;
 
 type Balancing = Omit<Extract<RouterConfig, { type: "soft" }>, "type">;
 
-/** Without what changes nothing, so that equal routers are equal: a loss without coefficient, means of no loss. */
+/** Keys that have no effect are left out, so that equal routers have equal configurations: a loss with coefficient 0, and what a loss that is not used would average over. */
 function balancingOf(given: RouterKeys): Balancing {
   const { balance, biasRate, balanceOver, zLoss, loadBalance: alpha } = { ...routerDefaults, ...defined(given) };
   const z = zLoss > 0 ? { zLoss } : {};
@@ -261,9 +263,9 @@ function balancingOf(given: RouterKeys): Balancing {
 }
 
 /**
- * The router that a file asks for, with its defaults.
+ * The configuration of a file's router, defaults filled in. A key whose default applies is absent there.
  * @param experts number of experts, after splitting.
- * @param split parts that each model is split in; 1 for none.
+ * @param split number of parts that each model is split into; 1 for no split.
  */
 export function routerConfig(given: RouterKeys, experts: number, split: number): RouterConfig {
   const { type, softmax, capacity, temperatureRate, minTemperature } = { ...routerDefaults, ...defined(given) };

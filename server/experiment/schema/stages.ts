@@ -22,7 +22,7 @@ const mixture = (description: string, paper?: string) =>
         description,
         unit: "weights on any scale",
         paper,
-        defaultText: "every domain alike",
+        defaultText: "every domain equally",
         expects: "a mapping of domains to weights above 0, such as {code: 2, prose: 1}",
       }),
     );
@@ -33,14 +33,14 @@ export const trainingSchema = z
   .meta(
     notes({
       description:
-        "How models are trained; for all stages. `seed`, `experts`, `finetune` and, for its expert, a domain may override any of these keys.",
+        "How models are trained, in all stages. `seed`, `experts`, `finetune` and, for its own expert, a domain may override any of these keys.",
     }),
   );
 
 export const seedSchema = z
   .strictObject({
     tokens: tokenCount({
-      description: "Tokens the seed is trained on, from random weights. Not together with `from`.",
+      description: "Number of tokens on which the seed is trained from random weights. Cannot be combined with `from`.",
       defaultText: "1M, unless `from` is given",
     }),
     from: z
@@ -50,22 +50,22 @@ export const seedSchema = z
       .meta(
         notes({
           description:
-            "Folder of a checkpoint in Hugging Face's layout (`config.json`, `*.safetensors`) that is taken as the seed instead of training one. Relative to the experiment file.",
+            "Folder of a checkpoint in the Hugging Face format (`config.json`, `*.safetensors`) that is used as the seed instead of training one. Relative to the experiment file.",
           paper: "Llama-2 7B",
           defaultText: "none: the seed is trained",
           expects: "the folder of a checkpoint",
         }),
       ),
-    mixture: mixture("Weight of each domain in the seed's training text. A domain that is not named is left out."),
+    mixture: mixture("Weight of each domain in the seed's training text. Domains that are not named are left out."),
     ...trainingKeys("that of `training`"),
   })
   .prefault({})
-  .meta(notes({ description: "The seed: the model all experts start from." }));
+  .meta(notes({ description: "The seed: the model from which all experts start." }));
 
 export const expertsSchema = z
   .strictObject({
     tokens: tokenCount({
-      description: "Tokens each expert is trained on, of its own domain.",
+      description: "Number of tokens of its own domain on which each expert is trained.",
       paper: "math 201B, code 210B, wiki 42B",
       default: stageDefaults.expertTokens,
     }),
@@ -85,7 +85,7 @@ export const mixSchema = z
       .meta(
         notes({
           description:
-            "Domains whose experts are mixed, in this order, and `seed` for the seed itself. All other parameters are averaged over the same models.",
+            "Domains whose experts are mixed, in this order; `seed` stands for the seed itself. All other parameters are averaged over the same models.",
           paper: "math, code, wiki and the seed",
           defaultText: "all domains and `seed`",
           expects: "a list of domains and `seed`, such as [code, prose, seed]",
@@ -99,9 +99,9 @@ export const mixSchema = z
       .meta(
         notes({
           description:
-            "Each model's feed-forward block is cut in this many experts of equal width (C), so that N models make N x C experts; divides `model.ffn`. Not together with `blend`. BTX §3.3.",
+            "Each model's feed-forward block is split into this many experts of equal width (C), so that N models become N x C experts. Must divide `model.ffn`. Cannot be combined with `blend`. BTX §3.3.",
           paper: "2, an ablation of table 5",
-          defaultText: "none: a model's whole block is one expert",
+          defaultText: "none: each model's whole block is one expert",
         }),
       ),
     blend: z
@@ -110,7 +110,7 @@ export const mixSchema = z
       .meta(
         notes({
           description:
-            "Each feed-forward block is cut in as many parts as models are mixed, and expert n is made of the n-th parts of all, so that no expert belongs to a domain; their number divides `model.ffn`. BTX §3.3.",
+            "Each feed-forward block is split into as many parts as there are models, and expert n consists of the n-th part of every model, so that no expert belongs to one domain. The number of models must divide `model.ffn`. BTX §3.3.",
           paper: "true, an ablation of table 5",
           default: false,
         }),
@@ -123,12 +123,12 @@ export const mixSchema = z
 export const finetuneSchema = z
   .strictObject({
     tokens: tokenCount({
-      description: "Tokens the mixed model is finetuned on.",
+      description: "Number of tokens on which the mixed model is finetuned.",
       paper: "80B",
       default: stageDefaults.finetuneTokens,
     }),
     mixture: mixture(
-      "Weight of each domain in the finetuning text. A domain that is not named is left out.",
+      "Weight of each domain in the finetuning text. Domains that are not named are left out.",
       "math 30.16, code 40.31, wiki 10.30, Llama-2 data 19.23",
     ),
     freeze: z
@@ -151,7 +151,7 @@ export const finetuneSchema = z
 export const evaluateSchema = z
   .strictObject({
     tokens: tokenCount({
-      description: "Held-out tokens a domain that every model is evaluated on, at most.",
+      description: "Maximum number of held-out tokens per domain on which every model is evaluated.",
       default: stageDefaults.evaluateTokens,
     }),
     batch: z
@@ -159,7 +159,7 @@ export const evaluateSchema = z
       .min(1)
       .max(1_000_000)
       .default(8)
-      .meta(notes({ description: "Sequences worked on at once.", unit: "sequences", default: 8 })),
+      .meta(notes({ description: "Sequences processed at once.", unit: "sequences", default: 8 })),
     answers: z
       .int()
       .min(0)
@@ -167,14 +167,14 @@ export const evaluateSchema = z
       .meta(
         notes({
           description:
-            "Problems a domain whose answers are compared, at most, in domains with `answerAfter`; 0 for none.",
+            "Maximum number of problems per domain whose answers are compared, in domains with `answerAfter`; 0 for none.",
           unit: "problems",
           default: 50,
         }),
       ),
   })
   .prefault({})
-  .meta(notes({ description: "Evaluation on held-out text." }));
+  .meta(notes({ description: "How models are evaluated on held-out text." }));
 
 export const baselines = ["average", "dense", "upcycling", "upcycling-compute", "btm"] as const;
 export type Baseline = (typeof baselines)[number];
@@ -185,7 +185,7 @@ export const compareSchema = z
   .meta(
     notes({
       description:
-        "Baselines of BTX §4.1.2. `average`: all weights of the mixed models averaged. `dense`: the seed trained on the same tokens in the same phases (equal data). `upcycling`: a mixture of copies of the seed with the same router, trained like `dense` (equal data). `upcycling-compute`: the same mixture trained like the mixed model in finetuning throughout, for as many tokens as cost the FLOPs of the experts and the finetuning (equal compute). `btm`: Branch-Train-Merge, the ensemble of the experts, weighted by tf-idf and by the Bayes posterior, of the best 1 and of the best 2 of them. `average` and `btm` need no training.",
+        "Baselines of BTX §4.1.2. `average`: the average of all weights of the mixed models. `dense`: the seed, trained further on the same tokens in the same phases (equal data). `upcycling`: a mixture of copies of the seed with the same router, trained like `dense` (equal data). `upcycling-compute`: the same mixture, trained throughout as the mixed model is finetuned, on as many tokens as cost the FLOPs of experts and finetuning together (equal compute). `btm`: Branch-Train-Merge, the ensemble of the experts, weighted by tf-idf and by the Bayes posterior, with the best one and with the best two experts. `average` and `btm` need no training.",
       paper: "dense, upcycling, upcycling-compute, btm",
       default: [],
       expects: "a list of `average`, `dense`, `upcycling`, `upcycling-compute` and `btm`",

@@ -4,7 +4,7 @@ import { notes } from "./notes.ts";
 const pattern = /^(\d+(?:\.\d+)?)([kKmMbB])$/;
 const factors: Record<string, number> = { k: 1e3, m: 1e6, b: 1e9 };
 
-/** "1.5M" to 1,500,000; undefined when the text is no whole positive number of tokens. */
+/** "1.5M" to 1,500,000; undefined if the text is not a whole number of tokens of at least 1. */
 export function parseTokens(text: string): number | undefined {
   const match = pattern.exec(text);
   if (!match) return undefined;
@@ -14,7 +14,7 @@ export function parseTokens(text: string): number | undefined {
   return whole && tokens >= 1 && Number.isSafeInteger(tokens) ? tokens : undefined;
 }
 
-/** 1,500,000 to "1.5M", where that loses nothing. */
+/** 1,500,000 to "1.5M", if that is exact. */
 export function formatTokens(tokens: number): string {
   for (const [unit, factor] of [
     ["B", 1e9],

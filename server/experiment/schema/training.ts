@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { notes } from "./notes.ts";
 
-/** What applies where an experiment says nothing. `microBatch` and `warmup` depend on other keys. */
+/** Defaults; those of `microBatch` and `warmup` depend on other keys. */
 export const trainingDefaults = {
   batch: 16,
   learningRate: 1e-3,
@@ -15,17 +15,17 @@ export const trainingDefaults = {
   precision: "float32",
 } as const;
 
-/** Longest warm-up that is chosen by itself, in steps. BTX §4.1.2. */
+/** Longest default warm-up, in steps. BTX §4.1.2. */
 export const warmupSteps = 100;
-/** Share of a phase's steps that a warm-up takes at most, unless it is given. */
+/** The default warm-up takes at most this share of a phase's steps. */
 export const warmupShare = 0.1;
-/** Tokens of a micro-batch where none is given, at most: as many as keep matrix products large and memory small. */
+/** Most tokens of a default micro-batch: enough for large matrix products, few enough for little memory. */
 export const microBatchTokens = 4096;
 
 /**
- * The training keys. They stand in `training` for all stages and may be overridden in `seed`, `experts` and `finetune`,
- * and for one expert in its domain.
- * @param inherited where the value comes from when the key is absent; without it, the defaults.
+ * The training keys. In `training` they apply to all stages; `seed`, `experts` and `finetune` may override them, and a
+ * domain for its own expert.
+ * @param inherited where the value of an absent key comes from; if not given, from the defaults.
  */
 export function trainingKeys(inherited?: string) {
   const otherwise = (value: unknown, text?: string) =>
@@ -52,7 +52,7 @@ export function trainingKeys(inherited?: string) {
       .meta(
         notes({
           description:
-            "Sequences worked on at once; divides `batch`. Gradients are accumulated over batch / microBatch of them: smaller needs less memory.",
+            "Sequences processed at once; must divide `batch`. Gradients are accumulated over batch / microBatch of these, so a smaller value needs less memory.",
           unit: "sequences",
           ...otherwise(undefined, `the largest divisor of \`batch\` with at most ${microBatchTokens} tokens`),
         }),
@@ -63,7 +63,7 @@ export function trainingKeys(inherited?: string) {
       .meta(
         notes({
           description:
-            "Attention and feed-forward blocks are computed once more for their gradients, not kept: much less memory where sequences are long, for about a third more work. The results do not change. `engine: tfjs` keeps them all the same.",
+            "Recompute attention and feed-forward blocks in the backward pass instead of keeping their activations: with long sequences this takes much less memory, for about a third more computation. Results do not change. `engine: tfjs` ignores this key.",
           ...otherwise(trainingDefaults.recompute),
         }),
       ),
@@ -73,7 +73,7 @@ export function trainingKeys(inherited?: string) {
       .meta(
         notes({
           description:
-            "Precision of what large products read and give in attention and feed-forward blocks. `float16`: half the memory of such activations, faster on graphics cards that have it, refused on others; the loss is scaled so that gradients stay in its range. Parameters, AdamW's moments, norms, softmax, routers, the head and the loss are float32 in both.",
+            "Precision of the inputs and outputs of large matrix products in attention and feed-forward blocks. `float32`: full precision. `float16`: these activations take half the memory, and GPUs with float16 are faster; other devices refuse it. The loss is scaled to keep gradients in range. Parameters, AdamW's moments, norms, softmax, routers, the head and the loss are float32 in either case.",
           ...otherwise(trainingDefaults.precision),
         }),
       ),
@@ -108,10 +108,10 @@ export function trainingKeys(inherited?: string) {
       .meta(
         notes({
           description:
-            "Steps of linear warm-up. If it is not given, it is at most a tenth of the steps of the phase; if it is given, it is taken as it stands.",
+            "Steps of linear warm-up. The default is limited to a tenth of the phase's steps; a given value is used as it is.",
           unit: "steps",
           paper: "100",
-          ...otherwise(undefined, `${warmupSteps}, but at most a tenth of the steps of the phase`),
+          ...otherwise(undefined, `${warmupSteps}, but at most a tenth of the phase's steps`),
         }),
       ),
     weightDecay: z
@@ -142,7 +142,10 @@ export function trainingKeys(inherited?: string) {
       .positive()
       .optional()
       .meta(
-        notes({ description: "Added to the root of AdamW's second moment.", ...otherwise(trainingDefaults.epsilon) }),
+        notes({
+          description: "Added to the square root of AdamW's second moment.",
+          ...otherwise(trainingDefaults.epsilon),
+        }),
       ),
     clip: z
       .number()
@@ -150,8 +153,7 @@ export function trainingKeys(inherited?: string) {
       .optional()
       .meta(
         notes({
-          description:
-            "Largest global norm of the gradient; a longer gradient is scaled down. 0 switches clipping off.",
+          description: "Largest global norm of the gradient; a longer gradient is scaled down. 0 turns clipping off.",
           ...otherwise(trainingDefaults.clip),
         }),
       ),
@@ -159,6 +161,6 @@ export function trainingKeys(inherited?: string) {
 }
 
 const trainingValues = z.object(trainingKeys());
-/** Training keys as given at one place; absent ones come from elsewhere. */
+/** Training keys as they stand in one section; absent keys are inherited. */
 export type TrainingKeys = z.output<typeof trainingValues>;
 export const trainingKeyNames = Object.keys(trainingKeys()) as (keyof TrainingKeys)[];

@@ -15,8 +15,8 @@ describe("checkExperiment, on names", () => {
 
   it("names the nearest domain for an expert that does not exist", async () => {
     expect(await check(`${domain}mix: {experts: [cod, xyz, seed]}\n`)).toEqual([
-      "2:17 `mix.experts` names no domain with `cod`, did you mean `code`?",
-      "2:22 `mix.experts` names no domain with `xyz`: it must be one of `code`, `seed`",
+      "2:17 `mix.experts` names `cod`, which is not a domain, did you mean `code`?",
+      "2:22 `mix.experts` names `xyz`, which is not a domain: it must be one of `code`, `seed`",
     ]);
   });
 
@@ -29,15 +29,15 @@ describe("checkExperiment, on names", () => {
   it("names the nearest domain in a mixture", async () => {
     const text = `${domain}seed: {mixture: {cdoe: 1}}\nfinetune: {mixture: {code: 2, zzz: 1}}\n`;
     expect(await check(text)).toEqual([
-      "2:18 `seed.mixture` names no domain with `cdoe`, did you mean `code`?",
-      "3:31 `finetune.mixture` names no domain with `zzz`: the domains are `code`",
+      "2:18 `seed.mixture` names `cdoe`, which is not a domain, did you mean `code`?",
+      "3:31 `finetune.mixture` names `zzz`, which is not a domain: the domains are `code`",
     ]);
   });
 
   it("warns of a domain that nothing uses but its own expert", async () => {
     const text = `domains:\n  code: {files: a.txt}\n  math: {files: a.txt}\nmix: {experts: [code, seed]}\nseed: {mixture: {code: 1}}\nfinetune: {mixture: {code: 1}}\n`;
     expect(await check(text)).toEqual([
-      "3:3 warning nothing uses the domain `math` but its own expert: name it in `mix.experts` or in a mixture, or remove it",
+      "3:3 warning the domain `math` is used only by its own expert: add it to `mix.experts` or to a mixture, or remove it",
     ]);
   });
 });
@@ -54,11 +54,11 @@ describe("checkExperiment, on keys for nothing", () => {
 describe("checkExperiment, on float16", () => {
   it("refuses a device or an engine that trains without it, wherever it is asked for", async () => {
     const [half, cpu] = ["precision: float16", "devices: [webgpu, cpu]"];
-    const refused = ["2:19 `cpu` trains in float32 only: name a graphics card instead, or set `precision: float32`"];
+    const refused = ["2:19 `cpu` trains in float32 only: name a GPU instead, or set `precision: float32`"];
     for (const section of ["training", "seed", "experts", "finetune"])
       expect(await check(`${domain}${cpu}\n${section}: {${half}}\n`)).toEqual(refused);
     expect(await check(`${domain}engine: tfjs\ntraining: {${half}}\n`)).toEqual([
-      "2:9 `tfjs` has no float16: set `engine: onnx`, or `precision: float32`",
+      "2:9 `tfjs` does not support float16: set `engine: onnx`, or `precision: float32`",
     ]);
   });
 
@@ -81,7 +81,7 @@ describe("checkExperiment, on sizes", () => {
   it("refuses heads that the heads of keys and values do not divide, and odd heads", async () => {
     expect(await check(`${domain}model: {kvHeads: 3, headSize: 15}\n`)).toEqual([
       "2:18 `model.kvHeads` is 3, which does not divide the 4 heads of `model.heads`",
-      "2:31 the width of a head is 15, but rotary embeddings need an even one: change `model.headSize`, or `model.hidden` / `model.heads`",
+      "2:31 a head is 15 wide, but rotary embeddings need an even width: change `model.headSize`, or `model.hidden` / `model.heads`",
     ]);
   });
 
@@ -96,13 +96,12 @@ describe("checkExperiment, on sizes", () => {
 
   it("refuses a micro-batch that does not divide its batch, once at the place where it is given", async () => {
     const text = `domains:\n  code: {files: a.txt, batch: 6}\ntraining: {microBatch: 4}\nfinetune: {microBatch: 5}\n`;
-    const rule = "`microBatch` must be a divisor of `batch`";
     expect(await check(text)).toEqual([
-      `2:31 a micro-batch of 4 does not divide the batch of 6: ${rule}`,
-      `4:24 a micro-batch of 5 does not divide the batch of 16: ${rule}`,
+      "2:31 `microBatch` is 4, which does not divide a `batch` of 6: make it a divisor of `batch`",
+      "4:24 `microBatch` is 5, which does not divide a `batch` of 16: make it a divisor of `batch`",
     ]);
     expect(await check(`${domain}training: {microBatch: 3}\n`)).toEqual([
-      `2:24 a micro-batch of 3 does not divide the batch of 16: ${rule}`,
+      "2:24 `microBatch` is 3, which does not divide a `batch` of 16: make it a divisor of `batch`",
     ]);
   });
 });
@@ -121,7 +120,7 @@ describe("checkExperiment, on files", () => {
     const files = { "a.txt": long, "b.txt": "b" };
     expect(await check(`domains: {code: {files: ["*.txt", "!b.txt"]}}\n`, files)).toEqual([]);
     expect(await check(`domains: {code: {files: ["*.txt", "!a.txt"]}}\n`, files)).toEqual([
-      "1:25 domain `code` has 1 byte of text in 1 file, less than one context of 128 tokens: add text, or lower `model.context`",
+      "1:25 domain `code` has 1 byte of text in 1 file, less than one context of 128 tokens: add text or lower `model.context`",
     ]);
   });
 
@@ -129,13 +128,13 @@ describe("checkExperiment, on files", () => {
     const files = { "a.txt": "x".repeat(60), "b.txt": "y".repeat(67) };
     const text = "domains: {code: {files: '*.txt'}}\nmodel: {context: 128}\n";
     expect(await check(text, files)).toEqual([
-      "1:25 domain `code` has 127 bytes of text in 2 files, less than one context of 128 tokens: add text, or lower `model.context`",
+      "1:25 domain `code` has 127 bytes of text in 2 files, less than one context of 128 tokens: add text or lower `model.context`",
     ]);
     expect(await check(text.replace("128", "127"), files)).toEqual([]);
   });
 
   it("asks for the path of a tokenizer of type file, and refuses what is none", async () => {
-    const missing = "2:1 `tokenizer.path` is missing: a tokenizer of type `file` needs it";
+    const missing = "2:1 `tokenizer.path` is missing: give the path of a `tokenizer.json`";
     expect(await check(`${domain}tokenizer: {type: file}\n`)).toEqual([missing]);
     const files = { "a.txt": long, "t.json": "{}" };
     expect(await check(`${domain}tokenizer: {type: file, path: t.json}\n`, files)).toEqual([
@@ -158,10 +157,10 @@ describe("checkExperiment, on a seed that is loaded", () => {
 
   it("names the first size in which the checkpoint differs from the model", async () => {
     expect(await check(`${from}model: {layers: 2, kvHeads: 4, ffn: 97}\n`, files)).toEqual([
-      "3:29 `model.kvHeads` is 4, but the seed in DIR/llama has 2: remove it, or make it agree",
+      "3:29 `model.kvHeads` is 4, but the seed in DIR/llama has 2: remove the key or make it agree",
     ]);
     expect(await check(`${from}model: {context: 512}\n`, { ...files, "a.txt": long.repeat(2) })).toEqual([
-      "3:18 `model.context` is 512, but the seed in DIR/llama has 256: it may be shorter, not longer",
+      "3:18 `model.context` is 512, but the seed in DIR/llama has 256: lower it",
     ]);
   });
 
@@ -172,7 +171,7 @@ describe("checkExperiment, on a seed that is loaded", () => {
     ]);
     const five = "domains: {a: {files: a.txt}, b: {files: a.txt}, c: {files: a.txt}, d: {files: a.txt}}\n";
     expect(await check(`${five}seed: {from: llama}\nmix: {blend: true}\n`, files)).toEqual([
-      `3:14 \`mix.blend\` cuts each feed-forward block in 5 parts, one a model, ${width}: mix another number of models`,
+      `3:14 \`mix.blend\` splits each feed-forward block into 5 parts, one per model, ${width}: mix another number of models`,
     ]);
     expect(await check(`${from}mix: {split: 3}\n`, files)).toEqual([]);
   });
@@ -216,11 +215,11 @@ describe("checkExperiment, on a seed that is loaded", () => {
 
   it("refuses tokens and warns of a mixture, since a loaded seed is not trained", async () => {
     expect(await check(`${domain}seed: {from: llama, tokens: 5k}\n`, files)).toEqual([
-      "2:21 `seed` has both `tokens` and `from`: a seed is trained or loaded, remove one of them",
+      "2:21 `seed` has both `tokens` and `from`, but a seed is either trained or loaded: remove one of them",
     ]);
     expect(await check(`${domain}seed: {from: llama, mixture: {code: 1}, clip: 2}\n`, files)).toEqual([
-      "2:21 warning `seed.mixture` has no effect with `seed.from`: the seed is not trained",
-      "2:41 warning `seed.clip` has no effect with `seed.from`: the seed is not trained",
+      "2:21 warning `seed.mixture` has no effect with `seed.from`, because a loaded seed is not trained",
+      "2:41 warning `seed.clip` has no effect with `seed.from`, because a loaded seed is not trained",
     ]);
   });
 });
@@ -293,7 +292,7 @@ describe("checkExperiment, on memory", () => {
     const [problem] = about(await check(big, undefined, card), "the seed");
     expect(problem).toMatch(/ of memory, but cuda:0 \(NVIDIA T400\) has 1 GB: lower `microBatch` to \d+, the largest/);
     const [busy] = about(await check(big, undefined, { ...card, memory: 64e9 }), "the seed");
-    expect(busy).toMatch(/ but only 1 GB are free now on cuda:0 \(NVIDIA T400\): lower/);
+    expect(busy).toMatch(/ but only 1 GB is free now on cuda:0 \(NVIDIA T400\): lower/);
   });
 
   it("counts parameters and moments once more where a step's new ones lie beside the old", async () => {
@@ -308,7 +307,7 @@ describe("checkExperiment, on memory", () => {
 
   it("only warns of what is larger than the memory that is free just now", async () => {
     const [problem] = about(await check(big, undefined, { memory: 64e9, free: 1e9 }), "the seed");
-    expect(problem).toMatch(/^3:31 warning training the seed needs about .* but only 1 GB are free now: lower/);
+    expect(problem).toMatch(/^3:31 warning training the seed needs about .* but only 1 GB is free now: lower/);
   });
 });
 

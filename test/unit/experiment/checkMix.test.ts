@@ -6,7 +6,7 @@ describe("checkExperiment, on the mix", () => {
 
   it("refuses to mix a single model", async () => {
     expect(await mix("experts: [seed]")).toEqual([
-      "2:16 `mix.experts` names only `seed`, but mixing takes two models or more: add a domain or `seed`",
+      "2:16 `mix.experts` names only `seed`, but a mix needs at least two models: add a domain or `seed`",
     ]);
   });
 
@@ -23,7 +23,7 @@ describe("checkExperiment, on the mix", () => {
     ]);
     const three = "domains: {a: {files: a.txt}, b: {files: a.txt}}\n";
     expect(await check(`${three}mix: {blend: true}\n`)).toEqual([
-      "2:14 `mix.blend` cuts each feed-forward block in 3 parts, one a model, which does not divide `model.ffn`, 352: make `model.ffn` a multiple of 3",
+      "2:14 `mix.blend` splits each feed-forward block into 3 parts, one per model, which does not divide `model.ffn`, 352: make `model.ffn` a multiple of 3",
     ]);
     expect(await check(`${three}mix: {blend: true}\nmodel: {ffn: 351}\n`)).toEqual([]);
     expect(await mix("blend: true")).toEqual([]);
@@ -31,9 +31,7 @@ describe("checkExperiment, on the mix", () => {
   });
 
   it("refuses to split and to blend at once", async () => {
-    expect(await mix("split: 3, blend: true")).toEqual([
-      "2:17 `mix` has both `split` and `blend`: blocks are split or blended, remove one of them",
-    ]);
+    expect(await mix("split: 3, blend: true")).toEqual(["2:17 `mix` has both `split` and `blend`: remove one of them"]);
   });
 });
 
@@ -45,18 +43,18 @@ describe("checkExperiment, on the router", () => {
       "3:15 `mix.router.k` is 3, but only 2 models are mixed: it must be at most 2",
     ]);
     expect(await router("k: 9", ", split: 4")).toEqual([
-      "2:19 `mix.router.k` is 9, but 2 models split in 4 make only 8 experts: it must be at most 8",
+      "2:19 `mix.router.k` is 9, but 2 models split into 4 give only 8 experts: it must be at most 8",
     ]);
     expect(await router("k: 8", ", split: 4")).toEqual([]);
   });
 
   it("names the router that a key belongs to", async () => {
     expect(await router("capacity: 1.5, softmax: after, k: 2")).toEqual([
-      "2:16 `mix.router.capacity` belongs to the router `switch`, but `mix.router.type` is `top-k`: remove the key, or make the type `switch`",
+      "2:16 `mix.router.capacity` is a key of the router `switch`, but `mix.router.type` is `top-k`: remove the key, or set the type to `switch`",
     ]);
     expect(await router("type: switch, minTemperature: 1, k: 1")).toEqual([
-      "2:30 `mix.router.minTemperature` belongs to the router `sample-top-1`, but `mix.router.type` is `switch`: remove the key, or make the type `sample-top-1`",
-      "2:49 `mix.router.k` belongs to the router `top-k`, but `mix.router.type` is `switch`: remove the key, or make the type `top-k`",
+      "2:30 `mix.router.minTemperature` is a key of the router `sample-top-1`, but `mix.router.type` is `switch`: remove the key, or set the type to `sample-top-1`",
+      "2:49 `mix.router.k` is a key of the router `top-k`, but `mix.router.type` is `switch`: remove the key, or set the type to `top-k`",
     ]);
   });
 
@@ -72,21 +70,23 @@ describe("checkExperiment, on the router", () => {
 
   it("warns of top-1 whose gate is always 1", async () => {
     expect(await router("k: 1")).toEqual([
-      "2:19 warning `mix.router.k` is 1, and a softmax over one kept logit is always 1, so the router learns nothing from the text: use `type: switch`, or `softmax: before`",
+      "2:19 warning `mix.router.k` is 1, and the softmax of a single logit is always 1, so the router gets no gradient from the language-modelling loss: use `type: switch`, or `softmax: before`",
     ]);
   });
 
   it("refuses biases where no best experts are chosen, and their rate without them", async () => {
-    const rest = "set it to `btx`, `switch` or `none`";
-    const bias = "`mix.router.balance` is `bias`, which counts for the choice of the best experts, but the router";
-    expect(await router("type: soft, balance: bias")).toEqual([
-      `2:37 ${bias} \`soft\` takes all experts: make it \`btx\` or \`none\``,
-    ]);
+        const rest = "set it to `btx`, `switch` or `none`";
+    const bias = "`mix.router.balance` is `bias`, which affects which experts score best, but the router";
+        expect(await router("type: soft, balance: bias")).toEqual([
+      `2:37 $
+    bias;
+    \`soft\` uses all experts: set it to \`btx\` or \`none\``,
+    ])
     expect(await router("type: sample-top-1, balance: bias")).toEqual([
       `2:45 ${bias} \`sample-top-1\` draws its expert: ${rest}`,
     ]);
     expect(await router("biasRate: 0.1")).toEqual([
-      "2:16 `mix.router.biasRate` is 0.1, but `mix.router.balance` is `btx`: remove the key, or make the balance `bias`",
+      "2:16 `mix.router.biasRate` is 0.1, but `mix.router.balance` is `btx`: remove the key, or set `balance: bias`",
     ]);
   });
 
@@ -109,10 +109,10 @@ describe("checkExperiment, on the router", () => {
 
   it("refuses rows from the domains of blended experts, and a number of tokens for random rows", async () => {
     expect(await router("init: domains", ", blend: true")).toEqual([
-      "2:22 `mix.router.init` is `domains`, but blended experts belong to no domain: make it `random`, or remove `mix.blend`",
+      "2:22 `mix.router.init` is `domains`, but blended experts belong to no domain: set it to `random`, or remove `mix.blend`",
     ]);
     expect(await router("initTokens: 10")).toEqual([
-      "2:16 `mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or make `init` `domains` or `hidden`",
+      "2:16 `mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or set `init` to `domains` or `hidden`",
     ]);
   });
 });

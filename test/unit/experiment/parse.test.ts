@@ -111,8 +111,8 @@ describe("parseExperiment, on mistakes", () => {
 
   it("reports duplicate keys with the line of the first, and goes on", () => {
     expect(problems(`${valid}model:\n  layers: 2\n  layers: 3\ndomains: {b: {files: y}}\nhelpOut: 1\n`)).toEqual([
-      "4:3 the key `layers` is given twice in `model`, first in line 3",
-      "5:1 the key `domains` is given twice, first in line 1",
+      "4:3 the key `layers` is given twice in `model`, first on line 3",
+      "5:1 the key `domains` is given twice, first on line 1",
       "6:1 unknown key `helpOut`, did you mean `heldOut`?",
     ]);
   });
@@ -125,7 +125,9 @@ describe("parseExperiment, on mistakes", () => {
     expect(problems("domains: !!python/object {code: {files: x}}\n")).toEqual([
       "1:10 not valid YAML: unresolved tag: tag:yaml.org,2002:python/object",
     ]);
-    expect(problems(`${valid}---\n${valid}`)).toEqual(["2:1 a second document begins here: one experiment a file"]);
+    expect(problems(`${valid}---\n${valid}`)).toEqual([
+      "2:1 a second document begins here: write one experiment per file",
+    ]);
   });
 
   it("stops at anchors that explode, contain themselves or do not exist", () => {
@@ -151,7 +153,7 @@ describe("parseExperiment, on mistakes", () => {
   });
 
   it("says in one sentence why a file is no experiment at all", () => {
-    const nothing = "1:1 the file is empty: it needs at least the key `domains`";
+    const nothing = "1:1 the file is empty: add at least the key `domains`";
     const mapping = "1:1 an experiment must be a mapping with at least the key `domains`, not";
     expect(problems("")).toEqual([nothing]);
     expect(problems(" \n\t\n")).toEqual([nothing]);
@@ -160,7 +162,7 @@ describe("parseExperiment, on mistakes", () => {
     expect(problems("hello\n")).toEqual([`${mapping} the text \`hello\``]);
     expect(problems("domains:\n a\u0000b")).toEqual(["2:3 the file is not UTF-8 text"]);
     expect(problems(`# ${"x".repeat(1 << 20)}`)).toEqual([
-      "1:1 the file has 1048578 characters, an experiment at most 65536: is it the right file?",
+      "1:1 the file has 1048578 characters, but an experiment file has at most 65536: check that it is the right file",
     ]);
   });
 
@@ -277,6 +279,6 @@ describe("parseExperiment, on anything", () => {
       "---\n",
     ])
       expect(problems(piece.repeat(4096 / piece.length)).length, piece).toBeGreaterThan(0);
-    expect(problems("[".repeat(65_536))).toEqual([expect.stringContaining("the file is nested too deeply to be read")]);
+    expect(problems("[".repeat(65_536))).toEqual([expect.stringContaining("the file is nested too deeply")]);
   });
 });

@@ -102,9 +102,7 @@ describe("the JSON schema", () => {
 
   it("carries unit, default and the paper's value in the description", () => {
     expect(schema).toContain("Steps of linear warm-up.");
-    expect(schema).toContain(
-      "Unit: steps. Default: 100, but at most a tenth of the steps of the phase. BTX paper: 100.",
-    );
+    expect(schema).toContain("Unit: steps. Default: 100, but at most a tenth of the phase's steps. BTX paper: 100.");
   });
 
   it("forbids unknown keys and asks for domains alone", () => {

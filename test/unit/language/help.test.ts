@@ -22,7 +22,9 @@ describe("help", () => {
       const node = schemaAt(path)!;
       for (const value of node.enum!) expect(valueHelp(node, value), `${path} ${value}`).toMatch(`\`${value}\`: `);
     }
-    expect(valueHelp(schemaAt(["compare"])!, "average")).toBe("`average`: all weights of the mixed models averaged.");
+    expect(valueHelp(schemaAt(["compare"])!, "average")).toBe(
+      "`average`: the average of all weights of the mixed models.",
+    );
     expect(valueHelp(schemaAt(["compare"])!, "none")).toBeUndefined();
   });
 });
