@@ -75,15 +75,13 @@ describe("checkExperiment, on the router", () => {
   });
 
   it("refuses biases where no best experts are chosen, and their rate without them", async () => {
-        const rest = "set it to `btx`, `switch` or `none`";
+    const rest = "set it to `btx`, `switch` or `none`";
     const bias = "`mix.router.balance` is `bias`, which affects which experts score best, but the router";
-        expect(await router("type: soft, balance: bias")).toEqual([
-      `2:37 $
-    bias;
-    \`soft\` uses all experts: set it to \`btx\` or \`none\``,
-    ])
+    expect(await router("type: soft, balance: bias")).toEqual([
+      `2:37 ${bias} \`soft\` uses all experts: set it to \`btx\` or \`none\``,
+    ]);
     expect(await router("type: sample-top-1, balance: bias")).toEqual([
-      `2:45 ${bias} \`sample-top-1\` draws its expert: ${rest}`,
+      `2:45 ${bias} \`sample-top-1\` samples its expert: ${rest}`,
     ]);
     expect(await router("biasRate: 0.1")).toEqual([
       "2:16 `mix.router.biasRate` is 0.1, but `mix.router.balance` is `btx`: remove the key, or set `balance: bias`",
