@@ -72,9 +72,13 @@ describe("checkExperiment, on float16", () => {
 
 describe("checkExperiment, on sizes", () => {
   it("refuses a hidden width that the heads do not divide, at whichever of the two is given", async () => {
-    const rest = "heads do not divide: make it a multiple of `model.heads`, or give `model.headSize`";
-    expect(await check(`${domain}model: {hidden: 130}\n`)).toEqual([`2:17 \`model.hidden\` is 130, which 4 ${rest}`]);
-    expect(await check(`${domain}model: {heads: 3}\n`)).toEqual([`2:16 \`model.hidden\` is 128, which 3 ${rest}`]);
+    const rest = "heads: make it a multiple of `model.heads`, or give `model.headSize`";
+    expect(await check(`${domain}model: {hidden: 130}\n`)).toEqual([
+      `2:17 \`model.hidden\` is 130, which is not divisible by 4 ${rest}`,
+    ]);
+    expect(await check(`${domain}model: {heads: 3}\n`)).toEqual([
+      `2:16 \`model.hidden\` is 128, which is not divisible by 3 ${rest}`,
+    ]);
     expect(await check(`${domain}model: {hidden: 130, headSize: 32}\n`)).toEqual([]);
   });
 
@@ -246,7 +250,9 @@ describe("checkExperiment, on memory", () => {
     const text = `${domain}model: {hidden: 1000000, layers: 1024, ffn: 4000000}\n`;
     const [problem] = about(await check(text, undefined, gigabyte), "the seed");
     expect(problem).toMatch(/^2:8 training the seed needs about 262 PB of memory, but this machine has 1 GB: /);
-    expect(problem).toContain("not even a micro-batch of 1 fits, so lower `model.hidden`");
+    expect(problem).toContain(
+      ": lower `model.hidden`, `model.layers`, `model.ffn` or `model.context`, since not even a micro-batch of 1 fits",
+    );
   });
 
   it("counts one expert, the largest: those that do not fit together wait for each other", async () => {
