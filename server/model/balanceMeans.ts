@@ -1,7 +1,7 @@
 import { concat, reshape, type Tensor } from "@tensorflow/tfjs-core";
 import { named, type Program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { balancesByLoss } from "../routers/auxiliaryLoss.ts";
+import { balancesByLoss } from "../routers/auxiliaryLosses.ts";
 import type { BalanceMeans } from "../routers/router.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { type Computing, decoder, wholeSequences } from "./transformer.ts";

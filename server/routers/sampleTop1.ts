@@ -1,7 +1,7 @@
 import { add, div, exp, maximum, mul, ones, reshape, softmax, sum } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLosses.ts";
 import type { RouteInput, Router, Routing } from "./router.ts";
 import { bestExperts, refuseBias } from "./selection.ts";
 import { softRouting } from "./soft.ts";

@@ -1,6 +1,6 @@
 import { broadcastTo, ones, range, softmax } from "@tensorflow/tfjs-core";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLosses.ts";
 import type { RouteInput, Router, Routing } from "./router.ts";
 import { refuseBias } from "./selection.ts";
 

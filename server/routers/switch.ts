@@ -15,7 +15,7 @@ import {
 import { oneHot } from "../ops/oneHot.ts";
 import { untaped } from "../ops/untaped.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLosses.ts";
 import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 

@@ -1,7 +1,7 @@
 import { expandDims, mul, softmax, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { oneHot } from "../ops/oneHot.ts";
 import type { RouterConfig } from "../protocol/model.ts";
-import { auxiliaryLosses } from "./auxiliaryLoss.ts";
+import { auxiliaryLosses } from "./auxiliaryLosses.ts";
 import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 

@@ -7,7 +7,7 @@ import { parameterShapes } from "../../model/parameters.ts";
 import { accumulate, applyGradients, gradientNorm, gradientShapes, trainStep } from "../../model/trainStep.ts";
 import { sizeOf, type Values } from "../../ops/program.ts";
 import type { LossScale } from "./lossScale.ts";
-import { stateNames } from "./moments.ts";
+import { stateNames } from "./phases.ts";
 import { partOf, sequences } from "./stepBatch.ts";
 import { type PhaseJob, type StepPrograms, scalar, scalarSpecs } from "./stepPrograms.ts";
 import { copied, resultOf, type StepResult, sumsOf } from "./stepResult.ts";

@@ -4,7 +4,7 @@ import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
 import type { Store } from "../../engine/store.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { assertFiniteTensor } from "./finite.ts";
+import { assertFiniteTensor } from "./trainingErrors.ts";
 
 /** Where unfinished training stands, beside its tensors in `state.safetensors`. */
 const progressSchema = z.object({

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { drawsExperts, gumbelNoise, joinNoise, noiseShape } from "../../../server/model/noise.ts";
+import { drawsExperts, generationNoise, gumbelNoise, joinNoise, noiseShape } from "../../../server/model/noise.ts";
+import { addRouter } from "../../../server/routers/index.ts";
 import { models } from "./support.ts";
 
 const config = models["sampled top-1 routing"]!;
@@ -34,4 +35,34 @@ test("noise of several texts is joined layer by layer", () => {
 test("only routers that draw need noise", () => {
   expect(Object.keys(models).filter((name) => drawsExperts(models[name]!))).toEqual(["sampled top-1 routing"]);
   expect(noiseShape(config, 5)).toEqual([2, 5, 3]);
+});
+
+test.each([
+  ["sequence", 3],
+  ["pass", 1],
+] as const)("a router that draws for a %s gives its tokens the same numbers", (draws, different) => {
+  const type = `draws for a ${draws}`;
+  addRouter(type, {
+    traits: { expertsPerToken: () => 1, drops: false, draws },
+    declaration: {},
+    make: () => ({
+      route() {
+        throw new Error("not run here");
+      },
+    }),
+  });
+  const { moe } = config;
+  const drawing = { ...config, moe: { ...moe!, router: { ...moe!.router, type } as never } };
+  const [layers, tokens, experts] = [moe!.layers.length, 6, moe!.experts.length];
+  const noise = gumbelNoise(drawing, tokens, 1, 7, 3);
+  expect(noise).toHaveLength(layers * tokens * experts);
+  for (let layer = 0; layer < layers; layer++) {
+    const rows = Array.from({ length: tokens }, (_, n) =>
+      noise.subarray((layer * tokens + n) * experts, (layer * tokens + n + 1) * experts).join(),
+    );
+    expect(new Set(rows).size).toBe(different);
+    for (const n of [0, 2, 4]) expect(rows[n]).toBe(rows[n + 1]);
+  }
+  expect(generationNoise(drawing, 1, 1, 5)).toEqual(generationNoise(drawing, 1, 1, 9));
+  expect(generationNoise(config, 1, 1, 5)).not.toEqual(generationNoise(config, 1, 1, 9));
 });

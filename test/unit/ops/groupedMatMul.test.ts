@@ -50,6 +50,17 @@ describe("groupedMatMul", () => {
     expect(gradients.map((gradient) => gradient.shape)).toEqual(stored.map((weight) => weight.shape));
   });
 
+  test("gives 0 for rows of a last group that has no weights, and no gradient for them", () => {
+    const sizes = tf.tensor1d([2, 0, 1, 3], "int32");
+    const rows = x.arraySync() as number[][];
+    const matrices = stored.map((weight) => weight.arraySync() as number[][]);
+    const expected = reference(rows.slice(0, 3), [2, 0, 1], matrices, true);
+    expectClose(groupedMatMul(x, sizes, stored), [...expected, ...Array<number>(3 * outWidth).fill(0)]);
+    expectGradients((given, ...weights) => groupedMatMul(given, sizes, weights), [x, ...stored]);
+    const gradient = tf.grad((given: tf.Tensor) => tf.sum(groupedMatMul(given, sizes, stored)))(x);
+    expect(values(gradient).slice(3 * width)).toEqual(Array<number>(3 * width).fill(0));
+  });
+
   test("takes no rows at all", () => {
     const none = groupedMatMul(tf.zeros([0, width]), tf.tensor1d([0, 0, 0], "int32"), stored);
     expect(none.shape).toEqual([0, outWidth]);

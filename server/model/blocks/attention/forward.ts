@@ -4,7 +4,7 @@ import type { Tensors } from "../../../ops/program.ts";
 import { rotary } from "../../../ops/rotary.ts";
 import { attentionPrefix } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
-import { linear } from "../../linear.ts";
+import { linear } from "../linear.ts";
 import type { RotaryTables } from "./rotaryTables.ts";
 
 /** The attention proper: q [B, Hkv, T*G, d], k and v [B, Hkv, T, d] give [B, Hkv, T*G, d]. */

@@ -3,7 +3,7 @@ import type { Arithmetic } from "../../../ops/arithmetic.ts";
 import type { Tensors } from "../../../ops/program.ts";
 import { swiGlu } from "../../../ops/swiGlu.ts";
 import type { FeedForwardNames } from "../../../parameters/names.ts";
-import { linear } from "../../linear.ts";
+import { linear } from "../linear.ts";
 
 /** One of a block's three linear layers: x [rows, in] gives [rows, out]. */
 export type Through = (part: keyof FeedForwardNames, x: Tensor) => Tensor;

@@ -8,8 +8,8 @@ import { FINAL_NORM } from "../../../../server/parameters/names.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
-import { assertFiniteStep, assertFiniteTensor } from "../../../../server/stages/training/finite.ts";
 import { train } from "../../../../server/stages/training/train.ts";
+import { assertFiniteStep, assertFiniteTensor } from "../../../../server/stages/training/trainingErrors.ts";
 import { contextOf, temporaryFolder, tiny, training, untrained } from "../support.ts";
 import { bytesOf, metricsCount, twoDomains } from "./support.ts";
 

@@ -8,9 +8,9 @@ import { StopRequested, UserError } from "../../../../server/protocol/errors.ts"
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
 import { LossScale, type LossScaleState } from "../../../../server/stages/training/lossScale.ts";
-import { beginMoments, stateNames } from "../../../../server/stages/training/moments.ts";
 import { nextToken } from "../../../../server/stages/training/nextToken.ts";
 import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
+import { beginMoments, stateNames } from "../../../../server/stages/training/phases.ts";
 import type { StepResult } from "../../../../server/stages/training/stepResult.ts";
 import { train } from "../../../../server/stages/training/train.ts";
 import { ints } from "../../../fixtures/engine.ts";

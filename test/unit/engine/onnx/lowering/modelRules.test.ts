@@ -33,6 +33,10 @@ const cases: Case[] = [
   grouped(sizes(9, 0, 0)),
   grouped(sizes(0, 4, 5)),
   grouped(sizes(130, 0, 71)),
+  // A last group without weights, whose rows are for nobody.
+  grouped(sizes(2, 3, 4, 6)),
+  grouped(sizes(0, 0, 0, 5)),
+  grouped(sizes(40, 0, 3, 0)),
   [
     "a chain of grouped products: the experts' feed-forward block",
     {

@@ -1,6 +1,6 @@
 import { add, type Tensor } from "@tensorflow/tfjs-core";
-import type { Arithmetic } from "../ops/arithmetic.ts";
-import { named, type Tensors } from "../ops/program.ts";
+import type { Arithmetic } from "../../ops/arithmetic.ts";
+import { named, type Tensors } from "../../ops/program.ts";
 
 /** x [N, in] through the linear layer `name`: weight [out, in] and, where it has one, bias [out]; gives [N, out]. */
 export function linear(params: Tensors, name: string, x: Tensor, { matMul }: Arithmetic): Tensor {
