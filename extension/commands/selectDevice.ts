@@ -1,6 +1,5 @@
 import { ProgressLocation, type QuickPickItem, Range, type Uri, WorkspaceEdit, window, workspace } from "vscode";
-import type { Compute, Device, DeviceName } from "../../server/protocol/devices.ts";
-import { whyText } from "../../server/protocol/deviceText.ts";
+import { type Compute, type Device, type DeviceName, whyText } from "../../server/protocol/devices.ts";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
 import { install } from "./installEngine.ts";

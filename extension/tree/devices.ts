@@ -9,8 +9,7 @@ import {
   type TreeView,
   window,
 } from "vscode";
-import type { Device } from "../../server/protocol/devices.ts";
-import { whyText } from "../../server/protocol/deviceText.ts";
+import { type Device, whyText } from "../../server/protocol/devices.ts";
 import type { Load, WorkingStage } from "../../server/protocol/editor.ts";
 import { bytes, percent } from "../../server/protocol/format.ts";
 import type { Backend } from "../backend.ts";

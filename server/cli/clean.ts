@@ -1,6 +1,6 @@
 import { bytes, dateTime, duration } from "../protocol/format.ts";
-import { lostUnused, whyUsed } from "../runs/lost.ts";
 import { removeRests, removeStages } from "../runs/remove.ts";
+import { lostUnused, whyUsed } from "../runs/stageUses.ts";
 import { clean as plain } from "../terminal/ansi.ts";
 import { exitStatus, findRoot, parse, printJson } from "./command.ts";
 

@@ -1,6 +1,5 @@
 import { listDevices } from "../devices/list.ts";
-import type { Device } from "../protocol/devices.ts";
-import { whyText } from "../protocol/deviceText.ts";
+import { type Device, whyText } from "../protocol/devices.ts";
 import { bytes } from "../protocol/format.ts";
 import { exitStatus, parse, printJson } from "./command.ts";
 

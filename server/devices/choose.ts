@@ -1,6 +1,5 @@
 import { installedFolder } from "../install/catalog.ts";
-import type { Compute, Device, EngineName } from "../protocol/devices.ts";
-import { whyText } from "../protocol/deviceText.ts";
+import { type Compute, type Device, type EngineName, whyText } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 import { mayHaveGpu } from "./adapter.ts";
 import { cpuDevice, listDevices } from "./list.ts";

@@ -1,5 +1,4 @@
 import {
-  type Compute,
   type Device,
   deviceSchema,
   type EnginePackage,
@@ -10,8 +9,8 @@ import {
 import { UserError } from "../protocol/errors.ts";
 import type { Answers } from "./answers.ts";
 import { btx, btxJson, jsonLines } from "./btx.ts";
+import { withCompute } from "./experimentText.ts";
 import { LoadMeter } from "./load.ts";
-import { withSections } from "./sections.ts";
 import type { RunWatch } from "./watch.ts";
 
 /** How often the editor is told how busy the devices are, ms. */
@@ -66,13 +65,4 @@ async function install(
   await btx(["engines", "install", engine, "--json"], { signal, onOutput: jsonLines(onLine) });
   if (!installed) throw new UserError(`${engine} was not installed: it was cancelled`);
   return installed;
-}
-
-/** An experiment's text with these keys of what it is computed with. */
-function withCompute(text: string, compute: Compute | undefined): string {
-  const { engine = "auto", devices = [] } = compute ?? {};
-  return withSections(text, {
-    engine: engine === "auto" ? "" : `engine: ${engine}`,
-    devices: devices.length === 0 ? "" : `devices: [${devices.join(", ")}]`,
-  });
 }

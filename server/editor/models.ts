@@ -1,12 +1,18 @@
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { UserError } from "../protocol/errors.ts";
+import type { RunRecord } from "../protocol/run.ts";
+import type { PlannedStage } from "../protocol/stage.ts";
+import { stageKinds } from "../protocol/stageKinds.ts";
+import { hasCode, withDiskErrors } from "../runs/atomic.ts";
 import { checkpointOf, findModel, modelOf } from "../runs/findModel.ts";
-import { runPaths } from "../runs/layout.ts";
+import { runPaths, stagePaths } from "../runs/layout.ts";
 import { requireRun } from "../runs/runs.ts";
 import type { Answers } from "./answers.ts";
 import { btx } from "./btx.ts";
 import { writeDemo } from "./demo.ts";
+import { forkText } from "./experimentText.ts";
 import { copyFolder } from "./exportFolder.ts";
-import { writeFork } from "./fork.ts";
 
 /** Answers what is done with finished models and runs. */
 export function serveModels(answers: Answers): void {
@@ -43,4 +49,30 @@ export function serveModels(answers: Answers): void {
     return { file: await writeFork(root, record, modelOf(record, stage)) };
   });
   answers.to("btx/writeDemo", async ({ folder }) => ({ file: await writeDemo(folder) }));
+}
+
+/**
+ * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run as
+ * its seed and that model's tokenizer. Comments stay. Gives the path.
+ *
+ * @throws UserError for a Mixture-of-Experts, and for a file that cannot be written.
+ */
+export async function writeFork(root: string, record: RunRecord, model: PlannedStage): Promise<string> {
+  if (stageKinds[model.spec.kind].hasExperts)
+    throw new UserError(
+      `"${model.name}" is a Mixture-of-Experts, and a seed is a dense model: fork from the seed, an expert or a dense baseline`,
+    );
+  const folder = dirname(root);
+  const checkpoint = relative(folder, stagePaths(root, model.key).checkpoint).split(sep).join("/");
+  const text = forkText(record.experiment, checkpoint, `Forked from ${model.name} of run ${record.id}.`);
+  const stem = basename(record.file).replace(/\.btx\.yaml$/, "");
+  for (let count = 1; ; count++) {
+    const path = join(folder, `${stem}-fork${count === 1 ? "" : `-${count}`}.btx.yaml`);
+    try {
+      await withDiskErrors(path, () => writeFile(path, text, { flag: "wx" }));
+      return path;
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+    }
+  }
 }

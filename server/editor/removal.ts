@@ -2,10 +2,9 @@ import type { LostStage, RunReference, StageReference } from "../protocol/editor
 import { UserError } from "../protocol/errors.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { lineage } from "../runs/cost.ts";
-import { lostStages, lostUnused, whyUsed } from "../runs/lost.ts";
 import { removeRests, removeRun, removeStages } from "../runs/remove.ts";
 import { requireRun } from "../runs/runs.ts";
-import { isWorkedOn, stageUses } from "../runs/uses.ts";
+import { isWorkedOn, lostStages, lostUnused, stageUses, whyUsed } from "../runs/stageUses.ts";
 import type { Answers } from "./answers.ts";
 import { needIdle, resume } from "./runs.ts";
 import type { RunWatch } from "./watch.ts";

@@ -6,7 +6,7 @@ import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { runPathsIn, runsFolder } from "../runs/layout.ts";
 import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
-import { inParallel } from "./inParallel.ts";
+import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
 /** Runs as the editor lists them: many, so that of each only its head is read, and that again only when it changed. */
 
@@ -24,20 +24,15 @@ export interface ListedRuns {
   problems: string[];
 }
 
-interface Known {
-  /** Tells one state of the file from another. */
-  look: string;
-  head: Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "error"> | { problem: string };
-}
+type Head = Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "error"> | { problem: string };
 
 /** Lists runs; remembers what it read while files stay as they are. */
 export class RunList {
-  readonly #known = new Map<string, Known>();
+  readonly #files = new ChangedFiles(100_000);
 
   /** All runs of a run folder, newest first. */
   async read(root: string): Promise<ListedRuns> {
     const ids = (await readdir(runsFolder(root)).catch(() => [])).sort().reverse();
-    this.#forget(root, new Set(ids));
     const entries = await inParallel(ids, atOnce, (id) => this.#entry(root, id));
     return {
       runs: entries.filter((entry) => typeof entry === "object"),
@@ -77,28 +72,13 @@ export class RunList {
     return head && "status" in head && head.status !== "running" ? head.status : "interrupted";
   }
 
-  async #head(folder: string): Promise<Known["head"] | undefined> {
+  #head(folder: string): Promise<Head | undefined> {
     const path = runPathsIn(folder).record;
-    const found = await stat(path).catch(() => undefined);
-    if (!found) return undefined;
-    const look = `${found.mtimeMs} ${found.size} ${found.ino}`;
-    const known = this.#known.get(folder);
-    if (known?.look === look) return known.head;
-    const head = await readHead(path);
-    this.#known.set(folder, { look, head });
-    return head;
-  }
-
-  /** Drops runs that are no longer there. */
-  #forget(root: string, ids: ReadonlySet<string>): void {
-    const prefix = join(runsFolder(root), "x").slice(0, -1);
-    for (const folder of this.#known.keys()) {
-      if (folder.startsWith(prefix) && !ids.has(folder.slice(prefix.length))) this.#known.delete(folder);
-    }
+    return this.#files.read(path, () => readHead(path));
   }
 }
 
-async function readHead(path: string): Promise<Known["head"]> {
+async function readHead(path: string): Promise<Head> {
   try {
     return parseJson(await readFile(path, "utf8"), headSchema, path);
   } catch (error) {

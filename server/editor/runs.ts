@@ -3,6 +3,8 @@ import { open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseExperiment } from "../experiment/parse.ts";
+import { expertStage } from "../experiment/plan.ts";
+import type { Experiment } from "../experiment/resolve.ts";
 import type { RunReference } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { runPaths, runRoot } from "../runs/layout.ts";
@@ -10,7 +12,6 @@ import { readRun, requireRun } from "../runs/runs.ts";
 import { stopRun } from "../runs/stop.ts";
 import type { Answers } from "./answers.ts";
 import { launchResume, launchRun, runnerLog } from "./launch.ts";
-import { stageNames } from "./stageNames.ts";
 import type { RunWatch } from "./watch.ts";
 
 /** Answers what is asked about runs, and starts and stops them. */
@@ -96,4 +97,28 @@ function wholeCharacters(bytes: Buffer): number {
     return length > back ? bytes.length - back : bytes.length;
   }
   return bytes.length;
+}
+
+export interface StageName {
+  /** As `btx run --stage` takes it. */
+  name: string;
+  /** What it is, for people. */
+  does: string;
+}
+
+/** What an experiment can be run up to, without reading its texts. */
+export function stageNames({ domains, compare }: Experiment): StageName[] {
+  const names = [...domains.keys()];
+  const stages: StageName[] = [
+    { name: "seed", does: "the model all experts start from" },
+    { name: "experts", does: `all experts: ${names.join(", ")}` },
+    ...names.map((name) => ({ name: expertStage(name), does: `the expert of ${name}` })),
+    { name: "mix", does: "the experts mixed, not finetuned" },
+    { name: "finetune", does: "the finetuned Mixture-of-Experts" },
+    { name: "evaluate:finetune", does: "its held-out loss" },
+  ];
+  const baselines = compare.filter((name) => name !== "btm");
+  if (compare.length > 0) stages.push({ name: "compare", does: `all baselines: ${compare.join(", ")}` });
+  stages.push(...baselines.map((name) => ({ name, does: "a baseline" })));
+  return stages;
 }

@@ -1,8 +1,7 @@
 import type { Connection } from "vscode-languageserver/node";
 import type { Inspector } from "../inspect/client.ts";
-import { answersOver } from "./answers.ts";
+import { type Answers, answersOver } from "./answers.ts";
 import { serveDevices } from "./devices.ts";
-import { serveInspection } from "./inspect.ts";
 import { serveModels } from "./models.ts";
 import { serveRemoval } from "./removal.ts";
 import { serveRuns } from "./runs.ts";
@@ -24,6 +23,18 @@ export function serveEditor(connection: Connection, inspector: Inspector): () =>
   serveRemoval(answers, watch);
   serveModels(answers);
   serveDevices(answers, watch);
-  serveInspection(answers, inspector);
+  serveInspector(answers, inspector);
   return answers.trusted;
+}
+
+/** Answers what is asked of models in the text itself: where a text goes, and how it continues. */
+function serveInspector(answers: Answers, inspector: Inspector): void {
+  answers.toTrusted("btx/route", "Texts are routed", (asked, signal) => inspector.ask("route", asked, { signal }));
+  answers.toTrusted("btx/sampleTokens", "Models are sampled", ({ id, ...asked }, signal) =>
+    inspector.ask("sample", asked, {
+      signal,
+      onNews: (news) => answers.tell("btx/sampledToken", "layers" in news ? { id, axes: news } : { id, token: news }),
+    }),
+  );
+  answers.onEnd(() => inspector.close());
 }

@@ -1,7 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
+import { join } from "node:path";
+import { openSafetensors } from "../checkpoint/safetensors.ts";
 import { defined } from "../protocol/defined.ts";
-import type { ListedStage } from "../protocol/editor.ts";
+import type { ListedCheckpoint, ListedStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { mixedExperts } from "../protocol/model.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
@@ -13,37 +15,23 @@ import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { progressPath, stageProgressSchema } from "../stages/process.ts";
-import { checkpointsOf } from "./checkpoints.ts";
-import { inParallel } from "./inParallel.ts";
+import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
 /** The stages of runs as the editor lists them, read again only where files have changed. */
 
 const atOnce = 8;
-/** Files remembered. */
-const mostKnown = 5000;
 
 export class StageReader {
-  readonly #known = new Map<string, { look: string; value: unknown }>();
+  readonly #files = new ChangedFiles(5000);
 
   /** The stages of a run. @throws UserError when the run cannot be read. */
   async read(root: string, run: string): Promise<ListedStage[]> {
     const path = runPaths(root, run).record;
-    const record = await this.#once(path, async () => parseJson(await readFile(path, "utf8"), runRecordSchema, path));
+    const record = await this.#files.read(path, async () =>
+      parseJson(await readFile(path, "utf8"), runRecordSchema, path),
+    );
     if (!record) throw new UserError(`there is no run ${run} in ${root}`);
     return inParallel(record.stages, atOnce, (planned) => this.#stage(root, record, planned));
-  }
-
-  /** What a file gave when it was last read, if it is as it was then; undefined where there is no file. */
-  async #once<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
-    const found = await stat(path).catch(() => undefined);
-    if (!found) return undefined;
-    const look = `${found.mtimeMs} ${found.size} ${found.ino}`;
-    const known = this.#known.get(path);
-    if (known?.look === look) return known.value as T;
-    const value = await read();
-    if (this.#known.size >= mostKnown) this.#known.clear();
-    this.#known.set(path, { look, value });
-    return value;
   }
 
   async #stage(root: string, run: RunRecord, planned: PlannedStage): Promise<ListedStage> {
@@ -69,7 +57,7 @@ export class StageReader {
         ...recorded(record),
         ...(state === "done" ? {} : await this.#soFar(paths, record)),
         ...(holder ? { pid: holder.pid, ...(holder.host === hostname() ? {} : { host: holder.host }) } : {}),
-        checkpoints: await checkpointsOf(paths, state !== "done", (path, read) => this.#once(path, read)),
+        checkpoints: await checkpointsOf(paths, state !== "done", this.#files),
       };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -78,7 +66,7 @@ export class StageReader {
   }
 
   #record(paths: StagePaths): Promise<StageRecord | undefined> {
-    return this.#once(paths.record, async () =>
+    return this.#files.read(paths.record, async () =>
       parseJson(await readFile(paths.record, "utf8"), stageRecordSchema, paths.record),
     );
   }
@@ -91,7 +79,7 @@ export class StageReader {
 
   /** How far a stage has come that is not done. */
   async #soFar(paths: StagePaths, record: StageRecord): Promise<Partial<ListedStage>> {
-    const metric = await this.#once(paths.metrics, () => readLastMetric(paths).catch(() => undefined));
+    const metric = await this.#files.read(paths.metrics, () => readLastMetric(paths).catch(() => undefined));
     if (metric) {
       const { step, steps, loss, tokens, tokensPerSecond, seconds } = metric;
       const atWork = record.status === "running";
@@ -105,7 +93,7 @@ export class StageReader {
       };
     }
     const path = progressPath(paths.folder);
-    const work = await this.#once(path, async () => {
+    const work = await this.#files.read(path, async () => {
       // What is met half written is no error.
       const text = await readFile(path, "utf8").catch(() => "");
       try {
@@ -146,4 +134,33 @@ function recorded({ engine, device, threads, started, finished, error, seconds, 
 function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {
   const mix = stageKinds[stage.spec.kind].hasExperts ? mixOf({ stage, stages: plan }) : undefined;
   return mix ? mixedExperts(mix.spec) : [];
+}
+
+/** The model that a stage has made, and the state from which its unfinished training goes on. */
+async function checkpointsOf(paths: StagePaths, unfinished: boolean, files: ChangedFiles): Promise<ListedCheckpoint[]> {
+  const found: ListedCheckpoint[] = [];
+  const weights = join(paths.checkpoint, "model.safetensors");
+  const model = await files.read(weights, () => sizeAndTime(weights));
+  if (model) found.push({ holds: "model", path: paths.checkpoint, ...model });
+  const state = unfinished ? await files.read(paths.state, () => readState(paths.state)) : undefined;
+  if (state) found.push({ holds: "training state", path: paths.state, ...state });
+  return found;
+}
+
+async function sizeAndTime(path: string): Promise<{ bytes: number; saved: string }> {
+  const { size, mtime } = await stat(path);
+  return { bytes: size, saved: mtime.toISOString() };
+}
+
+async function readState(path: string): Promise<{ bytes: number; saved: string; step?: number }> {
+  const facts = await sizeAndTime(path);
+  try {
+    const file = await openSafetensors(path);
+    await file.close();
+    const step: unknown = JSON.parse(file.metadata.get("progress") ?? "{}").step;
+    return Number.isSafeInteger(step) ? { ...facts, step: step as number } : facts;
+  } catch {
+    // It was being replaced, or is damaged: the stage will say so when it goes on.
+    return facts;
+  }
 }

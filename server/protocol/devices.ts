@@ -97,3 +97,7 @@ export const installEventSchema = z.discriminatedUnion("event", [
   }),
 ]);
 export type InstallEvent = z.infer<typeof installEventSchema>;
+
+/** Why a device cannot be used and what to do about it, or what else there is to know of it; "" where there is nothing. */
+export const whyText = ({ reason, remedy }: Pick<Device, "reason" | "remedy">): string =>
+  [reason, remedy].filter(Boolean).join(": ");

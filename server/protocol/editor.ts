@@ -1,11 +1,10 @@
 import * as z from "zod";
 import { deviceNews, deviceNotices, deviceRequests } from "./editor/devices.ts";
-import { inspectNews, inspectRequests } from "./editor/inspect.ts";
 import { modelNews, modelRequests } from "./editor/models.ts";
 import { removalRequests } from "./editor/removal.ts";
 import { runNews, runRequests } from "./editor/runs.ts";
 import { stageNews, stageRequests } from "./editor/stages.ts";
-import { streamRequests } from "./editor/stream.ts";
+import { originSchema, relayOrigin, ticketSchema } from "./stream.ts";
 
 /** What the editor and the backend say to each other beside the language server protocol. Both sides validate. */
 
@@ -22,8 +21,13 @@ export const requests = {
   ...deviceRequests,
   ...removalRequests,
   ...modelRequests,
-  ...inspectRequests,
-  ...streamRequests,
+  /**
+   * Leave for a page of this origin to connect to the backend by itself, see stream.ts. The first such request opens the port.
+   */
+  "btx/openStream": {
+    params: z.strictObject({ origin: z.union([originSchema, z.literal(relayOrigin)]) }),
+    result: ticketSchema,
+  },
 };
 
 /** What the editor tells the backend. */
@@ -34,7 +38,7 @@ export const notices = {
 };
 
 /** What the backend tells the editor. */
-export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews, ...inspectNews };
+export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews };
 
 type Requests = typeof requests;
 export type Request = keyof Requests;

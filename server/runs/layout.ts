@@ -11,68 +11,39 @@ export const runRoot = (experimentFile: string): string => join(dirname(resolve(
 export const stagesFolder = (root: string): string => join(root, "stages");
 export const runsFolder = (root: string): string => join(root, "runs");
 
-export interface StagePaths {
-  folder: string;
-  /** `stage.json` */
-  record: string;
-  metrics: string;
-  routing: string;
-  routingIndex: string;
-  /** Pairs of experts while training. */
-  routingPairs: string;
-  routingPairsIndex: string;
-  /** Experts of the same tokens while training. */
-  routingProbe: string;
-  routingProbeIndex: string;
-  /** Vocabulary specialisation and histograms of the same tokens while training. */
-  routingProbeDetail: string;
-  routingProbeDetailIndex: string;
-  /** Of an evaluation: pairs of experts and histograms. */
-  routingDetail: string;
-  routingDetailIndex: string;
-  /** Folder in a Hugging Face layout. */
-  checkpoint: string;
-  /** Training state while the stage is unfinished. */
-  state: string;
-  log: string;
-  /** Exists while the stage is asked to stop. */
-  stop: string;
-}
-
 /** Paths of one stage, by its key (16 hex digits). */
 export function stagePaths(root: string, key: string): StagePaths {
   return stagePathsIn(join(stagesFolder(root), plainName(key)));
 }
 
 /** Paths below a stage's folder. */
-export const stagePathsIn = (folder: string): StagePaths => ({
+export const stagePathsIn = (folder: string) => ({
   folder,
   record: join(folder, "stage.json"),
   metrics: join(folder, "metrics.jsonl"),
   routing: join(folder, "routing.f32"),
   routingIndex: join(folder, "routing.json"),
+  /** Pairs of experts while training. */
   routingPairs: join(folder, "routing-pairs.f32"),
   routingPairsIndex: join(folder, "routing-pairs.json"),
+  /** Experts of the same tokens while training. */
   routingProbe: join(folder, "routing-probe.f32"),
   routingProbeIndex: join(folder, "routing-probe.json"),
+  /** Vocabulary specialisation and histograms of the same tokens while training. */
   routingProbeDetail: join(folder, "routing-probe-detail.f32"),
   routingProbeDetailIndex: join(folder, "routing-probe-detail.json"),
+  /** Of an evaluation: pairs of experts and histograms. */
   routingDetail: join(folder, "routing-detail.f32"),
   routingDetailIndex: join(folder, "routing-detail.json"),
+  /** Folder in a Hugging Face layout. */
   checkpoint: join(folder, "checkpoint"),
+  /** Training state while the stage is unfinished. */
   state: join(folder, "state.safetensors"),
   log: join(folder, "log.txt"),
+  /** Exists while the stage is asked to stop. */
   stop: join(folder, "stop"),
 });
-
-export interface RunPaths {
-  folder: string;
-  /** `run.json` */
-  record: string;
-  report: string;
-  /** Exists while the run is asked to stop. */
-  stop: string;
-}
+export type StagePaths = ReturnType<typeof stagePathsIn>;
 
 /** Paths of one run, by its id. */
 export function runPaths(root: string, id: string): RunPaths {
@@ -80,12 +51,14 @@ export function runPaths(root: string, id: string): RunPaths {
 }
 
 /** Paths below a run's folder. */
-export const runPathsIn = (folder: string): RunPaths => ({
+export const runPathsIn = (folder: string) => ({
   folder,
   record: join(folder, "run.json"),
   report: join(folder, "report.html"),
+  /** Exists while the run is asked to stop. */
   stop: join(folder, "stop"),
 });
+export type RunPaths = ReturnType<typeof runPathsIn>;
 
 /** An id or key that is the name of one folder and no way out of it. */
 function plainName(name: string): string {

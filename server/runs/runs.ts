@@ -5,7 +5,7 @@ import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { hasCode, writeJson } from "./atomic.ts";
 import { createRunFolder, type RunPaths, runPaths, runPathsIn, runsFolder } from "./layout.ts";
 import type { LockHolder } from "./lock.ts";
-import { readLive } from "./records.ts";
+import { readLive } from "./read.ts";
 
 /** A run's status as it is now: "interrupted" when its runner was killed. */
 export type RunState = RunRecord["status"] | "interrupted";

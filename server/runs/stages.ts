@@ -2,7 +2,7 @@ import { type StageRecord, type StageStatus, stageRecordSchema } from "../protoc
 import { makeFolder, writeJson } from "./atomic.ts";
 import { type StagePaths, stagePathsIn } from "./layout.ts";
 import type { LockHolder } from "./lock.ts";
-import { readLive } from "./records.ts";
+import { readLive } from "./read.ts";
 
 /** A stage's status as it is now: "interrupted" when its process was killed. */
 export type StageState = StageStatus | "interrupted";

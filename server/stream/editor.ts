@@ -1,5 +1,5 @@
 import { type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver/node";
-import { streamRequests } from "../protocol/editor/stream.ts";
+import { requests } from "../protocol/editor.ts";
 import { Hub } from "./hub.ts";
 import type { Inspecting } from "./pageInspections.ts";
 
@@ -16,7 +16,7 @@ export function serveStreams(connection: Connection, inspecting: Inspecting): vo
   };
   connection.onExit(() => void hub?.then((opened) => opened.close()));
   connection.onRequest("btx/openStream", async (given: unknown): Promise<unknown> => {
-    const { success, data, error } = streamRequests["btx/openStream"].params.safeParse(given);
+    const { success, data, error } = requests["btx/openStream"].params.safeParse(given);
     if (!success) return new ResponseError(LSPErrorCodes.RequestFailed, `btx/openStream: ${error.issues[0]?.message}`);
     try {
       return (await open()).ticket(data.origin);

@@ -1,7 +1,8 @@
 import * as z from "zod";
+import { axesSchema, inspections, sampledTokenSchema } from "../inspect.ts";
 import { absolutePathSchema, runReferenceSchema, stageReferenceSchema } from "./basics.ts";
 
-/** What is done with finished models and runs. A request that is cancelled ends its work at once. */
+/** What is done with finished models and runs, and asked of models in the text itself. A request that is cancelled ends its work at once. */
 
 export const modelRequests = {
   /** Continues a prompt with the model of a stage. The text comes in pieces, as "btx/sampled" with this `id`. */
@@ -34,9 +35,21 @@ export const modelRequests = {
     params: z.strictObject({ folder: absolutePathSchema }),
     result: z.strictObject({ file: absolutePathSchema }),
   },
+  /** Where each token of a text goes. */
+  "btx/route": inspections.route,
+  /** Continues a prompt with a model. Tokens come as "btx/sampledToken" with this `id`; routing refers to the first's axes. */
+  "btx/sampleTokens": {
+    params: z.strictObject({ ...inspections.sample.params.shape, id: z.string() }),
+    result: inspections.sample.result,
+  },
 };
 
 export const modelNews = {
   /** The next piece of a continuation. */
   "btx/sampled": z.strictObject({ id: z.string(), text: z.string() }),
+  /** The beginning of a continuation, with what routing refers to, and then each token. */
+  "btx/sampledToken": z.union([
+    z.strictObject({ id: z.string(), axes: axesSchema }),
+    z.strictObject({ id: z.string(), token: sampledTokenSchema }),
+  ]),
 };

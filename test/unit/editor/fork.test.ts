@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { forkText, writeFork } from "../../../server/editor/fork.ts";
+import { forkText } from "../../../server/editor/experimentText.ts";
+import { writeFork } from "../../../server/editor/models.ts";
 import { parseExperiment } from "../../../server/experiment/parse.ts";
-import { stageUses } from "../../../server/runs/uses.ts";
+import { stageUses } from "../../../server/runs/stageUses.ts";
 import { emptyFolder, keys, writeRun } from "./folder.ts";
 
 const text = `# My experiment

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { domainsOf, templates } from "../../../extension/commands/templates.ts";
-import { stageNames } from "../../../server/editor/stageNames.ts";
+import { stageNames } from "../../../server/editor/runs.ts";
 import { checkExperiment } from "../../../server/experiment/check.ts";
 import { parseExperiment } from "../../../server/experiment/parse.ts";
 import { planExperiment } from "../../../server/experiment/plan.ts";

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runPaths, stagePaths } from "../../../server/runs/layout.ts";
 import { acquireLock, LockedError } from "../../../server/runs/lock.ts";
-import { lostStages, lostUnused, whyUsed } from "../../../server/runs/lost.ts";
 import { folderBytes, removeRests, removeRun, removeStage, removeStages } from "../../../server/runs/remove.ts";
-import { stageUses, unusedStages } from "../../../server/runs/uses.ts";
+import { lostStages, lostUnused, stageUses, unusedStages, whyUsed } from "../../../server/runs/stageUses.ts";
 import { emptyFolder, keys, writeRun, writeStage } from "../editor/folder.ts";
 
 const freshRoot = (): string => join(emptyFolder(), ".btx");

@@ -1,8 +1,11 @@
 import { isMap, isNode, isScalar, parseDocument } from "yaml";
+import type { Compute } from "../protocol/devices.ts";
 import { UserError } from "../protocol/errors.ts";
 
+/** Texts of experiments with some sections changed; all other lines, and comments, stay as they are. */
+
 /**
- * An experiment's text with other sections; all other lines, and comments, stay as they are.
+ * An experiment's text with other sections.
  *
  * @param sections by their names: each a line, without its end; "" takes the section out. What was not there comes last.
  * @throws UserError where the text is no list of sections.
@@ -25,4 +28,29 @@ export function withSections(experiment: string, sections: Readonly<Record<strin
     left.delete(name);
   }
   return text + [...left.values()].join("");
+}
+
+/** An experiment's text with these keys of what it is computed with. */
+export function withCompute(text: string, compute: Compute | undefined): string {
+  const { engine = "auto", devices = [] } = compute ?? {};
+  return withSections(text, {
+    engine: engine === "auto" ? "" : `engine: ${engine}`,
+    devices: devices.length === 0 ? "" : `devices: [${devices.join(", ")}]`,
+  });
+}
+
+/**
+ * An experiment's text with a checkpoint as its seed.
+ * @param note a first line of comment.
+ */
+export function forkText(experiment: string, checkpoint: string, note: string): string {
+  const document = parseDocument(experiment);
+  // The checkpoint brings its tokenizer and its sizes; what is left of them must not contradict it.
+  const kept = ["context", "moeLayers"].flatMap((key) => {
+    const value = document.getIn(["model", key]);
+    return value === undefined ? [] : [`${key}: ${isNode(value) ? JSON.stringify(value.toJSON()) : value}`];
+  });
+  const model = kept.length > 0 ? `model: {${kept.join(", ")}}` : "";
+  const seed = `seed: {from: ${JSON.stringify(checkpoint)}}`;
+  return `# ${note}\n${withSections(experiment, { name: "", tokenizer: "", model, seed })}`;
 }

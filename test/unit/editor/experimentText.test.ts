@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { withSections } from "../../../server/editor/sections.ts";
+import { withSections } from "../../../server/editor/experimentText.ts";
 
 const text = `# An experiment.
 name: demo
