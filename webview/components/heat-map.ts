@@ -127,7 +127,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     value.hidden = !this.cell || !(this.#over || this.#focused);
     if (value.hidden || !this.cell) return;
     value.textContent = this.says(this.cell);
-    const { left, top, width, height } = this.#rectangle(this.cell);
+    const { left, top, width, height } = this.rectangle(this.cell);
     const right = this.clientWidth - value.offsetWidth;
     const above = top - value.offsetHeight - 4;
     const y = above > -24 ? above : top + height + 4;
@@ -137,7 +137,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
   #frame(mark: HTMLElement, cell: Cell | undefined): void {
     mark.hidden = cell === undefined || !this.cells;
     if (!cell || mark.hidden) return;
-    const { left, top, width, height } = this.#rectangle(cell);
+    const { left, top, width, height } = this.rectangle(cell);
     mark.style.transform = `translate(${left}px, ${top}px)`;
     mark.style.width = `${width}px`;
     mark.style.height = `${height}px`;
@@ -147,8 +147,8 @@ export class HeatMap extends CanvasElement<MapEvents> {
     return { row, column: this.cells?.order.indexOf(column) ?? 0 };
   }
 
-  /** CSS pixels of this element. */
-  #rectangle(cell: Cell): { left: number; top: number; width: number; height: number } {
+  /** Where a cell is drawn, CSS pixels of this element. */
+  rectangle(cell: Cell): { left: number; top: number; width: number; height: number } {
     const { row, column } = this.#placeOf(cell);
     const canvas = this.querySelector("canvas")!;
     const { rows, columns } = this.cells!;

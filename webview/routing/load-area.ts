@@ -11,7 +11,7 @@ export interface LoadEvents {
   "load-resize": undefined;
 }
 
-/** CSS pixels. */
+/** CSS pixels; the height is that of the style sheet. */
 const height = 220;
 const room = { left: 44, right: 10, bottom: 22, top: 4 };
 
@@ -114,7 +114,6 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
     const { load } = this;
     const width = this.clientWidth;
     if (!canvas || !load || width === 0) return;
-    canvas.style.height = `${height}px`;
     const context = fittedContext(canvas, width, height);
     context.clearRect(0, 0, width, height);
     const tall = height - room.top - room.bottom;

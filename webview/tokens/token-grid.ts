@@ -94,6 +94,12 @@ export class TokenGrid extends CanvasElement<GridEvents> {
     return this.querySelector(".grid-box");
   }
 
+  /** Where a cell is drawn, CSS pixels of what is scrolled to. */
+  rectangle({ layer, token }: GridPlace): { left: number; top: number; width: number; height: number } {
+    const left = room.left + token * this.width - (this.#box?.scrollLeft ?? 0);
+    return { left, top: room.top + layer * row, width: this.width, height: row };
+  }
+
   /** Scrolls to the token that is read. */
   #reveal(): void {
     const box = this.#box!;
@@ -158,7 +164,8 @@ export class TokenGrid extends CanvasElement<GridEvents> {
     if (!place) return;
     context.strokeStyle = ink;
     context.lineWidth = 2;
-    context.strokeRect(leftOf(place.token), room.top + place.layer * row, width, row);
+    const frame = this.rectangle(place);
+    context.strokeRect(frame.left, frame.top, frame.width, frame.height);
   }
 
   #at(event: MouseEvent): GridPlace | undefined {

@@ -32,7 +32,7 @@ async function opened(options: Parameters<typeof writeRun>[1] = {}) {
     const names = new Map(runs[0]!.stages.map(({ key, name }) => [key, name]));
     return new Map(frame.lines.map((line) => [`${names.get(line.key)} ${line.measure}`, line]));
   };
-  return { ...written, page, runs, view, lines };
+  return { ...written, hub, page, runs, view, lines };
 }
 
 describe("a stream", () => {
@@ -121,20 +121,33 @@ describe("a stream", () => {
   });
 
   it("is silent when the runs are no longer wanted, and whole when they are opened again", async () => {
-    const { page, view, lines, append, root, run } = await opened();
+    const { page, hub, view, lines, append, keyOf, root, run } = await opened();
     await lines(view(["seed"]));
     page.send({ type: "cancel", id: 1 });
     page.send({ type: "statistics", id: 3, measure: "loss", series: [], axis: "step", fromZero: false });
     await page.next("statistics");
     const before = page.frames.length;
     append("seed", [{ step: 41, loss: 0.5 }]);
-    // Longer than it takes to look for news.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const other = new Page(hub.ticket(origin));
+    await other.opened();
+    await other.see(root, run, keyOf("seed"), 0.5);
     expect(page.frames).toHaveLength(before);
     page.send({ type: "open", id: 4, runs: [{ root, run }] });
     await page.next("opened");
     const again = await lines(view(["seed"], { id: 5 }));
     expect(again.get("seed loss")!.y.at(-1)).toBe(0.5);
+  });
+
+  it("answers each question by its id, and says to whom what could not be answered belongs", async () => {
+    const { page, keyOf, root } = await opened();
+    const series = [{ root, key: keyOf("seed") }];
+    const model = { root, key: keyOf("finetune") };
+    page.send({ type: "routingLayers", id: 10, model, snapshot: 0 });
+    page.send({ type: "statistics", id: 11, measure: "loss", series, axis: "step", fromZero: false });
+    await page.until(() => page.messages.some(({ type, id }) => type === "done" && id === 11));
+    const of = (id: number) => page.messages.filter((message) => message.id === id).map(({ type }) => type);
+    expect(of(10)).toEqual(["problem"]);
+    expect(of(11)).toEqual(["statistics", "done"]);
   });
 
   it("works out figures of a range from all values", async () => {

@@ -90,6 +90,15 @@ export class Page {
     >;
   }
 
+  /** Opens a run and looks at the loss of a stage until that is its last value. */
+  async see(root: string, run: string, key: string, loss: number): Promise<void> {
+    this.send({ type: "open", id: 1, runs: [{ root, run }] });
+    await this.next("opened");
+    const view = { axis: "step", fromZero: false, columns: 100, smoothing: 1 } as const;
+    this.send({ type: "view", id: 2, series: [{ root, key }], measures: ["loss"], ...view });
+    await this.until(() => this.points(2).some(({ lines }) => lines.some(({ y }) => y.at(-1) === loss)));
+  }
+
   /** Frames of points of a view. */
   points(id: number): Extract<Frame, { kind: "points" }>[] {
     return this.frames.filter((frame) => frame.kind === "points").filter((frame) => frame.id === id);

@@ -41,6 +41,17 @@ const coloured = (page: Page) =>
     return found;
   })()`) as Promise<{ seed: number; mix: number; red: number }>;
 
+/** Places on the page by the shares of the first chart's plot that lie left of and above them. */
+async function placesOf(page: Page): Promise<(x: number, y: number) => [number, number]> {
+  const plot = (await page.evaluate(`(() => {
+    const chart = document.querySelector("line-chart");
+    const box = chart.getBoundingClientRect();
+    const { left, top, width, height } = chart.plot;
+    return { left: box.left + left, top: box.top + top, width, height };
+  })()`)) as { left: number; top: number; width: number; height: number };
+  return (x, y) => [plot.left + plot.width * x, plot.top + plot.height * y];
+}
+
 async function press(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
@@ -51,7 +62,9 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
       const { page, problems } = await openRun(look);
       for (const width of [420, 1200]) {
         await page.setViewportSize({ width, height: 900 });
-        await page.waitForFunction(`document.querySelector("line-chart canvas").clientWidth < ${width}`);
+        await expect
+          .poll(() => page.evaluate("document.querySelector('line-chart canvas').clientWidth"))
+          .toBeLessThan(width);
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
       }
       expect(await page.title()).toBe("three-domains: metrics");
@@ -163,10 +176,9 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
   });
 
   it("zooms along x or y by dragging, by the wheel, and back", async () => {
-    const { page, chart } = await openRun();
+    const { page } = await openRun();
     await page.getByRole("button", { name: "Table" }).click();
-    const box = (await chart().boundingBox())!;
-    const at = (x: number, y: number) => [box.x + 62 + (box.width - 76) * x, box.y + box.height * y] as const;
+    const at = await placesOf(page);
     const drag = async (from: readonly [number, number], to: readonly [number, number]) => {
       await page.mouse.move(...from);
       await page.mouse.down();
@@ -233,12 +245,12 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
   });
 
   it("gives exact figures of a range that is selected", async () => {
-    const { page, row, fixture, chart } = await openRun();
-    const box = (await chart().boundingBox())!;
+    const { page, row, fixture } = await openRun();
+    const at = await placesOf(page);
     await page.keyboard.down("Shift");
-    await page.mouse.move(box.x + 62 + (box.width - 76) * 0.1, box.y + box.height / 2);
+    await page.mouse.move(...at(0.1, 0.5));
     await page.mouse.down();
-    await page.mouse.move(box.x + 62 + (box.width - 76) * 0.2, box.y + box.height / 2, { steps: 3 });
+    await page.mouse.move(...at(0.2, 0.5), { steps: 3 });
     await page.mouse.up();
     await page.keyboard.up("Shift");
     const caption = page.locator("table.legend caption strong");

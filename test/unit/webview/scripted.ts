@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, onTestFinished } from "vitest";
-import { WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer } from "ws";
 import { type PageName, pagePolicy, pageText, type Start } from "../../../server/protocol/page.ts";
 import { type PageMessage, pageMessageSchema, streamPath, subprotocol } from "../../../server/protocol/stream.ts";
 import { browserPath } from "./support.ts";
@@ -61,6 +61,8 @@ export interface OpenedPage {
   problems: string[];
   /** Says something that was not asked for. */
   say(message: object): void;
+  /** Ends the connections that there are. */
+  drop(): void;
 }
 
 /** Opens a page whose backend is the script. */
@@ -68,7 +70,7 @@ export async function openScripted(script: Script, options: BrowserContextOption
   const { page: name } = script;
   await buildPage(name);
   const asked: PageMessage[] = [];
-  const sockets = new Set<Send>();
+  const sockets = new Map<WebSocket, Send>();
   const server = createServer((request, response) => {
     const { port } = server.address() as AddressInfo;
     const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -93,8 +95,8 @@ export async function openScripted(script: Script, options: BrowserContextOption
   const stream = new WebSocketServer({ server, path: streamPath, handleProtocols: () => subprotocol });
   stream.on("connection", (socket) => {
     const send: Send = (data) => socket.send(data);
-    sockets.add(send);
-    socket.on("close", () => sockets.delete(send));
+    sockets.set(socket, send);
+    socket.on("close", () => sockets.delete(socket));
     socket.on("message", (data) => {
       const message = pageMessageSchema.parse(JSON.parse(String(data)));
       asked.push(message);
@@ -130,7 +132,10 @@ export async function openScripted(script: Script, options: BrowserContextOption
     asked,
     problems,
     say(message) {
-      for (const send of sockets) send(JSON.stringify(message));
+      for (const send of sockets.values()) send(JSON.stringify(message));
+    },
+    drop() {
+      for (const socket of sockets.keys()) socket.terminate();
     },
   };
 }

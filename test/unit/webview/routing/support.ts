@@ -3,6 +3,7 @@ import { encodeFrame, type FrameHeader } from "../../../../server/protocol/frame
 import type { CellMeasure } from "../../../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../../../server/protocol/routing.ts";
 import type { PageMessage } from "../../../../server/protocol/stream.ts";
+import { rampColors, shadeAt, shadeColor } from "../../../../webview/components/colorScale.ts";
 import { openScripted, type Send } from "../scripted.ts";
 
 /** The routing page, told by a backend that has its routing by construction. */
@@ -59,18 +60,26 @@ export interface Opened {
   /** What the page has asked. */
   asked: PageMessage[];
   problems: string[];
-  /** Tells of models that are otherwise than before. */
+  /** Tells of models that have changed. */
   tell(models: Scripted[]): void;
+  /** Ends the connections that there are. */
+  drop(): void;
 }
 
-/** Opens the page on models of a run. */
-export async function openRouting(models: Scripted[], options: BrowserContextOptions = {}): Promise<Opened> {
+/** Opens the page on models of a run. @param answersFirst may answer a question itself. */
+export async function openRouting(
+  models: Scripted[],
+  options: BrowserContextOptions = {},
+  answersFirst: (message: PageMessage, send: Send) => boolean = () => false,
+): Promise<Opened> {
   let now = models;
   const opened = await openScripted(
     {
       page: "routing",
       start: { runs: [{ root, run: models[0]!.run }] },
-      answer: (message, send) => answer(message, now, send),
+      answer: (message, send) => {
+        if (!answersFirst(message, send)) answer(message, now, send);
+      },
     },
     options,
   );
@@ -218,3 +227,61 @@ export const runsOf = (models: Scripted[]) =>
       .map(({ key, name, state }) => ({ key, name, kind: name, state })),
     mixes: [],
   }));
+
+const drawn = (page: Page) => page.locator(".maps heat-map canvas").first().waitFor();
+
+export async function openKnown(
+  models: Scripted[] = [known()],
+  options: BrowserContextOptions = {},
+  answersFirst?: (message: PageMessage, send: Send) => boolean,
+): Promise<Opened> {
+  const opened = await openRouting(models, options, answersFirst);
+  await drawn(opened.page);
+  return opened;
+}
+
+/** The rows of a table's body, as texts. */
+export const rowsOf = (page: Page, table: string): Promise<string[][]> =>
+  page
+    .locator(`table.${table} tbody tr`)
+    .evaluateAll((rows) =>
+      rows.map((row) =>
+        [...(row as unknown as { cells: Iterable<{ textContent: string }> }).cells].map((cell) =>
+          cell.textContent.trim(),
+        ),
+      ),
+    );
+
+/** Colours of cells, a corner of each where no number lies, [rows][columns]. */
+export const pixelsOf = (page: Page, map: number, rows: number, columns: number): Promise<string[][]> =>
+  page.evaluate(`(() => {
+    const map = document.querySelectorAll("heat-map")[${map}];
+    const canvas = map.querySelector("canvas");
+    const ratio = canvas.width / canvas.clientWidth;
+    const context = canvas.getContext("2d");
+    return Array.from({ length: ${rows} }, (_, row) => Array.from({ length: ${columns} }, (_, column) => {
+      const { left, top, width, height } = map.rectangle({ row, column });
+      const x = Math.round((left + 0.12 * width) * ratio);
+      const y = Math.round((top + 0.2 * height) * ratio);
+      const [r, g, b] = context.getImageData(x, y, 1, 1).data;
+      return "#" + [r, g, b].map((one) => one.toString(16).padStart(2, "0")).join("");
+    }));
+  })()`);
+
+export const colorAt = (share: number, dark = false) => shadeColor(rampColors("sequential", dark), shadeAt(share));
+
+export async function press(page: Page, ...keys: string[]): Promise<void> {
+  for (const key of keys) await page.keyboard.press(key);
+}
+
+/** Of the layer and the domain. */
+export const selects = (page: Page) => page.getByRole("group", { name: "Layer and domain" }).locator("select");
+
+/** Goes from all alike to domain i at expert i. */
+export const learning = (given: Parameters<typeof known>[0] = {}) =>
+  known({
+    value: (_measure, snapshot, domain, _layer, expert) =>
+      snapshot < 0 || domain === 4 ? 0.25 : domain === expert ? 0.25 + snapshot * 0.1 : (0.75 - snapshot * 0.1) / 3,
+    ...given,
+  });
+export const first = async (page: Page) => (await rowsOf(page, "maps"))[3]![2];

@@ -122,10 +122,12 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     await page.locator("token-grid canvas").waitFor();
     const colors = () =>
       page.evaluate(`(() => {
-        const canvas = document.querySelector("token-grid canvas");
-        const context = canvas.getContext("2d");
-        return [0, 1, 2].map((layer) => [0, 1, 2].map((token) =>
-          [...context.getImageData(34 + token * 18 + 4, 20 + layer * 18 + 4, 1, 1).data].join()));
+        const grid = document.querySelector("token-grid");
+        const context = grid.querySelector("canvas").getContext("2d");
+        return [0, 1, 2].map((layer) => [0, 1, 2].map((token) => {
+          const { left, top, width, height } = grid.rectangle({ layer, token });
+          return [...context.getImageData(left + width / 4, top + height / 4, 1, 1).data].join();
+        }));
       })()`) as Promise<string[][]>;
     await expect.poll(async () => new Set((await colors()).flat()).size).toBe(2);
     const [even, odd] = await colors();
