@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Table } from "./table.ts";
 
 /** How a router's load is balanced; for all types of router. */
 const balancing = {
@@ -78,7 +79,8 @@ export interface RouterTraits {
   draws?: Draws;
 }
 
-const traitsOfRouters: Record<string, RouterTraits> = {
+/** `addRouter` (routers/index.ts) adds to it what it adds to the tables of a router's parameters and of what it does. */
+export const traitsOfRouters = new Table<RouterTraits>("router", {
   "top-k": { expertsPerToken: ({ router }) => ("k" in router ? router.k : 1), drops: false },
   switch: { expertsPerToken: () => 1, drops: true },
   soft: { expertsPerToken: ({ experts }) => experts.length, drops: false },
@@ -87,20 +89,10 @@ const traitsOfRouters: Record<string, RouterTraits> = {
     drops: false,
     draws: "token",
   },
-} satisfies Record<RouterType, RouterTraits>;
+} satisfies Record<RouterType, RouterTraits>);
 
 /** @throws Error for a type that nobody has added */
-export function routerTraits({ type }: RouterConfig): RouterTraits {
-  const traits = traitsOfRouters[type];
-  if (!traits) throw new Error(`there is no router of the type "${type}"`);
-  return traits;
-}
-
-/** Adds a type of router to the table; `addRouter` (routers/index.ts) does it with the router's other halves. */
-export function addRouterTraits(type: string, traits: RouterTraits): void {
-  if (traitsOfRouters[type]) throw new Error(`there is a router of the type "${type}" already`);
-  traitsOfRouters[type] = traits;
-}
+export const routerTraits = ({ type }: RouterConfig): RouterTraits => traitsOfRouters.get(type);
 
 /** Experts that a token goes to at most (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
 export const expertsPerToken = (moe: MoeConfig, position: number): number =>

@@ -1,6 +1,7 @@
 import { bias, type Declared, matrix } from "../parameters/declared.ts";
 import { routerBiasName, routerName } from "../parameters/names.ts";
-import type { ModelConfig, MoeConfig, RouterConfig, RouterType } from "../protocol/model.ts";
+import type { ModelConfig, MoeConfig, RouterType } from "../protocol/model.ts";
+import { Table } from "../protocol/table.ts";
 
 /** The part of a model's configuration that its routers' parameters depend on. */
 export type RouterModel = Pick<ModelConfig, "hidden" | "layers">;
@@ -16,20 +17,12 @@ export interface RouterDeclaration {
   shared?(model: RouterModel, moe: MoeConfig): Declared[];
 }
 
-const declarations: Record<string, RouterDeclaration> = {
+export const declarations = new Table<RouterDeclaration>("router", {
   "top-k": {},
   switch: {},
   soft: {},
   "sample-top-1": {},
-} satisfies Record<RouterType, RouterDeclaration>;
-
-const declarationOf = ({ type }: RouterConfig): RouterDeclaration => declarations[type] ?? {};
-
-/** Adds a type of router to the table. Its other halves: `routerTraits` (protocol/model.ts), `addRouter` (index.ts). */
-export function declareRouter(type: string, declaration: RouterDeclaration): void {
-  if (declarations[type]) throw new Error(`a router of the type "${type}" is declared already`);
-  declarations[type] = declaration;
-}
+} satisfies Record<RouterType, RouterDeclaration>);
 
 /** The linear router: a weight [E, D]. BTX §3.2. */
 const linearRouter = ({ hidden }: RouterModel, { experts }: MoeConfig, layer: number): Declared[] => [
@@ -44,10 +37,10 @@ const balancingBias = ({ experts }: MoeConfig, layer: number): Declared => ({
 
 /** The parameters of the router of a layer. */
 export function routerParameters(model: RouterModel, moe: MoeConfig, layer: number): Declared[] {
-  const { parameters = linearRouter } = declarationOf(moe.router);
+  const { parameters = linearRouter } = declarations.get(moe.router.type);
   return [...parameters(model, moe, layer), ...(moe.router.balance === "bias" ? [balancingBias(moe, layer)] : [])];
 }
 
 /** The parameters that the routers of all layers share. */
 export const sharedRouterParameters = (model: RouterModel, moe: MoeConfig): Declared[] =>
-  declarationOf(moe.router).shared?.(model, moe) ?? [];
+  declarations.get(moe.router.type).shared?.(model, moe) ?? [];

@@ -1,5 +1,6 @@
-import { addRouterTraits, type RouterConfig, type RouterTraits, type RouterType } from "../protocol/model.ts";
-import { declareRouter, type RouterDeclaration } from "./declarations.ts";
+import { type RouterConfig, type RouterTraits, type RouterType, traitsOfRouters } from "../protocol/model.ts";
+import { Table } from "../protocol/table.ts";
+import { declarations, type RouterDeclaration } from "./declarations.ts";
 import type { Router } from "./router.ts";
 import { sampleTop1Router } from "./sampleTop1.ts";
 import { softRouter } from "./soft.ts";
@@ -16,14 +17,10 @@ const routers = {
   soft: softRouter,
   "sample-top-1": sampleTop1Router,
 } satisfies RouterOf;
-const made: Record<string, MakeRouter> = routers as Record<RouterType, unknown> as Record<string, MakeRouter>;
+const made = new Table<MakeRouter>("router", routers as Record<RouterType, unknown> as Record<string, MakeRouter>);
 
 /** The router that an experiment asks for. @throws Error for a type that nobody has added */
-export function router(config: RouterConfig): Router {
-  const make = made[config.type];
-  if (!make) throw new Error(`there is no router of the type "${config.type}"`);
-  return make(config);
-}
+export const router = (config: RouterConfig): Router => made.get(config.type)(config);
 
 /** A whole router: what every process knows of it, what it has, and what it does. */
 export interface RouterParts {
@@ -34,7 +31,7 @@ export interface RouterParts {
 
 /** Adds a type of router beside those of the experiment file's schema. @throws Error where there is one of that type */
 export function addRouter(type: string, { traits, declaration, make }: RouterParts): void {
-  addRouterTraits(type, traits);
-  declareRouter(type, declaration);
-  made[type] = make;
+  traitsOfRouters.add(type, traits);
+  declarations.add(type, declaration);
+  made.add(type, make);
 }

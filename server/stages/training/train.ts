@@ -14,7 +14,7 @@ import { type LineAppender, openLines } from "../../runs/append.ts";
 import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
 import { LossScale } from "./lossScale.ts";
-import { programsFor } from "./objectives.ts";
+import { objectives } from "./objectives.ts";
 import type { TrainingObserver } from "./observer.ts";
 import { openOptimizer } from "./optimizer.ts";
 import { beginMoments, type Stretch, stateNames, stretchesOf } from "./phases.ts";
@@ -175,7 +175,7 @@ class Training {
     const domains = this.#domains.length;
     const lossScale = this.#lossScale;
     const phaseJob = { config, training, domains, engine, steps, momentSteps, randomSeed, lossScale };
-    const optimizer = await openOptimizer(this.#store, phaseJob, programsFor(objective));
+    const optimizer = await openOptimizer(this.#store, phaseJob, objectives.get(objective.type));
     this.#context.log(`compiled in ${Math.round(performance.now() - started)} ms`);
     try {
       while (this.#step < before + steps) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parameterShapes } from "../../../server/model/parameters.ts";
 import { flopsPerToken, parameterCount, trainingMemory } from "../../../server/model/size.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
-import type { FrozenGroup } from "../../../server/protocol/stage.ts";
+import type { Freeze } from "../../../server/protocol/stage.ts";
 
 const llama7b: ModelConfig = {
   vocab: 32000,
@@ -148,15 +148,29 @@ describe("flopsPerToken", () => {
     expect(flops(mixture(tiny, 4, 2)) - flops(narrow)).toBe(6 * 2 * 2 * (expert / 2));
   });
 
+  it("takes the number of experts that tokens were measured to go to", () => {
+    const config = mixture(tiny, 4, 2);
+    const flops = (counts?: number[]) => flopsPerToken(config, { training: true, ...(counts ? { counts } : {}) });
+    expect(flops([2, 2])).toBe(flops());
+    expect(flops() - flops([1.25, 2])).toBe(6 * 0.75 * 144);
+    expect(parameterCount(config).active - parameterCount(config, { counts: [1.25, 2] }).active).toBe(0.75 * 144);
+    expect(flops([9, 2])).toBe(flops([4, 2]));
+  });
+
   it("is 4 a weight of a frozen group in place of 6, which have no gradient of their own", () => {
     const config = mixture(tiny, 4, 2, [1]);
     const all = flopsPerToken(config, { training: true });
-    const saved = (freeze: FrozenGroup[]) => all - flopsPerToken(config, { training: true, freeze });
+    const saved = (freeze: Freeze) => all - flopsPerToken(config, { training: true, freeze });
     expect(saved(["experts"])).toBe(2 * 2 * 144);
     expect(saved(["attention"])).toBe(2 * 2 * 192);
     expect(saved(["router"])).toBe(2 * 8 * 4);
     expect(saved(["embeddings"])).toBe(2 * 10 * 8);
     expect(saved(["attention", "experts"])).toBe(2 * (2 * 144 + 2 * 192));
+    expect(saved(["dense"])).toBe(2 * 144);
+    expect(saved(["norms"])).toBe(0);
+    expect(saved({ allBut: ["router"] })).toBe(saved(["experts", "attention", "embeddings", "dense"]));
+    // A token goes to two of four experts: each has half of its weights on average.
+    expect(saved([`expert:${config.moe!.experts[0]!}`])).toBe((2 * 2 * 144) / 4);
     const forward = flopsPerToken(config, { training: false, freeze: ["experts"] });
     expect(forward).toBe(all / 3);
     expect(flopsPerToken(tiny, { training: true, freeze: ["experts", "router"] })).toBe(
