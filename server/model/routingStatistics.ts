@@ -45,7 +45,7 @@ export interface CountedTokens {
 }
 
 /** What statistics are made of, by layer: `tokens` [N, Domains] is a token's weight in its domain. */
-interface Counting {
+export interface Counting {
   routings: LayerRouting[];
   tokens: Tensor;
   /** [N, E] each: the routers' softmax over all experts, and what was chosen, by weight. */
@@ -60,7 +60,7 @@ const pairs = ({ counted }: Counting, { chosen }: LayerRouting, other: number): 
   matMul(chosen, counted[other]!, true);
 
 /** How each statistic is counted: its values by layer, of the axes that the table has; none where nothing is counted. */
-const layersOf: Record<CountedStatistic, (counting: Counting) => Tensor[]> = {
+export const countedByLayer: Record<CountedStatistic, (counting: Counting) => Tensor[]> = {
   routedTokens: (counting) => counting.routings.map(({ chosen }) => byDomain(counting, chosen)),
   gateMass: (counting) => counting.routings.map(({ gateOfExpert }) => byDomain(counting, gateOfExpert)),
   probability: (counting) => counting.softmaxes.map((softmax) => byDomain(counting, softmax)),
@@ -96,7 +96,7 @@ export function routingStatistics(
   };
   const statistics: Tensors = {};
   for (const name of names) {
-    const layers = layersOf[name](counting);
+    const layers = countedByLayer[name](counting);
     if (layers.length > 0) statistics[name] = byLayer(layers);
   }
   return statistics;

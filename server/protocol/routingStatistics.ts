@@ -106,7 +106,6 @@ export type StatisticIn<R extends RoutingRecord, A extends readonly RoutingAxis[
 }[RoutingStatistic];
 
 const declarations: Record<RoutingStatistic, StatisticDeclaration> = routingStatistics;
-const names = Object.keys(routingStatistics) as RoutingStatistic[];
 
 export const isStatistic = (name: string): name is RoutingStatistic => Object.hasOwn(routingStatistics, name);
 
@@ -114,7 +113,9 @@ export const axesOf = (statistic: RoutingStatistic): readonly RoutingAxis[] => d
 
 /** Those that are recorded in any of these places, in the order of the table. */
 export const statisticsIn = (...records: RoutingRecord[]): RoutingStatistic[] =>
-  names.filter((name) => declarations[name].records.some((one) => records.includes(one)));
+  (Object.keys(declarations) as RoutingStatistic[]).filter((name) =>
+    declarations[name].records.some((one) => records.includes(one)),
+  );
 
 const isCounted = (name: RoutingStatistic): name is CountedStatistic => !declarations[name].follows;
 
