@@ -5,7 +5,7 @@ import {
   type InspectionResult,
   inspections,
 } from "../protocol/inspect.ts";
-import { expertFacts } from "./expert.ts";
+import { expertFacts } from "./expertFacts.ts";
 import { route } from "./route.ts";
 import { sample } from "./sample.ts";
 import { saturation } from "./saturation.ts";

@@ -4,7 +4,7 @@ import type { Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { countedIn, type RoutingStatistic } from "../protocol/routingStatistics.ts";
 import { Choices } from "../routing/choices.ts";
-import type { WarmModel } from "./warmModel.ts";
+import type { WarmModel } from "./warmModels.ts";
 
 /** What a model makes of the N tokens of a text. */
 export interface Forwarded {

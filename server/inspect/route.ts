@@ -8,8 +8,8 @@ import { binShares, cells, layerRows, type RoutingCounts } from "../routing/meas
 import type { RoutedWindow } from "../routing/routedWindows.ts";
 import { followedStatistics } from "../routing/vocabularySpecialisation.ts";
 import { forward } from "./forward.ts";
-import { tokenPlaces } from "./places.ts";
-import type { WarmModel } from "./warmModel.ts";
+import { tokenPlaces } from "./tokenPlaces.ts";
+import type { WarmModel } from "./warmModels.ts";
 
 /** Choices that are told of one text at most: L * N * K. */
 const mostTold = 2_000_000;

@@ -4,7 +4,7 @@ import { randomStream } from "../model/random.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { Inspected, InspectionNews, InspectionResult } from "../protocol/inspect.ts";
 import { Choices, rounded } from "../routing/choices.ts";
-import type { WarmModel } from "./warmModel.ts";
+import type { WarmModel } from "./warmModels.ts";
 
 /**
  * Continues a prompt. Tells what routing refers to, then each token once the model has taken it in, since only then is it

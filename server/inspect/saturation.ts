@@ -3,9 +3,8 @@ import type { Saturation } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { decidingChoices, type RoutedWindow } from "../routing/routedWindows.ts";
 import { type ComparedTokens, saturation as routerSaturation, type TokenExperts } from "../routing/saturation.ts";
-import type { Watch } from "./heldOut.ts";
-import { heldOutRouting } from "./heldOutRouting.ts";
-import type { WarmModel } from "./warmModel.ts";
+import { heldOutRouting, type Watch } from "./heldOut.ts";
+import type { WarmModel } from "./warmModels.ts";
 
 /** Router saturation of another model against `model`; see `inspections.saturation`. */
 export async function saturation(model: WarmModel, other: WarmModel, watch: Watch): Promise<Saturation> {

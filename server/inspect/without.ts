@@ -1,7 +1,7 @@
 import { evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import type { Inspected, Without } from "../protocol/inspect.ts";
 import { counted, heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
-import type { WarmModel } from "./warmModel.ts";
+import type { WarmModel } from "./warmModels.ts";
 
 interface DomainLoss {
   domain: string;

@@ -21,11 +21,11 @@ import { named, type Program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { rotaryTables } from "./blocks/attention/rotaryTables.ts";
 import { head } from "./blocks/embedding/forward.ts";
-import { maskSpec } from "./inspect.ts";
+import { maskSpec } from "./inspection.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
-import { routingResults } from "./routingResults.ts";
+import { routingResults } from "./routingStatistics.ts";
 import { decoder, type Pass } from "./transformer.ts";
 
 export const keyCacheName = (layer: number): string => `cache.k.${layer}`;

@@ -6,8 +6,7 @@ import { countedIn } from "../protocol/routingStatistics.ts";
 import type { RoutingMode } from "../routers/router.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
-import { routingResults } from "./routingResults.ts";
-import { routingStatistics } from "./routingStatistics.ts";
+import { routingResults, routingStatistics } from "./routingStatistics.ts";
 import { type Computing, logits } from "./transformer.ts";
 
 /** Names, shapes and types of a batch's tensors. */

@@ -17,7 +17,8 @@ import {
 import { oneHot } from "../ops/oneHot.ts";
 import type { Tensors } from "../ops/program.ts";
 import { untaped } from "../ops/untaped.ts";
-import { type CountedStatistic, histogramBins } from "../protocol/routingStatistics.ts";
+import { type CountedStatistic, expertsResult, gatesResult, histogramBins } from "../protocol/routingStatistics.ts";
+import type { Routing } from "../routers/router.ts";
 import type { LayerRouting } from "./blocks/moe/forward.ts";
 
 /** One-hot domain of each token, times its weight: domain [B] int32 and weights [N, 1] give [N, Domains]. */
@@ -125,3 +126,15 @@ function histogramOf(probabilities: Tensor, tokens: Tensor): Tensor {
     );
   });
 }
+
+/**
+ * What programs report of single tokens: experts [N, K] int32 and gates [N, K] of each layer, by the names `expertsResult` and
+ * `gatesResult`. K may differ by layer.
+ */
+export const routingResults = (routings: readonly Routing[]): Tensors =>
+  Object.fromEntries(
+    routings.flatMap(({ experts, gates }, position) => [
+      [expertsResult(position), experts],
+      [gatesResult(position), gates],
+    ]),
+  );

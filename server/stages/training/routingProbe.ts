@@ -2,7 +2,7 @@ import type { Data } from "../../data/dataset.ts";
 import type { Engine, Runnable } from "../../engine/engine.ts";
 import type { Store } from "../../engine/store.ts";
 import { evaluationBatches } from "../../evaluation/evaluationBatches.ts";
-import { inspection, inspectionBatch, maskSpec } from "../../model/inspect.ts";
+import { inspection, inspectionBatch, maskSpec } from "../../model/inspection.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import type { Values } from "../../ops/program.ts";
 

@@ -3,7 +3,7 @@ import { loadTokenizer } from "../../../server/data/tokenizers/load.ts";
 import { Store } from "../../../server/engine/store.ts";
 import { eager } from "../../../server/engine/tfjs/eager.ts";
 import { route } from "../../../server/inspect/route.ts";
-import { inspection, inspectionBatch } from "../../../server/model/inspect.ts";
+import { inspection, inspectionBatch } from "../../../server/model/inspection.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../../../server/model/noise.ts";
 import type { Values } from "../../../server/ops/program.ts";
 import { routerBiasName } from "../../../server/parameters/names.ts";

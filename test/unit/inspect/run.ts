@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { saveCheckpoint } from "../../../server/checkpoint/saveCheckpoint.ts";
 import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import type { Watch } from "../../../server/inspect/heldOut.ts";
-import { WarmModel } from "../../../server/inspect/warmModel.ts";
+import { WarmModel } from "../../../server/inspect/warmModels.ts";
 import { expertNames, routerBiasName, routerName } from "../../../server/parameters/names.ts";
 import type { StageReference } from "../../../server/protocol/editor/basics.ts";
 import type { InspectionProgress } from "../../../server/protocol/inspect.ts";

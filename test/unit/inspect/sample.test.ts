@@ -3,7 +3,7 @@ import { cpuEngine } from "../../../server/engine/onnx/engine.ts";
 import { generator } from "../../../server/evaluation/generate.ts";
 import { forward } from "../../../server/inspect/forward.ts";
 import { sample } from "../../../server/inspect/sample.ts";
-import { WarmModel } from "../../../server/inspect/warmModel.ts";
+import { WarmModel } from "../../../server/inspect/warmModels.ts";
 import { initialParameters } from "../../../server/model/parameters.ts";
 import type { InspectionNews, SampledToken } from "../../../server/protocol/inspect.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";

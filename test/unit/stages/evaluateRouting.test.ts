@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { heldOutRouting } from "../../../server/inspect/heldOutRouting.ts";
+import { heldOutRouting } from "../../../server/inspect/heldOut.ts";
 import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise } from "../../../server/model/noise.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
 import { vocabularySpecialisation } from "../../../server/routing/vocabularySpecialisation.ts";

@@ -10,7 +10,7 @@ import { Store } from "../../../../server/engine/store.ts";
 import { balanceMeans } from "../../../../server/model/balanceMeans.ts";
 import { blockInputBatch, blockInputSums } from "../../../../server/model/blockInputSums.ts";
 import { cacheShapes, decode, decodeBatch } from "../../../../server/model/decode.ts";
-import { inspection, inspectionBatch } from "../../../../server/model/inspect.ts";
+import { inspection, inspectionBatch } from "../../../../server/model/inspection.ts";
 import { evaluation, sequenceBatch } from "../../../../server/model/loss.ts";
 import { accumulate, gradientNorm, gradientShapes, trainStep } from "../../../../server/model/trainStep.ts";
 import { type Program, sizeOf, type TensorSpecs } from "../../../../server/ops/program.ts";

@@ -1,7 +1,8 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Frame } from "../../../../server/protocol/frame.ts";
 import { allDomains, heldOut } from "../../../../server/protocol/routing.ts";
+import { placeNames } from "../../../../server/protocol/routingFiles.ts";
 import type { PageMessage } from "../../../../server/protocol/stream.ts";
 import { stagePaths } from "../../../../server/runs/layout.ts";
 import {
@@ -92,6 +93,16 @@ describe("routing over a stream", () => {
       evaluated: true,
       pairsEvery: 3,
     });
+  });
+
+  it("tells what kind of block each place of a recording is, and recordings without kinds are of feed-forward blocks", async () => {
+    const { told, root, keyOf } = await opened();
+    expect(await told()).not.toHaveProperty("kinds");
+    const { routingIndex } = stagePaths(root, keyOf("finetune"));
+    const index = JSON.parse(readFileSync(routingIndex, "utf8"));
+    writeFileSync(routingIndex, JSON.stringify({ ...index, layers: [3, 3], kinds: ["attention", "ffn"] }));
+    const model = await told();
+    expect(placeNames(model)).toEqual(["3 attention", "3"]);
   });
 
   it("tells of a model that was only mixed what its plan says, while nothing of its routing was recorded", async () => {

@@ -132,6 +132,14 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     expect(await figure.locator("figcaption").innerText()).toContain("Saturation over training, d2");
   });
 
+  it("names a layer with two routers twice, by its blocks", async () => {
+    const { page } = await openKnown([known({ layers: [0, 1, 1], kinds: ["ffn", "attention", "ffn"] })]);
+    await page.getByRole("button", { name: "Table" }).click();
+    await expect
+      .poll(async () => (await rowsOf(page, "maps")).slice(0, 3).map((row) => row[1]))
+      .toEqual(["0", "1 attention", "1"]);
+  });
+
   it("says of every measure how it is worked out", async () => {
     const { page } = await openKnown();
     await page.getByText("Measures", { exact: true }).click();

@@ -1,10 +1,9 @@
 import { expertNames } from "../parameters/names.ts";
 import type { ExpertFacts, Inspected } from "../protocol/inspect.ts";
-import { weightDistances } from "./distances.ts";
-import type { Watch } from "./heldOut.ts";
-import { heldOutRouting } from "./heldOutRouting.ts";
-import { particularTokens } from "./particular.ts";
-import type { WarmModel } from "./warmModel.ts";
+import { heldOutRouting, type Watch } from "./heldOut.ts";
+import { particularTokens } from "./particularTokens.ts";
+import type { WarmModel } from "./warmModels.ts";
+import { weightDistances } from "./weightDistances.ts";
 
 /** What an expert is like; see `inspections.expert`. */
 export async function expertFacts(

@@ -6,8 +6,7 @@ import { countedIn } from "../protocol/routingStatistics.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { drawsExperts, noiseShape } from "./noise.ts";
 import { routingInputs } from "./routingInputs.ts";
-import { routingResults } from "./routingResults.ts";
-import { routingStatistics } from "./routingStatistics.ts";
+import { routingResults, routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
 /** The mask that switches experts off, [Lmoe, E], beside what a batch of a Mixture-of-Experts has already. */

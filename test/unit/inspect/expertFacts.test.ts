@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { openData } from "../../../server/data/dataset.ts";
 import { heldOutWindows } from "../../../server/data/heldOut.ts";
-import { expertFacts } from "../../../server/inspect/expert.ts";
+import { expertFacts } from "../../../server/inspect/expertFacts.ts";
 import { forward } from "../../../server/inspect/forward.ts";
 import { saturation } from "../../../server/inspect/saturation.ts";
-import type { WarmModel } from "../../../server/inspect/warmModel.ts";
+import type { WarmModel } from "../../../server/inspect/warmModels.ts";
 import { EMBEDDING, expertNames, feedForwardNames, routerName } from "../../../server/parameters/names.ts";
 import type { Parameters } from "../../../server/stages/model.ts";
 import { randomModel, tiny } from "../stages/support.ts";

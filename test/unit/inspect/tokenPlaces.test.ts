@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadTokenizer } from "../../../server/data/tokenizers/load.ts";
 import type { Tokenizer } from "../../../server/data/tokenizers/tokenizer.ts";
-import { tokenPlaces } from "../../../server/inspect/places.ts";
+import { tokenPlaces } from "../../../server/inspect/tokenPlaces.ts";
 import { tokenizerFolder } from "../stages/support.ts";
 
 const bytes = await loadTokenizer(tokenizerFolder());
