@@ -1,5 +1,5 @@
 import { concat, reshape, type Tensor } from "@tensorflow/tfjs-core";
-import { named, type Program } from "../ops/program.ts";
+import { named, type Program, program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { balancesByLoss } from "../routers/auxiliaryLosses.ts";
 import type { BalanceMeans } from "../routers/router.ts";
@@ -16,7 +16,7 @@ export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
  * equal weight are what a `sequenceBatch` with `means` takes. For models of `balancesOverBatch`.
  */
 export function balanceMeans(config: ModelConfig, computing: Computing = {}): Program {
-  return function balanceMeans(state, batch) {
+  return program("balanceMeans", (state, batch) => {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [tokens.size, 1]);
     const routing = routingInputs(batch, weights, "training", computing.routerStage);
@@ -37,5 +37,5 @@ export function balanceMeans(config: ModelConfig, computing: Computing = {}): Pr
         meanProbabilities: byLayer(({ probabilities }) => probabilities),
       },
     };
-  };
+  });
 }

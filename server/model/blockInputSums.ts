@@ -1,5 +1,5 @@
 import { concat, matMul, ones, reshape } from "@tensorflow/tfjs-core";
-import { named, type Program } from "../ops/program.ts";
+import { named, type Program, program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { decoder, wholeSequences } from "./transformer.ts";
@@ -16,7 +16,7 @@ export const blockInputBatch = ({ context }: ModelConfig, batch: number): BatchS
  * State: parameters. Result: `sums` [layers, D].
  */
 export function blockInputSums(config: ModelConfig, layers: readonly number[]): Program {
-  return function blockInputSums(state, batch) {
+  return program("blockInputSums", (state, batch) => {
     const tokens = named(batch, "tokens");
     const weights = reshape(named(batch, "weights"), [1, tokens.size]);
     const routing = { mode: "evaluation" as const, stage: "fixed" as const, weights: ones([tokens.size, 1]) };
@@ -31,5 +31,5 @@ export function blockInputSums(config: ModelConfig, layers: readonly number[]): 
         ),
       },
     };
-  };
+  });
 }

@@ -17,7 +17,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import { placeRows } from "../ops/placeRows.ts";
-import { named, type Program, type Tensors } from "../ops/program.ts";
+import { named, type Program, program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { rotaryTables } from "./blocks/attention/rotaryTables.ts";
 import { head } from "./blocks/embedding/forward.ts";
@@ -79,7 +79,7 @@ const counting = (n: number, shape: number[]): Tensor => reshape(range(0, n, 1, 
  * or beyond are not stored; the caller keeps prompt and answer within C.
  */
 export function decode(config: ModelConfig, { inspected = false }: DecodeOptions = {}): Program {
-  return function decode(state, batch) {
+  return program("decode", (state, batch) => {
     const tokens = named(batch, "tokens");
     const [rows, time] = tokens.shape as [number, number];
     const places = named(state, keyCacheName(0)).shape[2]!;
@@ -108,7 +108,7 @@ export function decode(config: ModelConfig, { inspected = false }: DecodeOptions
     const { hidden, routings } = decoder(state, tokens, pass, config);
     const logits = head(state, lastReal(hidden, named(batch, "lengths"), time), config);
     return { state: caches, results: { logits, ...(inspected ? routingResults(routings) : {}) } };
-  };
+  });
 }
 
 /** Of hidden [B*T, D], the row of each sequence's last real token: [B, D]. */

@@ -1,6 +1,6 @@
 import { argMax, ones, reshape, zeros } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
-import { named, type Program } from "../ops/program.ts";
+import { named, type Program, program } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { countedIn } from "../protocol/routingStatistics.ts";
 import type { BatchSpecs } from "./loss.ts";
@@ -31,7 +31,7 @@ export const inspectionBatch = (config: ModelConfig, batch: number, time: number
  * routing statistics of texts and probes, of one domain: the tokens whose `counted` is 1.
  */
 export function inspection(config: ModelConfig): Program {
-  return function inspection(state, batch) {
+  return program("inspection", (state, batch) => {
     const tokens = named(batch, "tokens");
     const count = tokens.size;
     const routing = routingInputs(batch, ones([count, 1]), "generation");
@@ -52,5 +52,5 @@ export function inspection(config: ModelConfig): Program {
           : {}),
       },
     };
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { add, argMax, div, matMul, reshape, type Scalar, sum, type Tensor } from "@tensorflow/tfjs-core";
 import { crossEntropy } from "../ops/crossEntropy.ts";
-import { named, type Program, type Tensors } from "../ops/program.ts";
+import { named, type Program, program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { countedIn } from "../protocol/routingStatistics.ts";
 import type { RoutingMode } from "../routers/router.ts";
@@ -110,8 +110,8 @@ export function losses(
  * and for a Mixture-of-Experts its routing statistics and what there is `byToken`.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
-  return function evaluation(state, batch) {
+  return program("evaluation", (state, batch) => {
     const { nll, routing, byToken } = losses(state, batch, config, domains, { mode: "evaluation" });
     return { state: {}, results: { nll: reshape(nll, named(batch, "tokens").shape), ...routing, ...byToken } };
-  };
+  });
 }

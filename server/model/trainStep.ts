@@ -1,6 +1,6 @@
 import { add, div, keep, less, mul, type Scalar, type Tensor, valueAndGrads } from "@tensorflow/tfjs-core";
 import { choose } from "../ops/choose.ts";
-import { named, type Program, type Tensors } from "../ops/program.ts";
+import { named, type Program, program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { Freeze, TrainingConfig } from "../protocol/stage.ts";
 import { joinable, joined, parted } from "./joined.ts";
@@ -143,12 +143,12 @@ function update(
  * Mixture-of-Experts, its auxiliary losses (`auxiliaryResult`, scaled) and the routing statistics.
  */
 export function trainStep(config: ModelConfig, training: UpdateConfig & GradientConfig, domains: number): Program {
-  return function trainStep(state, batch) {
+  return program("trainStep", (state, batch) => {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const options = training.precision ? { share: div(1, named(batch, "lossScale")), onlyFinite: true } : {};
     const updated = update(state, batch, gradients, config, training, options);
     return { state: updated.state, results: { ...results, ...updated.results } };
-  };
+  });
 }
 
 /**
@@ -163,14 +163,14 @@ export function accumulate(
   domains: number,
   { first, ...training }: GradientConfig & { first: boolean },
 ): Program {
-  return function accumulate(state, batch) {
+  return program("accumulate", (state, batch) => {
     const { gradients, results } = differentiate(state, batch, config, domains, training);
     const sums = Object.entries(gradients).map(([name, gradient]) => {
       const sum = gradientName(name);
       return [sum, first ? gradient : add(named(state, sum), gradient)];
     });
     return { state: Object.fromEntries(sums), results };
-  };
+  });
 }
 
 /**
@@ -182,10 +182,10 @@ export function gradientNorm(
   { freeze, fewCalls }: Pick<UpdateConfig, "freeze" | "fewCalls">,
 ): Program {
   const groups = groupsOf(config, trainedShapes(config, freeze), fewCalls);
-  return function gradientNorm(state, batch) {
+  return program("gradientNorm", (state, batch) => {
     const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
-  };
+  });
 }
 
 /**
@@ -194,8 +194,8 @@ export function gradientNorm(
  */
 export function applyGradients(config: ModelConfig, training: UpdateConfig): Program {
   const names = [...trainedShapes(config, training.freeze).keys()];
-  return function applyGradients(state, batch) {
+  return program("applyGradients", (state, batch) => {
     const gradients = Object.fromEntries(names.map((name) => [name, named(state, gradientName(name))]));
     return update(state, batch, gradients, config, training, { share: named(batch, "share") });
-  };
+  });
 }

@@ -10,6 +10,9 @@ export type Tensors = Record<string, Tensor>;
  */
 export type Program = (state: Tensors, batch: Tensors) => { state: Tensors; results: Tensors };
 
+/** A program with its name, which a printed graph shows. */
+export const program = (name: string, run: Program): Program => Object.defineProperty(run, "name", { value: name });
+
 /** The tensor of that name. @throws where the program was not given it */
 export function named(tensors: Tensors, name: string): Tensor {
   const tensor = tensors[name];

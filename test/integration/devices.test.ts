@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runPaths } from "../../server/runs/layout.ts";
 import { btx, btxSummary, said, startBtx } from "./btx.ts";
@@ -36,13 +37,18 @@ describe("the engine tfjs", () => {
     started.process.kill("SIGINT");
     expect((await started.ended).code).toBe(3);
     expect(recordOf(root, "seed").record.ranOn).toBeUndefined();
-    await btxSummary(["resume", runPaths(root, newestRun(root)).folder, "--engine", "onnx"]);
+    const graphs = join(root, "graphs.txt");
+    await btxSummary(["resume", runPaths(root, newestRun(root)).folder, "--engine", "onnx"], {
+      env: { BTX_GRAPH: graphs },
+    });
     const { record } = recordOf(root, "seed");
     expect(record).toMatchObject({ status: "done", engine: "onnx" });
     expect(record.ranOn!.map(({ engine, device }) => [engine, device])).toEqual([
       ["tfjs", "cpu"],
       ["onnx", "cpu"],
     ]);
+    // The stage's process compiled it, with ONNX Runtime only.
+    expect(readFileSync(graphs, "utf8").match(/^program .*$/gm)).toEqual(["program trainStep"]);
   });
 });
 

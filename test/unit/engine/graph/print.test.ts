@@ -112,6 +112,7 @@ test.each([
 
   const text = readFileSync(file, "utf8");
   const printed = read(text);
+  expect(printed.program).toBe("trainStep");
   expect(printed.sections.get("state")).toEqual(specTexts(store.specs()));
   expect(printed.sections.get("batch")).toEqual(specTexts(batch));
   expect(printed.sections.get("nodes")!.map((line) => line.split("(")[0])).toEqual(
