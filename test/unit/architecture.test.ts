@@ -232,8 +232,10 @@ function tensorsLoaded(files: Sources): string[] {
     if (!typeOnly) loads.set(from, [...(loads.get(from) ?? []), to]);
   }
   const found: string[] = [];
+  const searching = (path: string): boolean => server("devices")(path) && path !== "server/devices/probeMain.ts";
   const reading = server(
     "protocol",
+    "install",
     "data",
     "checkpoint",
     "runs",
@@ -247,7 +249,7 @@ function tensorsLoaded(files: Sources): string[] {
   const declaring = (path: string): boolean =>
     server("parameters")(path) || /^server\/(model|routers)\/(.*declarations?|parameters|size)\.ts$/.test(path);
   const without = (path: string): boolean =>
-    reading(path) || editing(path) || declaring(path) || path === "server/main.ts";
+    reading(path) || editing(path) || searching(path) || declaring(path) || path === "server/main.ts";
   for (const start of [...files.keys()].filter(without)) {
     const seen = new Set([start]);
     for (const path of seen) {
