@@ -73,7 +73,7 @@ const scripts = fileURLToPath(new URL("../../bench/peers", import.meta.url));
 const step = fileURLToPath(new URL("./step.js", import.meta.url));
 const onGpu = device === "gpu";
 
-/** Losses of the first steps, nats a token. */
+/** Losses of the first steps, nats per token. */
 async function firstLosses(step: Pick<MeasuredStep, "run" | "loss">): Promise<number[]> {
   const losses: number[] = [];
   while (losses.length < STEPS) {

@@ -61,7 +61,7 @@ export interface StepOptions {
   without?: readonly string[];
 }
 
-/** A training step that tells the loss of its last run, nats a token. */
+/** A training step that tells the loss of its last run, nats per token. */
 export interface MeasuredStep extends Measured {
   readonly loss: number;
 }

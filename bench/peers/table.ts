@@ -5,7 +5,7 @@ export interface Row {
   version: string;
   /** Name of the device that it computed on. */
   device: string;
-  /** Losses of the first steps, nats a token. */
+  /** Losses of the first steps, nats per token. */
   losses: number[];
   /** Largest difference of a loss from ours, relative, and what it may be. */
   difference: number;

@@ -155,7 +155,7 @@ Written by \`npm run reproduce${scale.name === "quick" ? " -- --quick" : ""}\`: 
 knowledge (WikiText-2), math (GSM8K). Each expert sees ${count(scale.expertTokens)} tokens of its domain at a third of the seed's learning rate; the mix of three experts and the seed is finetuned on
 ${count(scale.finetuneTokens)} tokens of all domains (tables 2 and 3) or ${count(scale.ablationTokens)} (tables 4 and 5, as the paper's are shorter too).
 
-Ours is the **held-out loss in nats a token, lower is better**; the paper's are scores, higher is better: the order of methods can be compared, the numbers cannot.
+Ours is the **held-out loss in nats per token, lower is better**; the paper's are scores, higher is better: the order of methods can be compared, the numbers cannot.
 ${seeds > 1 ? `Mean and standard error over ${seeds} random seeds, which change the order of data and the routers; the seed model is the same, as the paper's is. A difference is one where a paired t-test over random seeds says so at the 5 % level; "about equal" is within ${about} nats, "nearly unused" below a tenth of an even share.` : "One random seed: how much of a difference is noise is not known."}
 Experts train at a learning rate of 1e-3, everything else at 3e-3 (the paper: 1e-4 everywhere, after a seed trained at 3e-4). WikiText-2's validation text has 430k training tokens, so its stages repeat it. Machine: ${machine}.
 

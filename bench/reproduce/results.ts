@@ -57,7 +57,7 @@ export class Results {
     return found;
   }
 
-  /** Held-out loss by random seed, nats a token; `domain` may be "mean". */
+  /** Held-out loss by random seed, nats per token; `domain` may be "mean". */
   losses(of: ModelOf, domain = "mean"): Map<number, number> {
     return new Map(
       this.row(of).samples.flatMap(({ runs, nats }) => runs.map((run) => [this.#jobs[run]!.randomSeed, nats[domain]!])),

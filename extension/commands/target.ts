@@ -45,7 +45,7 @@ export async function experimentFile(studio: Studio, argument: unknown): Promise
   if (known) return onDisk(known);
   await studio.experiments.refresh();
   const { files } = studio.experiments;
-  if (files.length === 0) throw new Error("There is no experiment file (*.btx.yaml) in this workspace.");
+  if (files.length === 0) throw new Error("There is not an experiment file (*.btx.yaml) in this workspace.");
   if (files.length === 1) return onDisk(files[0]!);
   const items = files.map((uri) => ({ label: basename(uri.path), description: workspace.asRelativePath(uri), uri }));
   const picked = await window.showQuickPick(items, { placeHolder: "Experiment file" });

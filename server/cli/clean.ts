@@ -17,14 +17,16 @@ export async function clean(args: string[]): Promise<number> {
   for (const { key, name, bytes: size, seconds, locked, finished } of unused) {
     const when = finished === undefined ? "" : `, ${dateTime(finished)}`;
     say(
-      `${key}  ${plain(name)}  ${bytes(size)}, ${duration(seconds)} of work${when}${locked ? ", at work: stays" : ""}`,
+      `${key}  ${plain(name)}  ${bytes(size)}, ${duration(seconds)} of work${when}${locked ? ", in use: stays" : ""}`,
     );
   }
   if (values["dry-run"]) {
     const free = unused.filter(({ locked }) => !locked);
     const size = free.reduce((sum, stage) => sum + stage.bytes, 0);
     if (values.json) printJson({ stages: unused });
-    say(unused.length === 0 ? "no stage is unused" : `${free.length} unused, ${bytes(size)}; nothing was removed`);
+    say(
+      unused.length === 0 ? "there are no unused stages" : `${free.length} unused, ${bytes(size)}; nothing was removed`,
+    );
     return exitStatus.done;
   }
   await removeRests(root);

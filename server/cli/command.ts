@@ -18,7 +18,7 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
                                          --stage runs only that stage (experts, compare: those) and what it needs;
                                          --engine and --device replace its engine and devices
   btx resume [RUN] [--json] [--cores N] [--engine NAME] [--device NAME]...
-                                         go on with a run that was stopped, killed or failed
+                                         continue a run that was stopped, killed or failed
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand
   btx list [--json]                      all runs
@@ -26,19 +26,19 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
   btx compare [RUN...] [--json] [--out FOLDER] [--equal tokens|flops] [--bits]
                                          the models of several runs side by side; all runs if none is named
   btx sample [RUN] [--prompt TEXT] [--model NAME] [--tokens N] [--temperature X] [--top-p X] [--random-seed N]
-                                         continue a prompt (or standard input) with any model of a run
+                                         continue a prompt (or standard input) with a model of a run
   btx serve [RUN] [--port N]             metrics and routing in a browser of this machine, live
-  btx check FILE [--json]                look for mistakes without running anything
+  btx check FILE [--json]                check for mistakes without running anything
   btx clean [--dry-run] [--json]         remove the stages that no run uses
-  btx devices [--json]                   what this machine computes with, and what stands in the way of the rest
+  btx devices [--json]                   what this machine can compute on, and why other devices cannot be used
   btx engines [install|remove ENGINE] [--json]
                                          engines that are not a part of btx: cuda, tfjs-node-gpu, tfjs-node
-  btx help [COMMAND]                     this, or what one command takes; btx --version
+  btx help [COMMAND]                     show this, or the options of one command; btx --version
 
-RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs lie in the folder
+RUN is a run's id, the beginning of one, or a run's folder; the newest run if left out. Runs are in the folder
 .btx beside the experiment file; --in FOLDER says where to look for it (the current folder and those above it).
 
---json prints one JSON object a line. Ctrl-C stops a run after a checkpoint, twice at once.
+--json prints one JSON object per line. Ctrl-C stops a run after a checkpoint; pressed twice, at once.
 Exit codes: 0 done, 1 failed, 2 mistake in the command or the experiment file, 3 stopped before the end.
 `;
 
@@ -56,7 +56,7 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 export function parse<T extends Options>(args: string[], options: T, most = 1) {
   try {
     const parsed = parseArgs({ args, options, allowPositionals: true });
-    if (parsed.positionals.length > most) throw new Error(`what is "${parsed.positionals[most]}" for?`);
+    if (parsed.positionals.length > most) throw new Error(`unexpected argument "${parsed.positionals[most]}"`);
     return parsed;
   } catch (error) {
     // Node adds a second sentence on arguments that begin with a dash.
@@ -93,7 +93,7 @@ export function findRoot(folder: string | undefined): string {
     if (existsSync(root)) return root;
     if (dirname(at) === at || folder !== undefined) break;
   }
-  throw new UserError(`there is no folder .btx in ${start}: say with --in FOLDER where the experiment file lies`);
+  throw new UserError(`there is no folder .btx in ${start}: use --in FOLDER to say where the experiment file is`);
 }
 
 /** The run a person means, and the root it lies in. */

@@ -57,7 +57,7 @@ export async function run(args: string[]): Promise<number> {
     return memoryOf(choice);
   });
   for (const problem of problems) process.stderr.write(`${problemText(problem, shownPath(file))}\n`);
-  if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above; nothing was run`);
+  if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above: nothing was run`);
   const plan = await planExperiment({ ...experiment, ...replaced }, file);
   const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
   const compute = computeAsked(values, experiment.compute);
@@ -118,7 +118,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
       killing.abort();
       return;
     }
-    show({ event: "message", text: "stopping after a checkpoint; once more to stop at once" });
+    show({ event: "message", text: "stopping after a checkpoint: press Ctrl-C again to stop at once" });
     stopping.abort();
   };
   process.on("SIGINT", interrupt);
@@ -144,7 +144,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
     const styled = wantsColor(out.isTTY === true);
     out.write(`\n${comparisonTable(summary, { color: styled, ...(out.columns ? { columns: out.columns } : {}) })}\n`);
     out.write(`Report: ${runPaths(root, id).report}\n`);
-    if (status !== "done") out.write(`The run is ${status}. Go on with: btx resume ${runPaths(root, id).folder}\n`);
+    if (status !== "done") out.write(`The run is ${status}. Continue with: btx resume ${runPaths(root, id).folder}\n`);
   }
   return status === "done" ? exitStatus.done : status === "stopped" ? exitStatus.stopped : exitStatus.failed;
 }
@@ -156,7 +156,7 @@ export async function stop(args: string[]): Promise<number> {
   const { id } = found.record;
   const locked = await stopRun(root, id);
   while (locked.some(lockHolder)) await setTimeout(100);
-  const text = locked.length === 0 ? "is not running" : `has stopped; go on with: btx resume ${found.paths.folder}`;
+  const text = locked.length === 0 ? "is not running" : `has stopped; continue with: btx resume ${found.paths.folder}`;
   process.stdout.write(`run ${id} ${text}\n`);
   return exitStatus.done;
 }

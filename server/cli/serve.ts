@@ -18,7 +18,9 @@ export async function serve(args: string[]): Promise<number> {
   const pages = new Pages(new URL("./webview/", import.meta.url), { runs });
   const inspector = new Inspector({ env: environment(process.env), log });
   const hub = await start(port, root, pages, inspector);
-  process.stdout.write(`${pages.address(hub.port)}\nOnly this machine can open it. Ctrl-C ends it; runs go on.\n`);
+  process.stdout.write(
+    `${pages.address(hub.port)}\nOnly this machine can open it. Press Ctrl-C to end it; runs go on.\n`,
+  );
   await new Promise<void>((resolve) => {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
@@ -42,8 +44,9 @@ async function start(port: number, root: string, pages: Pages, inspector: Inspec
     });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") throw new UserError(`port ${port} is taken: name another one, or none`);
-    if (code === "EACCES") throw new UserError(`port ${port} may not be opened: name one above 1023, or none`);
+    if (code === "EADDRINUSE") throw new UserError(`port ${port} is in use: choose another one, or leave out --port`);
+    if (code === "EACCES")
+      throw new UserError(`port ${port} may not be opened: choose one above 1023, or leave out --port`);
     throw error;
   }
 }

@@ -200,11 +200,10 @@ function notesOf(runs: readonly RunResults[], rows: readonly ComparedRow[]): str
     }),
   );
   return [
-    seeds.size > 1 &&
-      "The runs do not begin from the same seed, so what was trained beyond it is not all that differs.",
+    seeds.size > 1 && "The runs do not start from the same seed, so training beyond it is not all that differs.",
     rows.some(({ samples }) => samples.length < 2) &&
-      "Noise is unknown where a model has one random seed: a difference from it may be chance.",
+      "The noise of a model with a single random seed is unknown: a difference from it may be chance.",
     rows.some(({ tokens }) => tokens === undefined) &&
-      "The training of some models is unknown, because records of stages they come from are gone.",
+      "The training of some models is unknown, because records of stages that they come from are missing.",
   ].filter((note) => note !== false);
 }

@@ -56,7 +56,7 @@ const cut = (value: string) =>
   value.includes("{") && value.length > 3 * LONG ? `${value.slice(0, 3 * LONG)}…` : value;
 
 /**
- * Refuses runs whose models were not evaluated on the same text, and on the same tokens unless bits a byte are asked for.
+ * Refuses runs whose models were not evaluated on the same text, and on the same tokens unless bits per byte are asked for.
  *
  * @returns sentences on what the reader must know, where the runs can be compared with care.
  * @throws UserError naming two runs, the domain and the reason.
@@ -89,11 +89,11 @@ export function checkHeldOut(runs: readonly RunResults[], measure: "nats" | "bit
     if (!sameTokenizer) {
       if (measure === "nats")
         refuse(
-          `their tokenizers differ (${tokenizerText(first.tokenizer)}; ${tokenizerText(other.tokenizer)}), and so do tokens: use --bits for bits a byte`,
+          `their tokenizers differ (${tokenizerText(first.tokenizer)}; ${tokenizerText(other.tokenizer)}), and so do tokens: use --bits for bits per byte`,
         );
       if (!first.whole || !other.whole)
         notes.add(
-          "Runs of different tokenizers evaluated only a part of the held-out text, each its own: raise `evaluate.tokens` for an exact comparison.",
+          "Runs with different tokenizers evaluated different parts of the held-out text: raise `evaluate.tokens` for an exact comparison.",
         );
     }
     if (first.answers !== other.answers)

@@ -54,7 +54,7 @@ export function answersOver(connection: Connection): Answers {
         } catch (error) {
           if (error instanceof UserError) return new ResponseError(LSPErrorCodes.RequestFailed, error.message);
           connection.console.error(`${name}: ${error instanceof Error ? error.stack : error}`);
-          return new ResponseError(LSPErrorCodes.RequestFailed, `${name} failed, the log says why`);
+          return new ResponseError(LSPErrorCodes.RequestFailed, `${name} failed: the log says why`);
         }
       });
     },

@@ -15,7 +15,9 @@ export function withSections(experiment: string, sections: Readonly<Record<strin
   const { contents } = document;
   const isEmpty = contents === null || (isScalar(contents) && contents.value === null);
   if (document.errors.length > 0 || !(isEmpty || (isMap(contents) && !contents.flow)))
-    throw new UserError("the experiment is no list of sections with a line each, and cannot be changed");
+    throw new UserError(
+      "the sections of the experiment file do not each begin on a line of their own, so it cannot be changed: put them there",
+    );
   const left = new Map(Object.entries(sections).map(([name, line]) => [name, line === "" ? "" : `${line}\n`]));
   let text = experiment === "" || experiment.endsWith("\n") ? experiment : `${experiment}\n`;
   for (const { key, value } of isMap(contents) ? contents.items.toReversed() : []) {

@@ -11,8 +11,8 @@ import { syncFolder, temporaryName, withDiskErrors } from "../runs/atomic.ts";
  * @throws UserError when there is nothing to copy, the target exists, or the disk is full; and when the copy is cancelled.
  */
 export async function copyFolder(from: string, to: string, signal: AbortSignal): Promise<number> {
-  if (!existsSync(from)) throw new UserError(`${from} is not there: the stage has made no model yet`);
-  if (existsSync(to)) throw new UserError(`${to} exists: choose a name that is not taken`);
+  if (!existsSync(from)) throw new UserError(`${from} does not exist: the stage has not made a model yet`);
+  if (existsSync(to)) throw new UserError(`${to} already exists: choose another name`);
   const draft = temporaryName(to);
   let bytes = 0;
   try {
@@ -30,7 +30,7 @@ export async function copyFolder(from: string, to: string, signal: AbortSignal):
     return bytes;
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    if (signal.aborted) throw new UserError("the export was cancelled; nothing was written");
+    if (signal.aborted) throw new UserError("the export was cancelled: nothing was written");
     throw error;
   }
 }

@@ -93,7 +93,7 @@ async function began(child: ChildProcess, log: string, from: number): Promise<st
     const said = (await readFile(log)).subarray(from).toString("utf8");
     const run = beginning.exec(said)?.[1];
     if (run !== undefined) return run;
-    if (ended !== undefined) throw new UserError(shortened(said) || `the run did not begin: ${ended}`);
+    if (ended !== undefined) throw new UserError(shortened(said) || `the run did not start: ${ended}`);
     await setTimeout(tick);
   }
 }

@@ -17,7 +17,7 @@ import type { RunWatch } from "./watch.ts";
 /** Answers what is asked about runs, and starts and stops them. */
 export function serveRuns(answers: Answers, watch: RunWatch): void {
   answers.toTrusted("btx/startRun", "Runs start", async ({ file, cores, randomSeed, stage }) => {
-    if (!file.endsWith(".btx.yaml")) throw new UserError(`${basename(file)} is no experiment file (*.btx.yaml)`);
+    if (!file.endsWith(".btx.yaml")) throw new UserError(`${basename(file)} is not an experiment file (*.btx.yaml)`);
     if (!existsSync(file)) throw new UserError(`there is no file ${file}: save it first`);
     const root = runRoot(file);
     const options = [...option("cores", cores), ...option("random-seed", randomSeed), ...option("stage", stage)];
@@ -65,7 +65,7 @@ export async function needIdle({ root, run }: RunReference): Promise<void> {
     if (!found?.holder) return;
     const { pid, host } = found.holder;
     if (found.record.status === "running" || Date.now() > until)
-      throw new UserError(`run ${run} is running, as process ${pid} of ${host}: stop it first`);
+      throw new UserError(`run ${run} is running, as process ${pid} on ${host}: stop it first`);
   }
 }
 

@@ -85,7 +85,7 @@ function exitOf(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
       else if (code === exitCodes.stopped || (signal && (requests.has(signal) || asked())))
         resolve({ status: "stopped" });
       else if (signal) {
-        const hint = signal === "SIGKILL" ? " (the system does so when memory runs out)" : "";
+        const hint = signal === "SIGKILL" ? " (the system does this when memory runs out)" : "";
         resolve({ status: "failed", error: `its process was ended by ${signal}${hint}` });
       } else resolve({ status: "failed", error: said.trim() || `its process ended with code ${code}` });
     });

@@ -176,7 +176,7 @@ export class Inspector {
 
   #logged(trace: string): UserError {
     this.#options.log(`${this.#asked?.inspection}: ${trace}`);
-    return new UserError("the inspector failed, the log says why");
+    return new UserError("the inspector failed: the log says why");
   }
 
   /** Ends the process. @param why the question it works on is refused. */

@@ -54,7 +54,7 @@ export function sequenceBatch(
 export interface Losses {
   /** What is minimised: `loss` plus all of `auxiliary`. */
   total: Scalar;
-  /** Mean negative log-likelihood over the batch's targets, by weight, nats a token. BTX §3.3 adds the router's term to it. */
+  /** Mean negative log-likelihood over the batch's targets, by weight, nats per token. BTX §3.3 adds the router's term to it. */
   loss: Scalar;
   /** Negative log-likelihood of every target, nats [N]. */
   nll: Tensor;

@@ -109,7 +109,7 @@ export type ComparedRow = z.infer<typeof comparedRowSchema>;
 
 export const comparisonSchema = z.strictObject({
   version: z.literal(1),
-  /** Unit of `loss`: nats a token or bits a byte. */
+  /** Unit of `loss`: nats per token or bits per byte. */
   measure: z.enum(["nats", "bitsPerByte"]),
   /** What is held equal to call rows fairly compared. */
   equal: z.enum(["tokens", "flops"]),

@@ -8,6 +8,6 @@ export class StopRequested extends Error {
   override readonly name = "StopRequested";
 
   constructor() {
-    super("stopped as asked");
+    super("stopped on request");
   }
 }

@@ -144,7 +144,7 @@ export const expertFactsSchema = z.strictObject({
 export type ExpertFacts = z.infer<typeof expertFactsSchema>;
 
 export const withoutSchema = z.strictObject({
-  /** Held-out losses, nats a token, on the windows of the model's evaluation. */
+  /** Held-out losses, nats per token, on the windows of the model's evaluation. */
   domains: z.array(z.strictObject({ domain: z.string(), with: z.number(), without: z.number(), tokens: z.int() })),
 });
 export type Without = z.infer<typeof withoutSchema>;

@@ -28,7 +28,7 @@ const stageSchema = z.strictObject({
   /** Tokens it was trained on, as far as it is done. */
   tokens: z.number().optional(),
   seconds: z.number().optional(),
-  /** Held-out loss by domain, nats a token, where its own model was evaluated. */
+  /** Held-out loss by domain, nats per token, where its own model was evaluated. */
   losses: z.record(z.string(), z.number()).optional(),
   /** Domains it was trained on, and the share of each in its last phase. */
   mixture: z.record(z.string(), z.number()).optional(),

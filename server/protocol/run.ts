@@ -69,7 +69,7 @@ export const runSummarySchema = z.object({
       reused: z.boolean(),
     }),
   ),
-  /** Model to domain to nats a token, and `mean` over domains. */
+  /** Model to domain to nats per token, and `mean` over domains. */
   losses: z.record(z.string(), z.record(z.string(), z.number())),
   bitsPerByte: z.record(z.string(), z.record(z.string(), z.number())),
   exactMatch: z.record(z.string(), z.record(z.string(), z.number())),

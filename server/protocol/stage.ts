@@ -212,7 +212,7 @@ export type Plan = PlannedStage[];
 
 /** Held-out result of one model on one domain. */
 export const domainLossSchema = z.strictObject({
-  /** Mean negative log-likelihood, nats a token. */
+  /** Mean negative log-likelihood, nats per token. */
   nats: z.number(),
   bitsPerByte: z.number(),
   tokens: z.int(),
@@ -288,7 +288,7 @@ export const metricSchema = z
     tokens: z.number(),
     /** Seconds the stage has worked so far. */
     seconds: z.number(),
-    /** Language-modelling loss of the step, nats a token. */
+    /** Language-modelling loss of the step, nats per token. */
     loss: z.number(),
     /** Load-balancing loss, scaled by its coefficient; absent where nothing is balanced by a loss. Older files: plus `zLoss`. */
     loadBalance: z.number().optional(),

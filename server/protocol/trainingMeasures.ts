@@ -21,7 +21,7 @@ export interface TrainingMeasure {
 export const trainingMeasures = {
   loss: {
     label: "Loss",
-    title: "training loss, nats a token",
+    title: "training loss, nats per token",
     best: "low",
     unit: "nats",
     column: "loss_nats_per_token",

@@ -71,7 +71,7 @@ const percentOf = (share: number) => `${(share * 100).toFixed(2)}%`;
 
 function lines(curve: Curve, look: Look, frame: Frame): [raw: Html, smooth: Html] {
   const raw = html`<path class="raw c${look.colour}" d="${path(curve.raw, frame)}"/>`;
-  const smooth = html`<path class="c${look.colour}${look.wide && " wide"}" stroke-dasharray="${look.dash || "none"}" d="${path(curve.smooth, frame)}"><title>${modelLabel(curve.stage)}, last ${loss(curve.last)} nats a token</title></path>`;
+  const smooth = html`<path class="c${look.colour}${look.wide && " wide"}" stroke-dasharray="${look.dash || "none"}" d="${path(curve.smooth, frame)}"><title>${modelLabel(curve.stage)}, last ${loss(curve.last)} nats per token</title></path>`;
   return [raw, smooth];
 }
 
@@ -100,13 +100,13 @@ export function curvesFigure(curves: readonly Curve[]): Html {
   const summary = curves.map((curve) => `${modelLabel(curve.stage)} ends at ${loss(curve.last)}`).join("; ");
   return html`<figure>
 <div class="plot">
-<div class="y-name" aria-hidden="true">training loss, nats a token</div>
+<div class="y-name" aria-hidden="true">training loss, nats per token</div>
 <div class="y-ticks" aria-hidden="true">${ys.map((value) => html`<span style="top:${percentOf(yAt(value))}">${Number(value.toFixed(4))}</span>`)}</div>
-<svg class="canvas" viewBox="0 0 ${SIDE} ${SIDE}" preserveAspectRatio="none" role="img" aria-labelledby="curves-title curves-desc"><title id="curves-title">Training loss of every stage against tokens</title><desc id="curves-desc">${summary}, in nats a token.</desc>${grid}${marks}<g>${drawn.map(([raw]) => raw)}</g><g>${drawn.map(([, smooth]) => smooth)}</g></svg>
+<svg class="canvas" viewBox="0 0 ${SIDE} ${SIDE}" preserveAspectRatio="none" role="img" aria-labelledby="curves-title curves-desc"><title id="curves-title">Training loss of every stage against tokens</title><desc id="curves-desc">${summary}, in nats per token.</desc>${grid}${marks}<g>${drawn.map(([raw]) => raw)}</g><g>${drawn.map(([, smooth]) => smooth)}</g></svg>
 <div class="x-ticks" aria-hidden="true">${xs.map((value) => html`<span${value / frame.tokens > 0.97 && html` class="edge"`} style="left:${percentOf(value / frame.tokens)}">${count(value)}</span>`)}</div>
 <div class="x-name" aria-hidden="true">tokens trained on, in sequence</div>
 </div>
 ${legend(curves, all)}
-<figcaption>Moving mean over a 25th of each curve, every step faint behind it; the legend gives the last value in nats a token. ${frame.peak > frame.high && `The first steps, from ${loss(frame.peak)} down, lie above the plot. `}A stage begins where the stages it comes from ended, so experts, which train at the same time, lie over one another. Each loss is on the stage’s own training text: compare models by the table above, not by these curves.</figcaption>
+<figcaption>Moving mean over a 25th of each curve, every step faint behind it; the legend gives the last value in nats per token. ${frame.peak > frame.high && `The first steps, from ${loss(frame.peak)} down, lie above the plot. `}A stage begins where the stages it comes from ended, so experts, which train at the same time, lie over one another. Each loss is on the stage’s own training text: compare models by the table above, not by these curves.</figcaption>
 </figure>`;
 }

@@ -4,7 +4,7 @@ import type { ReportInput } from "./input.ts";
 export interface Point {
   /** Tokens in sequence: those of the stage's ancestors along the longest line, and its own so far. */
   tokens: number;
-  /** Training loss, nats a token. */
+  /** Training loss, nats per token. */
   loss: number;
 }
 

@@ -5,8 +5,8 @@ import { costOf, type ReportInput, recordsByName } from "./input.ts";
 import { scrolling } from "./page.ts";
 
 const HEADS: Record<Measure, { name: string; unit: string }> = {
-  nats: { name: "Held-out loss", unit: "nats a token" },
-  bitsPerByte: { name: "Held-out loss", unit: "bits a byte" },
+  nats: { name: "Held-out loss", unit: "nats per token" },
+  bitsPerByte: { name: "Held-out loss", unit: "bits per byte" },
   exactMatch: { name: "Exact match", unit: "% of answers" },
 };
 
@@ -34,7 +34,7 @@ function bodies({ rows }: Comparison, line: (row: number) => Html): Html {
 const rowHead = ({ rows }: Comparison, row: number): Html =>
   html`<th scope="row"${rows[row]?.label === "BTX" && html` class="ours"`}><span class="cut">${rows[row]?.label}</span></th>`;
 
-/** Models by domains: nats a token, bits a byte, exact match; the best of each column in a box. */
+/** Models by domains: nats per token, bits per byte, exact match; the best of each column in a box. */
 export function lossTable(input: ReportInput): Html {
   const table = comparison(input.summary);
   if (table.rows.length === 0) return html`<p class="empty">No model of this run has been evaluated yet.</p>`;

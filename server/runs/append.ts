@@ -136,7 +136,7 @@ export function openRecords(path: string, size: number): RecordAppender {
     truncateTo(count) {
       if (count * recordBytes > file.bytes)
         throw new UserError(
-          `${path} holds ${file.bytes / recordBytes} records where ${count} were written: remove the stage's folder to run it anew`,
+          `${path} holds ${file.bytes / recordBytes} records instead of ${count}: delete the stage's folder to run the stage again`,
         );
       file.truncate(count * recordBytes);
     },

@@ -20,23 +20,21 @@ export function diskError(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
     case "ENOSPC":
       return new UserError(
-        `the disk that holds ${path} is full: nothing written before is lost; free space, then take the run up again with \`btx resume\``,
+        `the disk that holds ${path} is full: what was saved is not lost; free some space, then continue with \`btx resume\``,
       );
     case "EDQUOT":
       return new UserError(
-        `the disk quota for ${path} is used up: nothing written before is lost; free space, then take the run up again with \`btx resume\``,
+        `the disk quota for ${path} is used up: what was saved is not lost; free some space, then continue with \`btx resume\``,
       );
     case "EROFS":
-      return new UserError(
-        `${path} lies on a read-only file system: make it writable, or move the experiment elsewhere`,
-      );
+      return new UserError(`${path} is on a read-only file system: make it writable, or move the experiment elsewhere`);
     case "EACCES":
     case "EPERM":
       return new UserError(
         `no permission to write ${path}: change the folder's permissions, or move the experiment elsewhere`,
       );
     case "ENOTDIR":
-      return new UserError(`${path} cannot be made, because a part of its path is a file: move that file away`);
+      return new UserError(`${path} cannot be created, because a part of its path is a file: move that file away`);
     default:
       return error;
   }

@@ -56,7 +56,9 @@ export function heldOutOf(found: FoundModel): { spec: EvaluateSpec; data: string
   const stage = evaluationOf(found.stage.name, evaluations) ?? evaluations[0];
   const data = named(found, stage?.parents.data);
   if (!stage || !data)
-    throw new UserError(`run ${found.run} evaluates no model, so it says not which held-out text to take: run it anew`);
+    throw new UserError(
+      `run ${found.run} evaluates no model, so it does not say which held-out text to use: run the experiment without --stage`,
+    );
   return { spec: stage.spec as EvaluateSpec, data: stagePaths(found.root, data.key).folder };
 }
 

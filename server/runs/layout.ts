@@ -63,7 +63,7 @@ export type RunPaths = ReturnType<typeof runPathsIn>;
 /** An id or key that is the name of one folder and no way out of it. */
 function plainName(name: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return name;
-  throw new UserError(`"${name}" is no name of a run or stage: take one that \`btx list\` prints`);
+  throw new UserError(`"${name}" is not the name of a run or stage: use one that \`btx list\` shows`);
 }
 
 /**

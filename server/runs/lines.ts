@@ -69,14 +69,14 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>, where: string):
   try {
     json = JSON.parse(text);
   } catch {
-    throw new UserError(`${where} is not valid JSON: remove it, or the folder it lies in, to do its work anew`);
+    throw new UserError(`${where} is not valid JSON: delete it, or the folder that it is in, to do its work again`);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const key = issue?.path.map(String).join(".");
-  const what = key ? `has no valid \`${key}\`` : "is not what it should be";
+  const what = key ? `has no valid \`${key}\`` : "is not valid";
   throw new UserError(
-    `${where} ${what} (${issue?.message ?? "unknown"}): it was damaged or written by another version; remove the folder it lies in to do its work anew`,
+    `${where} ${what} (${issue?.message ?? "unknown"}): it was damaged or written by another version; delete the folder that it is in to do its work again`,
   );
 }

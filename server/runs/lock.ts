@@ -199,7 +199,7 @@ function held(folder: string, what: string, content: string, generation: number)
     check() {
       if (!released && generations(folder).at(-1) !== generation)
         throw new UserError(
-          `${what} was taken over by another process, because this one did not answer for a minute: it stops here`,
+          `${what} was taken over by another process, because this one did not respond for a minute: this one stops`,
         );
     },
     release() {

@@ -43,7 +43,7 @@ export async function createRun(
  */
 export async function updateRun(folder: string, change: Partial<RunRecord>): Promise<RunRecord> {
   const run = await readRun(folder);
-  if (!run) throw new UserError(`${folder} is no run's folder: it has no run.json`);
+  if (!run) throw new UserError(`${folder} is not a run folder: it has no run.json`);
   const record = runRecordSchema.parse({ ...run.record, ...change });
   await writeJson(run.paths.record, record);
   return record;
@@ -64,7 +64,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
 export async function requireRun(root: string, id: string): Promise<Run> {
   const run = await readRun(runPaths(root, id).folder);
   if (run) return run;
-  throw new UserError(`there is no run ${id} in ${root}: \`btx list\` prints those there are`);
+  throw new UserError(`there is no run ${id} in ${root}: \`btx list\` shows all runs`);
 }
 
 /** One entry of a list of runs: a run, or why its record cannot be read. */

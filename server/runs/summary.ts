@@ -13,7 +13,7 @@ type ByDomain = Record<string, number>;
 /**
  * What a run has come to, finished or not, from `run.json` and its stages' records.
  *
- * `losses` are nats a token on held-out text, of the models whose evaluation is done: "seed", "expert:<domain>",
+ * `losses` are nats per token on held-out text, of the models whose evaluation is done: "seed", "expert:<domain>",
  * "average", "mix" (not finetuned), "btx" (finetuned), "dense", "upcycling", "upcycling-compute", and "btm:tf-idf:1" and
  * so on, "btm:<weights>:<experts a token>". A model's `mean` is the plain mean over its domains, not weighted by their
  * tokens; `exactMatch` is over the domains that declare answers.

@@ -15,7 +15,7 @@ import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
 
 /**
- * Held-out loss of one model by domain, in nats a token and bits a byte; which expert its tokens went to; and, where a
+ * Held-out loss of one model by domain, in nats per token and bits per byte; which expert its tokens went to; and, where a
  * domain declares how an answer is found, the share of answers greedy decoding gives exactly.
  */
 export const evaluate: StageWork<EvaluateSpec> = async (context) => {

@@ -131,7 +131,7 @@ async function main(): Promise<number> {
     } catch (error) {
       if (error instanceof StopRequested) {
         await write({ status: "stopped" });
-        context.log("stopped as asked");
+        context.log("stopped on request");
         return exitCodes.stopped;
       }
       const message = error instanceof UserError ? error.message : `${error instanceof Error ? error.stack : error}`;

@@ -52,7 +52,7 @@ function bestOf(values: (number | undefined)[], measure: Measure): Set<number> {
   return new Set(printed.flatMap((value, row) => (value === best ? [row] : [])));
 }
 
-/** The comparison of a run's models: columns of nats a token, then bits a byte, then exact match, each by domain and mean. */
+/** The comparison of a run's models: columns of nats per token, then bits per byte, then exact match, each by domain and mean. */
 export function comparison(summary: RunSummary): Comparison {
   const tables: [Measure, RunSummary["losses"]][] = [
     ["nats", summary.losses],
@@ -75,7 +75,7 @@ export function comparison(summary: RunSummary): Comparison {
   return { rows, domains, columns };
 }
 
-/** The lowest mean held-out loss of a run, nats a token, and whose it is; absent where nothing was evaluated. */
+/** The lowest mean held-out loss of a run, nats per token, and whose it is; absent where nothing was evaluated. */
 export function bestMean(
   summary: RunSummary,
   among: (name: string) => boolean = () => true,
@@ -88,16 +88,16 @@ export function bestMean(
   return best;
 }
 
-/** A run's result in one sentence: "BTX: mean held-out loss 2.310 nats a token, 0.120 below the best expert (code, 2.430)." */
+/** A run's result in one sentence: "BTX: mean held-out loss 2.310 nats per token, 0.120 below the best expert (code, 2.430)." */
 export function headline(summary: RunSummary): string {
   const ofKind = (kind: StageKind) => bestMean(summary, (name) => kindOfName(name) === kind);
   const result = ofKind("finetune") ?? ofKind("mix");
   if (result === undefined) {
     const other = bestMean(summary);
     if (other === undefined) return "No model of this run has been evaluated yet.";
-    return `No mixed model has been evaluated yet; the lowest mean held-out loss is ${loss(other.nats)} nats a token (${modelLabel(other.name)}).`;
+    return `No mixed model has been evaluated yet; the lowest mean held-out loss is ${loss(other.nats)} nats per token (${modelLabel(other.name)}).`;
   }
-  const start = `${modelLabel(result.name)}: mean held-out loss ${loss(result.nats)} nats a token`;
+  const start = `${modelLabel(result.name)}: mean held-out loss ${loss(result.nats)} nats per token`;
   const expert = ofKind("expert");
   const other = expert ?? ofKind("seed");
   if (other === undefined) return `${start}.`;

@@ -52,7 +52,7 @@ export function fairness(comparison: ComparisonOfRuns): string[] {
   const base = reference === undefined ? undefined : rows[reference];
   const own = base?.[equal];
   if (!base || own?.ratio === undefined)
-    return ["Training is set against nothing: that of a finetuned BTX model is not known."];
+    return ["Training is not compared: the training of a finetuned BTX model is not known."];
   const amounts =
     equal === "tokens"
       ? `were trained on the same number of tokens beyond the seed as ${rowName(base)}, ${count(own.beyondSeed)} within 1 %`
@@ -65,7 +65,7 @@ export function fairness(comparison: ComparisonOfRuns): string[] {
     return names.length > 1 ? names.join("; ") : `${names[0]} alone`;
   };
   return [
-    `Compared at equal ${what}: rows marked = ${amounts}; × says how many times as many others had.`,
+    `Compared at equal ${what}: rows marked = ${amounts}; × is how many times as much the others had.`,
     `Equal training tokens: ${listed("tokens")}.`,
     `Equal training FLOPs: ${listed("flops")}.`,
   ];

@@ -3,7 +3,7 @@ import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.t
 /** Tables of numbers with two heads: groups of columns over columns. What does not fit side by side follows in further blocks. */
 
 export interface GridColumn {
-  /** What stands over columns of one group, as "nats a token". */
+  /** What stands over columns of one group, as "nats per token". */
   group: string;
   head: string;
   /** One a row. */

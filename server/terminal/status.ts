@@ -14,7 +14,7 @@ export interface RunListing {
   started: string;
   stagesDone: number;
   stages: number;
-  /** Lowest mean held-out loss of its models, nats a token. */
+  /** Lowest mean held-out loss of its models, nats per token. */
   bestLoss?: number;
 }
 

@@ -6,8 +6,8 @@ import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 
 /** Units of measures, as heads of columns. */
 export const UNITS: Record<Measure, string> = {
-  nats: "nats a token",
-  bitsPerByte: "bits a byte",
+  nats: "nats per token",
+  bitsPerByte: "bits per byte",
   exactMatch: "exact match",
 };
 
@@ -21,7 +21,7 @@ const cell = (value: number | undefined, measure: Measure): string =>
   value === undefined ? "–" : measure === "exactMatch" ? percent(value, 1) : loss(value);
 
 /**
- * The table of a run for a terminal: a line a model, held-out loss in nats a token by domain and mean, bits a byte, exact match; the
+ * The table of a run for a terminal: a line a model, held-out loss in nats per token by domain and mean, bits per byte, exact match; the
  * best of each column is marked with `*`, baselines stand below a rule. What does not fit side by side follows in further blocks.
  */
 export function comparisonTable(summary: RunSummary, { color, columns: room = 100 }: TableOptions): string {
@@ -36,7 +36,7 @@ export function comparisonTable(summary: RunSummary, { color, columns: room = 10
   );
   const labelWidth = Math.max(5, ...rows.map(({ label }) => width(label[0])));
   const names = domainHeads(table.domains, room - labelWidth);
-  // Of bits a byte the mean is enough here: the report has every domain.
+  // Of bits per byte the mean is enough here: the report has every domain.
   const shown = table.columns.filter(
     ({ measure, domain }, _, all) =>
       measure !== "bitsPerByte" || domain === "mean" || !all.some((c) => c.measure === measure && c.domain === "mean"),

@@ -80,7 +80,7 @@ describe("`btx compare`", () => {
     );
   });
 
-  it("refuses runs of other held-out text, and of other tokenizers unless bits a byte are compared", async () => {
+  it("refuses runs of other held-out text, and of other tokenizers unless bits per byte are compared", async () => {
     const copy = copyOfFinished();
     const id = newestRun(copy.root);
     const { folder, record } = runPaths(copy.root, id);

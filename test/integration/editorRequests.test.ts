@@ -68,9 +68,9 @@ describe("a request that makes no sense", () => {
     const { root } = tinyExperiment();
     const wrong: [Request, object, RegExp][] = [
       ["btx/listStages", { root: "relative", run: "a" }, /is not an absolute path/],
-      ["btx/listStages", { root, run: "../.." }, /is no name of a run or stage/],
+      ["btx/listStages", { root, run: "../.." }, /is not the name of a run or stage/],
       ["btx/listStages", { root, run: "20260101-000000" }, /there is no run/],
-      ["btx/cleanStages", { root, keys: ["../../x"] }, /is no stage's key/],
+      ["btx/cleanStages", { root, keys: ["../../x"] }, /is not the key of a stage/],
       ["btx/deleteRun", { root, run: "none", keys: [] }, /there is no run none/],
       ["btx/rerunLoses", { root, run: "none", stage: "seed" }, /there is no run none/],
       ["btx/startRun", { file: join(root, "x.btx.yaml"), stage: "" }, /btx\/startRun/],

@@ -90,7 +90,7 @@ describe("a mistake in the experiment file is told with its line and column befo
   ])("%s", async (_, content, lines) => {
     const { file, root } = tinyExperiment();
     writeFileSync(file, content);
-    await expectRefusal(["run", file], 2, [...lines, "btx: tiny.btx.yaml has mistakes, see above; nothing was run"]);
+    await expectRefusal(["run", file], 2, [...lines, "btx: tiny.btx.yaml has mistakes, see above: nothing was run"]);
     expect(existsSync(root)).toBe(false);
     const checked = await btx(["check", file]);
     expect([checked.code, checked.stderr]).toEqual([2, ""]);
@@ -115,7 +115,7 @@ describe("a mistake on the command line is one sentence and exit code 2", () => 
     [["run", file, "--random-seed", "1.5"], 'btx: --random-seed takes a whole number of at least 0, not "1.5"'],
     [["run", file, "--random-seed", "1e300"], 'btx: --random-seed takes a whole number of at least 0, not "1e300"'],
     [["resume", "--random-seed", "1"], "btx: unknown option '--random-seed' (`btx help` lists commands and options)"],
-    [["status", "a", "b"], 'btx: what is "b" for? (`btx help` lists commands and options)'],
+    [["status", "a", "b"], 'btx: unexpected argument "b" (`btx help` lists commands and options)'],
   ])("btx %j", async (args, sentence) => {
     await expectRefusal(args, 2, [sentence], { cwd: folder });
     expect(existsSync(join(folder, ".btx"))).toBe(false);
@@ -125,7 +125,7 @@ describe("a mistake on the command line is one sentence and exit code 2", () => 
 describe("a place that cannot be used is one sentence and exit code 1", () => {
   it.each(["resume", "status", "show", "list", "stop", "sample"])("btx %s where there is no run", async (command) => {
     const folder = scratchFolder();
-    const none = `btx: there is no folder .btx in ${folder}: say with --in FOLDER where the experiment file lies`;
+    const none = `btx: there is no folder .btx in ${folder}: use --in FOLDER to say where the experiment file is`;
     await expectRefusal([command], 1, [none], { cwd: folder });
     if (command === "list") return;
     mkdirSync(join(folder, ".btx"));

@@ -96,7 +96,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
     expect([checked.code, ended.code], said(ended)).toEqual([2, 2]);
     expect(runs()).toBe(before);
     const [problem, rest] = ended.stderr.split("\n");
-    expect(rest).toBe("btx: tiny.btx.yaml has mistakes, see above; nothing was run");
+    expect(rest).toBe("btx: tiny.btx.yaml has mistakes, see above: nothing was run");
     expect(checked.stdout.split("\n")[0], said(checked)).toBe(problem);
     const position = "tiny.btx.yaml:5:14: error: `seed.from`: ";
     expect(problem!.slice(0, position.length)).toBe(position);

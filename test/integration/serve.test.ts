@@ -98,7 +98,10 @@ describe("btx serve", () => {
     onTestFinished(() => void other.close());
     const { port } = other.address() as { port: number };
     const taken = await (await serve(["--port", String(port)], folder)).command.ended;
-    expect(taken).toMatchObject({ code: 1, stderr: `btx: port ${port} is taken: name another one, or none\n` });
+    expect(taken).toMatchObject({
+      code: 1,
+      stderr: `btx: port ${port} is in use: choose another one, or leave out --port\n`,
+    });
     const wrong = await (await serve(["--port", "70000"], folder)).command.ended;
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain("--port takes a whole number of at most 65535");

@@ -63,7 +63,7 @@ describe("a run that is interrupted", () => {
     process.kill(lockHolder(folder)!.pid, "SIGKILL");
     const ended = await command.ended;
     expect(ended.code, said(ended)).toBe(1);
-    const error = "its process was ended by SIGKILL (the system does so when memory runs out)";
+    const error = "its process was ended by SIGKILL (the system does this when memory runs out)";
     const failed = { event: "stage", stage: "expert:words", status: "failed", reused: false, error };
     expect(command.lines).toContainEqual(expect.objectContaining(failed));
     expect(readRunRecord(experiment.root, newestRun(experiment.root))).toMatchObject({
@@ -117,7 +117,7 @@ describe("a run that is interrupted", () => {
     const stop = await btx(["stop"], { cwd: folder });
     expect([stop.code, stop.stdout], said(stop)).toEqual([
       0,
-      expect.stringMatching(/^run \S+ has stopped; go on with/),
+      expect.stringMatching(/^run \S+ has stopped; continue with/),
     ]);
     await stopped(fourth);
     const again = await btx(["stop"], { cwd: folder });
@@ -161,7 +161,7 @@ describe("a run that is interrupted", () => {
     const again = startAlone();
     await trains(experiment, "seed");
     const stop = await btx(["stop"], { cwd: folder });
-    expect([stop.code, stop.stdout], said(stop)).toEqual([0, expect.stringMatching(/has stopped; go on with/)]);
+    expect([stop.code, stop.stdout], said(stop)).toEqual([0, expect.stringMatching(/has stopped; continue with/)]);
     expect(await again).toBe(3);
     expect(existsSync(paths.stop)).toBe(false);
 

@@ -18,7 +18,7 @@ export function lossWithoutSection(
   const { value } = without;
   const each = layers.value;
   return html`<section>
-    <h2>Without it <span class="soft">held-out loss, nats a token, with this expert switched off, ${where}</span></h2>
+    <h2>Without it <span class="soft">held-out loss, nats per token, with this expert switched off, ${where}</span></h2>
     <p class="group">
       <button type="button" ?disabled=${without.waits} @click=${actions.measure}>Measure without this expert</button>
       <button type="button" ?disabled=${layers.waits} @click=${actions.byLayer}>Measure layer by layer</button>
@@ -44,7 +44,7 @@ export function lossWithoutSection(
     ${
       each?.[0]
         ? html`<div class="scroll" tabindex="0" role="group" aria-label="Differences by layer"><table class="values without-layers">
-            <caption>Difference when it is switched off in one layer <span class="soft">nats a token</span></caption>
+            <caption>Difference when it is switched off in one layer <span class="soft">nats per token</span></caption>
             <thead><tr><th scope="col">Domain</th>${each.map((_, at) => html`<th scope="col" class="number">layer ${numbers[at]}</th>`)}</tr></thead>
             <tbody>
               ${each[0].domains.map(

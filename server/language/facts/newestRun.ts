@@ -10,7 +10,7 @@ import { readStage, type StageState } from "../../runs/stages.ts";
 export interface StageStanding {
   name: string;
   state: StageState | "waiting";
-  /** Training loss, nats a token: of the last steps, or of the step it has come to. */
+  /** Training loss, nats per token: of the last steps, or of the step it has come to. */
   loss?: number;
 }
 
@@ -19,7 +19,7 @@ export interface RunStanding {
   id: string;
   state: RunState;
   stages: StageStanding[];
-  /** Held-out loss of the finetuned model, nats a token, mean over domains; absent until it is evaluated. */
+  /** Held-out loss of the finetuned model, nats per token, mean over domains; absent until it is evaluated. */
   meanLoss?: number;
 }
 

@@ -3,7 +3,7 @@ import { absolutePathSchema, coresSchema, runReferenceSchema, stageReferenceSche
 
 /** Removing runs and stages: first what would be lost is told, then what the person has agreed to is done. */
 
-const keySchema = z.string().regex(/^[0-9a-f]{16}$/, "is no stage's key");
+const keySchema = z.string().regex(/^[0-9a-f]{16}$/, "is not the key of a stage");
 
 /** A stage's folder that would go. */
 export const lostStageSchema = z.strictObject({

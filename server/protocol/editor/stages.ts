@@ -32,9 +32,9 @@ export const listedStageSchema = z.strictObject({
   done: z.number().optional(),
   total: z.number().optional(),
   label: z.string().optional(),
-  /** Training loss, nats a token: of the last step, or of the last tenth of them when done. */
+  /** Training loss, nats per token: of the last step, or of the last tenth of them when done. */
   loss: z.number().optional(),
-  /** Held-out loss by domain, nats a token. */
+  /** Held-out loss by domain, nats per token. */
   heldOut: z.record(z.string(), z.number()).optional(),
   tokens: z.number().optional(),
   tokensPerSecond: z.number().optional(),

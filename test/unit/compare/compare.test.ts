@@ -81,7 +81,7 @@ describe("compareResults", () => {
     expect(comparison.rows.find(({ exactMatch }) => exactMatch?.mean.standing === "best")?.exactMatch?.mean.mean).toBe(
       most,
     );
-    expect(comparison.notes).toEqual([expect.stringContaining("Noise is unknown")]);
+    expect(comparison.notes).toEqual([expect.stringContaining("single random seed is unknown")]);
     const noisy = compareResults(seeds(0, 0.3, 0.6));
     // BTX and dense are 0.09 apart, the deviation over seeds is 0.3.
     expect(only(noisy, "btx").loss.mean.standing).toBe("best");
@@ -129,7 +129,7 @@ describe("compareResults", () => {
     expect(only(comparison, "expert:code").seconds).toBeCloseTo(mean, 9);
   });
 
-  it("compares bits a byte where they are asked for", () => {
+  it("compares bits per byte where they are asked for", () => {
     const comparison = compareResults(seeds(0, 0.1), { measure: "bitsPerByte", equal: "flops" });
     const { loss, samples } = only(comparison, "btx");
     expect(loss.mean.mean).toBeCloseTo((samples[0]!.bitsPerByte.mean! + samples[1]!.bitsPerByte.mean!) / 2, 12);
@@ -161,7 +161,7 @@ describe("compareResults", () => {
     const wider = changing("seed", (spec) => ({ ...spec, model: { ...spec.model, hidden: 256 } }));
     const comparison = compareResults([resultsFixture(), resultsFixture({ id: "20260305-000000", change: wider })]);
     expect(rowsOf(comparison, "seed")).toHaveLength(2);
-    expect(comparison.notes).toContainEqual(expect.stringContaining("do not begin from the same seed"));
+    expect(comparison.notes).toContainEqual(expect.stringContaining("do not start from the same seed"));
   });
 
   it("gives the routing of mixtures", () => {

@@ -56,11 +56,11 @@ describe("runs are refused, with both runs, the domain and the reason,", () => {
     expect(() => check({}, "nats", { change })).toThrow(`the domain math is held out in ${second} only`);
   });
 
-  it("when their tokenizers differ, unless bits a byte are compared", () => {
+  it("when their tokenizers differ, unless bits per byte are compared", () => {
     const change = changing("data", (spec) => ({ ...spec, tokenizer: { type: "bytes" } }));
     expect(() => check({ change })).toThrow(/their tokenizers differ \(bpe, 1024; bytes\).+use --bits/);
     expect(check({ change, heldOutTokens: 9 }, "bitsPerByte", { heldOutTokens: 9 })).toEqual([]);
-    expect(check({ change }, "bitsPerByte")).toEqual([expect.stringContaining("only a part of the held-out text")]);
+    expect(check({ change }, "bitsPerByte")).toEqual([expect.stringContaining("different parts of the held-out text")]);
     const other = (edit: Partial<DomainSpec>) => (stage: Parameters<typeof change>[0]) => {
       const spec = ofCode(edit)(stage);
       return change({ ...stage, spec });

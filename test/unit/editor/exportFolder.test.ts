@@ -24,7 +24,7 @@ describe("an exported model", () => {
     const to = join(emptyFolder(), "model");
     mkdirSync(to);
     await expect(copyFolder(checkpoint(), to, going)).rejects.toThrow(/exists/);
-    await expect(copyFolder(join(to, "none"), join(to, "new"), going)).rejects.toThrow(/has made no model/);
+    await expect(copyFolder(join(to, "none"), join(to, "new"), going)).rejects.toThrow(/has not made a model/);
   });
 
   it("leaves nothing behind when it is cancelled", async () => {

@@ -68,7 +68,7 @@ describe("renderReport", () => {
     ]) {
       expect(header).toContain(part);
     }
-    expect(header).toMatch(/BTX: mean held-out loss \d\.\d{3} nats a token, \d\.\d{3} below the best expert/);
+    expect(header).toMatch(/BTX: mean held-out loss \d\.\d{3} nats per token, \d\.\d{3} below the best expert/);
   });
 
   it("has a row a model in both tables, baselines in a body of their own, and the best of each column marked with a word", () => {
@@ -79,7 +79,7 @@ describe("renderReport", () => {
       expect(count(table, "<tbody>")).toBe(2);
     }
     expect(count(losses, '<span class="unseen"> best</span>')).toBe(9);
-    expect(losses).toMatch(/nats a token.*bits a byte.*% of answers/s);
+    expect(losses).toMatch(/nats per token.*bits per byte.*% of answers/s);
   });
 
   it("draws each stage's loss twice, faint and smoothed, no curve of more than 600 points, no two smoothed ones of one look", () => {

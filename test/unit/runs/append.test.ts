@@ -85,7 +85,7 @@ describe("openRecords", () => {
     for (let i = 0; i < 5; i++) file.append(Float32Array.of(i, i));
     file.truncateTo(2);
     expect(file.count).toBe(2);
-    expect(() => file.truncateTo(3)).toThrow(/holds 2 records where 3 were written/);
+    expect(() => file.truncateTo(3)).toThrow(/holds 2 records instead of 3/);
     expect(() => file.append(Float32Array.of(1))).toThrow(/has 2 values, not 1/);
     file.close();
     expect([...(await readRecords(path, 2)).values]).toEqual([0, 0, 1, 1]);

@@ -66,7 +66,7 @@ describe("writeFileAtomic", () => {
   it.skipIf(noMount)(`says that a file system is read-only${noMount ? ` (skipped: ${noMount})` : ""}`, async () => {
     const folder = smallDisk(64);
     makeReadOnly(folder);
-    await expect(writeFileAtomic(join(folder, "a"), "x")).rejects.toThrow(/a lies on a read-only file system/);
+    await expect(writeFileAtomic(join(folder, "a"), "x")).rejects.toThrow(/a is on a read-only file system/);
   });
 
   it("says that a part of the path is a file", async () => {

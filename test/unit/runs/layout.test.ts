@@ -15,8 +15,8 @@ describe("paths", () => {
 
   it("refuses ids and keys that lead out of the run folder", () => {
     for (const name of ["..", "../x", "a/b", "", ".hidden", "a\\b", "a\0"]) {
-      expect(() => runPaths("/root", name)).toThrow(/is no name of a run or stage/);
-      expect(() => stagePaths("/root", name)).toThrow(/is no name of a run or stage/);
+      expect(() => runPaths("/root", name)).toThrow(/is not the name of a run or stage/);
+      expect(() => stagePaths("/root", name)).toThrow(/is not the name of a run or stage/);
     }
   });
 });
@@ -68,6 +68,6 @@ describe("createRunFolder", () => {
   it.skipIf(noMount)(`says that the folder may not be written${noMount ? ` (skipped: ${noMount})` : ""}`, async () => {
     const folder = smallDisk(64);
     makeReadOnly(folder);
-    await expect(createRunFolder(join(folder, ".btx"))).rejects.toThrow(/\.btx lies on a read-only file system/);
+    await expect(createRunFolder(join(folder, ".btx"))).rejects.toThrow(/\.btx is on a read-only file system/);
   });
 });

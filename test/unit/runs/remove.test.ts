@@ -45,7 +45,7 @@ describe("removing a stage", () => {
   });
 
   it("leads out of the run folder by no name", async () => {
-    await expect(async () => removeStage(freshRoot(), "../..")).rejects.toThrow(/is no name of a run or stage/);
+    await expect(async () => removeStage(freshRoot(), "../..")).rejects.toThrow(/is not the name of a run or stage/);
   });
 });
 

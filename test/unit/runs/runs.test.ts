@@ -49,7 +49,7 @@ describe("runs", () => {
     expect((await findRun(root, second.record.id)).record.id).toBe(second.record.id);
     await expect(findRun(root, "2")).rejects.toThrow(/2 runs in .+ begin with 2: give more of the id/);
     await expect(findRun(root, "nothing")).rejects.toThrow(`there is no run nothing in ${root}, the newest is`);
-    await expect(updateRun(join(root, "runs", "absent"), {})).rejects.toThrow(/is no run's folder/);
+    await expect(updateRun(join(root, "runs", "absent"), {})).rejects.toThrow(/is not a run folder/);
   });
 
   it("with a broken record are listed with their problem, and without one passed over", async () => {

@@ -23,7 +23,7 @@ const endOfText = 256;
 test.each([
   ["a dense model", tiny],
   ["a mixture-of-experts", mixture],
-])("the losses of %s are those of a slow computation, in nats a token and bits a byte", async (_, config) => {
+])("the losses of %s are those of a slow computation, in nats per token and bits per byte", async (_, config) => {
   const data = await twoDomains();
   const parameters = randomModel(config, 1);
   const model = await stageWithModel(config, parameters);

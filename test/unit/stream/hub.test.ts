@@ -187,7 +187,7 @@ describe("a page", () => {
     const { runs } = await page.next("opened");
     expect(runs.map(({ problem }) => problem)).toEqual([
       expect.stringContaining("there is no run 20200101-000000"),
-      expect.stringContaining("is no name of a run"),
+      expect.stringContaining("is not the name of a run"),
     ]);
   });
 

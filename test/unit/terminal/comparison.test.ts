@@ -89,7 +89,7 @@ describe("headline", () => {
       finetune: { mean: 2.31 },
     };
     expect(headline(withLosses(losses))).toBe(
-      "BTX: mean held-out loss 2.310 nats a token, 0.120 below the best expert (code, 2.430).",
+      "BTX: mean held-out loss 2.310 nats per token, 0.120 below the best expert (code, 2.430).",
     );
   });
 
@@ -104,7 +104,7 @@ describe("headline", () => {
 
   it("falls back on the mix, on the seed and on nothing", () => {
     expect(headline(withLosses({ mix: { mean: 2.5 }, seed: { mean: 3 } }))).toBe(
-      "Mix, not finetuned: mean held-out loss 2.500 nats a token, 0.500 below the seed (3.000).",
+      "Mix, not finetuned: mean held-out loss 2.500 nats per token, 0.500 below the seed (3.000).",
     );
     expect(headline(withLosses({ seed: { mean: 3 } }))).toContain("No mixed model has been evaluated yet");
     expect(headline(withLosses({}))).toBe("No model of this run has been evaluated yet.");

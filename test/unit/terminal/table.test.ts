@@ -16,7 +16,7 @@ describe("comparisonTable", () => {
 
   it("names units and domains in its head and has one line a model", () => {
     const [units, heads, ...rest] = linesOf(["code", "prose", "math"]);
-    expect(units).toMatch(/nats a token.*bits a byte.*exact match/);
+    expect(units).toMatch(/nats per token.*bits per byte.*exact match/);
     expect(heads).toMatch(/^model +code +prose +math +mean +mean +math$/);
     expect(rest.filter((line) => /^(Seed|Expert|Average|Mix|BTX|Dense|BTM|Sparse)/.test(line)).length).toBe(11);
   });

@@ -101,7 +101,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     expect(counts.seed).toBeGreaterThan(200);
     expect(counts.mix).toBeGreaterThan(50);
     expect(await chart().getAttribute("aria-label")).toContain(
-      "training loss, nats a token over optimizer steps, 7 lines",
+      "training loss, nats per token over optimizer steps, 7 lines",
     );
   });
 

@@ -73,7 +73,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
       .split("\n")
       .filter((line) => /^\s*- (button|checkbox|radio|slider|combobox|application|textbox)\s*(\[|:|$)/.test(line));
     expect(unnamed).toEqual([]);
-    expect(snapshot).toMatch(/application "training loss, nats a token over optimizer steps/);
+    expect(snapshot).toMatch(/application "training loss, nats per token over optimizer steps/);
   });
 
   it("sees new values as they are written, and all of them after looking elsewhere", async () => {
@@ -171,7 +171,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     const svg = await save("SVG");
     const text = svg.bytes.toString("utf8");
     expect(text.startsWith("<svg xmlns=")).toBe(true);
-    for (const said of ["training loss, nats a token", "optimizer steps", "expert math", "three-domains: metrics"])
+    for (const said of ["training loss, nats per token", "optimizer steps", "expert math", "three-domains: metrics"])
       expect(text).toContain(said);
     const parsed = await page.evaluate(`(() => {
       const image = new DOMParser().parseFromString(${JSON.stringify(text)}, "image/svg+xml");
