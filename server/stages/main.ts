@@ -13,11 +13,12 @@ import { readStage, writeStage } from "../runs/stages.ts";
 import { clearStop } from "../runs/stop.ts";
 import { btm } from "./btm.ts";
 import { type StageContext, type StageWork, stageContext } from "./context.ts";
+import { continued } from "./continued.ts";
 import { data } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { average, mix } from "./mix.ts";
 import { exitCodes, progressFile, stageAskedSchema } from "./process.ts";
-import { continued, seed } from "./train.ts";
+import { seed } from "./seed.ts";
 
 /**
  * A stage's process: `stage.js ROOT RUN NAME ASKED`, ASKED what it works with, as JSON (`stageAskedSchema`). It takes the

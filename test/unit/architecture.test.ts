@@ -106,7 +106,7 @@ const rules: Rule[] = [
         server("protocol", from.split("/")[1]!)(to) ||
         (server("checkpoint", "data")(from) && server("runs")(to))),
     kept: ["server/checkpoint/a.ts", 'import { writeFileAtomic } from "../runs/atomic.ts";'],
-    broken: ["server/data/a.ts", 'import { train } from "../stages/train.ts";'],
+    broken: ["server/data/a.ts", 'import { seed } from "../stages/seed.ts";'],
   },
   {
     says: "experiment/ knows no engine and no TF.js, and of the model its parameters and sizes only",

@@ -6,7 +6,7 @@ import { prepareData } from "../../../server/data/prepare.ts";
 import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
 import { checkExperiment } from "../../../server/experiment/check.ts";
 import type { DataSpec, SeedSpec } from "../../../server/protocol/stage.ts";
-import { seed } from "../../../server/stages/train.ts";
+import { seed } from "../../../server/stages/seed.ts";
 import { safetensorsBytes } from "../checkpoint/files.ts";
 import { domain, type Files, folderWith, llamaFiles, long, parsed } from "../experiment/folder.ts";
 import { contextOf, stageWithData, temporaryFolder, tiny } from "./support.ts";

@@ -4,7 +4,8 @@ import { StopRequested } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import type { Phase, SeedSpec, TrainSpec } from "../../../../server/protocol/stage.ts";
 import { stagePathsIn } from "../../../../server/runs/layout.ts";
-import { continued, seed } from "../../../../server/stages/train.ts";
+import { continued } from "../../../../server/stages/continued.ts";
+import { seed } from "../../../../server/stages/seed.ts";
 import { train } from "../../../../server/stages/training/train.ts";
 import {
   contextOf,

@@ -2,9 +2,9 @@ import { openData } from "../data/dataset.ts";
 import { initialParameters } from "../model/parameters.ts";
 import { parameterCount } from "../model/size.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import type { SeedSpec, TrainSpec } from "../protocol/stage.ts";
+import type { SeedSpec } from "../protocol/stage.ts";
 import type { StageWork } from "./context.ts";
-import { loadSeed, parentModel, saveModel } from "./model.ts";
+import { loadSeed, saveModel } from "./model.ts";
 import { train } from "./training/train.ts";
 
 /**
@@ -26,18 +26,6 @@ export const seed: StageWork<SeedSpec> = async (context) => {
   await saveModel(context, shortened, context.parent("data").folder);
   const { total, active } = parameterCount(loaded.config);
   return { parameters: total, activeParameters: active, tokens: 0, flops: 0 };
-};
-
-/**
- * Training that goes on from a parent model, all parameters free but those that a phase freezes:
- * - an expert: the seed on one domain, without traffic to the others (BTX §3.1);
- * - finetune: the mixed model on the mixture of domains (BTX §3.2, the MiX stage);
- * - dense and upcycling: the baselines, data-matched, first the experts' data, then the mixture (BTX §4.1.2).
- */
-export const continued: StageWork<Exclude<TrainSpec, SeedSpec>> = async (context) => {
-  const { spec } = context;
-  const { config, parameters } = await parentModel(context);
-  return train(context, { config, initial: async () => parameters, phases: spec.phases, randomSeed: spec.randomSeed });
 };
 
 async function vocabularyOf(folder: string): Promise<number> {
