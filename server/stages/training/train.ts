@@ -81,6 +81,7 @@ class Training {
   readonly #domains: string[];
   readonly #stretches: Stretch[];
   readonly #steps: number;
+  readonly #flopsPerToken: ReadonlyMap<Stretch, number>;
   readonly #store = new Store();
   readonly #metrics: LineAppender<Metric>;
   readonly #observers: readonly TrainingObserver[];
@@ -109,6 +110,12 @@ class Training {
     this.#domains = Object.keys(data.index.domains);
     this.#stretches = stretches;
     this.#steps = stretches.reduce((sum, { steps }) => sum + steps, 0);
+    this.#flopsPerToken = new Map(
+      stretches.map((stretch) => {
+        const { freeze } = stretch.phase.training;
+        return [stretch, flopsPerToken(job.config, { training: true, freeze })];
+      }),
+    );
     this.#observers = observers;
     this.#metrics = openLines(context.paths.metrics, metricSchema);
   }
@@ -275,9 +282,9 @@ class Training {
   }
 
   /** Operations of a phase's first `steps` steps. */
-  #flopsOf({ phase, steps: all }: Stretch, steps = all): number {
-    const { batch, freeze } = phase.training;
-    return flopsPerToken(this.#job.config, { training: true, freeze }) * steps * batch * this.#job.config.context;
+  #flopsOf(stretch: Stretch, steps = stretch.steps): number {
+    const { batch } = stretch.phase.training;
+    return (this.#flopsPerToken.get(stretch) ?? 0) * steps * batch * this.#job.config.context;
   }
 
   /** Those of the phases before this one, and of its steps so far. */
