@@ -5,16 +5,16 @@ import { openSocket } from "./socket.ts";
 
 const storageKey = "btx-studio";
 const keptKey = () => `${storageKey}${location.pathname.replace(/^\/metrics$/, "/")}`;
-/** What a page that another one opens is to show. */
+/** Under which a page leaves what the page that it opens is to show. */
 const openKey = `${storageKey}-open`;
 
 /**
- * A browser that shows a page of `btx serve`. The address has a token in it, with which the page asks for leave to connect;
- * it is taken out of the address at once and kept for this tab.
+ * A browser that shows a page of `btx serve`. The address contains a token, with which the page asks for a ticket to connect;
+ * it is removed from the address at once and kept for this tab.
  */
 export class BrowserHost implements Host {
   readonly #token: string;
-  /** Leave for the first connection, asked for at once: there is no need to know before what the page is about. */
+  /** The ticket for the first connection, asked for at once: it does not depend on what the page is about. */
   #ticket: Promise<unknown> | undefined;
 
   constructor() {
@@ -27,7 +27,7 @@ export class BrowserHost implements Host {
     }
     this.#token = given ?? sessionStorage.getItem(`${storageKey}-token`) ?? "";
     this.#ticket = this.#ask("/ticket");
-    // Whoever connects is told.
+    // `link` reports the error.
     this.#ticket.catch(() => {});
   }
 
@@ -68,7 +68,7 @@ export class BrowserHost implements Host {
 
   async #ask(path: string): Promise<unknown> {
     const answer = await fetch(path, { method: "POST", headers: { authorization: `Bearer ${this.#token}` } });
-    if (!answer.ok) throw new Error(`the backend answers ${answer.status}: open the address that it printed`);
+    if (!answer.ok) throw new Error(`The backend answered ${answer.status}: open the address that it printed.`);
     return answer.json();
   }
 

@@ -1,10 +1,10 @@
 import type { PageName, Start } from "../server/protocol/page.ts";
 
-/** Whoever shows a page: a panel of the editor, or a browser. Pages know this much of it and no more. */
+/** What shows a page: a panel of the editor, or a browser. Pages know this much of it and no more. */
 export interface Host {
   /** What the page is about. Called again when it is to show something else. */
   onStart(listen: (start: Start) => void): void;
-  /** Opens a way to the backend. @throws Error when there is none now. */
+  /** Opens a way to the backend. @throws Error when the backend cannot be reached. */
   link(events: LinkEvents): Promise<Link>;
   /** What the page has kept. */
   readonly kept: unknown;

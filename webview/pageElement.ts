@@ -15,8 +15,8 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   #keptAt = 0;
   #keeping: ReturnType<typeof setTimeout> | undefined;
   protected state: State;
-  /** What came of the last file that was to be saved. */
-  protected said = "";
+  /** What became of the last file that was to be saved. */
+  protected notice = "";
 
   constructor(schema: ZodType<State>) {
     super();
@@ -28,7 +28,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
     return this;
   }
 
-  /** Begins: with what the host says, and else with what was kept. */
+  /** Begins with what the host names, or with what was kept. */
   set host(host: Host) {
     this.#host = host;
     const kept = this.#schema.safeParse(host.kept ?? {});
@@ -56,7 +56,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
 
   /** A person has chosen something. */
   protected change(change: Partial<State>): void {
-    this.said = "";
+    this.notice = "";
     this.keep(change);
     this.requestUpdate();
   }
@@ -83,14 +83,14 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
     this.#keepNow();
   }
 
-  /** Lets the person save a file, and says what came of it. @param save gives where it was saved; undefined: nowhere. */
+  /** Lets the person save a file, and shows the outcome. @param save gives where it was saved; undefined: nowhere. */
   protected async save(save: (host: Host) => Promise<string | undefined>): Promise<void> {
     if (!this.#host) return;
     try {
       const place = await save(this.#host);
-      this.said = place === undefined ? "" : `Saved ${place}`;
+      this.notice = place === undefined ? "" : `Saved ${place}`;
     } catch (error) {
-      this.said = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
+      this.notice = `Not saved: ${error instanceof Error ? error.message : String(error)}`;
     }
     this.requestUpdate();
   }

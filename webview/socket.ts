@@ -1,7 +1,7 @@
 import { subprotocol, tokenPrefix } from "../server/protocol/stream.ts";
 import type { Link, LinkEvents } from "./host.ts";
 
-/** How long a socket may take to open, ms. */
+/** A socket that takes longer to open has failed, ms. */
 const patience = 4000;
 
 /** Opens a socket to the backend. @throws Error when it does not open. */
@@ -20,7 +20,7 @@ export function openSocket(url: string, token: string, events: LinkEvents): Prom
     socket.addEventListener("close", () => {
       clearTimeout(timer);
       if (open) events.closed();
-      else reject(new Error("the backend cannot be reached"));
+      else reject(new Error("The backend cannot be reached."));
     });
   });
 }

@@ -36,7 +36,7 @@ export type Asked<K extends QuestionType = QuestionType> = K extends K
 export type AnswerTo<K extends QuestionType> =
   | Extract<HubMessage, { type: (typeof answers)[K] }>
   | Extract<Frame, { kind: (typeof answers)[K] }>;
-/** What comes of a question: answers, and news beside them. */
+/** What answers a question: messages and frames of its id. */
 type Part = HubMessage | Frame;
 
 /** An answer on its way. */
@@ -71,8 +71,8 @@ interface Waiting {
 const kindOf = (part: Part): string => ("kind" in part ? part.kind : part.type);
 
 /**
- * A page's questions to the backend, each with an id, and what comes of them. A question has one answer. A subscription goes
- * on until it is ended; a page that is not seen has none. A lost connection refuses the questions that are on their way.
+ * A page's questions to the backend, each with an id, and their answers. A question has one answer. A subscription goes on until
+ * it is ended; a page that is not seen has none. When the connection is lost, questions on their way are refused.
  */
 export class StreamClient {
   readonly #transport: Transport;
@@ -148,7 +148,7 @@ export class StreamClient {
         goesOn: false,
       });
     });
-    // Who cancels a question need not wait for it.
+    // A cancelled question may have nobody who waits for it.
     answer.catch(() => {});
     if (this.#connected) this.#transport.send({ ...question, id } as Question);
     else this.#take(id)?.refused(this.trouble ?? "The page is not connected to the backend yet.");

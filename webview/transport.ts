@@ -6,7 +6,7 @@ import type { Host, Link } from "./host.ts";
 const waits = [200, 500, 1000, 2000, 4000];
 
 export interface StreamEvents {
-  /** Connected, for the first time or again: what the backend was told before it has forgotten. */
+  /** Connected, for the first time or again: the backend knows nothing of earlier messages. */
   connected(): void;
   disconnected(why: string): void;
   message(message: HubMessage): void;
@@ -27,7 +27,7 @@ export class Transport {
     void this.#connect();
   }
 
-  /** Sends, if the stream is open: who is told `connected` sends all there is to say. */
+  /** Sends if the stream is open. On `connected` everything is to be sent anew. */
   send(message: PageMessage): void {
     this.#link?.send(JSON.stringify(message));
   }

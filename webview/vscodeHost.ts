@@ -84,7 +84,7 @@ class VsCodeHost implements Host {
   async #openRelay(events: LinkEvents): Promise<Link> {
     const opened = this.#next("relay");
     this.#post({ type: "relay" });
-    if (!(await opened).open) throw new Error("the backend cannot be reached");
+    if (!(await opened).open) throw new Error("The backend cannot be reached.");
     this.#relay = events;
     return {
       send: (text) => this.#post({ type: "send", text }),

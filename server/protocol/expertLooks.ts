@@ -2,7 +2,7 @@ import { type ChartColor, chartColors } from "./colors.ts";
 
 /** How experts look wherever tokens are marked as theirs: in editors, on pages and in legends. */
 
-/** Styles of the line below a token, which tells experts apart without colour. */
+/** Styles of the line below a token, which distinguishes experts without colour. */
 export const expertLines = ["solid", "dotted", "dashed", "double"] as const;
 
 export interface ExpertLook {

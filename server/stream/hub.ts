@@ -18,7 +18,7 @@ export interface HubOptions {
   port?: number;
   /** Run folders that may be read; absent: any. */
   roots?: readonly string[];
-  /** Absent: models are not run for pages. */
+  /** Absent: models are not inspected for pages. */
   inspecting?: Inspecting;
   log(text: string): void;
   /** Answers other requests than those for a stream; absent: there is nothing else. */
@@ -26,8 +26,8 @@ export interface HubOptions {
 }
 
 /**
- * A WebSocket server for pages, on the loopback interface. A page needs a token, which is good once, and must come from the
- * origin that the token was given for. It only reads run folders, and what takes long is done in a thread of its own.
+ * A WebSocket server for pages, on the loopback interface. A page needs a token, which is valid once, and must come from the
+ * origin that the token was issued for. The hub only reads run folders; what takes long runs in a thread of its own.
  */
 export class Hub {
   readonly #options: HubOptions;
@@ -54,7 +54,7 @@ export class Hub {
     this.#server.on("clientError", (_, socket) => socket.destroy());
   }
 
-  /** @throws Error with code EADDRINUSE or EACCES for a port that cannot be had. */
+  /** @throws Error with code EADDRINUSE or EACCES for a port that is not available. */
   static async start(options: HubOptions): Promise<Hub> {
     const hub = new Hub(options);
     await new Promise<void>((resolve, reject) => {
@@ -80,7 +80,7 @@ export class Hub {
     return this.#sockets.clients.size;
   }
 
-  /** Leave for one page of this origin to connect once. */
+  /** A ticket with which one page of this origin may connect once. */
   ticket(origin: string): Ticket {
     this.#reader.warm();
     return { port: this.port, token: this.#tickets.issue(origin) };
@@ -93,7 +93,7 @@ export class Hub {
     await this.#reader.close();
   }
 
-  /** A page of another site may reach this port by a name of its own: then that name is in the request. */
+  /** A page of another site may reach this port under a name of its own: the request then contains that name. */
   #isLocal({ headers }: IncomingMessage): boolean {
     return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? "");
   }

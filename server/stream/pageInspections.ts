@@ -4,7 +4,7 @@ import { type Inspected, type Inspection, inspections } from "../protocol/inspec
 import type { Question } from "../protocol/stream.ts";
 import type { Reply } from "./reply.ts";
 
-/** What may look into models for pages. */
+/** Inspects models for pages. */
 export interface Inspecting {
   inspector: Pick<Inspector, "ask">;
   /** Whether models may be run: not in a workspace that nobody trusts. */
@@ -23,7 +23,7 @@ export async function answerInspection(
   check: (root: string) => void,
   { send, signal }: Reply,
 ): Promise<void> {
-  if (!inspecting) throw new UserError("models are not inspected here");
+  if (!inspecting) throw new UserError("Models are not inspected here.");
   if (!inspecting.trusted())
     throw new UserError(
       "Models are run in a trusted workspace only: choose Manage Workspace Trust and trust this one.",

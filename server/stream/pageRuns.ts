@@ -1,11 +1,11 @@
 import { UserError } from "../protocol/errors.ts";
 import { mostRows, type Question, type StageReference, type StreamedRun, type View } from "../protocol/stream.ts";
-import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describe.ts";
+import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describeRuns.ts";
 import type { ReaderClient } from "./reader/client.ts";
 import type { Source } from "./reader/requests.ts";
 import type { Reply } from "./reply.ts";
 
-/** How often new lines are looked for while a stage trains or its file grows, and otherwise; how often states are; ms. */
+/** How often new lines are looked for while a stage trains or its file grows, and at other times; how often states are; ms. */
 const quick = 200;
 const slow = 1500;
 const states = 1000;
@@ -26,7 +26,7 @@ export interface PageRunsOptions {
 /** The runs that a page has opened, what it sees of their metrics, and the timer that looks for news of both. */
 export class PageRuns {
   readonly #options: PageRunsOptions;
-  /** Who is told of the runs, and what was sent last; undefined: nobody. */
+  /** Where news of the runs goes, and what was sent last; undefined: nowhere. */
   #open: (Asked<"open"> & { reply: Reply; sent: string }) | undefined;
   #runs: DescribedRun[] = [];
   #describedAt = 0;
@@ -85,7 +85,7 @@ export class PageRuns {
     before?.release();
   }
 
-  /** Reads the states of the opened runs and tells the page if they have changed. */
+  /** Reads the states of the opened runs and sends them if they have changed. */
   async #describe(): Promise<void> {
     this.#describedAt = performance.now();
     const open = this.#open;
@@ -128,7 +128,7 @@ export class PageRuns {
     this.#soon(this.#unread || (this.#view && !this.#seen) ? 0 : running || grows ? quick : slow);
   }
 
-  /** Tells the page what is new. */
+  /** Sends what is new. */
   async #tick(): Promise<void> {
     const { reader, crowded, looked } = this.#options;
     if (crowded()) return;

@@ -28,8 +28,8 @@ const addresses = new Map<string, PageName>([
 ]);
 
 /**
- * The pages of the editor for a browser. Their files are for anybody on this machine; what is in the runs is for who has the
- * token, which is in the address that a person is given.
+ * The pages of the editor for a browser. Anybody on this machine may load their files; the content of runs needs the token,
+ * which is part of the address that `btx serve` prints.
  */
 export class Pages {
   readonly token = randomBytes(32).toString("base64url");

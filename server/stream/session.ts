@@ -29,15 +29,15 @@ export interface SessionOptions {
   reader: ReaderClient;
   /** Run folders that may be read; undefined: any. */
   roots?: readonly string[];
-  /** Absent: models are not run. */
+  /** Absent: models are not inspected. */
   inspecting?: Inspecting;
-  /** Takes errors that are nobody's fault but the program's. */
+  /** Takes errors of the program itself. */
   log(text: string): void;
 }
 
-/** A page that has so many bytes still to take gets nothing new. */
+/** A page that has not yet taken so many bytes gets nothing new. */
 const crowded = 4 << 20;
-/** How often it is looked whether it has taken them, ms. */
+/** How often that is checked, ms. */
 const breath = 5;
 /** Most questions of one page at once. */
 const mostQuestions = 1024;
@@ -95,7 +95,7 @@ export class Session {
     const cancelled = new AbortController();
     const reply = this.#reply(cancelled.signal);
     try {
-      if (this.#asked.size >= mostQuestions) throw new UserError("too many questions at once: wait for the answers");
+      if (this.#asked.size >= mostQuestions) throw new UserError("Too many questions at once: wait for the answers.");
       this.#asked.set(id, { type, cancelled });
       await this.#answer(question, reply);
       if (goesOn(type)) return;
@@ -151,7 +151,7 @@ export class Session {
   /** @throws UserError for a run folder that may not be read. */
   #check(root: string): void {
     const { roots } = this.#options;
-    if (roots && !roots.includes(root)) throw new UserError(`runs of ${dirname(root)} are not served here`);
+    if (roots && !roots.includes(root)) throw new UserError(`Runs of ${dirname(root)} are not served here.`);
   }
 
   async #offered(roots: readonly string[]): Promise<OfferedRun[]> {

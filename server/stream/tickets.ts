@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** A ticket that is not used is no longer good after so long, ms. */
+/** An unused ticket expires after so long, ms. */
 const lifetime = 60_000;
-/** Most tickets that are out at once; the oldest give way. */
+/** Most unused tickets at once; the oldest are dropped. */
 const most = 256;
 
 interface Entry {
@@ -17,7 +17,7 @@ const digestOf = (text: string): Buffer => createHash("sha256").update(text).dig
 export class Tickets {
   #entries: Entry[] = [];
 
-  /** A new token, good for one connection from this origin. */
+  /** A new token, valid for one connection from this origin. */
   issue(origin: string, now = Date.now()): string {
     const token = randomBytes(32).toString("base64url");
     this.#entries = this.#entries.filter(({ until }) => until > now).slice(1 - most);
@@ -25,7 +25,7 @@ export class Tickets {
     return token;
   }
 
-  /** Uses a token up. False for one that is unknown, used, too old, or was given for another origin. */
+  /** Uses a token up. False for one that is unknown, used, expired, or was issued for another origin. */
   use(token: string, origin: string, now = Date.now()): boolean {
     const digest = digestOf(token);
     const at = this.#entries.findIndex((entry) => timingSafeEqual(entry.digest, digest));

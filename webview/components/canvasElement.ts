@@ -28,7 +28,8 @@ export abstract class CanvasElement<Events extends object> extends LitElement {
     this.draw();
   }
 
-  protected tell<K extends keyof Events & string>(type: K, detail: Events[K]): void {
+  /** Reports what a person does. */
+  protected emit<K extends keyof Events & string>(type: K, detail: Events[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
   }
 
@@ -62,7 +63,7 @@ export abstract class ExpertsElement<Events extends object, Place> extends Canva
     name: {},
     order: { attribute: false },
     colors: { attribute: false },
-    says: { attribute: false },
+    describe: { attribute: false },
   };
   declare name: string;
   /** Experts, from one end to the other. */
@@ -70,12 +71,12 @@ export abstract class ExpertsElement<Events extends object, Place> extends Canva
   /** Of an expert, for a canvas. */
   declare colors: (expert: number) => string;
   /** A place in words. */
-  declare says: (place: Place) => string;
+  declare describe: (place: Place) => string;
 
   constructor() {
     super();
     this.order = [];
-    this.says = () => "";
+    this.describe = () => "";
   }
 }
 

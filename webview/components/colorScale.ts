@@ -2,7 +2,7 @@
 
 export interface ColorScale {
   ramp: "sequential" | "diverging";
-  /** Where a value lies on the ramp, 0 to 1; NaN for a value that is none. */
+  /** Where a value lies on the ramp, 0 to 1; NaN for NaN. */
   place(value: number): number;
   /** Both ends of the ramp. */
   low: number;
@@ -91,7 +91,7 @@ const dark = {
   diverging: ["fdc98a", "e08214", "9a5a12", "553617", "2a2a2a", "352f4d", "5e5390", "8f82c4", "cdc6ee"],
 } as const;
 
-/** Shades of a ramp: more than an eye tells apart. */
+/** Shades of a ramp: more than an eye can distinguish. */
 export const shades = 256;
 
 /** The colours of a ramp, [shades * 4] bytes as in ImageData. */
@@ -112,7 +112,7 @@ export function rampColors(ramp: ColorScale["ramp"], onDark: boolean): Uint8Clam
   return bytes;
 }
 
-/** The shade of a place on the ramp; -1 for a value that is none. */
+/** The shade of a place on the ramp; -1 for NaN. */
 export const shadeAt = (place: number): number => (place >= 0 ? Math.round(place * (shades - 1)) : -1);
 
 /** A shade as CSS: "#1d91c0". */
@@ -138,7 +138,7 @@ export function isDark(color: string): boolean {
   return luminance(red, green, blue) < 0.18;
 }
 
-/** The least and the greatest value; both 0 where there is none. */
+/** The least and the greatest value; both 0 where all are NaN. */
 export function extremes(values: Float32Array): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {

@@ -115,7 +115,7 @@ export function drawCells(
       }
     }
   }
-  // Colour is not all that tells cells apart.
+  // Colour alone must not distinguish cells.
   if (highContrast && wide >= 6 && tall >= 6) {
     context.strokeStyle = grid;
     context.lineWidth = 1;

@@ -81,7 +81,7 @@ export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { h
 
 /** A line with more points a pixel than this is drawn a pixel wide: wider it looks the same and takes many times as long. */
 const dense = 1.2;
-/** Points of one stroke: browsers without a graphics card take much longer for one long stroke than for many short ones. */
+/** Points of one stroke: browsers without a GPU take much longer for one long stroke than for many short ones. */
 const stretch = 48;
 
 /** Draws on a canvas whose units are CSS pixels, of so many pixels each. */

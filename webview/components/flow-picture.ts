@@ -42,14 +42,14 @@ export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
         aria-roledescription="flow picture"
         aria-label=${this.name}
         @keydown=${this.#key}
-        @focus=${() => this.cell === undefined && this.tell("flow-cell", { cell: this.#first })}
+        @focus=${() => this.cell === undefined && this.emit("flow-cell", { cell: this.#first })}
         @pointermove=${(event: PointerEvent) => this.#point(event)}
-        @pointerleave=${() => this.tell("flow-cell", { cell: undefined })}
+        @pointerleave=${() => this.emit("flow-cell", { cell: undefined })}
         @click=${this.#click}
       >
         <canvas aria-hidden="true"></canvas>
       </div>
-      <p class="read" role="status">${this.cell && this.flow ? this.says(this.cell) : " "}</p>`;
+      <p class="read" role="status">${this.cell && this.flow ? this.describe(this.cell) : " "}</p>`;
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -128,10 +128,10 @@ export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
       const place = this.order.indexOf(cell.column) + by[1]!;
       const column = this.order[Math.max(0, Math.min(this.order.length - 1, place))]!;
       const row = Math.max(0, Math.min(this.layers.length - 1, cell.row + by[0]!));
-      this.tell("flow-cell", { cell: { row, column } });
+      this.emit("flow-cell", { cell: { row, column } });
       this.querySelector(".flow-box")!.scrollLeft = edge + row * this.#step - this.clientWidth / 2;
-    } else if (event.key === "Enter") this.tell("flow-choose", { cell });
-    else if (event.key === "Escape") this.tell("flow-cell", { cell: undefined });
+    } else if (event.key === "Enter") this.emit("flow-choose", { cell });
+    else if (event.key === "Escape") this.emit("flow-cell", { cell: undefined });
     else return;
     event.preventDefault();
   };
@@ -148,12 +148,12 @@ export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
 
   #point(event: PointerEvent): void {
     const cell = this.#at(event);
-    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.tell("flow-cell", { cell });
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.emit("flow-cell", { cell });
   }
 
   #click = (event: MouseEvent): void => {
     const cell = this.#at(event);
-    if (cell) this.tell("flow-choose", { cell });
+    if (cell) this.emit("flow-choose", { cell });
   };
 }
 

@@ -6,10 +6,10 @@ export interface Place {
 
 /** What the keys do in a grid, for people. */
 export const gridKeyHelp: readonly [keys: string, does: string][] = [
-  ["← → ↑ ↓", "cell beside"],
+  ["← → ↑ ↓", "next cell"],
   ["Home, End", "first or last cell of the row"],
   ["Ctrl + Home, End", "first or last cell of all"],
-  ["Page Up, Page Down", "the same cell of the map before or after"],
+  ["Page Up, Page Down", "the same cell of the previous or next map"],
   ["Enter", "choose the cell"],
 ];
 

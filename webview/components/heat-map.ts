@@ -4,7 +4,7 @@ import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
 import { movedPlace, type Place } from "./gridKeys.ts";
 import { theme } from "./theme.ts";
 
-/** A cell by its row and its column as the values have it, whatever the order. */
+/** A cell by its row and its column in the values, whatever the order in which columns are shown. */
 export interface Cell {
   row: number;
   column: number;
@@ -22,8 +22,8 @@ export interface MapEvents {
 let made = 0;
 
 /**
- * A heatmap on a canvas. It draws what it is given and says what a person wants; whoever uses it changes its properties.
- * For who cannot see it, it is a grid of which the one cell that is read is there.
+ * A heat map on a canvas. It draws its properties and reports by events what a person does; its user changes the properties.
+ * To a screen reader it is a grid that contains the one cell that is read.
  */
 export class HeatMap extends CanvasElement<MapEvents> {
   static override properties = {
@@ -31,7 +31,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     cells: { attribute: false },
     cell: { attribute: false },
     chosen: { attribute: false },
-    says: { attribute: false },
+    describe: { attribute: false },
     entry: { type: Boolean },
   };
   declare name: string;
@@ -40,7 +40,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
   declare cell: Cell | undefined;
   declare chosen: Cell | undefined;
   /** A cell in words, with its value. */
-  declare says: (cell: Cell) => string;
+  declare describe: (cell: Cell) => string;
   /** Tab leads to this map. */
   declare entry: boolean;
   readonly #id = `map-cell-${made++}`;
@@ -51,7 +51,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
 
   constructor() {
     super();
-    this.says = () => "";
+    this.describe = () => "";
     this.entry = false;
   }
 
@@ -66,7 +66,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     const cellHere =
       cells && place
         ? html`<div role="row" aria-rowindex=${place.row + 1}>
-            <div role="gridcell" id=${this.#id} aria-colindex=${place.column + 1} aria-label=${this.says(cell)}></div>
+            <div role="gridcell" id=${this.#id} aria-colindex=${place.column + 1} aria-label=${this.describe(cell)}></div>
           </div>`
         : "";
     return html`
@@ -126,7 +126,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     const value = this.querySelector<HTMLElement>(".map-value")!;
     value.hidden = !this.cell || !(this.#over || this.#focused);
     if (value.hidden || !this.cell) return;
-    value.textContent = this.says(this.cell);
+    value.textContent = this.describe(this.cell);
     const { left, top, width, height } = this.rectangle(this.cell);
     const right = this.clientWidth - value.offsetWidth;
     const above = top - value.offsetHeight - 4;
@@ -175,10 +175,10 @@ export class HeatMap extends CanvasElement<MapEvents> {
     const cell = this.cell ?? { row: 0, column: cells.order[0]! };
     const turn = { PageUp: -1, PageDown: 1 }[event.key];
     const moved = movedPlace(this.#placeOf(cell), event, cells.rows.length, cells.columns.length);
-    if (moved) this.tell("map-cell", { cell: { row: moved.row, column: cells.order[moved.column]! } });
-    else if (turn !== undefined) this.tell("map-turn", { by: turn });
-    else if (event.key === "Enter" || event.key === " ") this.tell("map-choose", { cell });
-    else if (event.key === "Escape" && this.cell) this.tell("map-cell", { cell: undefined });
+    if (moved) this.emit("map-cell", { cell: { row: moved.row, column: cells.order[moved.column]! } });
+    else if (turn !== undefined) this.emit("map-turn", { by: turn });
+    else if (event.key === "Enter" || event.key === " ") this.emit("map-choose", { cell });
+    else if (event.key === "Escape" && this.cell) this.emit("map-cell", { cell: undefined });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -186,9 +186,9 @@ export class HeatMap extends CanvasElement<MapEvents> {
 
   #focus = (): void => {
     this.#focused = true;
-    this.tell("map-focus", undefined);
+    this.emit("map-focus", undefined);
     const first = this.cells?.order[0];
-    if (!this.cell && first !== undefined) this.tell("map-cell", { cell: { row: 0, column: first } });
+    if (!this.cell && first !== undefined) this.emit("map-cell", { cell: { row: 0, column: first } });
     this.#mark();
   };
 
@@ -200,19 +200,19 @@ export class HeatMap extends CanvasElement<MapEvents> {
   #point = (event: PointerEvent): void => {
     const cell = this.#at(event);
     this.#over = cell !== undefined;
-    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.tell("map-cell", { cell });
+    if (cell?.row !== this.cell?.row || cell?.column !== this.cell?.column) this.emit("map-cell", { cell });
     else this.#mark();
   };
 
   #leave = (): void => {
     this.#over = false;
-    if (!this.#focused) this.tell("map-cell", { cell: undefined });
+    if (!this.#focused) this.emit("map-cell", { cell: undefined });
     else this.#mark();
   };
 
   #click = (event: MouseEvent): void => {
     const cell = this.#at(event);
-    if (cell) this.tell("map-choose", { cell });
+    if (cell) this.emit("map-choose", { cell });
   };
 }
 

@@ -12,7 +12,7 @@ export function histogramMap(
   histogram: Float32Array,
   experts: readonly { name: string }[],
   order: readonly number[],
-): { cells: Cells; says(cell: Cell): string } {
+): { cells: Cells; describe(cell: Cell): string } {
   const bins = histogram.length / experts.length;
   const from = (bin: number) => `${Math.round((100 * bin) / bins)}`;
   const values = new Float32Array(order.length * bins);
@@ -27,7 +27,7 @@ export function histogramMap(
     scale: linearScale(extremes(values)[1]),
     text: cellText,
   };
-  const says = ({ row, column }: Cell) =>
+  const describe = ({ row, column }: Cell) =>
     `expert ${cells.rows[row]}: probability ${columns[column]} % for ${percent(values[row * bins + column]!)} of the tokens`;
-  return { cells, says };
+  return { cells, describe };
 }

@@ -14,7 +14,7 @@ function valueText({ digits, most }: LayerMeasureText, value: number | undefined
   return most ? `${value.toFixed(digits)} of ${most(experts).toFixed(2)}` : value.toFixed(digits);
 }
 
-/** How sharply and how evenly each layer routes. @param saturation of each layer, and what a person is told of it. */
+/** How sharply and how evenly each layer routes. @param saturation of each layer, and a tooltip for it. */
 export function layersTable(
   { experts, ...places }: Parameters<typeof placeNames>[0] & { experts: readonly unknown[] },
   row: LayerRow,

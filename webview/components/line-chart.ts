@@ -27,7 +27,7 @@ const lateFrame = 24;
 const mostValues = 12;
 
 /**
- * A chart of lines. It draws what it is given and says what a person wants; whoever uses it changes its properties. The axes
+ * A chart of lines. It draws its properties and reports by events what a person does; its user changes the properties. The axes
  * are uPlot's; keys, pointer and lines are ours, because lines of several stages share no x.
  */
 export class LineChart extends LitElement implements PointerTarget, KeyTarget {
@@ -62,7 +62,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   /** While pictures follow each other more quickly than the browser draws lines. */
   #quick: QuickPen | undefined;
   #frames = 0;
-  #said = "";
+  #announced = "";
   #resized = new ResizeObserver(() => this.#resize());
   #forget = () => {};
 
@@ -147,12 +147,12 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   read(x: number | undefined): void {
     this.#hovered = false;
     this.#emit("chart-cursor", { x });
-    this.#say(this.current, x);
+    this.#announce(this.current, x);
   }
 
   readLine(id: string): void {
     this.currentId = id;
-    this.#say(this.current, this.cursor);
+    this.#announce(this.current, this.cursor);
   }
 
   protected override render(): unknown {
@@ -170,7 +170,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
         <canvas class="chart-marks" aria-hidden="true" data-mode=${this.mode}></canvas>
         <div class="chart-values" aria-hidden="true" hidden></div>
       </div>
-      <div class="unseen" role="status">${this.#said}</div>
+      <div class="unseen" role="status">${this.#announced}</div>
     `;
   }
 
@@ -277,17 +277,17 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
 
   #blur = (): void => {
     this.currentId = undefined;
-    this.#said = "";
+    this.#announced = "";
   };
 
-  /** For who cannot see the picture. */
-  #say(line: ChartLine | undefined, x: number | undefined): void {
+  /** For screen readers. */
+  #announce(line: ChartLine | undefined, x: number | undefined): void {
     const reading = line && x !== undefined ? pointsAt([line], this.x, x)[0] : undefined;
-    if (!line || x === undefined) this.#said = line?.label ?? "";
-    else if (!reading) this.#said = `${line.label}: nothing at ${this.axisX.exact(x)}`;
+    if (!line || x === undefined) this.#announced = line?.label ?? "";
+    else if (!reading) this.#announced = `${line.label}: nothing at ${this.axisX.exact(x)}`;
     else {
       const mean = reading.mean === undefined ? "" : `, mean ${this.axisY.exact(reading.mean)}`;
-      this.#said = `${line.label}: ${this.axisY.exact(reading.y)}${mean} at ${this.axisX.exact(reading.x)}`;
+      this.#announced = `${line.label}: ${this.axisY.exact(reading.y)}${mean} at ${this.axisX.exact(reading.x)}`;
     }
     this.requestUpdate();
   }

@@ -1,7 +1,7 @@
 import type { LineStyle, Pen, Plot } from "./drawLines.ts";
 
 /**
- * Draws lines into pixels itself, for pictures that follow each other quickly where no graphics card draws them: browsers take
+ * Draws lines into pixels itself, for pictures that follow each other quickly where no GPU draws them: browsers take
  * many times as long for strokes of thousands of points. x ascends, so a line is one stretch in each column of pixels.
  */
 export class QuickPen implements Pen {

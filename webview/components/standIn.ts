@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { Answer } from "../answer.ts";
 
-/** What stands in the place of an answer that is not there: how far it is, or why there is none. @param what it is about. */
+/** Shown in place of an answer that is missing: its progress, or why there is none. @param what it is about. */
 export function standIn(answer: Answer<unknown>, what: string, cancels = false): TemplateResult | "" {
   const forget = () => answer.forget();
   if (answer.problem)

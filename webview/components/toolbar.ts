@@ -28,7 +28,7 @@ export function selectBox<K extends string>(
   </span>`;
 }
 
-/** Buttons of which one is chosen. It can be tabbed to; arrow keys go on from there. @param name for who cannot see it. */
+/** Buttons of which one is chosen. It can be tabbed to; arrow keys go on from there. @param name for screen readers. */
 export function radioButtons<K extends string>(
   caption: string,
   texts: Readonly<Record<K, string>>,

@@ -3,7 +3,7 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { expertClass } from "../components/experts.ts";
 import { percent } from "../components/format.ts";
 
-/** Of the expert's tokens the shares that the others got too, against the shares they get of all tokens; means of layers. */
+/** Shares of the expert's tokens that each other expert got too, and of all tokens; means over layers. */
 export interface CoActivation {
   share: number[];
   base: number[];

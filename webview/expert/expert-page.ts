@@ -113,7 +113,7 @@ export class ExpertPage extends PageElement<PageState> {
         <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("tokens")}>Tokens</button>
         <button type="button" ?disabled=${!this.#data!.facts.value} @click=${() => void this.#save("weights")}>Weights</button>
       </span>
-      <span role="status">${this.said || this.#data!.trouble || ""}</span>
+      <span role="status">${this.notice || this.#data!.trouble || ""}</span>
     </div>`;
   }
 
@@ -125,8 +125,8 @@ export class ExpertPage extends PageElement<PageState> {
     const other = this.#other(about);
     return html`<h1><span class=${expertClass(model.experts, expert)}>${name}</span>
         <span class="soft">of ${model.name}, run ${model.run}</span></h1>
-      ${standIn(origin, "Reading where it comes from")} ${factsSection(origin.value, facts.value)}
-      ${standIn(use, "Reading its use")} ${domainUseSection(use.value, model, where)}
+      ${standIn(origin, "Reading where the expert comes from")} ${factsSection(origin.value, facts.value)}
+      ${standIn(use, "Reading its use by domain")} ${domainUseSection(use.value, model, where)}
       ${coActivation.value ? coActivationSection(model, coActivation.value, expert, where) : ""}
       ${lossWithoutSection(without, withoutLayers, model.layers, where, {
         measure: () => data.measure(about),

@@ -27,7 +27,7 @@ function sourceText({ mixture, tokens, seconds, losses }: ExpertOrigin["sources"
     tokens === undefined ? "" : `${count(tokens)} tokens`,
     seconds === undefined ? "" : `in ${duration(seconds)}`,
   ].filter(Boolean);
-  return html`${parts.join(", ")}${held.length > 0 ? html`; held-out loss by itself: ${held.join(", ")} nats` : ""}`;
+  return html`${parts.join(", ")}${held.length > 0 ? html`; held-out loss of its own model: ${held.join(", ")} nats` : ""}`;
 }
 
 export function factsSection(origin: ExpertOrigin | undefined, facts: ExpertFacts | undefined): TemplateResult {

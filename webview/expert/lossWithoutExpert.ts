@@ -4,7 +4,7 @@ import type { Answer } from "../answer.ts";
 import { count } from "../components/format.ts";
 import { standIn } from "../components/standIn.ts";
 
-/** What is lost without an expert: held-out losses with it switched off, its tokens routed over the others. */
+/** The held-out loss without an expert: it is switched off, and its tokens are routed to the other ones. */
 
 const signed = (value: number): string => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(4)}`;
 

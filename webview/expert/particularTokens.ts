@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { ExpertFacts, ParticularToken } from "../../server/protocol/inspect.ts";
 import { count, percent } from "../components/format.ts";
 
-/** The tokens that an expert gets more often than others do, with places where they stand. */
+/** The tokens that an expert gets more often than other experts do, with examples of where they stand. */
 
 const shown = 10;
 const visible = (text: string): string =>
@@ -25,10 +25,10 @@ function row(token: ParticularToken): TemplateResult {
   </tr>`;
 }
 
-function list(title: string, says: string, tokens: readonly ParticularToken[], all: boolean): TemplateResult {
+function list(title: string, meaning: string, tokens: readonly ParticularToken[], all: boolean): TemplateResult {
   return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}>
     <table class="values particular">
-      <caption>${title} <span class="soft">${says}</span></caption>
+      <caption>${title} <span class="soft">${meaning}</span></caption>
       <thead>
         <tr>
           <th scope="col">Token</th><th scope="col" class="number">Share here</th><th scope="col" class="number">Of all tokens</th>

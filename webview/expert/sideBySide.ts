@@ -10,7 +10,7 @@ import type { PageState } from "./state.ts";
 export interface Side {
   expert: string;
   text: string;
-  /** Mean surprise of what it said, nats. */
+  /** Mean surprise of its text, nats. */
   surprise: number;
   tokens: number;
   state: "writes" | "done" | "cancelled" | "failed";

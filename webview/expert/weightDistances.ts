@@ -11,10 +11,10 @@ export function distancesSection({ layers, distances }: ExpertFacts): TemplateRe
     <h2>Weights</h2>
     <div class="side">
       ${kinds.map(
-        ([title, kind, says]) =>
+        ([title, kind, meaning]) =>
           html`<div class="scroll" tabindex="0" role="group" aria-label=${title}>
             <table class="values distances">
-              <caption>${title} <span class="soft">${says}</span></caption>
+              <caption>${title} <span class="soft">${meaning}</span></caption>
               <thead><tr><th scope="col">To</th>${layers.map((layer) => html`<th scope="col" class="number">layer ${layer}</th>`)}</tr></thead>
               <tbody>
                 ${distances.map(

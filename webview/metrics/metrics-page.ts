@@ -110,7 +110,7 @@ export class MetricsPage extends PageElement<PageState> {
     if (!data) return html`<p class="notice" role="status">Connecting…</p>`;
     const state = this.state;
     if (state.runs.length === 0) this.#choosing = true;
-    if (state.runs.length === 0) return html`<main>${notices(data, this.said)}${this.#runChooser()}</main>`;
+    if (state.runs.length === 0) return html`<main>${notices(data, this.notice)}${this.#runChooser()}</main>`;
     const close = () => {
       this.#choosing = false;
       this.requestUpdate();
@@ -127,7 +127,7 @@ export class MetricsPage extends PageElement<PageState> {
           this.requestUpdate();
         },
       })}
-      ${notices(data, this.said)} ${this.#choosing ? this.#runChooser(close) : ""}
+      ${notices(data, this.notice)} ${this.#choosing ? this.#runChooser(close) : ""}
       ${data.opened && data.series.length === 0 ? html`<p class="notice">${nothingYet(data.runs)}</p>` : ""}
       ${repeat(
         state.charts,

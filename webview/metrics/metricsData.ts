@@ -107,7 +107,7 @@ export class MetricsData extends PageRuns {
 
   /** Asks for exact figures of a range; they come later. No range: there are none. */
   measure(measure: Measure, range: Range | undefined): void {
-    // An earlier question's answer says nothing of the range that is selected now.
+    // An earlier question's answer is about another range.
     this.#statistics?.cancel();
     if (!range) {
       this.figures.clear();

@@ -4,15 +4,15 @@ import { keyHelp } from "../components/chartKeys.ts";
 import { bytes } from "../components/format.ts";
 import type { MetricsData } from "./metricsData.ts";
 
-/** What the page says beside its charts. */
+/** The page's texts beside its charts. */
 
-/** Trouble, reading that goes on, and what was said last, for all readers. */
-export function notices({ trouble, reading }: MetricsData, said: string): TemplateResult {
+/** Trouble, the progress of reading, and the notice of what was done last. */
+export function notices({ trouble, reading }: MetricsData, notice: string): TemplateResult {
   const share = reading ? Math.floor((100 * reading.done) / reading.bytes) : 0;
   return html`<div role="status" class="notices">
     ${trouble ? html`<p class="notice trouble">${trouble}</p>` : ""}
     ${reading ? html`<p class="notice">Reading metrics: ${share} % of ${bytes(reading.bytes)}</p>` : ""}
-    ${said ? html`<p class="notice">${said}</p>` : ""}
+    ${notice ? html`<p class="notice">${notice}</p>` : ""}
   </div>`;
 }
 

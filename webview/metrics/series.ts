@@ -10,7 +10,7 @@ export interface SeriesInfo {
   key: string;
   run: StreamedRun;
   stage: StreamedStage;
-  /** Name of the colour in the palette, and dash pattern: either tells lines apart without the other. */
+  /** Name of the colour in the palette, and dash pattern: each distinguishes lines without the other. */
   color: string;
   dash: readonly number[];
   /** With the run's name where there are several. */

@@ -5,7 +5,7 @@ import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
 import { histogramMap } from "../components/histogramMap.ts";
-import { type Reading, readMap } from "../components/readMap.ts";
+import { type ReadCell, readMap } from "../components/readMap.ts";
 import { domainName } from "./labels.ts";
 import type { Histogram, Pairs } from "./routingData.ts";
 import { probeText } from "./snapshots.ts";
@@ -22,7 +22,7 @@ function turned(values: Float32Array, order: readonly number[]): Float32Array {
   return rows;
 }
 
-/** Of the tokens that chose an expert, the shares that chose the others too. Nothing where each token has one expert. */
+/** Of the tokens that chose an expert, the shares that chose each other one too. Empty where a token has one expert. */
 export function coActivationSection(
   model: RoutedModel,
   pairs: Pairs | undefined,
@@ -30,7 +30,7 @@ export function coActivationSection(
   snapshot: number,
   order: readonly number[],
   state: PageState,
-  reading: Reading,
+  reading: ReadCell,
 ): TemplateResult | "" {
   if (!pairs || model.k < 2) return "";
   const size = model.experts.length;
@@ -46,16 +46,19 @@ export function coActivationSection(
     scale: linearScale(extremes(values)[1]),
     text: cellText,
   };
-  const says = ({ row, column }: Cell) =>
+  const describe = ({ row, column }: Cell) =>
     order[row] === column
       ? `${names[column]} with itself`
       : `of the tokens of ${cells.rows[row]}, ${percent(values[row * size + column]!)} go to ${names[column]} too`;
   const title = `Chosen together in layer ${model.layers[layer]}`;
   const at = snapshot === heldOut ? "held-out text" : `up to step ${count(pairs.step)}`;
-  const picture = { maps: [{ id: "coActivation", domain: model.domains.length, title, cells, says }], text: percent };
+  const picture = {
+    maps: [{ id: "coActivation", domain: model.domains.length, title, cells, describe }],
+    text: percent,
+  };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by experts`, says }, reading)}
+    ${readMap({ cells, name: `${title}, experts by experts`, describe }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }
@@ -68,15 +71,15 @@ export function histogramSection(
   domain: number,
   order: readonly number[],
   state: PageState,
-  reading: Reading,
+  reading: ReadCell,
 ): TemplateResult | "" {
   if (!histogram) return "";
-  const { cells, says } = histogramMap(histogram.values, model.experts, order);
+  const { cells, describe } = histogramMap(histogram.values, model.experts, order);
   const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
-  const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, says }], text: percent };
+  const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by probability`, says }, reading)}
+    ${readMap({ cells, name: `${title}, experts by probability`, describe }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }

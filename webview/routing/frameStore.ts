@@ -12,14 +12,14 @@ export interface FrameName {
 
 export interface RoutingFrame extends RoutingValues {
   step: number;
-  /** The value of a router that prefers nothing; 0: there is none. */
+  /** The value of a router without preferences; 0: undefined for this measure. */
   uniform: number;
 }
 
 type SentFrame = Extract<Frame, { kind: "routing" }>;
 /**
- * Asks for frames of one model and measure. Each that comes goes to `take`, which says whether there is something else to
- * show. Resolves when no more will come, and rejects with a sentence for people.
+ * Asks for frames of one model and measure. Each one that arrives goes to `take`, which returns whether there is something new
+ * to show. Resolves when no more will come, and rejects with a sentence for people.
  */
 export type AskFrames = (
   model: string,

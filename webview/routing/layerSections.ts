@@ -20,7 +20,7 @@ export interface SectionInput {
   state: PageState;
   side: Side;
   order: readonly number[];
-  /** Another function when colours are others. */
+  /** A new function when colours change. */
   colors: (expert: number) => string;
 }
 
@@ -80,13 +80,13 @@ export const domainOf = ({ domain }: PageState, { domains }: RoutedModel): numbe
 export function loadSection(
   input: SectionInput,
   load: Load | undefined,
-  read: { step: number | undefined; tell(step: number | undefined): void; resized(): void },
+  read: { step: number | undefined; onRead(step: number | undefined): void; resized(): void },
 ): TemplateResult {
   const { state, side, order, colors } = input;
   const { model, snapshot } = side;
   const layer = model.layers[placeOf(state, model)];
   const title = `Load of layer ${layer} over training, ${domainName(model, domainOf(state, model))}`;
-  const says = (point: number) => {
+  const describe = (point: number) => {
     const shares = order
       .map((expert) => ({ expert, share: load!.values[point * order.length + expert]! }))
       .sort((a, b) => b.share - a.share)
@@ -105,8 +105,8 @@ export function loadSection(
       .colors=${colors}
       .step=${read.step}
       .shown=${snapshot === heldOut ? undefined : (snapshot + 1) * model.every}
-      .says=${says}
-      @load-step=${({ detail }: CustomEvent<LoadEvents["load-step"]>) => read.tell(detail.step)}
+      .describe=${describe}
+      @load-step=${({ detail }: CustomEvent<LoadEvents["load-step"]>) => read.onRead(detail.step)}
       @load-resize=${read.resized}
     ></load-area>
     ${state.table && load ? loadTable(load, model, order, title) : ""}
@@ -117,14 +117,14 @@ export function flowSection(
   input: SectionInput,
   flow: Flow | undefined,
   pairs: Pairs | undefined,
-  read: { cell: Cell | undefined; tell(cell: Cell | undefined): void },
+  read: { cell: Cell | undefined; onRead(cell: Cell | undefined): void },
   { choose }: SectionActions,
 ): TemplateResult | "" {
   const { state, side, order, colors } = input;
   const { model, snapshot } = side;
   if (!flow || !pairs) return "";
   const at = snapshot === heldOut ? "held-out text" : `up to step ${count(pairs.step)}`;
-  const says = ({ row, column }: Cell) => {
+  const describe = ({ row, column }: Cell) => {
     const node = flow.nodes.find((one) => one.layer === row && one.expert === column);
     const next = row < model.layers.length - 1 ? followersText(pairs, model, row, column) : "";
     const share = `Layer ${model.layers[row]}, expert ${model.experts[column]!.name}: ${percent(node?.share ?? 0)} of the tokens`;
@@ -139,11 +139,11 @@ export function flowSection(
       .order=${order}
       .colors=${colors}
       .cell=${read.cell}
-      .says=${says}
-      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => read.tell(detail.cell)}
+      .describe=${describe}
+      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => read.onRead(detail.cell)}
       @flow-choose=${({ detail }: CustomEvent<FlowEvents["flow-choose"]>) => choose(detail.cell)}
     ></flow-picture>
-    ${flow.drawn < 0.995 ? html`<p class="soft">Drawn are the widest bands, ${percent(flow.drawn)} of the tokens.</p>` : ""}
+    ${flow.drawn < 0.995 ? html`<p class="soft">Only the widest bands are drawn: ${percent(flow.drawn)} of the tokens.</p>` : ""}
     ${state.table ? flowTable(pairs, model, order, placeOf(state, model)) : ""}
   </figure>`;
 }

@@ -36,10 +36,10 @@ export function legendTicks(
 /** @param low least and @param high greatest value of what is shown. */
 export function legend(scale: ColorScale, low: number, high: number, text: (value: number) => string): TemplateResult {
   const ticks = legendTicks(scale, text);
-  const said = `Colours from ${text(scale.low)} to ${text(scale.high)}${scale.uniform === undefined ? "" : `, uniform ${text(scale.uniform)}`}`;
+  const description = `Colours from ${text(scale.low)} to ${text(scale.high)}${scale.uniform === undefined ? "" : `, uniform ${text(scale.uniform)}`}`;
   const width = barWidth / pieces;
   return html`<p class="scale">
-    <svg class="bar" width=${barWidth + 2} height="36" role="img" aria-label=${said}>
+    <svg class="bar" width=${barWidth + 2} height="36" role="img" aria-label=${description}>
       ${barColors(scale).map(
         (color, piece) =>
           svg`<rect x=${1 + piece * width} y="1" width=${width + 0.5} height=${barHeight} fill=${color} />`,

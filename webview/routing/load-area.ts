@@ -76,14 +76,14 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
         aria-roledescription="stacked areas"
         aria-label=${this.name}
         @keydown=${this.#key}
-        @pointermove=${(event: PointerEvent) => this.tell("load-step", { step: this.#stepAt(event) })}
-        @pointerleave=${() => this.tell("load-step", { step: undefined })}
+        @pointermove=${(event: PointerEvent) => this.emit("load-step", { step: this.#stepAt(event) })}
+        @pointerleave=${() => this.emit("load-step", { step: undefined })}
       >
         <canvas aria-hidden="true"></canvas>
         <div class="load-mark" aria-hidden="true" hidden></div>
       </div>
       <p class="read" role="status">
-        ${load && step !== undefined && load.steps.length > 0 ? this.says(nearestPoint(load.steps, step)) : " "}
+        ${load && step !== undefined && load.steps.length > 0 ? this.describe(nearestPoint(load.steps, step)) : " "}
       </p>`;
   }
 
@@ -106,7 +106,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
 
   protected override resized(): void {
     this.draw();
-    this.tell("load-resize", undefined);
+    this.emit("load-resize", undefined);
   }
 
   protected override paint(): void {
@@ -178,8 +178,8 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
       Home: 0,
       End: steps.length - 1,
     }[event.key];
-    if (to !== undefined) this.tell("load-step", { step: steps[Math.max(0, Math.min(steps.length - 1, to))] });
-    else if (event.key === "Escape") this.tell("load-step", { step: undefined });
+    if (to !== undefined) this.emit("load-step", { step: steps[Math.max(0, Math.min(steps.length - 1, to))] });
+    else if (event.key === "Escape") this.emit("load-step", { step: undefined });
     else return;
     event.preventDefault();
   };

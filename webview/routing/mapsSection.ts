@@ -40,7 +40,7 @@ export function mapsSection(input: MapsInput, { read, choose, turn, enter }: Map
       ${repeat(
         picture.maps,
         ({ id }) => id,
-        ({ title, cells, says }, index) =>
+        ({ title, cells, describe }, index) =>
           html`<figure>
             <figcaption>${title}</figcaption>
             <heat-map
@@ -48,7 +48,7 @@ export function mapsSection(input: MapsInput, { read, choose, turn, enter }: Map
               .cells=${cells}
               .cell=${cell}
               .chosen=${chosen}
-              .says=${says}
+              .describe=${describe}
               .entry=${index === entry}
               @map-cell=${({ detail }: CustomEvent<MapEvents["map-cell"]>) => read(detail.cell)}
               @map-choose=${({ detail }: CustomEvent<MapEvents["map-choose"]>) => choose(detail.cell)}

@@ -7,9 +7,9 @@ import type { RoutingFrame } from "./frameStore.ts";
 import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 import { mapOf } from "./values.ts";
 
-/** What the page says beside its pictures. */
+/** The page's texts beside its pictures. */
 
-/** Remarks that are read: the others are counted. */
+/** Remarks that are written out: the rest is counted. */
 const mostRemarks = 5;
 
 /** Experts that are dead or dominate, over all domains. @param shares the frame of routed shares. */
@@ -28,19 +28,19 @@ export function remarks(model: RoutedModel, shares: RoutingFrame | undefined): T
   </ul>`;
 }
 
-/** Trouble, models that cannot be read, and what was said last. */
+/** Trouble, models that cannot be read, and the notice of what was done last. */
 export function notices(
   trouble: string | undefined,
   models: readonly RoutedModel[],
   problem: string | undefined,
-  said: string,
+  notice: string,
 ): TemplateResult {
   return html`<div role="status" class="notices">
     ${trouble ? html`<p class="notice trouble">${trouble}</p>` : ""}
     ${models.map((model) =>
       model.problem === undefined ? "" : html`<p class="notice trouble">${model.name}: ${model.problem}</p>`,
     )}
-    ${problem ? html`<p class="notice">${problem}</p>` : ""} ${said ? html`<p class="notice">${said}</p>` : ""}
+    ${problem ? html`<p class="notice">${problem}</p>` : ""} ${notice ? html`<p class="notice">${notice}</p>` : ""}
   </div>`;
 }
 
@@ -49,7 +49,7 @@ export function nothingYet(runs: readonly StreamedRun[], models: readonly Routed
   const problems = runs.flatMap(({ problem }) => problem ?? []);
   if (problems.length > 0) return problems.join(" ");
   const model = models.find((one) => one.problem === undefined);
-  if (model?.every === 0) return `${model.name} has not begun: there is routing to see once the models are mixed.`;
+  if (model?.every === 0) return `${model.name} has not started: routing is recorded once the models are mixed.`;
   if (model) return `${model.name} has recorded no routing yet: it does so every ${model.every} steps.`;
   return models.length > 0 ? "" : "No stage of this run trains a mixed model.";
 }

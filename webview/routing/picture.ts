@@ -63,7 +63,7 @@ export interface MapView {
   domain: number;
   title: string;
   cells: Cells;
-  says(cell: Cell): string;
+  describe(cell: Cell): string;
 }
 
 export interface Picture {
@@ -119,7 +119,7 @@ export function pictureOf(
           scale,
           text: difference ? cellPoints : cellText,
         },
-        says: ({ row, column }) => {
+        describe: ({ row, column }) => {
           const value = values[row * columns.length + column] ?? Number.NaN;
           const where = `layer ${layers[row] ?? "–"}, expert ${columns[column] ?? "–"}, ${name}`;
           return `${where}: ${label} ${text(value)}${difference ? "" : timesUniform(value, uniform)}`;

@@ -12,11 +12,11 @@ import { mapOf } from "./values.ts";
 /** Flows of more pairs of experts than this are not made anew while snapshots are played. */
 const quickPairs = 40_000;
 
-/** What is drawn, made anew only when it is of something else; until frames are there, what was drawn last. */
+/** The picture that is drawn. It is made anew only when what it shows changes; until new frames are there, the old one stays. */
 export class PictureCache {
   picture: Picture | undefined;
   order: readonly number[] = [];
-  /** Colours of experts; another function when they are others. */
+  /** Colours of experts; a new function when they change. */
   colors: (expert: number) => string = () => "";
   /** What `picture`, `order` and `flow` were made of. */
   #of: unknown[] = [];
@@ -25,7 +25,7 @@ export class PictureCache {
   #flow: Flow | undefined;
   #flowOf: unknown[] = [];
 
-  /** Colours are others: all is to be drawn again. */
+  /** Colours have changed: everything is to be drawn again. */
   forget(): void {
     this.#of = [];
     this.#colorsOf = undefined;

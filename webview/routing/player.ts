@@ -1,7 +1,7 @@
 /** Plays snapshots one after the other. */
 
 export interface PlayTarget {
-  /** Shows the next one. @returns whether it could; `end` where there is none. */
+  /** Shows the next one. @returns whether it did; `end` after the last one. */
   advance(): "shown" | "waiting" | "end";
   ended(): void;
 }

@@ -1,4 +1,4 @@
-/** What is to be said of a router's balance in words. */
+/** A router's balance in words. */
 
 /** An expert that gets a smaller share of a layer than this part of an equal share is dead in it. */
 export const deadBelow = 0.1;

@@ -28,7 +28,7 @@ import { type PageState, stateSchema } from "./state.ts";
 /** Snapshots to have at hand around the one that is shown, and ahead of it while playing. */
 const reach = { still: 4, playing: 40 };
 
-/** What `expert-chosen` says. */
+/** Detail of the event `expert-chosen`. */
 export interface ChosenExpert {
   model: RoutedModel;
   /** Its place among the experts, and its name. */
@@ -139,15 +139,15 @@ export class RoutingPage extends PageElement<PageState> {
     const { models, opened, runs } = data;
     const sides = sidesOf(models, state);
     if (sides) this.#want(sides);
-    const said = notices(data.trouble, models, sides?.problem, this.said);
+    const noticeArea = notices(data.trouble, models, sides?.problem, this.notice);
     if (state.runs.length === 0) {
       this.#choosing = true;
-      return html`<main>${said}${this.#runChooser()}</main>`;
+      return html`<main>${noticeArea}${this.#runChooser()}</main>`;
     }
     const close = () => this.#chooseRuns(false);
     return html`<main>
       <h1 class="unseen">${state.title}</h1>
-      ${sides ? this.#controls(sides) : ""} ${said}
+      ${sides ? this.#controls(sides) : ""} ${noticeArea}
       ${this.#choosing ? this.#runChooser(close) : ""}
       ${sides ? this.#pictures(sides) : html`<p class="notice">${opened ? nothingYet(runs, models) : "Reading routing…"}</p>`}
       ${help()}

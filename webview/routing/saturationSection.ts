@@ -6,7 +6,7 @@ import { linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
-import { type Reading, readMap } from "../components/readMap.ts";
+import { type ReadCell, readMap } from "../components/readMap.ts";
 import { domainName } from "./labels.ts";
 import type { SaturationOverTraining } from "./routingData.ts";
 import type { PageState } from "./state.ts";
@@ -44,18 +44,18 @@ export function saturationSection(
   saturation: SaturationOverTraining | undefined,
   domain: number,
   { table }: PageState,
-  reading: Reading,
+  reading: ReadCell,
 ): TemplateResult | "" {
   if (!saturation || saturation.steps.length < 2) return "";
   const cells = cellsOf(saturation, placeNames(model), domain);
   const end = cells.columns.at(-1);
-  const says = ({ row, column }: Cell) =>
+  const describe = ({ row, column }: Cell) =>
     `layer ${cells.rows[row]}, step ${cells.columns[column]}: ${percent(cells.values[row * cells.columns.length + column]!)} of the experts are those of step ${end}`;
   const title = `${otherMeasures.saturation.label} over training, ${domainName(model, domain)}`;
-  const picture = { maps: [{ id: "saturation", domain: model.domains.length, title, cells, says }], text: percent };
+  const picture = { maps: [{ id: "saturation", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="saturation">
     <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
-    ${readMap({ cells, name: `${title}, layers by steps`, says }, reading)}
+    ${readMap({ cells, name: `${title}, layers by steps`, describe }, reading)}
     ${table ? mapTable(picture, title, -1, "saturation") : ""}
   </figure>`;
 }

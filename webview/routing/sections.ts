@@ -49,7 +49,7 @@ export function sections(input: SectionInput, of: SectionsInput, actions: Sectio
   const coActivation = data.pairs(model, "coActivation", snapshot, domain);
   const flow = cache.flow(pairs, shares, state, model, plays);
   const reading = <K extends keyof Reads>(name: K) => ({
-    tell(read: Reads[K]) {
+    onRead(read: Reads[K]) {
       reads[name] = read;
       redraw();
     },

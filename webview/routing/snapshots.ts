@@ -6,7 +6,7 @@ import { count } from "../components/format.ts";
 
 type Recorded = Pick<RoutedModel, "snapshots" | "every" | "steps" | "evaluated">;
 
-/** The snapshot that is shown. @param wanted absent: the newest. @returns undefined where there is none. */
+/** The snapshot that is shown. @param wanted absent: the newest. @returns undefined where nothing is recorded. */
 export function shownSnapshot({ snapshots, evaluated }: Recorded, wanted: number | undefined): number | undefined {
   if (evaluated && (wanted === heldOut || snapshots === 0)) return heldOut;
   if (snapshots === 0) return undefined;

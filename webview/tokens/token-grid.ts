@@ -47,7 +47,7 @@ export class TokenGrid extends CanvasElement<GridEvents> {
   }
 
   /** A cell in words. */
-  says({ layer, token }: GridPlace): string {
+  describe({ layer, token }: GridPlace): string {
     const { routed, text } = this;
     const one = routed?.tokens[token];
     if (!routed || !one) return "";
@@ -68,19 +68,19 @@ export class TokenGrid extends CanvasElement<GridEvents> {
         @keydown=${this.#key}
         @scroll=${() => this.draw()}
         @pointermove=${this.#point}
-        @pointerleave=${() => this.tell("grid-place", { place: undefined })}
+        @pointerleave=${() => this.emit("grid-place", { place: undefined })}
         @click=${this.#click}
       >
         <div class="grid-space"><canvas aria-hidden="true"></canvas></div>
         ${
           place
             ? html`<div role="row" class="unseen" aria-rowindex=${place.layer + 1}>
-                <div role="gridcell" id="grid-cell" aria-colindex=${place.token + 1} aria-label=${this.says(place)}></div>
+                <div role="gridcell" id="grid-cell" aria-colindex=${place.token + 1} aria-label=${this.describe(place)}></div>
               </div>`
             : ""
         }
       </div>
-      <p class="read" aria-hidden="true">${place ? this.says(place) : ""}</p>`;
+      <p class="read" aria-hidden="true">${place ? this.describe(place) : ""}</p>`;
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -186,25 +186,25 @@ export class TokenGrid extends CanvasElement<GridEvents> {
     const moved = this.place
       ? movedPlace({ row: layer, column: token }, event, routed.layers.length, routed.tokens.length)
       : event.key.startsWith("Arrow") && { row: 0, column: 0 };
-    if (moved) this.tell("grid-place", { place: { layer: moved.row, token: moved.column } });
-    else if (event.key === "Enter" && this.place) this.tell("grid-layer", { layer });
-    else if (event.key === "Escape" && this.place) this.tell("grid-place", { place: undefined });
+    if (moved) this.emit("grid-place", { place: { layer: moved.row, token: moved.column } });
+    else if (event.key === "Enter" && this.place) this.emit("grid-layer", { layer });
+    else if (event.key === "Escape" && this.place) this.emit("grid-place", { place: undefined });
     else return;
     event.preventDefault();
   };
 
   #point = (event: PointerEvent): void => {
     const place = this.#at(event);
-    if (place?.layer !== this.place?.layer || place?.token !== this.place?.token) this.tell("grid-place", { place });
+    if (place?.layer !== this.place?.layer || place?.token !== this.place?.token) this.emit("grid-place", { place });
   };
 
   #click = (event: MouseEvent): void => {
     const place = this.#at(event);
-    if (place) this.tell("grid-layer", { layer: place.layer });
+    if (place) this.emit("grid-layer", { layer: place.layer });
   };
 }
 
-/** The line that tells an expert apart without colour, at the lower edge of a cell. */
+/** The line that distinguishes an expert without colour, at the lower edge of a cell. */
 function underline(
   context: CanvasRenderingContext2D,
   line: keyof typeof lineDashes,

@@ -58,7 +58,7 @@ export function colouredText(
 export function tokenDetail({ text, routed, predicted }: Answer, place: GridPlace | undefined): TemplateResult {
   const token = place && routed.tokens[place.token];
   if (!token)
-    return html`<p class="soft">Point at a token, or read the grid with the arrow keys: its experts and gates come here.</p>`;
+    return html`<p class="soft">Point at a token, or move through the grid with the arrow keys: its experts and gates are shown here.</p>`;
   const { layers, experts, k } = routed;
   const slots = Array.from({ length: k }, (_, slot) => slot);
   return html`<figure class="detail">

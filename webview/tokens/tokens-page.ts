@@ -140,7 +140,7 @@ export class TokensPage extends PageElement<PageState> {
       return html`<p class="notice">Type or paste a text: each token is shown in the colour of its expert.</p>`;
     const mean = meanSurprise(this.#answer.routed);
     const tokens = this.#answer.routed.tokens.length;
-    return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.said ? `. ${this.said}` : ""}</p>`;
+    return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.notice ? `. ${this.notice}` : ""}</p>`;
   }
 
   #again = (): void => {

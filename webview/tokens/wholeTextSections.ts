@@ -13,12 +13,12 @@ import { histogramMap } from "../components/histogramMap.ts";
 import { layersTable } from "../components/layersTable.ts";
 import { formulaText, measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
-import { type Reading, readMap } from "../components/readMap.ts";
+import { type ReadCell, readMap } from "../components/readMap.ts";
 import type { PageState } from "./state.ts";
 import { transitionsOf } from "./textCounts.ts";
 import type { Answer } from "./tokenSections.ts";
 
-/** What is measured of a text as a whole, as the routing page has it of domains. */
+/** Measures of a text as a whole, as the routing page shows them of domains. */
 
 /** What is pointed at or read in the pictures. */
 export interface Reads {
@@ -44,7 +44,7 @@ interface Drawn {
   colors(expert: number): string;
 }
 
-/** Pictures of an answer, which are drawn again only when they are others. */
+/** Pictures of an answer: they are drawn again only when they change. */
 const drawn = new WeakMap<Answer, Drawn>();
 
 function drawnOf(answer: Answer): Drawn {
@@ -89,13 +89,13 @@ export function measuredSections(
       redraw();
     };
   return html`<h2>The text as a whole</h2>
-    ${cellsSection(answer, measures, measure, table, { cell: reads.cells, tell: reading("cells") }, choose)}
+    ${cellsSection(answer, measures, measure, table, { cell: reads.cells, onRead: reading("cells") }, choose)}
     <figure>
       <figcaption>Layers <span class="soft">how sharply and how evenly each routes</span></figcaption>
       ${layersTable(routed, measures.layers)}
     </figure>
-    ${flowSection(answer, table, { cell: reads.flow, tell: reading("flow") })}
-    ${histogramSection(answer, measures, layer, { cell: reads.histogram, tell: reading("histogram") })}
+    ${flowSection(answer, table, { cell: reads.flow, onRead: reading("flow") })}
+    ${histogramSection(answer, measures, layer, { cell: reads.histogram, onRead: reading("histogram") })}
     ${measureHelp([...Object.keys(measures.cells).map((one) => cellMeasures[one as CellMeasure]), ...ofTexts])}`;
 }
 
@@ -105,7 +105,7 @@ function cellsSection(
   { cells: measured }: TextMeasures,
   wanted: CellMeasure,
   table: boolean,
-  reading: Reading,
+  reading: ReadCell,
   choose: (measure: CellMeasure) => void,
 ): TemplateResult {
   const { layers, experts, k } = answer.routed;
@@ -120,7 +120,7 @@ function cellsSection(
     return { values, ...names, order, scale, text: cellText };
   });
   const value = ({ row, column }: Cell) => percent(cells.values[row * experts.length + column]!);
-  const says = (at: Cell) =>
+  const describe = (at: Cell) =>
     `layer ${layers[at.row]}, expert ${experts[at.column]!.name}: ${label.toLowerCase()} ${value(at)}`;
   return html`<figure class="cells">
     <figcaption>Layers by experts</figcaption>
@@ -130,7 +130,7 @@ function cellsSection(
       (chosen) => choose(cellMeasureSchema.parse(chosen)),
     )}
     <p class="soft"><code>${formulaText(formula)}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
-    ${readMap({ cells, name: `${label} of the text, layers by experts`, says }, reading)}
+    ${readMap({ cells, name: `${label} of the text, layers by experts`, describe }, reading)}
     ${
       table
         ? valuesTable(
@@ -168,7 +168,7 @@ function valuesTable(caption: string, head: string[], rows: string[][]): Templat
 }
 
 /** Which expert follows which. */
-function flowSection(answer: Answer, table: boolean, { cell, tell }: Reading): TemplateResult | "" {
+function flowSection(answer: Answer, table: boolean, { cell, onRead }: ReadCell): TemplateResult | "" {
   const { layers, experts } = answer.routed;
   if (layers.length < 2) return "";
   const { flow, transitions, order, colors } = drawnOf(answer);
@@ -177,7 +177,7 @@ function flowSection(answer: Answer, table: boolean, { cell, tell }: Reading): T
       .slice(0, 5)
       .map((one) => `${experts[one.expert]!.name} ${percent(one.share)}`)
       .join(", ");
-  const says = ({ row, column }: Cell) => {
+  const describe = ({ row, column }: Cell) => {
     const share = flow.nodes.find((one) => one.layer === row && one.expert === column)?.share ?? 0;
     const then = row < layers.length - 1 ? next(row, column) : "";
     return `Layer ${layers[row]}, expert ${experts[column]!.name}: ${percent(share)} of the choices${then ? `, then ${then}` : ""}`;
@@ -191,8 +191,8 @@ function flowSection(answer: Answer, table: boolean, { cell, tell }: Reading): T
       .order=${order}
       .colors=${colors}
       .cell=${cell}
-      .says=${says}
-      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => tell(detail.cell)}
+      .describe=${describe}
+      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => onRead(detail.cell)}
     ></flow-picture>
     ${
       table
@@ -215,17 +215,17 @@ function histogramSection(
   answer: Answer,
   { histogram }: TextMeasures,
   layer: number,
-  reading: Reading,
+  reading: ReadCell,
 ): TemplateResult {
   const { layers, experts } = answer.routed;
   const { histograms, order } = drawnOf(answer);
-  const { cells, says } = remembered(histograms, layer, () => {
+  const { cells, describe } = remembered(histograms, layer, () => {
     const size = histogram.length / layers.length;
     return histogramMap(Float32Array.from(histogram.slice(layer * size, (layer + 1) * size)), experts, order);
   });
   const title = `Router probability in layer ${layers[layer]}`;
   return html`<figure class="histogram">
     <figcaption>${title} <span class="soft">shares of the text's tokens by the probability of an expert</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by probability`, says }, reading)}
+    ${readMap({ cells, name: `${title}, experts by probability`, describe }, reading)}
   </figure>`;
 }

@@ -9,7 +9,7 @@ import type {
   ViewRequest,
 } from "./requests.ts";
 
-/** Files that nobody looks at stay in memory for so long, ms: a page that is shown again finds them. */
+/** Files that no page looks at stay in memory for so long, ms: a page that is shown again finds them there. */
 const grace = 30_000;
 
 interface Pending {
@@ -24,7 +24,7 @@ export class ReaderClient {
   #worker: Worker | undefined;
   #next = 0;
   readonly #pending = new Map<number, Pending>();
-  /** Path to the number of those who look at it. */
+  /** Path to the number of pages that look at it. */
   readonly #users = new Map<string, number>();
 
   /** @param program of the thread, see main.ts. */

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { firstAtLeast } from "../../protocol/ascending.ts";
 import { readBytes, readCacheColumn, readCacheHeader, sampleOf, writeCache } from "./cache.ts";
 import { Extremes } from "./extremes.ts";
-import { Growing } from "./growing.ts";
+import { GrowingValues } from "./growingValues.ts";
 import { Means } from "./means.ts";
 import { type ColumnName, columnNames, parseMetrics } from "./parse.ts";
 
@@ -18,7 +18,7 @@ const stepColumn = columnNames.indexOf("step");
 /** Values from row `start` on; those before it are in the cache only. */
 interface Column {
   start: number;
-  tail: Growing;
+  tail: GrowingValues;
   /** Asked for: stays in memory. */
   used: boolean;
   extremes?: Extremes;
@@ -48,7 +48,7 @@ export class MetricsFile {
   /** Rows from which on the cache is to be written. */
   #saveAt = cacheFrom;
   #saving = false;
-  /** How often rows gave way to others. */
+  /** How often rows were replaced. */
   #cuts = 0;
   #revision = 0;
 
@@ -61,7 +61,7 @@ export class MetricsFile {
     return this.#rows;
   }
 
-  /** Another number whenever the rows are others. */
+  /** A new number whenever the rows change. */
   get revision(): number {
     return this.#revision;
   }
@@ -121,7 +121,7 @@ export class MetricsFile {
     this.#offset = offset;
     this.#revision++;
     for (const name of header.columns)
-      this.#columns[columnNames.indexOf(name)] = { start: rows, tail: new Growing(), used: false };
+      this.#columns[columnNames.indexOf(name)] = { start: rows, tail: new GrowingValues(), used: false };
     // Needed to notice steps that are repeated.
     await this.#load("step");
   }
@@ -153,7 +153,7 @@ export class MetricsFile {
   /** A column begins with the first row that has it. */
   #newColumn(index: number, value: number): Column | undefined {
     if (Number.isNaN(value)) return undefined;
-    const column = { start: 0, tail: new Growing(), used: index === stepColumn };
+    const column = { start: 0, tail: new GrowingValues(), used: index === stepColumn };
     column.tail.padTo(this.#rows);
     this.#columns[index] = column;
     return column;
@@ -251,7 +251,7 @@ export class MetricsFile {
     for (const column of this.#columns) {
       if (!column || (column.used && column.start === 0)) continue;
       const rest = column.tail.values.slice(rows - column.start);
-      column.tail = new Growing();
+      column.tail = new GrowingValues();
       for (const value of rest) column.tail.push(value);
       column.start = rows;
       delete column.extremes;

@@ -5,7 +5,7 @@
 
 import { axisSchema, measureSchema } from "../../protocol/stream.ts";
 
-/** Values that are kept; others of a line are passed over. */
+/** Values that are kept; the rest of a line is skipped. */
 export const columnNames = [...axisSchema.options, ...measureSchema.options] as const;
 export type ColumnName = (typeof columnNames)[number];
 
@@ -72,7 +72,7 @@ function columnOf(bytes: Buffer, start: number, end: number, hint: number): numb
 }
 
 /**
- * A JSON number to the last bit; NaN for what is none. Up to 15 digits are exact as an integer, and so is its product or
+ * A JSON number to the last bit; NaN for anything else. Up to 15 digits are exact as an integer, and so is its product or
  * quotient with a power of ten up to 22 rounded once; longer ones are left to the engine.
  */
 function parseNumber(bytes: Buffer, start: number, end: number): number {

@@ -20,7 +20,7 @@ interface OpenFile {
   file: MetricsFile;
 }
 
-/** Answers requests from the metrics files, which it keeps in memory until it is told to forget them. One at a time. */
+/** Answers requests from the metrics files, one at a time. It keeps the files in memory until a request says to forget them. */
 export class MetricsReader {
   readonly #files = new Map<string, MetricsFile>();
   #last: Promise<unknown> = Promise.resolve();

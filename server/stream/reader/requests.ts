@@ -1,6 +1,6 @@
 import type { Axis, Figures, Measure, Range, StageReference, View } from "../../protocol/stream.ts";
 
-/** What the backend asks of the thread that reads metrics, and what it is told. */
+/** Requests to the thread that reads metrics, and its replies. */
 
 /** Where a stage's metrics are, and where they lie on the axes. */
 export interface Source extends StageReference {
@@ -50,7 +50,7 @@ export interface ExportRequest extends Selection {
   mostRows: number;
 }
 
-/** Files that nobody looks at any more. */
+/** Files that no page looks at any more. */
 export interface ForgetRequest {
   kind: "forget";
   paths: string[];

@@ -28,7 +28,7 @@ export class PageRouting {
   /** The opened runs. */
   readonly #runs: () => readonly StreamedRun[];
   #opened: Opened[] = [];
-  /** Who is told of the models, and what was sent last. */
+  /** Where news of the models goes, and what was sent last. */
   #open: { id: number; reply: Reply; sent: string } | undefined;
 
   constructor(runs: () => readonly StreamedRun[]) {
@@ -45,7 +45,7 @@ export class PageRouting {
     await this.look();
   }
 
-  /** Reads what has changed, and tells the page while it wants to know. The models stay open for questions after that. */
+  /** Reads and sends what has changed, as long as the page wants it. The models stay open for questions after that. */
   async look(): Promise<void> {
     const [open, opened] = [this.#open, this.#opened];
     if (!open || open.reply.signal.aborted) return;

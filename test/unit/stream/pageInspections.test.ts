@@ -61,7 +61,7 @@ describe("questions of a page to the inspector", () => {
     expect((await untrusted.page.next("problem")).text).toContain("trusted workspace");
     const elsewhere = await asking(() => Promise.reject(new Error("asked")), { roots: ["/other/.btx"] });
     elsewhere.page.send(route);
-    expect((await elsewhere.page.next("problem")).text).toBe("runs of /runs are not served here");
+    expect((await elsewhere.page.next("problem")).text).toBe("Runs of /runs are not served here.");
   });
 
   it("are cancelled by the page, and when it is gone", async () => {

@@ -65,7 +65,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
         await expect
           .poll(() => page.evaluate("document.querySelector('line-chart canvas').clientWidth"))
           .toBeLessThan(width);
-        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+        await expect.poll(() => page.evaluate("document.documentElement.scrollWidth")).toBe(width);
       }
       expect(await page.title()).toBe("three-domains: metrics");
       expect(problems).toEqual([]);

@@ -100,7 +100,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     const text = await page.locator(".facts").innerText();
     expect(text).toContain("the feed-forward blocks of expert:e1");
     expect(text).toContain(
-      "trained on d1 100 %, 500,000 tokens, in 1 min 30 s; held-out loss by itself: d0 3.000, d1 2.500 nats",
+      "trained on d1 100 %, 500,000 tokens, in 1 min 30 s; held-out loss of its own model: d0 3.000, d1 2.500 nats",
     );
     expect(text).toContain("finetune of known (20260304-123000)");
     expect(problems).toEqual([]);

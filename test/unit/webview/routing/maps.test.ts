@@ -68,7 +68,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
         await expect
           .poll(() => page.evaluate("document.querySelector('heat-map canvas').clientWidth"))
           .toBeLessThan(width);
-        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+        await expect.poll(() => page.evaluate("document.documentElement.scrollWidth")).toBe(width);
       }
       expect(await page.title()).toBe("known: routing");
       expect(problems).toEqual([]);

@@ -1,5 +1,5 @@
 /** Float64 values that grow at the end; NaN stands for a value that was not recorded. */
-export class Growing {
+export class GrowingValues {
   #values = new Float64Array(0);
   #length = 0;
 
