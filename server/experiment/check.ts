@@ -1,5 +1,6 @@
 import { checkCompute } from "./checkCompute.ts";
 import { checkFiles } from "./checkFiles.ts";
+import { checkFreeze } from "./checkFreeze.ts";
 import { checkMemory, type Machine, thisMachine } from "./checkMemory.ts";
 import { checkMix } from "./checkMix.ts";
 import { checkNames } from "./checkNames.ts";
@@ -24,6 +25,7 @@ export async function checkExperiment(
   return sortProblems([
     ...checkNames(experiment),
     ...checkMix(experiment),
+    ...checkFreeze(experiment, files.shape ?? experiment.model),
     ...checkCompute(experiment),
     ...files.problems,
     ...model,

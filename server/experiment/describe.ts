@@ -34,12 +34,27 @@ export function schemaAt(path: Path): SchemaNode | undefined {
   let node: SchemaNode | undefined = schemaRoot();
   for (const part of path) {
     if (!node) return undefined;
-    if (typeof part === "number") node = node.items ?? node.anyOf?.find((choice) => choice.items)?.items;
-    else if (node.properties && Object.hasOwn(node.properties, part)) node = node.properties[part];
-    else node = node.additionalProperties || undefined;
+    if (typeof part === "number") node = itemsOf(node);
+    else {
+      const mapping = mappingOf(node);
+      if (mapping?.properties && Object.hasOwn(mapping.properties, part)) node = mapping.properties[part];
+      else node = mapping?.additionalProperties || undefined;
+    }
   }
   return node;
 }
+
+/** Schema of a list's items, if the value may be a list. */
+export const itemsOf = (node: SchemaNode): SchemaNode | undefined =>
+  (node.anyOf ?? [node]).find(({ items }) => items)?.items;
+
+/** The part of a schema that is a mapping, if the value may be one. */
+export const mappingOf = (node: SchemaNode): SchemaNode | undefined =>
+  (node.anyOf ?? [node]).find((choice) => choice.properties || choice.additionalProperties);
+
+/** The names among which a value is chosen, if it is chosen among names. */
+export const namesOf = (node: SchemaNode): string[] | undefined =>
+  node.enum ?? node.anyOf?.find((choice) => choice.enum)?.enum;
 
 const bound = (value: number | undefined): number | undefined =>
   value === undefined || Math.abs(value) >= Number.MAX_SAFE_INTEGER ? undefined : value;

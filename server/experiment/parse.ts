@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { didYouMean, nearestName } from "../data/nearestName.ts";
-import { expectedText, givenText, schemaAt, sectionsWith } from "./describe.ts";
+import { expectedText, givenText, mappingOf, namesOf, schemaAt, sectionsWith } from "./describe.ts";
 import { type Path, type Positions, type Problem, pathText, sortProblems } from "./problem.ts";
 import { type Experiment, resolveExperiment } from "./resolve.ts";
 import { experimentFileSchema } from "./schema.ts";
@@ -32,7 +32,7 @@ type Issue = z.core.$ZodIssue;
 function explainIssues(issues: readonly Issue[], value: unknown, positions: Positions): Problem[] {
   const seen = new Set<string>();
   const problems: Problem[] = [];
-  for (const issue of issues) {
+  for (const issue of issues.flatMap(matchingBranch)) {
     const path = issue.path as Path;
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) problems.push(unknownKey(key, path, positions));
@@ -46,9 +46,19 @@ function explainIssues(issues: readonly Issue[], value: unknown, positions: Posi
   return problems;
 }
 
+/** The issues in the branch of a union that has the value's type, if there is one; else the issue as it is. */
+function matchingBranch(issue: Issue): Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const ofType = (inner: Issue) => inner.path.length > 0 || inner.code === "unrecognized_keys";
+  const branch = issue.errors.find((errors) => errors.length > 0 && errors.every(ofType));
+  if (!branch) return [issue];
+  return branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(matchingBranch);
+}
+
 function unknownKey(key: string, section: Path, positions: Positions): Problem {
   const path = [...section, key];
-  const valid = Object.keys(schemaAt(section)?.properties ?? {});
+  const schema = schemaAt(section);
+  const valid = Object.keys((schema && mappingOf(schema))?.properties ?? {});
   const suggestion = nearestName(key, valid);
   const elsewhere = sectionsWith(key)[0];
   let hint = didYouMean(suggestion);
@@ -82,7 +92,8 @@ function badValue(path: Path, root: unknown, positions: Positions): Problem {
     return { ...positions.key(path), message, path, expected, severity: "error" };
   }
   const given = valueAt(root, path);
-  const suggestion = typeof given === "string" && node?.enum ? nearestName(given, node.enum) : undefined;
+  const names = node && namesOf(node);
+  const suggestion = typeof given === "string" && names ? nearestName(given, names) : undefined;
   const instead = suggestion ? didYouMean(suggestion) : "";
   const message = `${name} must be ${expected}, not ${givenText(given)}${instead}`;
   return { ...positions.value(path), message, path, expected, suggestion, severity: "error" };

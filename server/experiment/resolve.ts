@@ -2,11 +2,17 @@ import { basename } from "node:path";
 import { defined } from "../protocol/defined.ts";
 import type { Compute } from "../protocol/devices.ts";
 import type { Mixture } from "../protocol/model.ts";
-import { type FrozenGroup, frozenGroupSchema, type MixSpec, type ModelShape } from "../protocol/stage.ts";
+import {
+  type Freeze,
+  type FreezeItem,
+  type MixSpec,
+  type ModelShape,
+  parameterGroupSchema,
+} from "../protocol/stage.ts";
 import type { Positions } from "./problem.ts";
 import { defaultFfn, modelDefaults } from "./schema/model.ts";
 import { type RouterKeys, routerConfig, routerDefaults } from "./schema/router.ts";
-import { type Baseline, stageDefaults } from "./schema/stages.ts";
+import { type Baseline, expertPrefix, stageDefaults } from "./schema/stages.ts";
 import { type TrainingKeys, trainingKeyNames } from "./schema/training.ts";
 import type { ExperimentFile } from "./schema.ts";
 
@@ -66,7 +72,11 @@ export interface Experiment {
   experts: { tokens: number; training: TrainingKeys };
   mix: Mixing;
   /** `freeze` applies to the mixed model, not to baselines that are trained like it. */
-  finetune: StageTraining & { freeze?: FrozenGroup[] };
+  finetune: StageTraining & {
+    freeze?: Freeze;
+    /** Its items as they stand in the file. */
+    frozenItems: FreezeItem[];
+  };
   evaluate: { tokens: number; batch: number; answers: number };
   compare: Baseline[];
   heldOut: number;
@@ -162,10 +172,19 @@ function mixing(section: ExperimentFile["mix"], domains: string[]): Mixing {
   };
 }
 
-/** Each group once, in a fixed order, so that the order in the file has no effect. */
-function frozen(groups: FrozenGroup[]): { freeze?: FrozenGroup[] } {
-  const freeze = frozenGroupSchema.options.filter((group) => groups.includes(group));
-  return freeze.length > 0 ? { freeze } : {};
+/** What is not trained; absent: nothing. Each item once, in a fixed order, so that the order in the file has no effect. */
+function frozen(given: ExperimentFile["finetune"]["freeze"]): { freeze?: Freeze; frozenItems: FreezeItem[] } {
+  if (!Array.isArray(given)) {
+    const frozenItems = given["all-but"];
+    return { freeze: { allBut: ordered(frozenItems) }, frozenItems };
+  }
+  return { ...(given.length > 0 ? { freeze: ordered(given) } : {}), frozenItems: given };
+}
+
+function ordered(items: readonly FreezeItem[]): FreezeItem[] {
+  const groups = parameterGroupSchema.options.filter((group) => items.includes(group));
+  const experts = items.filter((item) => item.startsWith(expertPrefix));
+  return [...groups, ...new Set(experts.toSorted())];
 }
 
 function tokenizer(file: ExperimentFile): TokenizerChoice | undefined {

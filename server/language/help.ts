@@ -1,5 +1,6 @@
 import { expectedText, type SchemaNode } from "../experiment/describe.ts";
 import { type Path, pathText } from "../experiment/problem.ts";
+import { expertPrefix } from "../experiment/schema/stages.ts";
 
 /** What a key does, as Markdown: its values, unit, default and the paper's value. */
 export function keyHelp(path: Path, node: SchemaNode): string {
@@ -23,6 +24,7 @@ export function defaultText({ defaultText: text, default: value }: SchemaNode): 
 
 /** What a description says of one of a key's values, which it lists as "`name`: what it is."; undefined if it does not. */
 export function valueHelp({ description }: SchemaNode, value: string): string | undefined {
-  const parts = description?.split(/(?=`[\w-]+`: )/) ?? [];
-  return parts.find((part) => part.startsWith(`\`${value}\`: `))?.trim();
+  const name = value.startsWith(expertPrefix) ? `${expertPrefix}NAME` : value;
+  const parts = description?.split(/(?=`[\w:-]+`: )/) ?? [];
+  return parts.find((part) => part.startsWith(`\`${name}\`: `))?.trim();
 }

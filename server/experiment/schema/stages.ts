@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { frozenGroupSchema } from "../../protocol/stage.ts";
+import { freezeItemSchema, parameterGroupSchema } from "../../protocol/stage.ts";
 import { notes } from "./notes.ts";
 import { routerSchema } from "./router.ts";
 import { tokenCount } from "./tokens.ts";
@@ -120,6 +120,18 @@ export const mixSchema = z
   .prefault({})
   .meta(notes({ description: "Mix: the experts' feed-forward blocks become the experts of one model. BTX §3.2." }));
 
+/** Prefix of the name of a single expert among the groups of `freeze`. */
+export const expertPrefix = "expert:";
+
+const frozenParameters = z.array(
+  freezeItemSchema.meta(
+    notes({
+      description: "A group of parameters, or one expert by its name.",
+      expects: `one of ${parameterGroupSchema.options.map((group) => `\`${group}\``).join(", ")}, or one expert such as \`${expertPrefix}code\``,
+    }),
+  ),
+);
+
 export const finetuneSchema = z
   .strictObject({
     tokens: tokenCount({
@@ -132,15 +144,26 @@ export const finetuneSchema = z
       "math 30.16, code 40.31, wiki 10.30, Llama-2 data 19.23",
     ),
     freeze: z
-      .array(frozenGroupSchema)
+      .union([
+        frozenParameters,
+        z.strictObject({
+          "all-but": frozenParameters.min(1).meta(
+            notes({
+              description: "What finetuning trains; all other parameters are frozen. Named as in a list of `freeze`.",
+              defaultText: "none; required",
+              expects: "a list of what is trained, such as [router]",
+            }),
+          ),
+        }),
+      ])
       .default([])
       .meta(
         notes({
           description:
-            "Parameters of the mixed model that finetuning leaves as they are. `experts`: the experts' feed-forward blocks; `attention`: the attention projections; `router`: the routers; `embeddings`: the embedding and the head. Norms are always trained, and baselines are trained in full.",
+            "Parameters of the mixed model that finetuning does not train. `experts`: the experts' feed-forward blocks. `attention`: the attention projections. `router`: the routers. `embeddings`: the embedding and the head. `norms`: the norms. `dense`: the feed-forward blocks of layers without experts. `expert:NAME`: one expert, such as `expert:code`, with all its parts if it was split. `{all-but: [router]}` freezes everything else. Baselines are always trained in full.",
           paper: "[]; [experts] in an ablation of table 5",
           default: [],
-          expects: `a list of ${frozenGroupSchema.options.map((group) => `\`${group}\``).join(", ")}`,
+          expects: "a list such as [experts, norms, expert:code], or {all-but: [router]}",
         }),
       ),
     ...trainingKeys("that of `training`"),

@@ -4,7 +4,7 @@ import { type Experiment, mixtureOf } from "../../experiment/resolve.ts";
 import type { TrainingKeys } from "../../experiment/schema/training.ts";
 import { flopsPerToken, parameterCount, trainingMemory } from "../../model/size.ts";
 import { expertsPerToken, type ModelConfig, mixedConfig } from "../../protocol/model.ts";
-import type { FrozenGroup } from "../../protocol/stage.ts";
+import type { Freeze } from "../../protocol/stage.ts";
 
 /** What training one model takes. */
 export interface ModelCost {
@@ -56,13 +56,7 @@ export async function experimentCosts(experiment: Experiment, file: string | und
   };
 }
 
-function modelCost(
-  name: string,
-  config: ModelConfig,
-  wanted: number,
-  keys: TrainingKeys,
-  freeze: FrozenGroup[] = [],
-): ModelCost {
+function modelCost(name: string, config: ModelConfig, wanted: number, keys: TrainingKeys, freeze?: Freeze): ModelCost {
   const { batch, microBatch, ...computing } = trainingConfig(keys, wanted, config.context);
   const steps = phaseSteps(wanted, batch, config.context);
   const tokens = steps * batch * config.context;

@@ -1,6 +1,7 @@
 import { type CompletionItem, CompletionItemKind } from "vscode-languageserver";
-import { type SchemaNode, schemaAt } from "../../experiment/describe.ts";
+import { itemsOf, namesOf, type SchemaNode, schemaAt } from "../../experiment/describe.ts";
 import type { Path } from "../../experiment/problem.ts";
+import { expertPrefix } from "../../experiment/schema/stages.ts";
 import { definedDomains } from "../domains.ts";
 import { valueHelp } from "../help.ts";
 import type { Place } from "../place.ts";
@@ -18,11 +19,12 @@ interface Choice {
 export function valueItems(snapshot: Snapshot, place: Place, node: SchemaNode): CompletionItem[] {
   const root = snapshot.syntax;
   const isItem = typeof place.path.at(-1) === "number";
-  const listPath = isItem ? place.path.slice(0, -1) : node.items ? place.path : undefined;
+  const isList = itemsOf(node) !== undefined;
+  const listPath = isItem ? place.path.slice(0, -1) : isList ? place.path : undefined;
   const given = listPath ? givenItems(root, listPath, place) : new Set<string>();
   // Where the list is still to be begun, an item brings the brackets or the dash.
   const wrapped = (text: string): string => {
-    if (isItem || !node.items) return text;
+    if (isItem || !isList) return text;
     return place.kind === "key" ? `- ${text}` : `[${text}]`;
   };
   return choices(root, listPath ?? place.path, node)
@@ -44,12 +46,11 @@ function choices(root: Entry, path: Path, node: SchemaNode): Choice[] {
       kind: CompletionItemKind.Class,
       detail: text === "seed" ? "the seed itself" : "domain",
     }));
-  const item = node.items ?? node;
-  // What the values mean stands in the description of the key that holds the list.
-  const described = item.description ? item : (schemaAt(path) ?? item);
-  if (item.enum)
-    return item.enum.map((text) => {
-      const help = valueHelp(described, text);
+  const item = itemsOf(node) ?? node;
+  const names = namesOf(item);
+  if (names)
+    return [...names, ...expertNames(root, path)].map((text) => {
+      const help = helpOf(path, text);
       const detail = text === item.default ? "default" : undefined;
       return { text, kind: CompletionItemKind.EnumMember, ...(help ? { help } : {}), ...(detail ? { detail } : {}) };
     });
@@ -63,6 +64,25 @@ function choices(root: Entry, path: Path, node: SchemaNode): Choice[] {
   if (isNumber && typeof item.default === "number")
     return [{ text: String(item.default), kind: CompletionItemKind.Value, detail: "default" }];
   return [];
+}
+
+/** What a value means, by the description of the key that it stands under, or of a key above that. */
+export function helpOf(path: Path, value: string): string | undefined {
+  for (let end = path.length; end > 0; end--) {
+    const node = schemaAt(path.slice(0, end));
+    const help = node && valueHelp(node, value);
+    if (help) return help;
+  }
+  return undefined;
+}
+
+/** "expert:code" and its like, where `freeze` may name experts. */
+function expertNames(root: Entry, [section, key]: Path): string[] {
+  if (section !== "finetune" || key !== "freeze") return [];
+  const given = entryAt(root, ["mix", "experts"])?.children ?? [];
+  const mixed = given.flatMap(({ value }) => (value?.kind === "scalar" ? [value.text] : []));
+  const names = mixed.length > 0 ? mixed : [...definedDomains(root), "seed"];
+  return names.map((name) => `${expertPrefix}${name}`);
 }
 
 /** What a list holds besides the item at the place. */

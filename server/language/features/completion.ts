@@ -1,5 +1,5 @@
 import type { CompletionItem, Position } from "vscode-languageserver";
-import { schemaAt } from "../../experiment/describe.ts";
+import { itemsOf, mappingOf, schemaAt } from "../../experiment/describe.ts";
 import { placeAt } from "../place.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { keyItems } from "./completeKeys.ts";
@@ -17,8 +17,12 @@ export async function complete(snapshot: Snapshot, position: Position, snippets:
   const place = placeAt(snapshot.text, snapshot.offset(position));
   const node = place && schemaAt(place.path);
   if (!node) return [];
-  const isMapping = node.properties !== undefined || node.additionalProperties !== undefined;
-  if (place.kind === "key" && isMapping) return keyItems(snapshot, place, node, snippets);
+  const mapping = mappingOf(node);
+  if (place.kind === "key" && mapping) {
+    const keys = keyItems(snapshot, place, mapping, snippets);
+    // Where a block begins it may be a list as well.
+    return itemsOf(node) && place.indent !== undefined ? [...keys, ...valueItems(snapshot, place, node)] : keys;
+  }
   const kind = pathKind(place.path);
   if (kind) return pathItems(snapshot, place, kind);
   return valueItems(snapshot, place, node);

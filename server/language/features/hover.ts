@@ -1,12 +1,13 @@
 import type { Hover, Position } from "vscode-languageserver";
-import { schemaAt } from "../../experiment/describe.ts";
+import { namesOf, schemaAt } from "../../experiment/describe.ts";
 import { parseTokens } from "../../experiment/schema/tokens.ts";
 import { bytes } from "../../protocol/format.ts";
 import { domainNameAt } from "../domains.ts";
 import type { DomainFiles } from "../facts/domainFiles.ts";
-import { keyHelp, valueHelp } from "../help.ts";
+import { keyHelp } from "../help.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type Entry, entryAround, entryAt, type Span, touches } from "../syntax.ts";
+import { helpOf } from "./completeValues.ts";
 
 /** What the key, value or domain at a position means. `files` looks at a domain's files on the disk. */
 export async function hover(snapshot: Snapshot, position: Position, files: DomainFiles): Promise<Hover | null> {
@@ -22,9 +23,7 @@ export async function hover(snapshot: Snapshot, position: Position, files: Domai
   if (value?.kind !== "scalar" || !touches(value, offset)) return null;
   const tokens = entry.path.at(-1) === "tokens" ? parseTokens(value.text) : undefined;
   if (tokens !== undefined) return shown(snapshot, value, `${tokens.toLocaleString("en-US")} tokens`);
-  // A list's values are described with the list.
-  const described = node.description ? node : schemaAt(entry.path.slice(0, -1));
-  const help = node.enum?.includes(value.text) && described ? valueHelp(described, value.text) : undefined;
+  const help = namesOf(node) ? helpOf(entry.path, value.text) : undefined;
   return help ? shown(snapshot, value, help) : null;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseExperiment } from "../../../server/experiment/parse.ts";
 import { check, domain } from "./folder.ts";
 
 describe("checkExperiment, on the mix", () => {
@@ -111,6 +112,63 @@ describe("checkExperiment, on the router", () => {
     ]);
     expect(await router("initTokens: 10")).toEqual([
       "2:16 `mix.router.initTokens` is given, but `mix.router.init` is `random`: remove the key, or set `init` to `domains` or `hidden`",
+    ]);
+  });
+});
+
+describe("checkExperiment, on what finetuning freezes", () => {
+  const two = "domains: {code: {files: a.txt}, math: {files: a.txt}}\n";
+  const freeze = (value: string, rest = "") => check(`${two}finetune: {freeze: ${value}}\n${rest}`);
+
+  it("finds nothing wrong with groups, single experts, and all but some", async () => {
+    expect(await freeze("[norms, attention, expert:code, expert:seed]")).toEqual([]);
+    expect(await freeze("{all-but: [router]}")).toEqual([]);
+    expect(await freeze("[dense]", "model: {moeLayers: [1]}\n")).toEqual([]);
+    expect(await freeze("[expert:code, expert:math.2]", "mix: {split: 2}\n")).toEqual([]);
+    expect(await freeze("[expert:blend.1]", "mix: {blend: true}\nmodel: {ffn: 96}\n")).toEqual([]);
+  });
+
+  it("names the nearest expert for one that the mixed model does not have", async () => {
+    expect(await freeze("[norms, expert:cod]")).toEqual([
+      "2:28 `finetune.freeze` names `cod`, which is not an expert of the mixed model, did you mean `code`?",
+    ]);
+    expect(await freeze("{all-but: [expert:x]}")).toEqual([
+      "2:31 `finetune.freeze` names `x`, which is not an expert of the mixed model: it must be one of `code`, `math`, `seed`",
+    ]);
+    expect(await freeze("[expert:code]", "mix: {blend: true}\nmodel: {ffn: 96}\n")).toEqual([
+      "2:21 `finetune.freeze` names `code`, which is not an expert of the mixed model: it must be one of `blend.1`, `blend.2`, `blend.3`",
+    ]);
+  });
+
+  it("warns of a group that the mixed model does not have", async () => {
+    expect(await freeze("[dense]")).toEqual([
+      "2:21 warning `finetune.freeze[0]` has no effect because the mixed model has no parameters in the group `dense`",
+    ]);
+  });
+
+  it("refuses to freeze everything", async () => {
+    const everything =
+      "2:20 `finetune.freeze` freezes all parameters, so finetuning has nothing to train: leave out a group";
+    expect(await freeze("[experts, attention, router, embeddings, norms]")).toEqual([everything]);
+    expect(await freeze("[attention, router, embeddings, norms, expert:code, expert:math, expert:seed]")).toEqual([
+      everything,
+    ]);
+    const nothing = await freeze("{all-but: [dense]}");
+    expect(nothing).toContain(everything);
+    expect(await freeze("[experts, attention, router, embeddings, norms]", "model: {moeLayers: [0]}\n")).toEqual([]);
+  });
+
+  it("says what may be named, and where a key is wrong", async () => {
+    const messages = (value: string) =>
+      parseExperiment(`${two}finetune: {freeze: ${value}}\n`, "x.btx.yaml").problems.map(({ message }) => message);
+    const list = "a list such as [experts, norms, expert:code], or {all-but: [router]}";
+    expect(messages("router")).toEqual([`\`finetune.freeze\` must be ${list}, not the text \`router\``]);
+    expect(messages("[expert]")[0]).toMatch(
+      /^`finetune\.freeze\[0\]` must be one of `experts`, .*, or one expert such as `expert:code`, not the text `expert`, did you mean `experts`\?$/,
+    );
+    expect(messages("{allbut: [router]}")).toContain("unknown key `allbut`, did you mean `all-but`?");
+    expect(messages("{all-but: []}")).toEqual([
+      "`finetune.freeze.all-but` must be a list of what is trained, such as [router], not the list `[]`",
     ]);
   });
 });

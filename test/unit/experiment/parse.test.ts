@@ -54,7 +54,7 @@ describe("parseExperiment, on mistakes", () => {
       `2:17 \`compare[1]\` ${one} \`xyz\``,
       `2:22 \`compare[2]\` ${one} \`upcyclingCompute\`, did you mean \`upcycling-compute\`?`,
       "3:19 `tokenizer.type` must be one of `bytes`, `bpe`, `file`, not the text `byte`, did you mean `bytes`?",
-      "4:21 `finetune.freeze[0]` must be one of `experts`, `attention`, `router`, `embeddings`, not the text `expert`, did you mean `experts`?",
+      "4:21 `finetune.freeze[0]` must be one of `experts`, `attention`, `router`, `embeddings`, `norms`, `dense`, or one expert such as `expert:code`, not the text `expert`, did you mean `experts`?",
       "5:22 `mix.router.type` must be one of `top-k`, `switch`, `soft`, `sample-top-1`, not the text `swich`, did you mean `switch`?",
       "5:38 `mix.router.balance` must be one of `btx`, `switch`, `bias`, `none`, not the text `loss`",
     ]);

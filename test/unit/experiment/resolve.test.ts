@@ -139,6 +139,8 @@ describe("a mix", () => {
       "router",
       "embeddings",
     ]);
+    expect(freeze("[expert:b, norms, expert:a, router, norms]")).toEqual(["router", "norms", "expert:a", "expert:b"]);
+    expect(freeze("{all-but: [norms, router]}")).toEqual({ allBut: ["router", "norms"] });
     expect(freeze("[]")).toBeUndefined();
   });
 });

@@ -80,6 +80,30 @@ describe("completion of keys", () => {
   });
 });
 
+describe("completion of what is frozen", () => {
+  const groups = ["experts", "attention", "router", "embeddings", "norms", "dense"];
+
+  it("offers groups and experts that are not there yet", async () => {
+    const mixed = "mix: {experts: [code, seed]}\n";
+    const experts = ["expert:code", "expert:seed"];
+    expect(await labels(`${mixed}finetune: {freeze: [|]}`)).toEqual([...groups, ...experts]);
+    expect(await labels(`${mixed}finetune: {freeze: [norms, |]}`)).toEqual(
+      [...groups, ...experts].filter((name) => name !== "norms"),
+    );
+    expect(await labels("domains: {a: {files: x}}\nfinetune: {freeze: {all-but: [|]}}")).toEqual([
+      ...groups,
+      "expert:a",
+      "expert:seed",
+    ]);
+  });
+
+  it("offers the key all-but in a mapping, and brackets where a list begins", async () => {
+    expect(await labels("finetune: {freeze: {|}}")).toEqual(["all-but"]);
+    expect(await taken("finetune: {freeze: |}", "norms")).toBe("finetune: {freeze: [norms]}");
+    expect(await taken("finetune:\n  freeze:\n    |", "norms")).toBe("finetune:\n  freeze:\n    - norms");
+  });
+});
+
 describe("completion of values", () => {
   it("offers the values of a list of choices, with what they mean and which is the default", async () => {
     const { items } = await completed("mix: {router: {type: |}}");

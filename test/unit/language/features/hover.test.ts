@@ -26,6 +26,11 @@ describe("a hover", () => {
   it("over a value says what it means", async () => {
     expect(await hovered("mix: {router: {type: so|ft}}")).toEqual(["soft", expect.stringContaining("all experts")]);
     expect(await hovered("compare: [den|se]")).toEqual(["dense", expect.stringContaining("same tokens")]);
+    expect(await hovered("finetune: {freeze: {all-but: [rou|ter]}}")).toEqual(["router", "`router`: the routers."]);
+    expect(await hovered("finetune: {freeze: [expert:co|de]}")).toEqual([
+      "expert:code",
+      expect.stringContaining("one expert"),
+    ]);
     expect(await hovered("seed: {tokens: 1.|5M}")).toEqual(["1.5M", "1,500,000 tokens"]);
     expect(await hovered("model: {layers: |4}")).toBeNull();
   });
