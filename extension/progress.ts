@@ -22,6 +22,3 @@ export function runShare(stages: readonly ListedStage[]): number {
   const share = own.reduce((sum, stage) => sum + weight(stage) * stageShare(stage), 0) / all;
   return own.every(({ state }) => state === "done") ? 1 : Math.min(almost, share);
 }
-
-/** "42 %": rounded down, so that 100 % is the end. */
-export const percentDone = (share: number): string => `${Math.floor(share * 100)} %`;

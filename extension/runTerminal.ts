@@ -1,8 +1,9 @@
 import { basename, dirname, join } from "node:path";
 import { type Disposable, EventEmitter, type Pseudoterminal, type TerminalDimensions, Uri } from "vscode";
 import type { Asked, RunReference } from "../server/protocol/editor.ts";
+import { percentDone } from "../server/protocol/format.ts";
 import { cores, saved } from "./commands/runs.ts";
-import { percentDone, runShare } from "./progress.ts";
+import { runShare } from "./progress.ts";
 import type { Studio } from "./studio.ts";
 import { stageText } from "./tree/texts.ts";
 

@@ -1,9 +1,10 @@
 import { ProgressLocation, type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
 import { chartColors, colorId } from "../../server/protocol/colors.ts";
 import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
+import { percent } from "../../server/protocol/format.ts";
 import type { Shown } from "../../server/protocol/routed.ts";
 import type { Painting } from "../routing/routing.ts";
-import { layerName, legend, percent } from "../routing/texts.ts";
+import { layerName, legend } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { mixedModel } from "./mixedModel.ts";
 

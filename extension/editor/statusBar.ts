@@ -1,8 +1,9 @@
 import { MarkdownString, StatusBarAlignment, window } from "vscode";
 import { colorVariable } from "../../server/protocol/colors.ts";
 import { expertLooks } from "../../server/protocol/expertLooks.ts";
-import { percentDone, runShare } from "../progress.ts";
-import { layerName, legend, percent, spoken } from "../routing/texts.ts";
+import { percent, percentDone } from "../../server/protocol/format.ts";
+import { runShare } from "../progress.ts";
+import { layerName, legend, spoken } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { runText, stageText } from "../tree/texts.ts";
 

@@ -1,3 +1,4 @@
+import { percent } from "../../server/protocol/format.ts";
 import { expertOf, type Routed, type RoutedToken, type Shown, shares } from "../../server/protocol/routed.ts";
 
 /** What is said of routed tokens, in words and bars. Knows nothing of VS Code. */
@@ -13,8 +14,6 @@ export function bar(share: number, width: number = barWidth): string {
   const parts = Math.round(Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0)) * width * 8);
   return (full.repeat(parts >> 3) + eighths[parts & 7]).padEnd(width);
 }
-
-export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 export const layerName = (layers: readonly number[], shown: Shown): string =>
   shown === "all" ? "all layers" : `layer ${layers[shown]}`;

@@ -1,6 +1,6 @@
 import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/protocol/editor.ts";
-import { bytes, count, duration, loss, rate } from "../../server/protocol/format.ts";
-import { percentDone, runShare, stageShare } from "../progress.ts";
+import { bytes, count, duration, loss, percentDone, rate } from "../../server/protocol/format.ts";
+import { runShare, stageShare } from "../progress.ts";
 
 /** What rows say beside their names. Numbers with their units; the state in words, not in colour alone. */
 

@@ -1,7 +1,7 @@
 import { MarkdownString } from "vscode";
 import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/protocol/editor.ts";
-import { bytes, count, duration, flops, loss, rate, tokens } from "../../server/protocol/format.ts";
-import { percentDone, runShare, stageShare } from "../progress.ts";
+import { bytes, count, duration, flops, loss, percentDone, rate, tokens } from "../../server/protocol/format.ts";
+import { runShare, stageShare } from "../progress.ts";
 
 /** What is shown of a row under the pointer, and to those who ask for it by keyboard. */
 

@@ -61,6 +61,12 @@ export function percent(share: number, decimals = 0): string {
   return Number.isFinite(share) ? `${(share * 100).toFixed(decimals)} %` : DASH;
 }
 
+/** 42 %, of a share that is done: rounded down, so that 100 % is the end. */
+export const percentDone = (share: number): string => percent(Math.floor(share * 100) / 100);
+
+/** 62.1, of a share of 0.621, where the unit stands elsewhere. */
+export const percentNumber = (share: number): string => (Number.isFinite(share) ? (share * 100).toFixed(1) : DASH);
+
 /** 2.314: a loss in nats or bits. */
 export function loss(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : DASH;

@@ -2,7 +2,7 @@ import { dateTime, duration } from "../protocol/format.ts";
 import { modelOrder } from "../protocol/stageKinds.ts";
 import { headline } from "../terminal/comparison.ts";
 import { lossCurves } from "./curves.ts";
-import { curvesFigure } from "./curves-figure.ts";
+import { curvesFigure } from "./curvesFigure.ts";
 import { routingSection } from "./heatmap.ts";
 import { type Html, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";

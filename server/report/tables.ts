@@ -1,4 +1,4 @@
-import { count, duration, flops, loss, percent, rate } from "../protocol/format.ts";
+import { count, duration, flops, loss, percentNumber, rate } from "../protocol/format.ts";
 import { type Column, type Comparison, comparison, type Measure } from "../terminal/comparison.ts";
 import { type Html, html } from "./html.ts";
 import { costOf, type ReportInput, recordsByName } from "./input.ts";
@@ -19,7 +19,7 @@ function valueCell(column: Column, row: number, first: boolean): Html {
   const value = column.values[row];
   const names = [first && "group", column.domain === "mean" && "mean"].filter(Boolean).join(" ");
   if (value === undefined) return html`<td class="${names}"><span class="muted">–</span></td>`;
-  const text = column.measure === "exactMatch" ? percent(value, 1).replace(" %", "") : loss(value);
+  const text = column.measure === "exactMatch" ? percentNumber(value) : loss(value);
   const best = column.best.has(row);
   return html`<td class="${names}">${best ? html`<b class="best">${text}<span class="unseen"> best</span></b>` : text}</td>`;
 }

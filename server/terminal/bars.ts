@@ -1,4 +1,4 @@
-import { duration, loss, percent, rate } from "../protocol/format.ts";
+import { duration, loss, percentDone, rate } from "../protocol/format.ts";
 import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.ts";
 
 /** What is known of a stage at work. */
@@ -39,7 +39,7 @@ const NARROWEST_BAR = 8;
  */
 export function barLine(progress: StageProgress, nameWidth: number, columns: number, style: Styles): string {
   const done = shareDone(progress);
-  const share = padStart(percent(Math.floor(done * 100) / 100), 5);
+  const share = padStart(percentDone(done), 5);
   const name = padEnd(cutMiddle(clean(progress.stage), nameWidth), nameWidth);
   // A stage that has not begun to step leaves the same room, so that bars under one another are of one length.
   const parts = figures({ step: 0, ...progress }).map((part) =>
@@ -61,9 +61,6 @@ export function barLine(progress: StageProgress, nameWidth: number, columns: num
 
 /** One plain line for a stage at work, for logs: "expert:code: 30 %, loss 3.123, 3.4k tokens/s, 1m 05s left". */
 export function plainLine(progress: StageProgress): string {
-  const parts = [
-    percent(Math.floor(shareDone(progress) * 100) / 100),
-    ...figures(progress).map((part) => part.trim().replace(/ +/g, " ")),
-  ];
+  const parts = [percentDone(shareDone(progress)), ...figures(progress).map((part) => part.trim().replace(/ +/g, " "))];
   return `${clean(progress.stage)}: ${parts.join(", ")}`;
 }

@@ -1,5 +1,5 @@
 import type { Amount, ComparedRow, ComparisonOfRuns, Statistic } from "../protocol/comparison.ts";
-import { count, flops, loss, percent } from "../protocol/format.ts";
+import { count, flops, loss, percent, percentNumber } from "../protocol/format.ts";
 import { isBaseline, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 import { configuration } from "./settings.ts";
 
@@ -26,7 +26,7 @@ export type Shown = "loss" | "exactMatch";
 /** "2.598 ± 0.012 (3)": mean, sample standard deviation and number of random seeds; "2.598" of one seed. */
 export function statisticText(value: Statistic | undefined, shown: Shown): string {
   if (value === undefined) return "–";
-  const text = (number: number) => (shown === "loss" ? loss(number) : (number * 100).toFixed(1));
+  const text = (number: number) => (shown === "loss" ? loss(number) : percentNumber(number));
   const unit = shown === "loss" ? "" : " %";
   if (value.deviation === undefined) return `${text(value.mean)}${unit}`;
   return `${text(value.mean)} ± ${text(value.deviation)}${unit} (${value.count})`;

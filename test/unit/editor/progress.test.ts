@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { percentDone, runShare, stageShare } from "../../../extension/progress.ts";
+import { runShare, stageShare } from "../../../extension/progress.ts";
 import { runText, stageText } from "../../../extension/tree/texts.ts";
 import type { ListedRun, ListedStage } from "../../../server/protocol/editor.ts";
+import { percentDone } from "../../../server/protocol/format.ts";
 
 const stage = (change: Partial<ListedStage>): ListedStage => ({
   name: "seed",

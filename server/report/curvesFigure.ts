@@ -67,7 +67,8 @@ function path(points: readonly Point[], { tokens, low, high }: Frame): string {
   return pairs.length === 1 ? `M${pairs[0]}h0` : `M${pairs.join("L")}`;
 }
 
-const percentOf = (share: number) => `${(share * 100).toFixed(2)}%`;
+/** A length in CSS. */
+const cssShare = (share: number) => `${(share * 100).toFixed(2)}%`;
 
 function lines(curve: Curve, look: Look, frame: Frame): [raw: Html, smooth: Html] {
   const raw = html`<path class="raw c${look.colour}" d="${path(curve.raw, frame)}"/>`;
@@ -101,9 +102,9 @@ export function curvesFigure(curves: readonly Curve[]): Html {
   return html`<figure>
 <div class="plot">
 <div class="y-name" aria-hidden="true">training loss, nats per token</div>
-<div class="y-ticks" aria-hidden="true">${ys.map((value) => html`<span style="top:${percentOf(yAt(value))}">${Number(value.toFixed(4))}</span>`)}</div>
+<div class="y-ticks" aria-hidden="true">${ys.map((value) => html`<span style="top:${cssShare(yAt(value))}">${Number(value.toFixed(4))}</span>`)}</div>
 <svg class="canvas" viewBox="0 0 ${SIDE} ${SIDE}" preserveAspectRatio="none" role="img" aria-labelledby="curves-title curves-desc"><title id="curves-title">Training loss of every stage against tokens</title><desc id="curves-desc">${summary}, in nats per token.</desc>${grid}${marks}<g>${drawn.map(([raw]) => raw)}</g><g>${drawn.map(([, smooth]) => smooth)}</g></svg>
-<div class="x-ticks" aria-hidden="true">${xs.map((value) => html`<span${value / frame.tokens > 0.97 && html` class="edge"`} style="left:${percentOf(value / frame.tokens)}">${count(value)}</span>`)}</div>
+<div class="x-ticks" aria-hidden="true">${xs.map((value) => html`<span${value / frame.tokens > 0.97 && html` class="edge"`} style="left:${cssShare(value / frame.tokens)}">${count(value)}</span>`)}</div>
 <div class="x-name" aria-hidden="true">tokens trained on, in sequence</div>
 </div>
 ${legend(curves, all)}
