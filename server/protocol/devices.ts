@@ -34,21 +34,24 @@ export const computeSchema = z.strictObject({
 });
 export type Compute = z.infer<typeof computeSchema>;
 
-/** Engines that `btx engines install` brings. */
+/**
+ * A package that `btx engines install` installs, which an engine needs on one of its devices. People know it as an engine,
+ * too, so the key is `engine` wherever one is printed.
+ */
 export const enginePackageSchema = z.enum(["cuda", "tfjs-node-gpu", "tfjs-node"]);
 export type EnginePackage = z.infer<typeof enginePackageSchema>;
 
-/** One engine on one device, as `btx devices --json` tells of it. */
+/** One engine on one device, as `btx devices --json` prints it. */
 export const deviceSchema = z.strictObject({
   engine: engineNameSchema,
   /** What an experiment's `devices` calls it. */
   device: z.string(),
-  /** Of the processor, the graphics card or its adapter. */
+  /** Of the CPU, the GPU or its adapter. */
   name: z.string(),
-  /** "software": a graphics driver that computes on the processor. */
+  /** "processor": the CPU. "software": a graphics driver that computes on the CPU. */
   kind: z.enum(["processor", "gpu", "software"]),
   cores: z.int().optional(),
-  /** Bytes; of a processor the machine's. */
+  /** Bytes; of the CPU the machine's. */
   memory: z.number().optional(),
   freeMemory: z.number().optional(),
   driver: z.string().optional(),
@@ -68,9 +71,9 @@ export const enginePackageStatusSchema = z.strictObject({
   version: z.string(),
   description: z.string(),
   installed: z.boolean(),
-  /** Where it is, or would be. */
+  /** Where it is installed, or would be. */
   folder: z.string(),
-  /** Bytes on the disk, where it is installed; else about how much is downloaded. */
+  /** Bytes on the disk where it is installed, otherwise the approximate size of the download. */
   bytes: z.number(),
   /** Why it cannot be installed on this machine. */
   unavailable: z.string().optional(),
