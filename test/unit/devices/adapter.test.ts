@@ -53,14 +53,14 @@ test("Windows tells of one adapter or of several; a real one comes before Micros
   expect(windowsAdapter("")).toMatchObject({ name: "a graphics adapter" });
 });
 
-test("drivers that compute on the processor are known by their names, and real ones are not taken for them", () => {
+test("drivers that compute on the CPU are known by their names, and real ones are not taken for them", () => {
   for (const name of ["llvmpipe (LLVM 15)", "SwiftShader Device", "Microsoft Basic Render Driver"])
     expect(isSoftware(name), name).toBe(true);
   for (const name of ["NVIDIA H100", "AMD Radeon (RADV NAVI31)", "Intel(R) Arc(tm) A770", "Apple M2"])
     expect(isSoftware(name), name).toBe(false);
 });
 
-test("Linux without the files of a graphics card has no graphics card", () => {
+test("Linux without the files of a GPU has no GPU", () => {
   expect(mayHaveGpu("linux", ["null", "card0", "nvidiactl"])).toBe(false);
   for (const file of ["renderD128", "nvidia0", "dxg"]) expect(mayHaveGpu("linux", [file]), file).toBe(true);
   expect(mayHaveGpu("darwin", [])).toBe(true);

@@ -22,11 +22,11 @@ describe("auto", () => {
   test.each([
     ["all CUDA cards", [cpu, webgpu, ...cards], ["cuda:0", "cuda:1"]],
     ["those of them that can be used", [cpu, { ...cards[0]!, usable: false }, cards[1]!], ["cuda:1"]],
-    ["the graphics card of WebGPU", [cpu, webgpu], ["webgpu"]],
+    ["the GPU of WebGPU", [cpu, webgpu], ["webgpu"]],
     ["the one CUDA card by WebGPU", [cpu, { ...webgpu, name: "H100" }, { ...cards[0]!, name: "H100" }], ["webgpu"]],
     ["the one CUDA card where WebGPU reaches another", [cpu, webgpu, cards[0]!], ["cuda:0"]],
-    ["the processor rather than a software adapter", [cpu, software], ["cpu"]],
-    ["the processor where nothing else can be used", [cpu, none], ["cpu"]],
+    ["the CPU rather than a software adapter", [cpu, software], ["cpu"]],
+    ["the CPU where nothing else can be used", [cpu, none], ["cpu"]],
   ] as const)("takes %s", (_, found, expected) => {
     expect(names(auto(...found))).toEqual(expected);
   });
@@ -37,7 +37,7 @@ describe("auto", () => {
     expect(auto(cpu, none).why).toContain("no usable GPU was found");
   });
 
-  test("does not look for graphics cards where the processor is asked for", async () => {
+  test("does not look for GPUs where the CPU is asked for", async () => {
     expect(names(await findDevices({ engine: "auto", devices: ["cpu"] }))).toEqual(["cpu"]);
   });
 });
@@ -60,7 +60,7 @@ describe("devices that are asked for", () => {
   });
 });
 
-test("tfjs takes its graphics card, else libtensorflow on the processor, else plain JavaScript", () => {
+test("tfjs takes its GPU, else libtensorflow on the CPU, else plain JavaScript", () => {
   const all = ["tfjs-node-gpu", "tfjs-node", "cpu"].map((name) => device("tfjs", name));
   const best = (found: Device[]) => names(chooseDevices({ engine: "tfjs" }, [cpu, ...cards, ...found]))[0];
   expect(best(all)).toBe("tfjs-node-gpu");

@@ -40,7 +40,7 @@ async function devicesOf({ gpus = [], installed = [], probes = {} }: Machine) {
   return { devices, of, probed };
 }
 
-test("a machine without graphics cards has its processor, and says of all else why it cannot be used", async () => {
+test("a machine without GPUs has its CPU, and says of all else why it cannot be used", async () => {
   const { devices, of, probed } = await devicesOf({});
   expect(devices.map(({ engine, device, usable }) => [engine, device, usable])).toEqual([
     ["onnx", "cpu", true],
@@ -205,7 +205,7 @@ describe("TensorFlow", () => {
   test.each([
     ["crash", { reason: "TensorFlow crashed, as it does on CPUs without AVX" }],
     ["time", { reason: "libtensorflow did not answer in time", remedy: "try again" }],
-  ] as const)("asks for no driver where it ends by %s on the processor", async (ended, why) => {
+  ] as const)("asks for no driver where it ends by %s on the CPU", async (ended, why) => {
     const { of } = await devicesOf({ installed, probes: { "tfjs-node": { works: false, log: "", ended } } });
     const { reason, remedy } = of("tfjs", "tfjs-node")!;
     expect({ reason, ...(remedy ? { remedy } : {}) }).toEqual(why);

@@ -10,7 +10,7 @@ const memory = new Error(
   "WebGPU validation failed. [Invalid Buffer (unlabeled)] is invalid due to a previous error.\n - While validating entries[1] against { binding: 1 }",
 );
 
-test("a tensor that a graphics card cannot hold is named, with what it takes, what there is, and what to do", () => {
+test("a tensor that a GPU cannot hold is named, with what it takes, what there is, and what to do", () => {
   const weights = { name: "the tensor lm_head.weight [40000, 7000]", bytes: 1_120_000_000, ofBatch: false };
   expect(whyNotHeld(limit, weights)).toEqual(
     new UserError(

@@ -41,7 +41,7 @@ test("a package's backend, made with a TF.js core of its own, computes for this 
   expect((util as unknown as { isNullOrUndefined(x: unknown): boolean }).isNullOrUndefined(undefined)).toBe(true);
 });
 
-test("a package for graphics cards that computes on the processor is refused", async () => {
+test("a package for GPUs that computes on the CPU is refused", async () => {
   const folder = standIn("");
   mkdirSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu"));
   writeFileSync(join(folder, "node_modules/@tensorflow/tfjs-node-gpu/index.js"), "");
