@@ -53,7 +53,7 @@ class CompiledProgram implements Runnable {
   readonly #program: LoweredProgram;
   readonly #store: Store;
   readonly #batch: TensorSpecs;
-  /** Second buffers of state that can not be written in place. */
+  /** Second buffers of state that cannot be updated in place. */
   readonly #spare = new Map<string, Values>();
   readonly #results = new Map<string, { data: Values; tensor: Tensor }>();
   /** Tensors around the store's buffers, made anew only when a buffer changes. */
