@@ -5,22 +5,22 @@ import { drawsExperts, EVALUATION_NOISE_SEED, generationNoise, joinNoise } from 
 import { sizeOf, type Values } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 
-/** What a step of decoding gives: see `decode`. It holds until the next step. */
+/** Results of a decoding step, see `decode`. They hold until the next step. */
 export type Decoded = Record<string, Values> & { /** [B, V], of the token after each row. */ logits: Float32Array };
 
-/** A model ready to take in `rows` texts token by token, with a cache of keys and values. */
+/** A model that reads `rows` texts token by token, with a cache of keys and values. */
 export interface Decoder {
-  /** Takes `rows` prompts (token ids, at least one) in from their beginning. `mask`: see `maskSpec`. */
+  /** Reads `rows` prompts (token ids, at least one) from the start. `mask`: see `maskSpec`. */
   takeIn(prompts: number[][], mask?: Float32Array): Promise<Decoded>;
-  /** Takes in one token a row [B] at its position [B]. */
+  /** Reads one token per row [B] at its position [B]. */
   next(tokens: Int32Array, positions: Int32Array, mask?: Float32Array): Promise<Decoded>;
   dispose(): Promise<void>;
 }
 
-/** Tokens of a prompt taken in at once. */
+/** Tokens of a prompt that are read at once. */
 const chunk = 32;
 
-/** Makes a model ready, with caches for `config.context` tokens. The mask is read where it is `inspected`. */
+/** Compiles a model, with caches for `config.context` tokens. The mask is read only if it is `inspected`. */
 export async function openDecoder(
   config: ModelConfig,
   parameters: ReadonlyMap<string, { shape: number[]; data: Float32Array }>,
@@ -34,7 +34,7 @@ export async function openDecoder(
   const compiled = (time: number, options = {}) =>
     engine.compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }), options);
   const prefill = await compiled(width);
-  // One row a product: it is read as fast as the weights come from memory.
+  // A product of one row is as fast as its weights come from memory.
   const step = await compiled(1, { constant: true });
   const noise = noiseOfPositions(config);
   const masked = (mask?: Float32Array): Record<string, Values> => (inspected && config.moe && mask ? { mask } : {});
@@ -47,7 +47,7 @@ export async function openDecoder(
         const tokens = new Int32Array(rows * width);
         const [positions, lengths] = [new Int32Array(rows), new Int32Array(rows)];
         prompts.forEach((prompt, row) => {
-          // A prompt that has ended takes its last token in again: the same key and value at the same place.
+          // A prompt that has ended reads its last token again: the same key and value at the same position.
           const from = Math.min(start, prompt.length - 1);
           const part = prompt.slice(from, from + width);
           tokens.set(part, row * width);
@@ -70,8 +70,8 @@ export async function openDecoder(
 }
 
 /**
- * The noise by which routers draw for `time` tokens a row from its position on; nothing where they do not draw. It depends
- * on a token's position alone, so that what is taken in at once, or beside what, changes nothing.
+ * The noise by which routers draw for `time` tokens per row from its position on; none if they do not draw. It depends on a
+ * token's position alone, so how many tokens or rows are read at once changes nothing.
  */
 export function noiseOfPositions(
   config: ModelConfig,

@@ -5,17 +5,17 @@ import { drawsExperts, EVALUATION_NOISE_SEED, gumbelNoise, joinNoise } from "../
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
 
-/** Held-out text as a model is evaluated on it: by its evaluation, and by whoever looks into it later. */
+/** Held-out text as models are evaluated on it, in their evaluation and in later inspections. */
 
 export interface EvaluationBatch {
   domain: string;
   domainIndex: number;
   window: HeldOutBatch;
-  /** [B, T] each; a target is the token after, weight 0 where it is padding. `noise` for routers that draw. */
+  /** [B, T] each; a target is the next token, its weight 0 for padding. `noise` only for routers that draw. */
   inputs: { tokens: Int32Array; targets: Int32Array; weights: Float32Array; noise?: Float32Array };
 }
 
-/** Batches of the held-out windows of the domain at a place. */
+/** Batches of the held-out windows of one domain, by its index. */
 export function* evaluationBatches(
   config: ModelConfig,
   data: Pick<Data, "split">,
@@ -32,7 +32,7 @@ export function* evaluationBatches(
   }
 }
 
-/** What the program `evaluation` reads of a batch: for a Mixture-of-Experts also the domain of each sequence. */
+/** Inputs of the program `evaluation`: for a Mixture-of-Experts also the domain of each sequence. */
 export const evaluationInputs = (
   { moe }: ModelConfig,
   { inputs, domainIndex }: EvaluationBatch,
@@ -42,7 +42,7 @@ export const evaluationInputs = (
   ...(moe ? { domain: new Int32Array(batch).fill(domainIndex) } : {}),
 });
 
-/** The noise of `count` windows from number `first` on: a window's does not depend on the batch it is in. */
+/** The noise of `count` windows from number `first` on; it does not depend on the batch that a window is in. */
 function noiseOfWindows(config: ModelConfig, first: number, count: number): { noise?: Float32Array } {
   if (!drawsExperts(config)) return {};
   const one = (row: number) => gumbelNoise(config, config.context, EVALUATION_NOISE_SEED, first + row);

@@ -4,16 +4,16 @@ import type { ModelConfig } from "../protocol/model.ts";
 import { openDecoder } from "./decoder.ts";
 
 export interface GenerateOptions {
-  /** New tokens a prompt, at most; generation also ends where the context does. */
+  /** Most new tokens per prompt; generation also ends where the context does. */
   tokens: number;
-  /** 0 takes the likeliest token each time. */
+  /** 0 always takes the likeliest token. */
   temperature: number;
-  /** Samples among the likeliest tokens that together have this probability; 1 among all. */
+  /** Samples from the likeliest tokens that together have this probability; 1: from all. */
   topP: number;
   randomSeed: number;
-  /** Ends a row after this token, the last of its new ones so far. */
+  /** Whether a row ends after this token, the last of its new ones. */
   stop: (token: number, row: number, tokens: readonly number[]) => boolean;
-  /** Called with each new token as it comes. */
+  /** Called with each new token. */
   onToken?: (row: number, token: number) => void;
 }
 
@@ -23,7 +23,7 @@ export interface Generator {
   dispose(): Promise<void>;
 }
 
-/** Makes a model ready to continue `rows` prompts at a time, with a cache of keys and values for `config.context` tokens. */
+/** Compiles a model that continues `rows` prompts at a time, with a cache of keys and values for `config.context` tokens. */
 export async function generator(
   config: ModelConfig,
   parameters: Map<string, { shape: number[]; data: Float32Array }>,

@@ -10,7 +10,7 @@ export interface OpenedModel {
   tokenizer: Tokenizer;
 }
 
-/** Reads a checkpoint folder: the model and its tokenizer. @throws UserError naming what cannot be read. */
+/** Reads the model and the tokenizer of a checkpoint folder. @throws UserError that names what cannot be read. */
 export async function openCheckpointFolder(folder: string): Promise<OpenedModel> {
   const { config, tensors } = await loadCheckpoint(folder, parameterShapes);
   return { config, parameters: tensors, tokenizer: await loadTokenizer(folder) };

@@ -12,7 +12,7 @@ import { saturation } from "./saturation.ts";
 import type { WarmModels } from "./warmModels.ts";
 import { without } from "./without.ts";
 
-/** What an answer is worked out with. */
+/** What an answer needs: the models, a signal that cancels it, and a listener for news. */
 export interface Around {
   models: WarmModels;
   signal: AbortSignal;

@@ -12,29 +12,29 @@ import {
   type ToInspector,
 } from "../protocol/inspect.ts";
 
-/** The inspector's program beside this one, in the same build. */
+/** The inspector's program, which lies beside this one in the build. */
 const program = fileURLToPath(new URL("./inspect.js", import.meta.url));
 
-/** How long the process is kept when nothing is asked, ms. */
+/** How long an idle process is kept, ms. */
 const idle = 5 * 60_000;
-/** How long it may take to end the work on a question that was cancelled before it is ended itself, ms. */
+/** How long the process may take to stop working on a cancelled question before it is killed, ms. */
 const patience = 3000;
 
 export interface InspectorOptions {
   /** Environment of the process. */
   env: NodeJS.ProcessEnv;
-  /** Is given what went wrong inside, for the log. */
+  /** Receives stack traces for the log. */
   log: (text: string) => void;
-  /** In tests: another program, and other times. */
+  /** Tests pass another program and shorter times. */
   program?: string;
   idle?: number;
   patience?: number;
 }
 
 export interface AskOptions<I extends Inspection> {
-  /** The answer is no longer wanted: `ask` rejects at once. */
+  /** Cancels the question: `ask` rejects at once. */
   signal?: AbortSignal;
-  /** Is given what is told before the answer. */
+  /** Receives what is reported before the answer. */
   onNews?: (news: InspectionNews<I>) => void;
 }
 
@@ -50,8 +50,8 @@ interface Question {
 }
 
 /**
- * The inspector: a process that is started for the first question, answers one at a time while the others wait, and is
- * ended when nothing was asked for five minutes. When it crashes the question is refused, and the next starts a new one.
+ * The inspector: a process that starts with the first question, answers one at a time while the others wait, and ends after
+ * five idle minutes. When it crashes, the question it was working on fails and the next one starts a new process.
  */
 export class Inspector {
   readonly #options: Required<InspectorOptions>;
@@ -65,12 +65,12 @@ export class Inspector {
     this.#options = { program, idle, patience, ...options };
   }
 
-  /** Id of the process, while there is one. */
+  /** Process id, while it runs. */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
-  /** Asks. @throws UserError with what its user can mend, that it was cancelled, or that the process has ended. */
+  /** Asks a question. @throws UserError when it cannot be answered, was cancelled, or the process ended. */
   ask<I extends Inspection>(
     inspection: I,
     params: Inspected<I>,
@@ -101,7 +101,7 @@ export class Inspector {
     }) as Promise<InspectionResult<I>>;
   }
 
-  /** Ends the process; who waits for an answer is refused. */
+  /** Ends the process; all open questions fail. */
   close(): void {
     for (const question of this.#waiting.splice(0)) question.reject(new UserError("the inspector was closed"));
     this.#end(new UserError("the inspector was closed"));
@@ -148,7 +148,7 @@ export class Inspector {
   }
 
   #say(message: ToInspector): void {
-    // A process that is gone says so by itself.
+    // A process that has ended reports so itself.
     this.#process?.send(message, () => {});
   }
 
@@ -166,7 +166,7 @@ export class Inspector {
       if (message.type === "answer") question.resolve(result.parse(message.answer));
       else question.reject(message.mendable ? new UserError(message.message) : this.#logged(message.message));
     } catch (error) {
-      // Another program's words: nothing more is expected of it.
+      // Not a message of the inspector: this is another program, which cannot answer.
       this.#end(this.#logged(`${error}`));
       return;
     }
@@ -179,7 +179,7 @@ export class Inspector {
     return new UserError("the inspector failed: the log says why");
   }
 
-  /** Ends the process. @param why the question it works on is refused. */
+  /** Ends the process. @param why the error of the question it was working on. */
   #end(why = new UserError("the inspector was ended")): void {
     clearTimeout(this.#timer);
     const [child, question] = [this.#process, this.#asked];
@@ -192,10 +192,10 @@ export class Inspector {
 
   #gone(child: ChildProcess, how: string): void {
     if (child !== this.#process) return;
-    this.#end(new UserError(`the process that looks into models is gone, ${how}: ask again, a new one starts then`));
+    this.#end(new UserError(`the inspector stopped, ${how}: ask again to start a new one`));
   }
 
-  /** Whether this process stays alive for the other's sake: while something is asked. */
+  /** Keeps this process alive while a question is open, and lets it end otherwise. */
   #hold(held: boolean): void {
     const act = held ? "ref" : "unref";
     this.#process?.[act]();

@@ -5,7 +5,7 @@ import { particularTokens } from "./particularTokens.ts";
 import type { WarmModel } from "./warmModels.ts";
 import { weightDistances } from "./weightDistances.ts";
 
-/** What an expert is like; see `inspections.expert`. */
+/** Facts about an expert; see `inspections.expert`. */
 export async function expertFacts(
   model: WarmModel,
   { expert: name, layer }: Omit<Inspected<"expert">, "model">,

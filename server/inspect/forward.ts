@@ -6,27 +6,27 @@ import { countedIn, type RoutingStatistic } from "../protocol/routingStatistics.
 import { Choices } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModels.ts";
 
-/** What a model makes of the N tokens of a text. */
+/** A forward pass over the N tokens of a text. */
 export interface Forwarded {
   choices: Choices;
   /** Negative log-likelihood of each token after those before it, nats [N]; NaN for the first. */
   surprise: Float32Array;
   /** The likeliest next token [N]. */
   likeliest: Int32Array;
-  /** Routing statistics of the tokens, where they were asked for. */
+  /** Routing statistics of the tokens, if they were requested. */
   counts?: Partial<Record<RoutingStatistic, Float64Array>>;
 }
 
 export interface ForwardOptions {
-  /** Experts a token; the model's own if left out. */
+  /** Experts per token; absent: as the model was trained. */
   k?: number | undefined;
   mask: { mask?: Float32Array };
-  /** For a Mixture-of-Experts: also count what its routers do. */
+  /** For a Mixture-of-Experts: also sum routing statistics. */
   counts?: boolean;
   signal: AbortSignal;
 }
 
-/** Shortest window that a program is made for: shorter texts are padded at their end, which causal attention never sees. */
+/** Shortest window that a program is compiled for. Shorter texts are padded at the end, where causal attention does not look. */
 const shortest = 64;
 
 interface Window {
@@ -36,8 +36,8 @@ interface Window {
 }
 
 /**
- * Windows of T tokens over N: one if they fit; else each begins half a window after the one before, and what counts are
- * the tokens that those before have not counted.
+ * Windows of T tokens over a text of N: one if it fits; otherwise each starts half a window after the previous one, and only
+ * the tokens that no earlier window has counted are counted.
  */
 export function windowsOver(tokens: number, time: number): Window[] {
   const step = Math.max(1, Math.floor(time / 2));
@@ -47,8 +47,8 @@ export function windowsOver(tokens: number, time: number): Window[] {
 }
 
 /**
- * Runs a text through a model, window by window; `inspections.route` says how it is cut. Stops between two when the signal
- * is aborted: it throws the signal's reason.
+ * Runs a text through a model, window by window; see `inspections.route` for how it is cut. Throws the reason of an aborted
+ * signal between two windows.
  */
 export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
   const { k, mask, signal } = options;

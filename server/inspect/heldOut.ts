@@ -9,13 +9,13 @@ import { keptTokens, type RoutedWindow, routedWindows } from "../routing/routedW
 import { type FoundModel, heldOutOf } from "../runs/findModel.ts";
 import type { WarmModel } from "./warmModels.ts";
 
-/** How work on held-out text is watched and ended: between two batches, by throwing the signal's reason. */
+/** Reports the progress of work on held-out text, and cancels it: it throws the signal's reason between two batches. */
 export interface Watch {
   signal: AbortSignal;
   progress(told: InspectionProgress): void;
 }
 
-/** Opens the held-out text on which a model is evaluated, for as long as `work` takes. */
+/** Opens the held-out text that a model is evaluated on, and closes it after `work`. */
 export async function withHeldOut<T>(
   found: FoundModel,
   work: (data: Data, spec: EvaluateSpec) => Promise<T>,
@@ -29,7 +29,7 @@ export async function withHeldOut<T>(
   }
 }
 
-/** The `evaluationBatches` of all domains; `tokens` may make them fewer than those of the evaluation. */
+/** The `evaluationBatches` of all domains; with fewer `tokens` than the evaluation it stops earlier. */
 export async function* heldOutBatches(
   config: ModelConfig,
   data: Data,
@@ -50,7 +50,7 @@ export async function* heldOutBatches(
   }
 }
 
-/** Sum of the values [N] whose weight [N] is not 0, and how many they are. */
+/** Sum and number of the values [N] whose weight [N] is not 0. */
 export function counted(values: Values, weights: Float32Array): { sum: number; count: number } {
   let [sum, count] = [0, 0];
   for (let i = 0; i < weights.length; i++) {
@@ -62,8 +62,8 @@ export function counted(values: Values, weights: Float32Array): { sum: number; c
 }
 
 /**
- * Where a model's held-out text goes, by the windows of the evaluation of `evaluated`: the model itself, or one whose text
- * it is to be compared on. Kept with the model.
+ * Where a model sends the tokens of the held-out text that `evaluated` was evaluated on: the model itself, or one that it is
+ * compared with. Kept with the model.
  */
 export async function heldOutRouting(
   model: WarmModel,

@@ -6,8 +6,8 @@ import { answer } from "./answer.ts";
 import { WarmModels } from "./warmModels.ts";
 
 /**
- * The inspector's process, `inspect.js`, spoken to over IPC by `Inspector`. It answers one question after the other, ends
- * the work on one when told so, and ends with its parent.
+ * The inspector's process, `inspect.js`. `Inspector` (client.ts) talks to it over IPC. It answers one question at a time,
+ * stops when a question is cancelled, and ends with its parent.
  */
 
 const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads: availableParallelism() });
@@ -16,7 +16,7 @@ const working = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 
 const say = (message: FromInspector): void => {
-  // Nobody is left to hear it when the channel is closed.
+  // The parent may already have closed the channel.
   if (process.connected) process.send!(message, undefined, {}, () => {});
 };
 

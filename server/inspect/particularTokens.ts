@@ -3,7 +3,7 @@ import type { ParticularToken } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { decidingChoices, type RoutedWindow } from "../routing/routedWindows.ts";
 
-/** Tokens and contexts of each that are told, and tokens around one in a context. */
+/** Most tokens in an answer, most contexts of each, and tokens on each side of one in its context. */
 const mostTokens = 20;
 const mostContexts = 3;
 const around = 16;
@@ -11,10 +11,10 @@ const around = 16;
 export interface ParticularOptions {
   config: ModelConfig;
   tokenizer: Tokenizer;
-  /** Index of the expert, and places of the layers that count among the Mixture-of-Experts layers. */
+  /** Index of the expert, and which of the Mixture-of-Experts layers count. */
   expert: number;
   positions: readonly number[];
-  /** Tokens by what goes to the expert, or by what is the likeliest after it. */
+  /** By the token that goes to the expert, or by the likeliest token after it. */
   by: "input" | "predicted";
 }
 
@@ -66,7 +66,7 @@ function countTokens(
         count.choices += k;
         if (!window.choices.of(position, token).subarray(0, k).includes(expert)) continue;
         count.chosen++;
-        // One of a window: the next ones are much alike.
+        // At most one from a window: the next ones would be much alike.
         if (count.places.length < mostContexts && count.places.at(-1)?.window !== window)
           count.places.push({ window, token, layer: config.moe!.layers[position]! });
       }

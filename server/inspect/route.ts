@@ -11,8 +11,8 @@ import { forward } from "./forward.ts";
 import { tokenPlaces } from "./tokenPlaces.ts";
 import type { WarmModel } from "./warmModels.ts";
 
-/** Choices that are told of one text at most: L * N * K. */
-const mostTold = 2_000_000;
+/** Most choices in the answer for one text: L * N * K. */
+const mostChoicesOfText = 2_000_000;
 
 /** Where each token of a text goes; see `inspections.route`. */
 export async function route(
@@ -25,8 +25,8 @@ export async function route(
   const mask = model.mask(off);
   const ids = tokenizer.encode(text);
   const told = axes.layers.length * ids.length * axes.k;
-  if (told > mostTold)
-    throw new UserError(`the text has ${ids.length} tokens, too many to be routed at once: select a part of it`);
+  if (told > mostChoicesOfText)
+    throw new UserError(`the text has ${ids.length} tokens, too many to route at once: select a part of it`);
   const counts = asked.measured === true && ids.length > 0;
   const { choices, surprise, likeliest, ...rest } = await forward(model, ids, { k, mask, counts, signal });
   const textOf = new Map<number, string>();
@@ -58,7 +58,7 @@ function measuresOf(
   const statistics: StatisticValues = { ...counted, ...followedStatistics([window], config, [window.domain]) };
   const k = moe ? moe.layers.map((_, position) => expertsPerToken(moe, position)) : [];
   const counts: RoutingCounts = { shape: [L, 1, E], statistics, k };
-  // [1 + 1, L, E] of which the first is the text
+  // [1 + 1, L, E]: the text, then all domains together, which is the text again.
   const told = (measure: CellMeasure) => Array.from(cells(counts, measure).subarray(0, L * E), rounded);
   const measures = cellMeasureNames.filter((measure) => statistics[cellMeasures[measure].of]);
   return {

@@ -7,8 +7,8 @@ import { Choices, rounded } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModels.ts";
 
 /**
- * Continues a prompt. Tells what routing refers to, then each token once the model has taken it in, since only then is it
- * known where it went. Stops between two tokens when the signal is aborted: it throws the signal's reason.
+ * Continues a prompt. Reports the axes of the routing, then each token once the model has read it, because only then its
+ * experts are known. Throws the reason of an aborted signal between two tokens.
  */
 export async function sample(
   model: WarmModel,
@@ -25,7 +25,7 @@ export async function sample(
   const ids = encoded.length > 0 ? encoded : [tokenizer.endOfText];
   if (ids.length >= config.context)
     throw new UserError(
-      `the prompt has ${ids.length} tokens and the context of "${model.name}" is ${config.context}: shorten the prompt`,
+      `the prompt has ${ids.length} tokens, but the context of "${model.name}" is ${config.context}: shorten the prompt`,
     );
   const decoder = await model.decoder(k);
   const random = randomStream(randomSeed, "row 0");
@@ -34,7 +34,7 @@ export async function sample(
   const shown: number[] = [];
   let said = "";
   for (let count = 1; ; count++) {
-    // Lets a message in.
+    // Lets a message arrive.
     await setImmediate();
     signal.throwIfAborted();
     const token = pick(logits, asked, () => random.uniform());
@@ -46,7 +46,7 @@ export async function sample(
     shown.push(token);
     const ended = count === most ? "tokens" : position + 1 === config.context ? "context" : undefined;
     const whole = tokenizer.decode(shown);
-    // A character may take several tokens: nothing is told until it is whole, or nothing follows.
+    // A character may take several tokens: its text is reported once it is complete, or generation ends.
     const text = whole.endsWith("\ufffd") && !ended ? "" : whole.slice(said.length);
     said += text;
     const choices = new Choices(config, 1);

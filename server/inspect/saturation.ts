@@ -52,7 +52,7 @@ function* comparedWindows(
   }
 }
 
-/** What must be equal where choices are compared. */
+/** What two models must share for their choices to be compared. */
 const comparable = (model: WarmModel): unknown => {
   const { vocab, context, moe } = model.config();
   const k = moe?.layers.map((_, position) => decidingChoices(model.config(), position));

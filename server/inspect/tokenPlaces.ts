@@ -6,13 +6,12 @@ export interface Place {
   end: number;
 }
 
-/** How far a token's text is looked for beyond where it should be, UTF-16 units. */
+/** How far past its expected place a token's text is searched for, UTF-16 units. */
 const lookahead = 32;
 
 /**
- * Places of a text's tokens. They tile the text: a character belongs to the token that has its first byte, so a token
- * that only goes on with a character is empty. A tokenizer that changes what it reads is followed by its tokens' texts,
- * as far as they are found.
+ * Places of a text's tokens. They tile the text: a character belongs to the token with its first byte, so a token that only
+ * continues a character is empty. Where a tokenizer changes the text, tokens are placed by searching for their own text.
  */
 export function tokenPlaces(text: string, ids: ArrayLike<number>, tokenizer: Tokenizer): Place[] {
   const lengths = Array.from(ids, (id) => tokenizer.byteLength(id));

@@ -13,11 +13,11 @@ import type { ModelConfig } from "../protocol/model.ts";
 import { toldChoices } from "../routing/choices.ts";
 import { checkpointOf, colouredExperts, type FoundModel, findModel } from "../runs/findModel.ts";
 
-/** A model in memory with the programs that were made of it, kept for the next question. */
+/** A model in memory with its compiled programs, kept for the next question. */
 export class WarmModel {
   readonly found: FoundModel;
   readonly opened: OpenedModel;
-  /** What was found out about it, by what it is. */
+  /** Results that later questions need again, by name. */
   readonly known = new Map<string, unknown>();
   readonly #store = new Store();
   readonly #engine: Engine;
@@ -30,7 +30,7 @@ export class WarmModel {
     for (const [name, { shape, data }] of opened.parameters) this.#store.set(name, shape, data);
   }
 
-  /** Reads a model's checkpoint. @throws UserError naming what cannot be read. */
+  /** Reads a model's checkpoint. @throws UserError that names what cannot be read. */
   static async open(found: FoundModel, engine: Engine): Promise<WarmModel> {
     return new WarmModel(found, await openCheckpointFolder(checkpointOf(found, found.stage)), engine);
   }
@@ -39,28 +39,28 @@ export class WarmModel {
     return this.found.stage.name;
   }
 
-  /** Its configuration, or that with another number of experts a token. @throws UserError where there is none such. */
+  /** Its configuration, with k experts per token if given. @throws UserError where k does not apply or is too large. */
   config(k?: number): ModelConfig {
     const { config } = this.opened;
     if (k === undefined) return config;
     const { moe } = config;
     if (moe?.router.type !== "top-k")
       throw new UserError(
-        `"${this.name}" has no number of experts a token to change: its ${moe ? `router is ${moe.router.type}` : "layers are dense"}`,
+        `"${this.name}" has no number of experts per token to change: its ${moe ? `router is ${moe.router.type}` : "layers are dense"}`,
       );
     if (k > moe.experts.length)
       throw new UserError(`"${this.name}" has ${moe.experts.length} experts, so a token cannot go to ${k} of them`);
     return { ...config, moe: { ...moe, router: { ...moe.router, k } } };
   }
 
-  /** What its routing refers to. */
+  /** The axes of its routing. */
   axes(k?: number): RoutingAxes {
     const { moe } = this.opened.config;
     const experts = moe ? colouredExperts(this.found, moe.experts) : [];
     return { layers: moe?.layers ?? [], experts, k: toldChoices(this.config(k)) };
   }
 
-  /** Index of an expert. @throws UserError that names those there are. */
+  /** Index of an expert. @throws UserError that lists the experts. */
   expert(name: string): number {
     const { moe } = this.opened.config;
     if (!moe) throw new UserError(`"${this.name}" has no experts: its layers are dense`);
@@ -69,7 +69,7 @@ export class WarmModel {
     throw new UserError(`"${this.name}" has no expert "${name}"; it has ${moe.experts.join(", ")}`);
   }
 
-  /** Place of a layer among the Mixture-of-Experts layers. @throws UserError where it is none. */
+  /** Position of a layer among the Mixture-of-Experts layers. @throws UserError if it is dense. */
   position(layer: number): number {
     const position = this.opened.config.moe?.layers.indexOf(layer) ?? -1;
     if (position >= 0) return position;
@@ -92,7 +92,7 @@ export class WarmModel {
     return { mask };
   }
 
-  /** `inspection` of `rows` texts of `time` tokens, with k experts a token; one that counts has `counted` in its batch. */
+  /** `inspection` of `rows` texts of `time` tokens with k experts per token; if it counts, its batch has `counted`. */
   inspection(rows: number, time: number, k?: number, counts = false): Promise<Runnable> {
     return this.#once(`inspection ${rows} ${time} ${k} ${counts}`, () => {
       const config = this.config(k);
@@ -128,12 +128,12 @@ export class WarmModel {
   }
 }
 
-/** Models kept in memory: two, so that two can be compared. */
+/** Models kept in memory: two, because some questions compare two. */
 const mostModels = 2;
 
-/** The models asked for last. */
+/** The models that were last asked about. */
 export class WarmModels {
-  /** By reference and state of the checkpoint; the last asked for at the end. */
+  /** By reference and version of the checkpoint, the most recent last. */
   readonly #models = new Map<string, WarmModel>();
   readonly #engine: Engine;
 
@@ -141,10 +141,10 @@ export class WarmModels {
     this.#engine = engine;
   }
 
-  /** A stage's model, as its checkpoint is now. @throws UserError when there is none, or it cannot be read. */
+  /** The model in a stage's current checkpoint. @throws UserError if there is none or it cannot be read. */
   async get(reference: StageReference): Promise<WarmModel> {
     const found = await findModel(reference);
-    // A save renames the weights in the folder, or the folder: either changes these.
+    // Saving replaces the folder or a file in it: either changes the inode or the time.
     const folder = await stat(checkpointOf(found, found.stage)).catch(() => undefined);
     const key = JSON.stringify([found.root, found.run, found.stage.name, folder?.ino, folder?.mtimeMs]);
     const model = this.#models.get(key) ?? (await WarmModel.open(found, this.#engine));

@@ -4,38 +4,38 @@ import { stageReferenceSchema } from "./editor/basics.ts";
 import { cellMeasureSchema, layerRowSchema } from "./measures.ts";
 
 /**
- * What is asked of a model after it is made: where a text's tokens go, what it says, what an expert is for. The inspector
- * answers, a process of its own (inspect/main.ts), one request at a time.
+ * Questions about a finished model: where a text's tokens go, how it continues a text, what an expert is for. The inspector, a
+ * process of its own (inspect/main.ts), answers one at a time.
  */
 
 /** Most characters of a text that is routed or continued. */
 export const mostCharacters = 1_000_000;
 /** Most tokens of a continuation. */
 export const mostTokens = 1_000_000;
-/** Experts a token and layer that are told at most, those with the largest gates. */
+/** Most experts per token and layer in an answer: those with the largest gates. */
 export const mostChoices = 8;
 
 const expertSchema = z.string().min(1).max(200);
 const layerSchema = z.int().min(0);
 
-/** How a model's routing is to be otherwise than it was trained. */
+/** Changes to the routing that a model was trained with. */
 const changesSchema = {
   /** Experts switched off in every layer: tokens go to the others, and the gates are those of the others alone. */
   off: z.array(expertSchema).max(10_000).optional(),
-  /** Experts a token, in place of the model's own; for top-k routers. */
+  /** Experts per token in place of the model's own; for top-k routers. */
   k: z.int().min(1).optional(),
 };
 
 export const routedExpertSchema = z.strictObject({ name: z.string(), color: z.enum(chartColors).optional() });
 export type RoutedExpert = z.infer<typeof routedExpertSchema>;
 
-/** What routing refers to: empty layers and experts, and a `k` of 0, for a dense model. */
+/** The axes of routing: no layers and experts, and a `k` of 0, for a dense model. */
 export const axesSchema = z.strictObject({
   /** The Mixture-of-Experts layers (L of them), ascending. */
   layers: z.array(z.int()),
   /** In the order of the model (E of them). */
   experts: z.array(routedExpertSchema),
-  /** Choices told a token and layer (K), at most `mostChoices`. */
+  /** Choices per token and layer (K), at most `mostChoices`. */
   k: z.int(),
 });
 export type RoutingAxes = z.infer<typeof axesSchema>;
@@ -182,9 +182,9 @@ export const inspections = {
       model,
       prompt: z.string().max(mostCharacters),
       tokens: z.int().min(1).max(mostTokens),
-      /** 0 takes the likeliest token each time. */
+      /** 0 always takes the likeliest token. */
       temperature: z.number().min(0).max(100),
-      /** Samples among the likeliest tokens that together have this probability; 1 among all. */
+      /** Samples from the likeliest tokens that together have this probability; 1: from all. */
       topP: z.number().min(0).max(1),
       randomSeed: z.int().min(0),
       ...changesSchema,
@@ -221,7 +221,7 @@ export type Inspected<I extends Inspection> = z.infer<Inspections[I]["params"]>;
 export type InspectionNews<I extends Inspection> = z.infer<Inspections[I]["news"]>;
 export type InspectionResult<I extends Inspection> = z.infer<Inspections[I]["result"]>;
 
-/** What the inspector's process is told. */
+/** From the client to the inspector's process. */
 export const toInspectorSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("ask"),
@@ -233,7 +233,7 @@ export const toInspectorSchema = z.discriminatedUnion("type", [
 ]);
 export type ToInspector = z.infer<typeof toInspectorSchema>;
 
-/** What it says. */
+/** From the inspector's process to the client. */
 export const fromInspectorSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("news"), id: z.int(), news: z.unknown() }),
   z.strictObject({ type: z.literal("answer"), id: z.int(), answer: z.unknown() }),

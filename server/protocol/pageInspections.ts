@@ -3,7 +3,7 @@ import { chartColors } from "./colors.ts";
 import { inspections } from "./inspect.ts";
 import { stageReferenceSchema, stateSchema } from "./streamed.ts";
 
-/** What pages ask of models and of the origin of experts, over the stream of stream.ts. */
+/** Questions of pages about models and the origin of experts, over the stream (stream.ts). */
 
 const idSchema = z.int().min(0);
 const inspectionSchema = z.enum(Object.keys(inspections) as [keyof typeof inspections]);

@@ -1,6 +1,6 @@
 import type { RoutedExpert, RoutedText } from "./inspect.ts";
 
-/** A text with the experts of its tokens, and what is to be seen of them. Knows nothing of VS Code. */
+/** A text with the experts of its tokens, and the colours and shares that follow from them. */
 
 export interface RoutedToken {
   /** UTF-16 offsets into the document. */
@@ -17,9 +17,9 @@ export interface Routed {
   /** Numbers of the Mixture-of-Experts layers in the model, from 0. */
   layers: readonly number[];
   experts: readonly RoutedExpert[];
-  /** Choices told a token and layer; 0 for a dense model. */
+  /** Choices per token and layer; 0 for a dense model. */
   k: number;
-  /** By `start`, none over another. */
+  /** Sorted by `start`, without overlap. */
   tokens: readonly RoutedToken[];
 }
 

@@ -5,10 +5,10 @@ import { placeKindsSchema } from "./routingFiles.ts";
 import { stageReferenceSchema, stateSchema } from "./streamed.ts";
 
 /**
- * What a page and the backend say to each other about the routing of mixed models, over the stream of stream.ts. Layers are
- * the L Mixture-of-Experts layers of a model, with E experts of which a token chooses k; D domains. A snapshot covers the
- * steps since the one before it; `heldOut` stands for the held-out text, on which the finished model was evaluated. What is
- * measured of held-out text only has no snapshots: while a model is trained, it is measured at probes, counted from 0.
+ * Messages between a page and the backend about the routing of mixed models, over the stream (stream.ts). Layers are the L
+ * Mixture-of-Experts layers of a model, with E experts of which a token chooses at most k; there are D domains. A snapshot
+ * covers the steps since the previous one; `heldOut` is the held-out text that the finished model was evaluated on. Measures
+ * of held-out text alone have no snapshots: in training they are taken at probes, counted from 0.
  */
 
 /** Most models of one page, snapshots of one question, pixel columns. */
@@ -26,7 +26,7 @@ const idSchema = z.int().min(0);
 
 /** From a page to the backend. */
 export const routingPageMessages = [
-  /** The stages the page is about; told again as snapshots come or states change. */
+  /** The stages the page is about; sent again as snapshots arrive or states change. */
   z.strictObject({
     type: z.literal("openRouting"),
     id: idSchema,
@@ -46,7 +46,7 @@ export const routingPageMessages = [
     model: stageReferenceSchema,
     snapshot: snapshotSchema,
   }),
-  /** Answered with one frame, of the last record that is not after the snapshot. Only held-out text is told by domain. */
+  /** Answered with one frame, of the last record that is not after the snapshot. Only pairs of held-out text are split by domain. */
   z.strictObject({
     type: z.literal("routingPairs"),
     id: idSchema,

@@ -2,7 +2,7 @@ import { mostChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 
-/** Choices told a token and layer (K): as many as the layer with the most has, `mostChoices` at most; 0 for a dense model. */
+/** Choices that are kept per token and layer (K): those of the layer with the most, at most `mostChoices`; 0 for a dense model. */
 export const toldChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
   moe ? Math.min(mostChoices, Math.max(...moe.layers.map((_, position) => expertsPerToken(moe, position)))) : 0;
 
@@ -24,7 +24,7 @@ export class Choices {
     this.gates = new Float32Array(this.experts.length);
   }
 
-  /** Takes token `row` of a program's `routingResults` as token `token`. */
+  /** Copies token `row` of a program's `routingResults` to token `token`. */
   take(results: Readonly<Record<string, ArrayLike<number>>>, row: number, token: number): void {
     for (let layer = 0; layer < this.layers; layer++) {
       const count = expertsPerToken(this.#moe!, layer);

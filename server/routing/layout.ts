@@ -16,7 +16,7 @@ import {
   type RoutingStatistic,
 } from "../protocol/routingStatistics.ts";
 
-/** How float32 records of routing are laid out: the one place that knows their sizes and offsets. */
+/** The layout of float32 records: their sizes and the offsets in them are known here alone. */
 
 /** Values of statistics by name, flat, with the axes of the table. */
 export type StatisticValues = Readonly<Partial<Record<RoutingStatistic, ArrayLike<number>>>>;
@@ -60,11 +60,11 @@ export interface Block<Name extends string = string> extends Stretch {
 export interface RecordLayout<Name extends string = string> {
   /** Values of a record. */
   size: number;
-  /** In their order. */
+  /** In the order of the record. */
   blocks: readonly Block<Name>[];
 }
 
-/** The part of a block at given places on its first axes. */
+/** The part of a block at these indices on its first axes. */
 export function partOf({ start, length, shape }: Block, ...places: readonly number[]): Stretch {
   let part: Stretch = { start, length };
   for (const [axis, place] of places.entries()) {
@@ -89,7 +89,7 @@ function layoutOf<Name extends string>(
   return { size, blocks: placed };
 }
 
-/** @param axes of a statistic's axes, those that a record has. @throws UserError when only a newer version knows one. */
+/** @param axes the axes in a record, from those of the table. @throws UserError for a statistic of a newer version. */
 function layoutOfKnown(
   statistics: readonly string[],
   names: AxisNames,
@@ -111,7 +111,7 @@ export const trainingLists = <S extends RoutingStatistic>(names: readonly S[]) =
   layerStatistics: names.filter((name) => !axesOf(name).includes("expert")),
 });
 
-/** Of `routing.f32`. Its two lists say the axes, so statistics that this version does not know do no harm. */
+/** Of `routing.f32`. Which list a statistic is in says its axes, so those of newer versions are passed over. */
 export const trainingLayout = (
   index: Pick<RoutingIndex, "statistics" | "layerStatistics" | "layers" | "domains" | "experts">,
 ): RecordLayout => {
@@ -127,11 +127,11 @@ export const pairsLayout = (index: Pick<RoutingPairsIndex, "statistics" | "layer
 
 const isNoDomain = (axis: RoutingAxis): boolean => axis !== "domain";
 
-/** Of `routing-detail.f32`, a record of which is about one domain. */
+/** Of `routing-detail.f32`, which has a record for each domain. */
 export const detailLayout = (index: Pick<RoutingDetailIndex, "statistics" | "layers" | "experts" | "domains">) =>
   layoutOfKnown(index.statistics, index, (axes) => axes.filter(isNoDomain));
 
-/** Of `routing-probe-detail.f32`, in which the domain is the first axis. */
+/** Of `routing-probe-detail.f32`, where the domain is the first axis. */
 export const probeDetailLayout = (
   index: Pick<RoutingProbeDetailIndex, "statistics" | "layers" | "experts" | "domains">,
 ) =>
@@ -139,7 +139,7 @@ export const probeDetailLayout = (
     axes.includes("domain") ? ["domain", ...axes.filter(isNoDomain)] : axes,
   );
 
-/** Of `routing-probe.f32`: a block a domain, [layer, token, k]. */
+/** Of `routing-probe.f32`: a block for each domain, [layer, token, k]. */
 export const probeLayout = ({
   layers,
   domains,
@@ -148,7 +148,7 @@ export const probeLayout = ({
 }: Pick<RoutingProbeIndex, "layers" | "domains" | "tokens" | "k">): RecordLayout =>
   layoutOf(domains.map((name, domain) => ({ name, shape: [layers.length, tokens[domain] ?? 0, k] })));
 
-/** The values of one domain of a statistic as programs report it, without that axis; all where it has none. */
+/** The values of one domain, without that axis, of a statistic as programs report it; all values if it has no such axis. */
 export function ofDomain(
   values: ArrayLike<number>,
   axes: readonly RoutingAxis[],

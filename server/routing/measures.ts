@@ -10,18 +10,18 @@ import {
 import { histogramBins } from "../protocol/routingStatistics.ts";
 import type { StatisticValues } from "./layout.ts";
 
-/** The measures of routing, worked out from what was counted. Their formulas: protocol/measures.ts. */
+/** The arithmetic of the measures of routing; protocol/measures.ts has their formulas. */
 
-/** What was counted of a model's tokens, over D domains, L Mixture-of-Experts layers and E experts. */
+/** Statistics of a model's tokens, over L Mixture-of-Experts layers, D domains and E experts. */
 export interface RoutingCounts {
   /** [L, D, E] */
   shape: [layers: number, domains: number, experts: number];
   statistics: StatisticValues;
-  /** Experts a token in each layer [L], at most. */
+  /** Most experts of a token in each layer [L]. */
   k: readonly number[];
 }
 
-/** Choices that the tokens of each domain made in each layer [L, D], those of dropped tokens included. */
+/** Choices that the tokens of each domain made in each layer [L, D], including those of dropped tokens. */
 function choicesOf({ shape: [L, D, E], statistics: { routedTokens = [], droppedTokens = [] } }: RoutingCounts) {
   return Float64Array.from({ length: L * D }, (_, row) => {
     let choices = 0;
@@ -30,20 +30,20 @@ function choicesOf({ shape: [L, D, E], statistics: { routedTokens = [], droppedT
   });
 }
 
-/** N_D: tokens of each domain in each layer [L, D]. Old recordings have none: then every token made K choices. */
+/** N_D: tokens of each domain in each layer [L, D]. Old recordings lack them; in those every token made K choices. */
 function tokensOf(counts: RoutingCounts): ArrayLike<number> {
   const { shape, statistics, k } = counts;
   return statistics.tokens ?? choicesOf(counts).map((choices, row) => choices / (k[Math.floor(row / shape[1])] ?? 1));
 }
 
-/** Experts that a token went to, mean over the tokens of each domain in each layer [L, D]; 0 where there were none. */
+/** Mean number of experts that a token of each domain went to in each layer [L, D]; 0 without tokens. */
 export function meanExperts(counts: RoutingCounts): Float64Array {
   const { droppedTokens: _, ...statistics } = counts.statistics;
   const tokens = tokensOf(counts);
   return choicesOf({ ...counts, statistics }).map((experts, row) => (tokens[row] ? experts / tokens[row] : 0));
 }
 
-/** A measure by domain, and over all domains together at the end: [D + 1, L, E]; 0 where a domain had no tokens. */
+/** A measure by domain, then over all domains together: [D + 1, L, E]; 0 for a domain without tokens. */
 export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array<ArrayBuffer> {
   const [L, D, E] = counts.shape;
   const { of, over } = cellMeasures[measure];
@@ -77,14 +77,14 @@ export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array
   return values;
 }
 
-/** How the load of a layer is spread: from the choices of each expert [E] and their mean, which is not 0. */
+/** How a layer's load is spread: of the tokens that chose each expert [E] and their mean, which is not 0. */
 const spreads: Partial<Record<LayerMeasure, (loads: readonly number[], mean: number) => number>> = {
   imbalance: (loads, mean) => Math.max(...loads) / mean,
   variation: (loads, mean) =>
     Math.sqrt(loads.reduce((total, load) => total + (load - mean) ** 2, 0) / loads.length) / mean,
 };
 
-/** Of each domain, and of all together at the end [D + 1]. Where a domain had no tokens: 0. */
+/** The layers' measures of each domain, then of all together [D + 1]; 0 for a domain without tokens. */
 export function layerRows(counts: RoutingCounts): LayerRow[] {
   const [L, D, E] = counts.shape;
   const tokens = tokensOf(counts);

@@ -6,11 +6,11 @@ import { partOf, probeDetailLayout, probeLayout, type StatisticValues } from "./
 import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
 import { followedStatistics } from "./vocabularySpecialisation.ts";
 
-/** What is recorded of held-out tokens while a model trains: `routing-probe.f32` and `routing-probe-detail.f32`. */
+/** Records of held-out tokens in training: `routing-probe.f32` and `routing-probe-detail.f32`. */
 
-/** Probes of a training at most, besides the first one and the last one. */
+/** Most probes of a training, not counting the first and the last. */
 export const mostProbes = 20;
-/** Bytes of a file of probes, at most; but the first one and the last one are always kept. */
+/** Most bytes of a file of probes; the first and the last are always kept. */
 const mostBytes = 64 << 20;
 
 /** When a probe is written: before training, after every `every` steps and after the last of `steps`. */
@@ -25,7 +25,7 @@ export interface ProbeIndexes {
   detail: RoutingProbeDetailIndex | undefined;
 }
 
-/** The indices of a training that begins. @param every steps between probes, at least. */
+/** The indices of a training that begins. @param every fewest steps between probes. */
 export function probeIndexes(
   choices: Omit<RoutingProbeIndex, "version" | "every">,
   every: number,
@@ -40,14 +40,14 @@ export function probeIndexes(
 }
 
 /**
- * Steps between records of `size` values where `every` steps part probes: fewer records where they are large.
+ * Steps between records of `size` values, for probes that are `every` steps apart: large records are written more rarely.
  */
 export function thinned(every: number, size: number): number {
   const between = Math.floor(mostBytes / (4 * size)) - 2;
   return every * Math.ceil(mostProbes / Math.min(mostProbes, Math.max(1, between)));
 }
 
-/** A file of probes, one record each time; it goes back to where a resumed training stands. */
+/** A file with a record for each probe. */
 export class ProbeRecords {
   readonly #times: ProbeTimes;
   readonly #records: RecordAppender;
@@ -83,7 +83,7 @@ export class ProbeRecords {
   }
 }
 
-/** A record of `routing-probe.f32`: -1 where fewer than k experts say where a token goes. */
+/** A record of `routing-probe.f32`; -1 where a token has fewer than k experts. */
 export function choicesRecord(
   windows: readonly RoutedWindow[],
   config: ModelConfig,
@@ -105,7 +105,7 @@ export function choicesRecord(
 /**
  * A record of `routing-probe-detail.f32`.
  *
- * @param counted what a program counts of the tokens of each domain alone; empty of one without tokens.
+ * @param counted the statistics of each domain, counted by themselves; empty for one without tokens.
  */
 export function detailRecord(
   windows: readonly RoutedWindow[],

@@ -4,7 +4,7 @@ import { hasCode } from "../runs/atomic.ts";
 import { readJson } from "../runs/read.ts";
 import type { RecordLayout, Stretch } from "./layout.ts";
 
-/** Files of float32 records, read where they lie: nothing is kept. */
+/** Reads single records from files, and keeps nothing. */
 
 export interface RecordFile<Index, Name extends string = string> {
   path: string;
@@ -12,7 +12,7 @@ export interface RecordFile<Index, Name extends string = string> {
   layout: RecordLayout<Name>;
 }
 
-/** A file of records as its index says; undefined where there is no index. @throws UserError for a broken one. */
+/** A file of records and its index; undefined without an index. @throws UserError for a broken one. */
 export async function recordFile<Index, Name extends string>(
   path: string,
   indexPath: string,
@@ -23,7 +23,7 @@ export async function recordFile<Index, Name extends string>(
   return index && { path, index, layout: layoutOf(index) };
 }
 
-/** Whole records of a file; 0 for one that is not there. */
+/** Complete records of a file; 0 if it does not exist. */
 export async function recordCount({ path, layout }: RecordFile<unknown>): Promise<number> {
   try {
     return Math.floor((await stat(path)).size / (layout.size * 4));
@@ -34,9 +34,9 @@ export async function recordCount({ path, layout }: RecordFile<unknown>): Promis
 }
 
 /**
- * The same stretch of several records, or all of each.
+ * The same stretch of several records, or the whole records.
  *
- * @param records their numbers. @returns one array a record, as far as they are there.
+ * @param records their numbers. @returns an array for each record, up to the first that does not exist.
  */
 export async function readStretches(
   { path, layout: { size } }: RecordFile<unknown>,

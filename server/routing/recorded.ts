@@ -35,7 +35,7 @@ import type { RoutingCounts } from "./measures.ts";
 import { type RecordFile, readStretches, recordCount, recordFile } from "./recordFiles.ts";
 import { statisticsOfSummary } from "./summary.ts";
 
-/** The routing of one mixed model as it lies in the run folder; what was not recorded is absent. */
+/** The recorded routing of a mixed model. */
 export interface Recorded {
   model: RoutedModel;
   training: RecordFile<RoutingIndex> | undefined;
@@ -45,11 +45,11 @@ export interface Recorded {
   /** Its evaluation on held-out text. */
   summary: RoutingSummary | undefined;
   detail: RecordFile<RoutingDetailIndex, RoutingStatistic> | undefined;
-  /** Experts a token in each layer [L], at most. */
+  /** Most experts of a token in each layer [L]. */
   k: number[];
 }
 
-/** Reads what has been recorded so far of the routing of a mixed model. @throws UserError for a broken file. */
+/** Reads what is recorded so far of a mixed model's routing. @throws UserError for a broken file. */
 export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const { root, run, stage } = found;
   const paths = stagePaths(root, stage.key);
@@ -103,7 +103,7 @@ export async function readRecorded(found: FoundModel): Promise<Recorded> {
   return { model, training, pairs, probe, probeDetail, summary, detail, k };
 }
 
-/** What the plan says of a mixed model of which nothing was recorded. */
+/** The axes of a mixed model without recorded routing, from its plan. */
 function plannedAxes(found: FoundModel): Pick<RoutingIndex, "layers" | "kinds" | "experts" | "domains"> {
   const [mix, seed] = [mixOf(found), seedOf(found)];
   if (!mix || seed?.spec.kind !== "seed") return { layers: [], experts: [], domains: [] };
@@ -131,13 +131,13 @@ async function readEvaluation({ root, stage, stages }: FoundModel): Promise<Pick
   };
 }
 
-/** What was counted at a snapshot, or of held-out text (-1), or at a probe. */
+/** The statistics of a snapshot, of a probe, or of held-out text (-1). */
 export interface CountsAt {
   snapshot: number;
   counts: RoutingCounts;
 }
 
-/** The counts of snapshots, or of held-out text (-1); those that are not there are left out. */
+/** The statistics of snapshots, or of held-out text (-1); those that do not exist are left out. */
 export async function readCounts(recorded: Recorded, snapshots: readonly number[]): Promise<CountsAt[]> {
   const { training, summary, model, k } = recorded;
   const shape: RoutingCounts["shape"] = [model.layers.length, model.domains.length, model.experts.length];
@@ -154,7 +154,7 @@ export async function readCounts(recorded: Recorded, snapshots: readonly number[
   });
 }
 
-/** A statistic of held-out tokens at probes, or of the evaluation (-1); those that are not there are left out. */
+/** A statistic of held-out tokens at probes, or of the evaluation (-1); those that do not exist are left out. */
 export async function readProbed(
   recorded: Recorded,
   statistic: RoutingStatistic,

@@ -12,12 +12,12 @@ import type { StagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
 import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./layout.ts";
 
-/** Snapshots a stage keeps of its routing, at most. */
+/** Most snapshots of a stage's routing. */
 const mostSnapshots = 200;
-/** Bytes of `routing-pairs.f32`, at most. */
+/** Most bytes of `routing-pairs.f32`. */
 const mostPairBytes = 64 << 20;
 
-/** What is summed and not yet written, for the training state. */
+/** Sums that are not yet written; they are saved with the training state. */
 export interface PendingRouting {
   /** Of `routing.f32`. */
   routing?: number[];
@@ -25,7 +25,7 @@ export interface PendingRouting {
   pairs?: Float64Array;
 }
 
-/** Sums statistics over so many steps and appends them as one record. */
+/** Sums statistics over a number of steps and appends them as one record. */
 class Sums {
   readonly records: RecordAppender;
   readonly #layout: RecordLayout;
@@ -52,7 +52,7 @@ class Sums {
     if (step % this.#every === 0) this.#write();
   }
 
-  /** Writes what is summed of an interval that no step will end. */
+  /** Writes the sums of an interval that training ended in. */
   finish(step: number): void {
     if (step % this.#every !== 0) this.#write();
   }
@@ -69,8 +69,8 @@ class Sums {
 }
 
 /**
- * Observes training and records its routing: `routing.f32`, and `routing-pairs.f32` as far as pairs of experts are few
- * enough.
+ * Observes training and records its routing: `routing.f32`, and `routing-pairs.f32` unless there are too many pairs of
+ * experts.
  */
 export class RoutingRecorder {
   readonly #files: { cells: Sums; pairs: Sums | undefined };
@@ -79,7 +79,7 @@ export class RoutingRecorder {
     this.#files = { cells, pairs };
   }
 
-  /** Undefined for a dense model. A stage that was begun goes on with what it has recorded so far. */
+  /** Undefined for a dense model. A resumed stage keeps recording what it began with. */
   static async open(
     paths: StagePaths,
     config: ModelConfig,
@@ -92,7 +92,7 @@ export class RoutingRecorder {
     const pairs = begun
       ? await readJson(paths.routingPairsIndex, routingPairsIndexSchema)
       : pairsIndex(config.moe, index.every, steps);
-    // That of the pairs first: where there is the other one, there are both.
+    // The index of the pairs comes first: if the other one exists, both do.
     if (!begun && pairs) await writeJson(paths.routingPairsIndex, pairs);
     if (!begun) await writeJson(paths.routingIndex, index);
     return new RoutingRecorder(
@@ -123,7 +123,7 @@ export class RoutingRecorder {
     for (const { records } of this.#open()) records.sync();
   }
 
-  /** Training ended with this step: what was not written yet is the last record. */
+  /** Training ended with this step: the remaining sums become the last record. */
   finish(step: number): void {
     for (const file of this.#open()) file.finish(step);
     this.sync();
@@ -146,7 +146,7 @@ function trainingIndex(moe: MoeConfig, domains: string[], steps: number): Routin
   return { version: 1, ...trainingLists(names), layers, domains, experts, every };
 }
 
-/** As many records as fit, none where not even one does. */
+/** With as many records as fit; undefined if not even one does. */
 function pairsIndex({ layers, experts }: MoeConfig, every: number, steps: number): RoutingPairsIndex | undefined {
   const index = { version: 1 as const, statistics: countedIn("pairs"), layers, experts };
   const most = Math.floor(mostPairBytes / (4 * pairsLayout(index).size));

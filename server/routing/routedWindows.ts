@@ -1,14 +1,14 @@
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
 import { Choices, toldChoices } from "./choices.ts";
 
-/** A batch of held-out windows as a model was given it. */
+/** A batch of held-out windows that a model has read. */
 export interface RoutedBatch {
   domain: string;
   /** [B, T] each; weight 0 where there is padding. */
   inputs: { tokens: Int32Array; weights: Float32Array };
 }
 
-/** Where the tokens of one held-out window go. */
+/** Where the tokens of a held-out window go. */
 export interface RoutedWindow {
   domain: string;
   /** Token ids [N], and the likeliest token after each. */
@@ -17,14 +17,14 @@ export interface RoutedWindow {
   choices: Choices;
 }
 
-/** Choices that are kept of a model at most: L * N * K. */
+/** Most choices that are kept of a model: L * N * K. */
 const mostKept = 40_000_000;
 
-/** Tokens of each of so many domains whose choices are few enough to be kept. */
+/** Most tokens per domain whose choices are kept. */
 export const keptTokens = (config: ModelConfig, domains: number): number =>
   Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * toldChoices(config) * domains));
 
-/** The windows of a batch, of a program's `routingResults` and `likeliest`; those that are padding are left out. */
+/** The windows of a batch, from a program's `routingResults` and `likeliest`, without those that are padding. */
 export function routedWindows(
   config: ModelConfig,
   { domain, inputs: { tokens, weights } }: RoutedBatch,
@@ -43,7 +43,7 @@ export function routedWindows(
   return windows;
 }
 
-/** Choices of a token that say where it goes, in the layer at `position`: K, or 1 where all experts are computed. */
+/** How many of a token's choices in the layer at `position` say where it goes: K, or 1 where all experts are computed. */
 export function decidingChoices(config: ModelConfig, position: number): number {
   const count = expertsPerToken(config.moe!, position);
   return count === config.moe!.experts.length ? 1 : Math.min(count, toldChoices(config));

@@ -3,19 +3,18 @@ import { partOf } from "./layout.ts";
 import type { RecordFile } from "./recordFiles.ts";
 
 /**
- * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose at one time, the share that they chose
- * at another time already.
+ * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose now, the share that they chose before.
  */
 
-/** The experts of a layer's tokens, [tokens, slots] flat, -1 for none; of each token the first `k` count. */
+/** The experts of a layer's tokens, [tokens, slots] flat, -1 for none; only a token's first `k` count. */
 export interface TokenExperts {
   experts: ArrayLike<number>;
-  /** Where the first token's are. */
+  /** Index of the first token's experts. */
   start: number;
   slots: number;
 }
 
-/** The same tokens of one domain in one layer, `before` and at the time that is compared with, `now`. */
+/** The experts of the same tokens in one layer and domain, before and now. */
 export interface ComparedTokens {
   /** Places among the layers and domains. */
   layer: number;
@@ -37,7 +36,7 @@ function ofToken({ experts, start, slots }: TokenExperts, token: number, k: numb
   return found;
 }
 
-/** Of each layer and domain, and of all domains at the end [layers, domains + 1]; NaN of a domain without tokens. */
+/** By layer and domain, all domains together last: [layers, domains + 1]; NaN for a domain without tokens. */
 export function saturation(compared: Iterable<ComparedTokens>, layers: number, domains: number): Float64Array {
   const rows = domains + 1;
   const [kept, all] = [new Float64Array(layers * rows), new Float64Array(layers * rows)];
@@ -53,7 +52,7 @@ export function saturation(compared: Iterable<ComparedTokens>, layers: number, d
   return kept.map((count, row) => count / all[row]!);
 }
 
-/** That of probes against the last one, [probes, layers, domains + 1]. @param records of `routing-probe.f32`. */
+/** Saturation of probes against the last one, [probes, layers, domains + 1]. @param records of `routing-probe.f32`. */
 export function probeSaturation(
   records: readonly ArrayLike<number>[],
   { index: { layers, domains, tokens, k }, layout }: Pick<RecordFile<RoutingProbeIndex>, "index" | "layout">,

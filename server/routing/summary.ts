@@ -3,9 +3,9 @@ import { axesOf, type RoutingStatistic, statisticsIn } from "../protocol/routing
 import type { AxisNames, StatisticValues } from "./layout.ts";
 
 /**
- * The statistics in an evaluation's result, as lists: [layer][expert][domain] or [layer][domain] of what elsewhere lies flat
- * with the domain before the expert. Two stand otherwise: `tokens` are told once for all layers, and the vocabulary
- * specialisations in an object of their own.
+ * The statistics in an evaluation's result: lists [layer][expert][domain] or [layer][domain] of what is flat elsewhere, with
+ * the domain before the expert. There are two exceptions: `tokens` stands once for all layers, and the vocabulary
+ * specialisations are in an object of their own.
  */
 
 type Lists = number[][] | number[][][];
@@ -15,7 +15,7 @@ const isVocabulary = (name: RoutingStatistic): name is keyof typeof vocabularyKe
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, place) => place);
 
-/** Domains of a statistic, all together included where it has that axis. */
+/** Length of a statistic's domain axis. */
 const domainCount = (name: RoutingStatistic, { domains = [] }: AxisNames): number =>
   domains.length + (axesOf(name).includes("domainAndAll") ? 1 : 0);
 
@@ -28,7 +28,7 @@ function lists(name: RoutingStatistic, values: ArrayLike<number>, names: AxisNam
     : rows.map((row) => row.map(value));
 }
 
-/** @param statistics sums over the batches of an evaluation; the lists come in their order. */
+/** @param statistics sums over an evaluation; the result has them in this order. */
 export function summaryOf(
   statistics: StatisticValues,
   names: Pick<RoutingSummary, "layers" | "experts" | "domains">,
@@ -43,7 +43,7 @@ export function summaryOf(
   return { ...summary, vocabulary } as RoutingSummary;
 }
 
-/** The statistics of a summary, of these domains in this order; 0 where it has not that domain. */
+/** The statistics of a summary for these domains, in this order; 0 for a domain that it lacks. */
 export function statisticsOfSummary(summary: RoutingSummary, domains: readonly string[]): StatisticValues {
   const { layers, experts } = summary;
   const places = [...domains.map((domain) => summary.domains.indexOf(domain)), summary.domains.length];

@@ -8,10 +8,10 @@ import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "
 import { summaryOf } from "./summary.ts";
 import { followedStatistics } from "./vocabularySpecialisation.ts";
 
-/** The largest file of pairs and histograms that is written, bytes. */
+/** Most bytes of `routing-detail.f32`; nothing is written above that. */
 const mostDetailBytes = 256 << 20;
 
-/** What a program reports, by name. */
+/** Results of a program, by name. */
 type Results = Readonly<Record<string, ArrayLike<number>>>;
 
 function add(sums: Float64Array, values: ArrayLike<number>): void {
@@ -19,8 +19,8 @@ function add(sums: Float64Array, values: ArrayLike<number>): void {
 }
 
 /**
- * Sums the routing statistics of an evaluation: by domain and expert, and the pairs and histograms of each domain; and keeps
- * which experts each token chose, for the statistics that follow tokens.
+ * Sums the routing statistics of an evaluation: those of its result, and the pairs and histograms of each domain. Keeps the
+ * choices of each token for the statistics that follow tokens.
  */
 export class RoutingTally {
   readonly #config: ModelConfig;
@@ -31,7 +31,7 @@ export class RoutingTally {
   readonly #windows: RoutedWindow[] = [];
   readonly #detailIndex: RoutingDetailIndex;
   readonly #detailLayout: RecordLayout<RoutingStatistic>;
-  /** One record a domain; absent where they would be too large. */
+  /** A record for each domain; absent if they would be too large. */
   readonly #details: Float64Array[] | undefined;
 
   /** @param config of a Mixture-of-Experts. */
@@ -48,7 +48,7 @@ export class RoutingTally {
     if (domains.length * size * 4 <= mostDetailBytes) this.#details = domains.map(() => new Float64Array(size));
   }
 
-  /** Adds what the program `evaluation` reports of a batch of one domain. */
+  /** Adds the results of the program `evaluation` for a batch of one domain. */
   add(batch: RoutedBatch & { domainIndex: number }, results: Results): void {
     const domain = batch.domainIndex;
     for (const name of countedIn("summary")) {

@@ -2,20 +2,20 @@ import type { ModelConfig } from "../protocol/model.ts";
 import type { FollowedStatistic } from "../protocol/routingStatistics.ts";
 import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
 
-/** How far experts follow the token rather than what is around it; the formula is that of `cellMeasures` (protocol/measures.ts). */
+/** How far experts follow the token rather than its context; `cellMeasures` (protocol/measures.ts) has the formula. */
 
-/** By the token that goes to the expert, or by the token that is the likeliest after it. */
+/** By the token that goes to the expert, or by the likeliest token after it. */
 export type VocabularyOf = "input" | "predicted";
 
-/** How often one token was there, and how often it chose each expert [E]. */
+/** How often a token occurs, and how often it chose each expert [E]. */
 interface Kind {
   occurrences: number;
   chosen: Float64Array;
 }
 
 /**
- * Vocabulary specialisation of every layer, domain and expert, and of all domains together at the end [L, D + 1, E];
- * 0 for an expert without a token that occurs twice.
+ * Vocabulary specialisation by layer, domain and expert, all domains together last: [L, D + 1, E]; 0 for an expert without a
+ * token that occurs twice.
  */
 export function vocabularySpecialisation(
   windows: readonly RoutedWindow[],
@@ -42,7 +42,7 @@ const statistics: Record<FollowedStatistic, VocabularyOf> = {
   vocabularyPredicted: "predicted",
 };
 
-/** The statistics that follow tokens from where they went, [L, D + 1, E] each. */
+/** The statistics that follow tokens, [L, D + 1, E] each. */
 export const followedStatistics = (windows: readonly RoutedWindow[], config: ModelConfig, domains: readonly string[]) =>
   Object.fromEntries(
     Object.entries(statistics).map(([name, of]) => [name, vocabularySpecialisation(windows, config, domains, of)]),
@@ -67,7 +67,7 @@ function kindsOf(
   return kinds.values();
 }
 
-/** Mean over the occurrences that chose an expert of the share of the token's other occurrences that did, too [E]. */
+/** For each expert, over the occurrences that chose it, the mean share of the token's other occurrences that chose it too [E]. */
 function specialisation(kinds: Iterable<Kind>, experts: number): Float64Array {
   const [shares, tokens] = [new Float64Array(experts), new Float64Array(experts)];
   for (const { occurrences, chosen } of kinds) {

@@ -12,7 +12,7 @@ import { TfIdf } from "./tfIdf.ts";
  * experts' probabilities, weighted by what came before. Needs only the probability each expert gave each target, which
  * the experts' evaluations have written.
  * - "tf-idf", as in BTX §4.1.2: the k experts whose data is nearest to the text so far, in equal parts;
- * - "bayes": the posterior over experts, uniform at the start of a window and updated a token; the k largest.
+ * - "bayes": the posterior over experts, uniform at the start of a window and updated with each token; the k largest.
  */
 export const btm: StageWork<BtmSpec> = async (context) => {
   const { spec } = context;
@@ -39,7 +39,7 @@ export const btm: StageWork<BtmSpec> = async (context) => {
       }
       if (nll.some((values) => values.length !== tokens)) {
         throw new UserError(
-          `the experts' evaluations of "${domain}" cover other text than the data: remove them and run again`,
+          `the experts' evaluations of "${domain}" cover other text than the data has: remove their stages and run again`,
         );
       }
       losses[domain] = { nats: sum / tokens, bitsPerByte: sum / Math.LN2 / bytes, tokens, bytes };
@@ -51,10 +51,10 @@ export const btm: StageWork<BtmSpec> = async (context) => {
   }
 };
 
-/** Weights of the experts for the next token. Before it is asked again it is told the token and what each expert gave it. */
+/** Weights of the experts for the next token. Between two calls of `weights`, `see` must be called with the token. */
 export interface Weighing {
   weights(): Float64Array;
-  /** `token` was read; `logLikelihoods` are the experts' for it, absent for the first token of a window. */
+  /** Takes note of the next token and its log-likelihood by each expert; those are absent for a window's first token. */
   see(token: number, logLikelihoods?: Float64Array): void;
 }
 
@@ -74,7 +74,7 @@ export function ensembleNll(ids: Int32Array, nll: Float32Array[], weighing: Weig
   return sum;
 }
 
-/** Places of the k largest of `scores`; ties go to the earlier. */
+/** Indices of the k largest `scores`; ties go to the earlier one. */
 const places = (scores: Float64Array, k: number): number[] =>
   [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, k);
 

@@ -15,8 +15,8 @@ import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
 
 /**
- * Held-out loss of one model by domain, in nats per token and bits per byte; which expert its tokens went to; and, where a
- * domain declares how an answer is found, the share of answers greedy decoding gives exactly.
+ * Held-out loss of one model by domain, in nats per token and bits per byte; where its tokens went; and, for domains that
+ * declare how an answer is marked, the share of answers that greedy decoding gets exactly right.
  */
 export const evaluate: StageWork<EvaluateSpec> = async (context) => {
   const data = await openData(context.parent("data").folder);
@@ -80,7 +80,7 @@ async function heldOutLosses(
 }
 
 /**
- * Greedy decoding of held-out problems, each to the end of its answer's line, of text or of the context. Problems whose
+ * Greedy decoding of held-out problems, each up to the end of its answer's line, of the text or of the context. Problems whose
  * prompt and solution do not fit in the context are left out.
  */
 async function exactMatches(
@@ -92,7 +92,7 @@ async function exactMatches(
   const { tokenizer } = data;
   const asked = context.spec.domains.flatMap((domain) => {
     const problems = data.answers(domain).map((problem) => {
-      // Blanks at the prompt's end are the model's to say: in the text they belong to the next token.
+      // The model writes the spaces at the prompt's end: in text they belong to the next token.
       const blanks = / *$/.exec(problem.prompt)!.index;
       const prompt = [...tokenizer.encode(problem.prompt.slice(0, blanks))];
       const solution = tokenizer.encode(problem.prompt.slice(blanks) + problem.solution);
@@ -138,7 +138,7 @@ async function exactMatches(
   }
 }
 
-/** The line of the answer in what a model wrote, as far as it is there, and whether it is finished. */
+/** The line of the answer in a model's text, as far as it is written, and whether it is complete. */
 function answerLine(text: string, { marker }: Problem): { line: string; finished: boolean } {
   if (marker !== undefined) return lineAfter(text, marker) ?? { line: "", finished: false };
   const [line, ...more] = text.split("\n");

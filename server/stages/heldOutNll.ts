@@ -4,13 +4,13 @@ import * as z from "zod";
 import { UserError } from "../protocol/errors.ts";
 import { makeFolder, writeJson } from "../runs/atomic.ts";
 
-/** What an evaluation leaves for the ensembles that are worked out from it, in the folder `nll`. */
+/** What an evaluation writes for ensembles of the evaluated models, in the folder `nll`. */
 
 /** Negative log-likelihood of every held-out target of a domain, in the order of `heldOutWindows`: float32, nats. */
 export const nllPath = (stageFolder: string, domain: string): string => join(stageFolder, "nll", `${domain}.f32`);
 
 const windowsSchema = z.object({ context: z.int(), batch: z.int(), maxTokens: z.int() });
-/** The windows an evaluation went through. */
+/** The windows of an evaluation. */
 export type Windows = z.infer<typeof windowsSchema>;
 
 const windowsPath = (stageFolder: string) => join(stageFolder, "nll", "windows.json");

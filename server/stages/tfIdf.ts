@@ -1,8 +1,8 @@
 import type { Data } from "../data/dataset.ts";
 
-/** Tokens of each expert's data that its tf-idf is worked out from, at most. */
+/** Most tokens of each expert's data that its tf-idf is computed from. */
 const sampleTokens = 2_000_000;
-/** Tokens of one piece of text: what counts as a document for the idf. */
+/** Tokens of a piece of text that counts as a document for the idf. */
 const documentTokens = 512;
 
 /**
@@ -71,7 +71,7 @@ export class TfIdf {
   }
 }
 
-/** Pieces of a domain's training text, spread over all of it. */
+/** Pieces of a domain's training text, spread evenly over it. */
 function* pieces(data: Data, domain: string): Generator<Int32Array> {
   const file = data.split(domain, "train");
   const total = Math.max(1, Math.ceil(file.length / documentTokens));

@@ -26,7 +26,7 @@ import { readJson } from "../../runs/read.ts";
 import type { TrainingObserver } from "./observer.ts";
 import type { StepResult } from "./stepResult.ts";
 
-/** Share of the training that they may take: a probe's tokens count a third of a step's, which also go backward. */
+/** Most probing as a share of training: a probe's token costs a third of a step's, which has a backward pass too. */
 const mostShare = 0.01;
 
 export interface ProbeJob {
@@ -34,16 +34,16 @@ export interface ProbeJob {
   config: ModelConfig;
   data: Pick<Data, "split">;
   domains: string[];
-  /** Optimizer steps of the training, and tokens of a step at least. */
+  /** Optimizer steps of the training, and fewest tokens of a step. */
   steps: number;
   tokensPerStep: number;
   engine: Engine;
 }
 
 /**
- * Looks now and then which experts the same held-out tokens choose, a window a domain, before training and after every few
- * steps: from that follows how early the routers are what they are in the end. It also measures how far experts follow the
- * token and how sure the routers are. It changes nothing.
+ * Observes training and records now and then which experts the same held-out tokens choose, a window of each domain, before
+ * training and after every few steps: it shows how early routers choose what they choose in the end. It also measures how far
+ * experts follow the token and how sure the routers are.
  */
 export class RoutingProbe implements TrainingObserver {
   readonly #job: ProbeJob;
@@ -65,7 +65,7 @@ export class RoutingProbe implements TrainingObserver {
       });
   }
 
-  /** Undefined for a dense model. A stage that was begun goes on with what it has. */
+  /** Undefined for a dense model. A resumed stage keeps the files it began. */
   static async open(job: ProbeJob, begun: boolean): Promise<RoutingProbe | undefined> {
     const { paths, config } = job;
     if (!config.moe) return undefined;
@@ -85,7 +85,7 @@ export class RoutingProbe implements TrainingObserver {
     for (const records of this.#files()) records.restore(step);
   }
 
-  /** After step `step`, 0 before the first: looks, if it is time. */
+  /** After step `step`, 0 before the first: probes, if it is time. */
   async after(step: number, _: StepResult | undefined, store: Store): Promise<void> {
     if (!this.#files().some((records) => records.due(step))) return;
     const { config, engine, domains } = this.#job;
@@ -126,7 +126,7 @@ export class RoutingProbe implements TrainingObserver {
   }
 }
 
-/** Of a training that begins. */
+/** The indices of a training that begins. */
 function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
   const { config, domains, steps, tokensPerStep } = job;
   const tokens = domains.map((_, domain) => {

@@ -10,22 +10,22 @@ import { type Recorded, readCounts, readProbed } from "../../routing/recorded.ts
 import { readStretches, recordCount } from "../../routing/recordFiles.ts";
 import { probeSaturation } from "../../routing/saturation.ts";
 
-/** What a page asks about the routing of one model. */
+/** Answers to a page's questions about the routing of one model. */
 
 type Asked<T extends PageMessage["type"]> = Omit<Extract<PageMessage, { type: T }>, "model">;
 
 const frame = (header: RoutingHeader, values: Float32Array<ArrayBuffer>): ArrayBuffer =>
   encodeFrame(header, [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]);
 
-/** The last optimizer step that a snapshot covers: the last one of training may be short. */
+/** The last optimizer step that a snapshot covers; the last snapshot may cover fewer steps. */
 const lastStep = ({ model: { every, steps } }: Recorded, snapshot: number): number =>
   snapshot === heldOut ? steps : Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
 
-/** Optimizer steps that were taken before a probe; the last one of training may be nearer to the one before. */
+/** Optimizer steps before a probe; the last probe may follow the previous one sooner. */
 const probeStep = ({ model: { probed, steps } }: Recorded, probe: number): number =>
   probe === heldOut || !probed ? steps : Math.min(probe * probed.every, steps || Number.POSITIVE_INFINITY);
 
-/** A frame a snapshot, or a probe. */
+/** A frame for each snapshot or probe. */
 export async function routingFrames(
   recorded: Recorded,
   { id, snapshots, measure }: Asked<"routing">,

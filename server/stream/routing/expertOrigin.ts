@@ -9,7 +9,7 @@ import { stagePaths } from "../../runs/layout.ts";
 import { listRuns } from "../../runs/runs.ts";
 import { readStage } from "../../runs/stages.ts";
 
-/** What an expert of a mixed model was made of, and who uses it. @throws UserError when the model has no such expert. */
+/** What an expert was made of, and which models use it. @throws UserError if the model has no such expert. */
 export async function expertOrigin(found: FoundModel, expert: string): Promise<ExpertOrigin> {
   const mix = mixOf(found);
   const at = mix ? mixedExperts(mix.spec).indexOf(expert) : -1;
@@ -25,7 +25,7 @@ export async function expertOrigin(found: FoundModel, expert: string): Promise<E
   };
 }
 
-/** The stages whose blocks the expert at a place was made of. */
+/** The stages whose blocks an expert was made of, by its index. */
 function sourcesOf(
   stages: readonly PlannedStage[],
   { spec, parents }: PlannedStage & { spec: MixSpec },
@@ -60,7 +60,7 @@ async function describe(
   };
 }
 
-/** The mixed models of the run folder that have the expert, made of the same stages; the model itself first. */
+/** The mixed models of the run folder with this expert, made of the same stages; the model itself first. */
 async function usesOf(
   found: FoundModel,
   mix: PlannedStage & { spec: MixSpec },

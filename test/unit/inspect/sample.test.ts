@@ -90,7 +90,7 @@ describe("a continuation", () => {
     const line = await reciter((encode, endOfText) => [...encode("abc"), endOfText]);
     const whole = await sampled(line, { prompt: "a", tokens: 1000 });
     expect([joined(whole.tokens), whole.ended]).toEqual(["bc", "text"]);
-    await expect(sampled(line, { prompt: "a".repeat(48) })).rejects.toThrow(/48 tokens and the context .* is 48/);
+    await expect(sampled(line, { prompt: "a".repeat(48) })).rejects.toThrow(/48 tokens, but the context .* is 48/);
     await line.dispose();
   });
 
