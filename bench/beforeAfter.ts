@@ -10,7 +10,7 @@ import { startPeer } from "./peers/peer.ts";
 import { dense, large, mixture } from "./program.ts";
 
 /**
- * `npm run bench -- beforeAfter BEFORE [AFTER] [--rounds N] [--main N]`: whether a commit is slower than another one. BEFORE and
+ * `npm run bench -- beforeAfter BEFORE [AFTER] [--rounds N] [--main N] [--only TEXT]`: whether a commit is slower than another one. BEFORE and
  * AFTER are folders of the project, AFTER this one if left out. Training steps of both are taken in turn, each in a process that
  * stays alive, in N rounds (9); then `npm run bench` of both in turn, N times (3). A figure that is more than 3 % worse is marked,
  * and the command ends with code 1.
@@ -18,7 +18,12 @@ import { dense, large, mixture } from "./program.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "9" }, main: { type: "string", default: "3" } },
+  options: {
+    rounds: { type: "string", default: "9" },
+    main: { type: "string", default: "3" },
+    /** Of the steps, those whose name has it. */
+    only: { type: "string", default: "" },
+  },
 });
 const [before, after = "."] = positionals;
 if (before === undefined) throw new Error("name the folder of the commit to compare with");
@@ -60,6 +65,7 @@ const steps: Record<string, { config: ModelConfig; sequences: number }> = {
 };
 console.log("tokens/s of a training step, after over before:");
 for (const [what, { config, sequences }] of Object.entries(steps)) {
+  if (!what.includes(values.only)) continue;
   const tokens = sequences * config.context;
   const flops = flopsPerToken(config, { training: true }) * tokens;
   const start = (name: (typeof names)[number]) => {
