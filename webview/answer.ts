@@ -55,6 +55,16 @@ export class Answer<T> {
     return this.value;
   }
 
+  /** As `want`, but another question that is on its way gives way to this one. What is at hand is shown until then. */
+  replace(key: string, ask: () => Pending<T>): void {
+    if (key !== this.#key) {
+      const pending = this.#pending;
+      this.#pending = undefined;
+      pending?.cancel();
+    }
+    this.want("", key, ask);
+  }
+
   #settle(pending: Pending<T>, act: () => void): void {
     if (this.#pending !== pending) return;
     this.#pending = undefined;

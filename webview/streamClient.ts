@@ -46,6 +46,12 @@ export interface Pending<T> {
   cancel(): void;
 }
 
+/** An answer made of another. */
+export const made = <A, B>({ answer, cancel }: Pending<A>, make: (answer: A) => B): Pending<B> => ({
+  answer: answer.then(make),
+  cancel,
+});
+
 export interface Listener<K extends QuestionType> {
   heard(answer: AnswerTo<K>): void;
   /** What comes beside answers. */

@@ -21,11 +21,12 @@ export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {
   return [...found.values()].slice(0, mostModels);
 }
 
-/** "finetune", with the run where there are several. */
+/** "finetune", with the run's name, or its id where several have that name, where there are models of several runs. */
 export function modelName(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {
   if (models.every(({ run, root }) => run === model.run && root === model.root)) return model.name;
   const named = runs.find(({ root, run }) => root === model.root && run === model.run);
-  return `${model.name} of ${named?.name ?? ""} ${model.run}`;
+  const same = named && runs.some((run) => run !== named && run.name === named.name);
+  return `${model.name} of ${named && !same ? named.name : model.run}`;
 }
 
 export const option = (value: string, text: string, chosen: boolean): TemplateResult =>

@@ -5,7 +5,7 @@ import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/rou
 import { Answer } from "../answer.ts";
 import type { Host } from "../host.ts";
 import { inspectedModel, PageModels, referenceOf } from "../pageModels.ts";
-import type { Pending } from "../streamClient.ts";
+import { made, type Pending } from "../streamClient.ts";
 import { type CoActivation, coActivationOf } from "./coActivation.ts";
 import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
@@ -136,12 +136,6 @@ export class ExpertData extends PageModels {
 }
 
 type OnProgress = (news: InspectionProgress) => void;
-
-/** An answer made of another. */
-const made = <A, B>({ answer, cancel }: Pending<A>, make: (answer: A) => B): Pending<B> => ({
-  answer: answer.then(make),
-  cancel,
-});
 
 /** Answers to several questions as one. */
 const all = <const T extends readonly Pending<unknown>[]>(pending: T) => ({

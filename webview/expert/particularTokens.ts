@@ -1,13 +1,12 @@
 import { html, type TemplateResult } from "lit";
 import type { ExpertFacts, ParticularToken } from "../../server/protocol/inspect.ts";
 import { count, percent } from "../components/format.ts";
+import { visibleText, withBreaks } from "../components/tokenText.ts";
 
 /** The tokens that an expert gets more often than other experts do, with examples of where they stand. */
 
 const shown = 10;
-const visible = (text: string): string =>
-  text === "" ? "end of text" : text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
-const plain = (text: string): string => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");
+const visible = (text: string): string => visibleText(text, "end of text");
 
 function row(token: ParticularToken): TemplateResult {
   const { text, share, base, chosen, choices, contexts } = token;
@@ -19,7 +18,7 @@ function row(token: ParticularToken): TemplateResult {
     <td class="contexts">
       ${contexts.map(
         ({ domain, layer, before, token: own, after }) =>
-          html`<div><code>${plain(before)}<mark>${visible(own)}</mark>${plain(after)}</code> <span class="soft">${domain}, layer ${layer}</span></div>`,
+          html`<div><code>${withBreaks(before)}<mark>${visible(own)}</mark>${withBreaks(after)}</code> <span class="soft">${domain}, layer ${layer}</span></div>`,
       )}
     </td>
   </tr>`;

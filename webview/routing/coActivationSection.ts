@@ -4,15 +4,10 @@ import { extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
-import { histogramMap } from "../components/histogramMap.ts";
 import { type ReadCell, readMap } from "../components/readMap.ts";
-import { domainName } from "./labels.ts";
-import type { Histogram, Pairs } from "./routingData.ts";
-import { probeText } from "./snapshots.ts";
+import type { Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
-
-/** Pictures of one layer: which experts its tokens choose together, and how sure its router is. */
 
 /** The rows of a square in the order of its columns. */
 function turned(values: Float32Array, order: readonly number[]): Float32Array {
@@ -59,27 +54,6 @@ export function coActivationSection(
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
     ${readMap({ cells, name: `${title}, experts by experts`, describe }, reading)}
-    ${state.table ? mapTable(picture, title, -1, "square") : ""}
-  </figure>`;
-}
-
-/** Held-out tokens by the probability that the router gave an expert. */
-export function histogramSection(
-  model: RoutedModel,
-  histogram: Histogram | undefined,
-  layer: number,
-  domain: number,
-  order: readonly number[],
-  state: PageState,
-  reading: ReadCell,
-): TemplateResult | "" {
-  if (!histogram) return "";
-  const { cells, describe } = histogramMap(histogram.values, model.experts, order);
-  const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
-  const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, describe }], text: percent };
-  return html`<figure class="square">
-    <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by probability`, describe }, reading)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }

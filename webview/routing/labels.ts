@@ -1,9 +1,8 @@
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import { allDomains, type RoutedModel } from "../../server/protocol/routing.ts";
-import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { cellText, signed } from "../components/format.ts";
 
-/** Names, numbers and colours of what the page shows. */
+/** Names and numbers of what the page shows. */
 
 /** A difference of two shares: "+3.2 points". */
 export const points = (value: number): string =>
@@ -19,12 +18,3 @@ export const domainName = ({ domains }: RoutedModel, domain: number): string =>
   domain === allDomains ? "all domains" : (domains[domain]?.name ?? "all domains");
 
 export const measureLabel = (measure: CellMeasure): string => cellMeasures[measure].label;
-
-/** "finetune", with the run's name where there are models of several runs. */
-export function modelLabel(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {
-  const several = models.some(({ run, root }) => run !== model.run || root !== model.root);
-  if (!several) return model.name;
-  const named = runs.find(({ root, run }) => root === model.root && run === model.run);
-  const same = named && runs.some((run) => run !== named && run.name === named.name);
-  return `${model.name} of ${named && !same ? named.name : model.run}`;
-}

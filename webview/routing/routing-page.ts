@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { Start } from "../../server/protocol/page.ts";
 import { heldOut, type RoutedModel } from "../../server/protocol/routing.ts";
 import type { Cell, HeatMap } from "../components/heat-map.ts";
-import { modelId } from "../components/modelChoice.ts";
+import { modelId, modelName } from "../components/modelChoice.ts";
 import { runChooser } from "../components/runChooser.ts";
 import { type FigureKind, saveFigure } from "../components/saveFigure.ts";
 import { theme } from "../components/theme.ts";
@@ -11,7 +11,7 @@ import { PageElement } from "../pageElement.ts";
 import { controls } from "./controls.ts";
 import { csvOf } from "./csv.ts";
 import { figureOf } from "./figure.ts";
-import { measureLabel, modelLabel } from "./labels.ts";
+import { measureLabel } from "./labels.ts";
 import { choices, type SectionInput } from "./layerSections.ts";
 import { legend } from "./legend.ts";
 import type { LoadArea } from "./load-area.ts";
@@ -160,7 +160,7 @@ export class RoutingPage extends PageElement<PageState> {
 
   #controls(sides: Sides): TemplateResult {
     const { models, runs } = this.#data!;
-    const labels = new Map(models.map((one) => [one, modelLabel(one, models, runs)]));
+    const labels = new Map(models.map((one) => [one, modelName(one, models, runs)]));
     return controls(
       { state: this.state, sides, models, labels, plays: this.#player.plays },
       {

@@ -1,8 +1,9 @@
 import { html, type TemplateResult } from "lit";
 import type { Cell } from "../components/heat-map.ts";
 import { balanceSection } from "./balanceSection.ts";
-import { coActivationSection, histogramSection } from "./coActivationSection.ts";
+import { coActivationSection } from "./coActivationSection.ts";
 import type { RoutingFrame } from "./frameStore.ts";
+import { histogramSection } from "./histogramSection.ts";
 import {
   domainOf,
   flowSection,

@@ -3,18 +3,26 @@ import { csvBytes } from "../components/csv.ts";
 import { expertFill } from "../components/experts.ts";
 import { pngBytes } from "../components/saveFigure.ts";
 import { theme } from "../components/theme.ts";
-import { visible } from "./labels.ts";
+import { visibleText } from "../components/tokenText.ts";
 import { firstExperts } from "./textCounts.ts";
-import type { Answer } from "./tokenSections.ts";
+import type { RoutedAnswer } from "./tokenSections.ts";
 
 /** A row a token and layer: its experts and gates. */
-export function csvOf({ text, routed, predicted }: Answer): Uint8Array<ArrayBuffer> {
+export function csvOf({ text, routed, predicted }: RoutedAnswer): Uint8Array<ArrayBuffer> {
   const { layers, experts, k, tokens } = routed;
   const slots = Array.from({ length: k }, (_, slot) => slot);
   const head = ["token", "start", "end", "text", "surprise", "likeliest next", "layer"];
   const rows = tokens.flatMap(({ start, end, surprise, chosen, gates }, at) =>
     layers.map((layer, row) => [
-      ...[at + 1, start, end, visible(text.slice(start, end)), surprise ?? "", visible(predicted[at] ?? ""), layer],
+      ...[
+        at + 1,
+        start,
+        end,
+        visibleText(text.slice(start, end)),
+        surprise ?? "",
+        visibleText(predicted[at] ?? ""),
+        layer,
+      ],
       ...slots.flatMap((slot) => [experts[chosen[row * k + slot] ?? -1]?.name ?? "", gates[row * k + slot] ?? 0]),
     ]),
   );

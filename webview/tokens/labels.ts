@@ -1,10 +1,6 @@
 import type { Routed, RoutedToken, Shown } from "../../server/protocol/routed.ts";
 import { expertOf } from "../../server/protocol/routed.ts";
 
-/** A token's text with what cannot be seen made visible. */
-export const visible = (text: string): string =>
-  text === "" ? "∅" : text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
-
 export const nats = (surprise: number | null): string => (surprise === null ? "–" : `${surprise.toFixed(2)} nats`);
 
 export const layerText = ({ layers }: Pick<Routed, "layers">, shown: Shown): string =>

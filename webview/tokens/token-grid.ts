@@ -4,7 +4,8 @@ import { CanvasElement, fittedContext } from "../components/canvasElement.ts";
 import { expertFill, lineDashes, lineOf } from "../components/experts.ts";
 import { movedPlace } from "../components/gridKeys.ts";
 import { theme } from "../components/theme.ts";
-import { expertsText, visible } from "./labels.ts";
+import { visibleText } from "../components/tokenText.ts";
+import { expertsText } from "./labels.ts";
 import { firstExperts } from "./textCounts.ts";
 
 export interface GridPlace {
@@ -51,7 +52,7 @@ export class TokenGrid extends CanvasElement<GridEvents> {
     const { routed, text } = this;
     const one = routed?.tokens[token];
     if (!routed || !one) return "";
-    const where = `layer ${routed.layers[layer]}, token ${token + 1} ${visible(text.slice(one.start, one.end))}`;
+    const where = `layer ${routed.layers[layer]}, token ${token + 1} ${visibleText(text.slice(one.start, one.end))}`;
     return `${where}: ${expertsText(routed, one, layer)}`;
   }
 
@@ -152,7 +153,11 @@ export class TokenGrid extends CanvasElement<GridEvents> {
       }
       context.fillStyle = soft;
       const { start, end } = tokens[token]!;
-      context.fillText(visible(text.slice(start, end)).slice(0, Math.floor(width / 7)), leftOf(token) + width / 2, 10);
+      context.fillText(
+        visibleText(text.slice(start, end)).slice(0, Math.floor(width / 7)),
+        leftOf(token) + width / 2,
+        10,
+      );
     }
     // The names of the layers stay where they are.
     context.fillStyle = page;

@@ -3,13 +3,15 @@ import type { RoutedText, TextMeasures } from "../../server/protocol/inspect.ts"
 import { expertOf, type Routed, type Shown, shares } from "../../server/protocol/routed.ts";
 import { expertClass } from "../components/experts.ts";
 import { percent } from "../components/format.ts";
-import { expertsText, firstName, layerText, nats, visible } from "./labels.ts";
+import { visibleText } from "../components/tokenText.ts";
+import { expertsText, firstName, layerText, nats } from "./labels.ts";
 import { pairsOf } from "./textCounts.ts";
 import type { GridPlace } from "./token-grid.ts";
 
 /** What the page shows of a routed text, besides the grid. */
 
-export interface Answer {
+/** A text and what the inspector answered about it. */
+export interface RoutedAnswer {
   text: string;
   routed: Routed;
   predicted: RoutedText["predicted"];
@@ -33,7 +35,7 @@ export function legend(routed: Routed, shown: Shown): TemplateResult {
 
 /** The text, each token marked as its first expert's. */
 export function colouredText(
-  { text, routed }: Answer,
+  { text, routed }: RoutedAnswer,
   shown: Shown,
   place: GridPlace | undefined,
   read: (token: number) => void,
@@ -55,7 +57,7 @@ export function colouredText(
 }
 
 /** One token: where it goes in every layer, with its gates as bars. */
-export function tokenDetail({ text, routed, predicted }: Answer, place: GridPlace | undefined): TemplateResult {
+export function tokenDetail({ text, routed, predicted }: RoutedAnswer, place: GridPlace | undefined): TemplateResult {
   const token = place && routed.tokens[place.token];
   if (!token)
     return html`<p class="soft">Point at a token, or move through the grid with the arrow keys: its experts and gates are shown here.</p>`;
@@ -63,8 +65,8 @@ export function tokenDetail({ text, routed, predicted }: Answer, place: GridPlac
   const slots = Array.from({ length: k }, (_, slot) => slot);
   return html`<figure class="detail">
     <figcaption>
-      Token ${place.token + 1}: <code>${visible(text.slice(token.start, token.end))}</code>
-      <span class="soft">surprise ${nats(token.surprise)}, likeliest next <code>${visible(predicted[place.token] ?? "")}</code></span>
+      Token ${place.token + 1}: <code>${visibleText(text.slice(token.start, token.end))}</code>
+      <span class="soft">surprise ${nats(token.surprise)}, likeliest next <code>${visibleText(predicted[place.token] ?? "")}</code></span>
     </figcaption>
     <table class="values gates">
       <tbody>
@@ -123,7 +125,7 @@ export function pairsTable(routed: Routed, shown: Shown): TemplateResult {
 }
 
 /** All of it in numbers, a row a token. */
-export function tokensTable({ text, routed, predicted }: Answer): TemplateResult {
+export function tokensTable({ text, routed, predicted }: RoutedAnswer): TemplateResult {
   const { layers, tokens } = routed;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Tokens">
     <table class="values tokens">
@@ -144,9 +146,9 @@ export function tokensTable({ text, routed, predicted }: Answer): TemplateResult
           (token, at) =>
             html`<tr>
               <th scope="row" class="number">${at + 1}</th>
-              <td><code>${visible(text.slice(token.start, token.end))}</code></td>
+              <td><code>${visibleText(text.slice(token.start, token.end))}</code></td>
               <td class="number">${nats(token.surprise)}</td>
-              <td><code>${visible(predicted[at] ?? "")}</code></td>
+              <td><code>${visibleText(predicted[at] ?? "")}</code></td>
               ${layers.map((_, layer) => html`<td>${expertsText(routed, token, layer)}</td>`)}
             </tr>`,
         )}

@@ -3,6 +3,7 @@ import { takesK } from "../../server/protocol/model.ts";
 import { mostPageText, type Start } from "../../server/protocol/page.ts";
 import { routedFrom } from "../../server/protocol/routed.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
+import { Answer } from "../answer.ts";
 import { fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
 import { modelId, modelName, option, select } from "../components/modelChoice.ts";
@@ -10,12 +11,12 @@ import { runChoice } from "../components/runChooser.ts";
 import type { Host } from "../host.ts";
 import { PageElement } from "../pageElement.ts";
 import { inspectedModel, PageModels } from "../pageModels.ts";
-import type { Pending } from "../streamClient.ts";
+import { made, type Pending } from "../streamClient.ts";
 import { csvOf, pngOf } from "./export.ts";
 import { type PageState, stateSchema } from "./state.ts";
 import { meanSurprise } from "./textCounts.ts";
 import type { GridEvents, GridPlace } from "./token-grid.ts";
-import { type Answer, colouredText, legend, pairsTable, tokenDetail, tokensTable } from "./tokenSections.ts";
+import { colouredText, legend, pairsTable, type RoutedAnswer, tokenDetail, tokensTable } from "./tokenSections.ts";
 import { measuredSections, type Reads } from "./wholeTextSections.ts";
 import "./token-grid.ts";
 
@@ -25,12 +26,10 @@ const pause = 300;
 /** Where each token of a text goes, in all layers of a mixed model. */
 export class TokensPage extends PageElement<PageState> {
   #models: PageModels | undefined;
-  #answer: Answer | undefined;
-  /** What the answer at hand, or on its way, is about. */
-  #asked = "";
-  #question: Pending<unknown> | undefined;
+  readonly #answer = new Answer<RoutedAnswer>(() => this.#answered());
+  /** The answer that `#place` and `#reads` are places in. */
+  #read: RoutedAnswer | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #problem = "";
   #place: GridPlace | undefined;
   #reads: Reads = {};
 
@@ -58,8 +57,8 @@ export class TokensPage extends PageElement<PageState> {
   #heard(): void {
     const model = this.#model;
     this.setTitle(model ? `${model.name}: tokens` : "Tokens");
-    // What was on its way is gone with the connection.
-    if (this.#models!.trouble) this.#asked = "";
+    // After the connection is back everything is asked again.
+    if (this.#models!.trouble) this.#answer.askAgain();
     else this.#route(0);
     this.requestUpdate();
   }
@@ -69,25 +68,20 @@ export class TokensPage extends PageElement<PageState> {
     return models.find((one) => modelId(one) === this.state.model) ?? models[0];
   }
 
-  /** Asks where the text goes, unless that is known or asked. */
+  /** Asks where the text goes, unless that is known or asked. @param wait for so long, ms. */
   #route(wait: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const model = this.#model;
       const { text, k, off } = this.state;
-      const asked = JSON.stringify([model && modelId(model), text, k, off]);
-      if (!model || asked === this.#asked) return;
-      this.#question?.cancel();
-      this.#question = undefined;
-      this.#asked = asked;
-      this.#problem = "";
-      if (text === "") this.#answer = undefined;
-      else void this.#ask(model, asked);
+      if (!model) return;
+      if (text === "") this.#answer.forget();
+      else this.#answer.replace(JSON.stringify([modelId(model), text, k, off]), () => this.#ask(model));
       this.requestUpdate();
     }, wait);
   }
 
-  async #ask(model: RoutedModel, asked: string): Promise<void> {
+  #ask(model: RoutedModel): Pending<RoutedAnswer> {
     const { text, k, off } = this.state;
     const params = {
       model: inspectedModel(model),
@@ -96,19 +90,18 @@ export class TokensPage extends PageElement<PageState> {
       ...(k ? { k } : {}),
       ...(off.length > 0 ? { off } : {}),
     };
-    const question = this.#models!.client.inspect("route", params);
-    this.#question = question;
-    try {
-      const answer = await question.answer;
-      if (this.#asked !== asked) return;
-      this.#answer = { text, routed: routedFrom(answer, 0), predicted: answer.predicted, measures: answer.measures };
+    return made(this.#models!.client.inspect("route", params), (answer) => {
+      const { predicted, measures } = answer;
+      return { text, routed: routedFrom(answer, 0), predicted, measures };
+    });
+  }
+
+  #answered(): void {
+    if (this.#read !== this.#answer.value) {
+      this.#read = this.#answer.value;
       this.#place = undefined;
       this.#reads = {};
-    } catch (error) {
-      if (this.#asked !== asked) return;
-      this.#problem = error instanceof Error ? error.message : String(error);
     }
-    this.#question = undefined;
     this.requestUpdate();
   }
 
@@ -126,25 +119,26 @@ export class TokensPage extends PageElement<PageState> {
       <h1 class="unseen">${this.state.title}</h1>
       ${this.#controls(model)} ${this.#input()}
       <div role="status" class="notices">${this.#status()}</div>
-      ${this.#answer ? this.#shown(this.#answer) : ""}
+      ${this.#answer.value ? this.#shown(this.#answer.value) : ""}
     </main>`;
   }
 
   #status(): TemplateResult | string {
     const { trouble } = this.#models!;
-    if (trouble ?? this.#problem)
-      return html`<p class="notice trouble">${trouble ?? this.#problem}
+    const { value, problem, waits } = this.#answer;
+    if (trouble || problem)
+      return html`<p class="notice trouble">${trouble ?? problem}
         ${trouble ? "" : html`<button type="button" @click=${this.#again}>Ask again</button>`}</p>`;
-    if (this.#question) return html`<p class="notice">Routing…</p>`;
-    if (!this.#answer)
+    if (waits) return html`<p class="notice">Routing…</p>`;
+    if (!value)
       return html`<p class="notice">Type or paste a text: each token is shown in the colour of its expert.</p>`;
-    const mean = meanSurprise(this.#answer.routed);
-    const tokens = this.#answer.routed.tokens.length;
+    const mean = meanSurprise(value.routed);
+    const tokens = value.routed.tokens.length;
     return html`<p class="notice">${tokens} tokens${mean === undefined ? "" : `, mean surprise ${mean.toFixed(3)} nats`}${this.notice ? `. ${this.notice}` : ""}</p>`;
   }
 
   #again = (): void => {
-    this.#asked = "";
+    this.#answer.askAgain();
     this.#route(0);
   };
 
@@ -197,7 +191,7 @@ export class TokensPage extends PageElement<PageState> {
       </fieldset>
       <span class="group">
         <button type="button" aria-pressed=${String(table)} @click=${() => this.#change({ table: !table })}>Table</button>
-        ${(["CSV", "PNG"] as const).map((kind) => html`<button type="button" ?disabled=${!this.#answer} aria-label="Export ${kind}" @click=${() => void this.#save(kind)}>${kind}</button>`)}
+        ${(["CSV", "PNG"] as const).map((kind) => html`<button type="button" ?disabled=${!this.#answer.value} aria-label="Export ${kind}" @click=${() => void this.#save(kind)}>${kind}</button>`)}
       </span>
     </div>`;
   }
@@ -217,7 +211,7 @@ export class TokensPage extends PageElement<PageState> {
     ></textarea>`;
   }
 
-  #shown(answer: Answer): TemplateResult {
+  #shown(answer: RoutedAnswer): TemplateResult {
     const { width, table, layer: wanted } = this.state;
     const { routed, text } = answer;
     const layer = wanted === "all" || wanted < routed.layers.length ? wanted : "all";
@@ -251,7 +245,7 @@ export class TokensPage extends PageElement<PageState> {
   }
 
   async #save(kind: "CSV" | "PNG"): Promise<void> {
-    const answer = this.#answer;
+    const answer = this.#answer.value;
     if (!answer) return;
     const bytes = async () => (kind === "CSV" ? csvOf(answer) : pngOf(answer.routed));
     await this.save(async (host) => host.save(fileName(this.state.title, kind.toLowerCase()), await bytes()));

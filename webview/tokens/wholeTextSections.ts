@@ -16,7 +16,7 @@ import { option, select } from "../components/modelChoice.ts";
 import { type ReadCell, readMap } from "../components/readMap.ts";
 import type { PageState } from "./state.ts";
 import { transitionsOf } from "./textCounts.ts";
-import type { Answer } from "./tokenSections.ts";
+import type { RoutedAnswer } from "./tokenSections.ts";
 
 /** Measures of a text as a whole, as the routing page shows them of domains. */
 
@@ -45,9 +45,9 @@ interface Drawn {
 }
 
 /** Pictures of an answer: they are drawn again only when they change. */
-const drawn = new WeakMap<Answer, Drawn>();
+const drawn = new WeakMap<RoutedAnswer, Drawn>();
 
-function drawnOf(answer: Answer): Drawn {
+function drawnOf(answer: RoutedAnswer): Drawn {
   const known = drawn.get(answer);
   if (known) return known;
   const { routed, measures } = answer;
@@ -74,7 +74,7 @@ function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
 
 /** @param layer a place among the layers, of the histogram. */
 export function measuredSections(
-  answer: Answer,
+  answer: RoutedAnswer,
   { measure, table }: Pick<PageState, "measure" | "table">,
   layer: number,
   reads: Reads,
@@ -101,7 +101,7 @@ export function measuredSections(
 
 /** A measure of every layer and expert. */
 function cellsSection(
-  answer: Answer,
+  answer: RoutedAnswer,
   { cells: measured }: TextMeasures,
   wanted: CellMeasure,
   table: boolean,
@@ -168,7 +168,7 @@ function valuesTable(caption: string, head: string[], rows: string[][]): Templat
 }
 
 /** Which expert follows which. */
-function flowSection(answer: Answer, table: boolean, { cell, onRead }: ReadCell): TemplateResult | "" {
+function flowSection(answer: RoutedAnswer, table: boolean, { cell, onRead }: ReadCell): TemplateResult | "" {
   const { layers, experts } = answer.routed;
   if (layers.length < 2) return "";
   const { flow, transitions, order, colors } = drawnOf(answer);
@@ -212,7 +212,7 @@ function flowSection(answer: Answer, table: boolean, { cell, onRead }: ReadCell)
 
 /** How sure the router of a layer is. */
 function histogramSection(
-  answer: Answer,
+  answer: RoutedAnswer,
   { histogram }: TextMeasures,
   layer: number,
   reading: ReadCell,
