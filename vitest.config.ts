@@ -47,7 +47,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Each file has a VS Code and a browser of its own: one at a time.
           fileParallelism: false,
-          // A browser window on a busy machine may miss a click; what is broken fails three times.
+          // A real VS Code drops a click or a key now and then while the machine is busy, and nothing here can wait for
+          // that. What is broken fails three times.
           retry: 2,
         },
       },
