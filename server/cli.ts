@@ -6,10 +6,10 @@ import { CommandError, exitStatus, usage, usageOf } from "./cli/command.ts";
 import { compare } from "./cli/compare.ts";
 import { devices } from "./cli/devices.ts";
 import { engines } from "./cli/engines.ts";
-import { list, show, status } from "./cli/look.ts";
 import { resume, run, stop } from "./cli/run.ts";
 import { sample } from "./cli/sample.ts";
 import { serve } from "./cli/serve.ts";
+import { list, show, status } from "./cli/show.ts";
 import { UserError } from "./protocol/errors.ts";
 
 /** The command `btx`. */

@@ -1,4 +1,4 @@
-import { studentPoint } from "../../server/compare/student.ts";
+import { studentPoint } from "../../server/compare/statistics.ts";
 import { ablation, type Mean, type ModelOf, main, type Results } from "./results.ts";
 
 /** What the paper leads one to expect, and whether it came out. */

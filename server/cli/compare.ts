@@ -6,7 +6,7 @@ import { UserError } from "../protocol/errors.ts";
 import { writeComparison } from "../report/runs/write.ts";
 import { listRuns } from "../runs/runs.ts";
 import { wantsColor } from "../terminal/ansi.ts";
-import { runsTable } from "../terminal/runs.ts";
+import { runsTable } from "../terminal/runsTable.ts";
 import { CommandError, exitStatus, findRoot, namedRun, parse, printJson } from "./command.ts";
 
 const options = {

@@ -36,10 +36,10 @@ export async function chosenDevices(compute: Compute): Promise<Choice> {
   }
 }
 
-/** The memory that a model must fit in: that of the smallest graphics card. Undefined: this machine's. */
+/** The memory that a model must fit in: that of the smallest GPU. Undefined: this machine's. */
 export function memoryOf({ devices }: Choice): Machine | undefined {
-  const cards = devices.filter(({ kind, memory }) => kind !== "processor" && memory);
-  const smallest = cards.sort((a, b) => a.memory! - b.memory!)[0];
+  const gpus = devices.filter(({ kind, memory }) => kind !== "processor" && memory);
+  const smallest = gpus.sort((a, b) => a.memory! - b.memory!)[0];
   if (!smallest) return undefined;
   const { device, name, memory, freeMemory } = smallest;
   return { memory: memory!, free: freeMemory ?? memory!, name: `${device} (${name})`, stateTwice: true };

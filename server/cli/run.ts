@@ -15,8 +15,8 @@ import { createRun } from "../runs/runs.ts";
 import { stopRun } from "../runs/stop.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { wantsColor } from "../terminal/ansi.ts";
+import { comparisonTable } from "../terminal/comparisonTable.ts";
 import { createProgress } from "../terminal/progress.ts";
-import { comparisonTable } from "../terminal/table.ts";
 import { readExperiment } from "./check.ts";
 import {
   CommandError,

@@ -13,13 +13,13 @@ import { signatures } from "./signature.ts";
 import { measured, setStandings } from "./statistics.ts";
 
 export interface CompareOptions {
-  /** What is held equal to call rows fairly compared; tokens unless told. */
+  /** What is held equal to call rows fairly compared; tokens unless given. */
   equal?: ComparisonOfRuns["equal"];
-  /** Nats a token unless told. */
+  /** Nats per token unless given. */
   measure?: ComparisonOfRuns["measure"];
 }
 
-/** Models of one name and signature, before they are set against others. */
+/** Models of one name and signature, before they are compared with others. */
 interface Group {
   model: string;
   signature: string;

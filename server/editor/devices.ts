@@ -10,8 +10,8 @@ import { UserError } from "../protocol/errors.ts";
 import type { Answers } from "./answers.ts";
 import { btx, btxJson, jsonLines } from "./btx.ts";
 import { withCompute } from "./experimentText.ts";
-import { LoadMeter } from "./load.ts";
-import type { RunWatch } from "./watch.ts";
+import { LoadMeter } from "./loadMeter.ts";
+import type { RunWatch } from "./runWatch.ts";
 
 /** How often the editor is told how busy the devices are, ms. */
 const period = 2000;

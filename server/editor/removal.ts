@@ -7,7 +7,7 @@ import { requireRun } from "../runs/runs.ts";
 import { isWorkedOn, lostStages, lostUnused, stageUses, whyUsed } from "../runs/stageUses.ts";
 import type { Answers } from "./answers.ts";
 import { needIdle, resume } from "./runs.ts";
-import type { RunWatch } from "./watch.ts";
+import type { RunWatch } from "./runWatch.ts";
 
 /** Tells what removing a run or stages would lose, and removes what the person agreed to. */
 export function serveRemoval(answers: Answers, watch: RunWatch): void {

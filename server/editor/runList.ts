@@ -66,7 +66,7 @@ export class RunList {
     };
   }
 
-  /** How a run ended that nobody works on and that said a moment ago that it is running. */
+  /** How a run ended that nobody works on, though its record said a moment ago that it is running. */
   async #ended(folder: string): Promise<ListedRun["state"]> {
     const head = await this.#head(folder);
     return head && "status" in head && head.status !== "running" ? head.status : "interrupted";

@@ -12,7 +12,7 @@ import { readRun, requireRun } from "../runs/runs.ts";
 import { stopRun } from "../runs/stop.ts";
 import type { Answers } from "./answers.ts";
 import { launchResume, launchRun, runnerLog } from "./launch.ts";
-import type { RunWatch } from "./watch.ts";
+import type { RunWatch } from "./runWatch.ts";
 
 /** Answers what is asked about runs, and starts and stops them. */
 export function serveRuns(answers: Answers, watch: RunWatch): void {

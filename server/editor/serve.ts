@@ -5,7 +5,7 @@ import { serveDevices } from "./devices.ts";
 import { serveModels } from "./models.ts";
 import { serveRemoval } from "./removal.ts";
 import { serveRuns } from "./runs.ts";
-import { RunWatch } from "./watch.ts";
+import { RunWatch } from "./runWatch.ts";
 
 /**
  * Answers the editor's own requests. It computes nothing and keeps no run alive.

@@ -71,7 +71,7 @@ export class StageReader {
     );
   }
 
-  /** How a stage ended that nobody works on and that said a moment ago that it is running. */
+  /** How a stage ended that nobody works on, though its record said a moment ago that it is running. */
   async #ended(paths: StagePaths): Promise<ListedStage["state"]> {
     const record = await this.#record(paths);
     return record && record.status !== "running" ? record.status : "interrupted";
@@ -94,7 +94,7 @@ export class StageReader {
     }
     const path = progressPath(paths.folder);
     const work = await this.#files.read(path, async () => {
-      // What is met half written is no error.
+      // It may be half written: that is not an error.
       const text = await readFile(path, "utf8").catch(() => "");
       try {
         return stageProgressSchema.safeParse(JSON.parse(text)).data;

@@ -71,7 +71,7 @@ export interface StageExit {
 export const sameDevice = (a: DeviceReference, b: DeviceReference): boolean =>
   a.engine === b.engine && a.device === b.device;
 
-/** What the process of a stage is told of its share. */
+/** What a stage's process is started with. */
 export function stageAsked({ devices, why }: Place, { threads, device: { engine, device } }: Share): StageAsked {
   const chosen = devices.find((one) => sameDevice(one, { engine, device }));
   return {

@@ -1,7 +1,9 @@
 import { setTimeout } from "node:timers/promises";
+import { readConfig } from "../checkpoint/readConfig.ts";
+import { trainingMemory } from "../model/size.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
-import type { PlannedStage } from "../protocol/stage.ts";
+import type { Plan, PlannedStage } from "../protocol/stage.ts";
 import { writeReport } from "../report/write.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock } from "../runs/lock.ts";
@@ -9,9 +11,8 @@ import { readRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import type { Executor, Share, StageJob } from "./executor.ts";
-import { memoryNeeded } from "./memory.ts";
 import { type StageStanding, startable } from "./schedule.ts";
-import { watchStage } from "./watch.ts";
+import { watchStage } from "./watchStage.ts";
 
 export interface RunnerOptions {
   /** What runs the stages. */
@@ -62,8 +63,8 @@ class Runner {
   /** Names of stages that another run did. */
   #reused = new Set<string>();
   #error: string | undefined;
-  /** Whether a stage's event has told `#error` already. */
-  #told = false;
+  /** Whether a stage's event has reported `#error` already. */
+  #reported = false;
   #stopping = false;
 
   constructor(root: string, id: string, options: RunnerOptions) {
@@ -210,10 +211,10 @@ class Runner {
     await Promise.all([...this.#running.values()].map(({ job }) => job.exit));
   }
 
-  #fail(error: string, told = false): void {
+  #fail(error: string, reported = false): void {
     if (this.#error !== undefined) return;
     this.#error = error;
-    this.#told = told;
+    this.#reported = reported;
   }
 
   #say(stage: PlannedStage, status: string, error?: string): void {
@@ -246,6 +247,19 @@ class Runner {
       if (!(error instanceof UserError)) throw error;
       this.#fail(error.message);
     }
-    if (this.#error !== undefined && !this.#told) this.#options.onEvent({ event: "message", text: this.#error });
+    if (this.#error !== undefined && !this.#reported) this.#options.onEvent({ event: "message", text: this.#error });
   }
+}
+
+/**
+ * Bytes that training a stage on from its parent's model is estimated to take; the parent must be done. 0 for stages that
+ * have no such model: they run alone or take little.
+ */
+async function memoryNeeded(root: string, plan: Plan, { spec, parents }: PlannedStage): Promise<number> {
+  const parent = plan.find(({ name }) => name === parents.model);
+  if (!parent || !("phases" in spec)) return 0;
+  const config = await readConfig(stagePaths(root, parent.key).checkpoint);
+  return Math.max(
+    ...spec.phases.map(({ training: { microBatch, ...computing } }) => trainingMemory(config, microBatch, computing)),
+  );
 }

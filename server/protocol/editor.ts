@@ -32,7 +32,7 @@ export const requests = {
 
 /** What the editor tells the backend. */
 export const notices = {
-  /** Whether the workspace is trusted. Until told, the backend takes it as not trusted and starts nothing. */
+  /** Whether the workspace is trusted. Until this notice the backend takes it as not trusted and starts nothing. */
   "btx/trustChanged": z.strictObject({ trusted: z.boolean() }),
   ...deviceNotices,
 };

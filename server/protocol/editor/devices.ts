@@ -21,15 +21,15 @@ export const workingStageSchema = z.strictObject({
   pid: z.int(),
   /** The machine it works on; absent: this one. */
   host: z.string().optional(),
-  /** Cores' worth of time it used since the last look; where the system tells. */
+  /** Cores' worth of time it used since the last look; where the system reports it. */
   cores: z.number().optional(),
-  /** Bytes of memory; where the system tells. */
+  /** Bytes of memory; where the system reports it. */
   memory: z.number().optional(),
 });
 export type WorkingStage = z.infer<typeof workingStageSchema>;
 
 export const loadSchema = z.strictObject({
-  /** Share of this machine's processors that was busy since the last look, 0..1; absent at the first look. */
+  /** Share of this machine's CPU that was busy since the last look, 0..1; absent at the first look. */
   busy: z.number().optional(),
   /** Bytes. */
   memory: z.number(),
@@ -39,9 +39,9 @@ export const loadSchema = z.strictObject({
 export type Load = z.infer<typeof loadSchema>;
 
 export const deviceRequests = {
-  /** What this machine computes with, as `btx devices` tells. */
+  /** What this machine computes with, as `btx devices` lists it. */
   "btx/devices": { params: z.strictObject({}), result: z.strictObject({ devices: z.array(deviceSchema) }) },
-  /** The engines that can be installed, as `btx engines` tells. */
+  /** The engines that can be installed, as `btx engines` lists them. */
   "btx/engines": {
     params: z.strictObject({}),
     result: z.strictObject({ engines: z.array(enginePackageStatusSchema) }),
@@ -64,7 +64,7 @@ export const deviceRequests = {
 };
 
 export const deviceNotices = {
-  /** Whether the editor shows how busy the devices are. While it does, the backend tells every two seconds. */
+  /** Whether the editor shows how busy the devices are. While it does, the backend reports it every two seconds. */
   "btx/watchLoad": z.strictObject({ shown: z.boolean() }),
 };
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { absolutePathSchema, coresSchema, runReferenceSchema, stageReferenceSchema } from "./basics.ts";
 
-/** Removing runs and stages: first what would be lost is told, then what the person has agreed to is done. */
+/** Removing runs and stages: first the backend says what would be lost, then it does what the person has agreed to. */
 
 const keySchema = z.string().regex(/^[0-9a-f]{16}$/, "is not the key of a stage");
 

@@ -43,13 +43,13 @@ export const runRequests = {
   "btx/stopRun": { params: runReferenceSchema, result: z.strictObject({ running: z.boolean() }) },
   /**
    * The runs that lie beside the given experiment files, newest first, and why others could not be read. From now on the
-   * backend tells of changes beside these files, and of no others.
+   * backend reports changes beside these files, and no others.
    */
   "btx/watchRuns": {
     params: z.strictObject({ files: z.array(absolutePathSchema) }),
     result: z.strictObject({ runs: z.array(listedRunSchema), problems: z.array(z.string()) }),
   },
-  /** What the runner of a run said from a byte on, and whether it runs: `offset` is where to go on. */
+  /** The log of a run's runner from a byte on, and whether it runs: `offset` is where to continue. */
   "btx/runLog": {
     params: z.strictObject({ ...runReferenceSchema.shape, offset: z.int().min(0) }),
     result: z.strictObject({ text: z.string(), offset: z.int(), state: listedRunSchema.shape.state }),

@@ -62,12 +62,12 @@ export const listedStageSchema = z.strictObject({
 export type ListedStage = z.infer<typeof listedStageSchema>;
 
 export const stageRequests = {
-  /** The stages of a run, each after those it needs. The backend tells of their changes from now on. */
+  /** The stages of a run, each after those it needs. The backend reports their changes from now on. */
   "btx/listStages": { params: runReferenceSchema, result: z.strictObject({ stages: z.array(listedStageSchema) }) },
 };
 
 export const stageNews = {
-  /** Stages of a run that are otherwise than before. `all`: these are all of its stages. */
+  /** Stages of a run that changed. `all`: these are all of its stages. */
   "btx/stagesChanged": z.strictObject({
     ...runReferenceSchema.shape,
     all: z.boolean(),

@@ -1,9 +1,9 @@
 import type { ComparisonOfRuns } from "../../protocol/comparison.ts";
+import { UNITS } from "../../terminal/comparisonTable.ts";
 import { fairness, orderedRows } from "../../terminal/fairness.ts";
-import { UNITS } from "../../terminal/table.ts";
 import { type Html, html } from "../html.ts";
 import { renderPage, scrolling } from "../page.ts";
-import { paperFigure } from "./figure.ts";
+import { paperFigure } from "./paperFigure.ts";
 import { byDomain, overview, routedShares } from "./tables.ts";
 
 /** Names of the experiments that were run, the first few of many. */

@@ -6,8 +6,8 @@ import { readStage } from "../runs/stages.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { wantsColor } from "../terminal/ansi.ts";
 import { bestMean } from "../terminal/comparison.ts";
+import { comparisonTable } from "../terminal/comparisonTable.ts";
 import { type RunListing, runList, runStatus, type StageState } from "../terminal/status.ts";
-import { comparisonTable } from "../terminal/table.ts";
 import { exitStatus, findRoot, namedRun, parse, printJson } from "./command.ts";
 
 const options = { json: { type: "boolean" }, in: { type: "string" } } as const;

@@ -2,6 +2,7 @@ import type { ComparedRow, ComparisonOfRuns, Measured } from "../protocol/compar
 import { count, duration, flops, percent } from "../protocol/format.ts";
 import { modelLabel } from "../protocol/stageKinds.ts";
 import { clean, cutMiddle, styles, wrap } from "./ansi.ts";
+import { type TableOptions, UNITS } from "./comparisonTable.ts";
 import {
   beginsBaselines,
   fairness,
@@ -15,7 +16,6 @@ import {
 } from "./fairness.ts";
 import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 import { configuration } from "./settings.ts";
-import { type TableOptions, UNITS } from "./table.ts";
 
 /** Columns that the names of models and their settings take. */
 const LABEL = 26;

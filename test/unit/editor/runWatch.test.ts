@@ -1,6 +1,6 @@
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import { RunWatch } from "../../../server/editor/watch.ts";
+import { RunWatch } from "../../../server/editor/runWatch.ts";
 import type { Heard } from "../../../server/protocol/editor.ts";
 import { runPaths } from "../../../server/runs/layout.ts";
 import { acquireLock, type Lock } from "../../../server/runs/lock.ts";

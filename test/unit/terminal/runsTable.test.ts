@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compareResults } from "../../../server/compare/compare.ts";
 import { width } from "../../../server/terminal/ansi.ts";
-import { runsTable } from "../../../server/terminal/runs.ts";
+import { runsTable } from "../../../server/terminal/runsTable.ts";
 import { changing, type ResultsFixture, resultsFixture } from "../../fixtures/runs.ts";
 
 const switched = changing("mix", (spec) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LoadMeter, type Machine } from "../../../server/editor/load.ts";
+import { LoadMeter, type Machine } from "../../../server/editor/loadMeter.ts";
 import type { ListedRun, ListedStage } from "../../../server/protocol/editor.ts";
 
 const run: ListedRun = {

@@ -8,16 +8,16 @@ import type { ListedRun, ListedStage, Load, WorkingStage } from "../protocol/edi
 const ticksPerSecond = 100;
 const pageBytes = 4096;
 
-/** What a process has used so far: seconds of processor time, and bytes of memory now. */
+/** What a process has used so far: seconds of CPU time, and bytes of memory now. */
 export interface ProcessUse {
   seconds: number;
   memory: number;
 }
 
 export interface Machine {
-  /** Milliseconds of all processors since the start: idle, and in all. */
+  /** Milliseconds of all CPU cores since the start: idle, and in all. */
   times(): { idle: number; all: number };
-  /** Undefined where the system does not tell, or the process has ended. */
+  /** Undefined where the system does not report it, or the process has ended. */
   use(pid: number): ProcessUse | undefined;
   /** Milliseconds of a clock that never goes back. */
   now(): number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { width } from "../../../server/terminal/ansi.ts";
-import { comparisonTable } from "../../../server/terminal/table.ts";
+import { comparisonTable } from "../../../server/terminal/comparisonTable.ts";
 import { runFixture } from "../../fixtures/run.ts";
 
 const linesOf = (domains: string[], color = false) =>

@@ -30,7 +30,7 @@ export function watchStage(stage: string, paths: StagePaths): () => Promise<Prog
   };
 }
 
-/** What a reader may meet half written is no error. */
+/** A line may be half written: that is not an error. */
 function parsed<T>(text: string, schema: z.ZodType<T>): T | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;

@@ -13,7 +13,7 @@ export const UNITS: Record<Measure, string> = {
 
 export interface TableOptions {
   color: boolean;
-  /** Columns that the table may take; 100 unless told. */
+  /** Columns that the table may take; 100 unless given. */
   columns?: number;
 }
 

@@ -6,7 +6,7 @@ import { rowName, type Shown, statisticText } from "../../terminal/fairness.ts";
 import { ticks } from "../curves.ts";
 import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";
-import { placeLabels } from "./labels.ts";
+import { placeLabels } from "./placeLabels.ts";
 
 /** The paper's figure 2: what training beyond the seed bought. */
 

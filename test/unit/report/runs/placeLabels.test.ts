@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { placeLabels } from "../../../../server/report/runs/labels.ts";
+import { placeLabels } from "../../../../server/report/runs/placeLabels.ts";
 import { randomNumbers } from "../../../fixtures/run.ts";
 
 const frame = { width: 900, height: 380 };
