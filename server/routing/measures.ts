@@ -8,7 +8,7 @@ import {
   type PairMeasure,
 } from "../protocol/measures.ts";
 import { histogramBins } from "../protocol/routingStatistics.ts";
-import type { StatisticValues } from "./layout.ts";
+import type { StatisticValues } from "./records.ts";
 
 /** The arithmetic of the measures of routing; protocol/measures.ts has their formulas. */
 

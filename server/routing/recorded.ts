@@ -22,17 +22,20 @@ import { colouredExperts, type FoundModel, mixOf, seedOf } from "../runs/findMod
 import { stagePaths } from "../runs/layout.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { readStage } from "../runs/stages.ts";
+import type { RoutingCounts } from "./measures.ts";
 import {
   blockOf,
   detailLayout,
   pairsLayout,
   probeDetailLayout,
   probeLayout,
+  type RecordFile,
+  readStretches,
+  recordCount,
+  recordFile,
   statisticsOfRecord,
   trainingLayout,
-} from "./layout.ts";
-import type { RoutingCounts } from "./measures.ts";
-import { type RecordFile, readStretches, recordCount, recordFile } from "./recordFiles.ts";
+} from "./records.ts";
 import { statisticsOfSummary } from "./summary.ts";
 
 /** The recorded routing of a mixed model. */

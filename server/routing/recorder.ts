@@ -10,7 +10,7 @@ import { openRecords, type RecordAppender } from "../runs/append.ts";
 import { writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
-import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./layout.ts";
+import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./records.ts";
 
 /** Most snapshots of a stage's routing. */
 const mostSnapshots = 200;

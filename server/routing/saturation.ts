@@ -1,6 +1,5 @@
 import type { RoutingProbeIndex } from "../protocol/routingFiles.ts";
-import { partOf } from "./layout.ts";
-import type { RecordFile } from "./recordFiles.ts";
+import { partOf, type RecordFile } from "./records.ts";
 
 /**
  * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose now, the share that they chose before.

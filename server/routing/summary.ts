@@ -1,6 +1,6 @@
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import { axesOf, type RoutingStatistic, statisticsIn } from "../protocol/routingStatistics.ts";
-import type { AxisNames, StatisticValues } from "./layout.ts";
+import type { AxisNames, StatisticValues } from "./records.ts";
 
 /**
  * The statistics in an evaluation's result: lists [layer][expert][domain] or [layer][domain] of what is flat elsewhere, with

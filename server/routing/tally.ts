@@ -3,7 +3,7 @@ import type { RoutingDetailIndex, RoutingSummary } from "../protocol/routingFile
 import { axesOf, countedIn, isOfDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
 import { writeFileAtomic, writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
-import { detailLayout, ofDomain, type RecordLayout, sizeOf } from "./layout.ts";
+import { detailLayout, ofDomain, type RecordLayout, sizeOf } from "./records.ts";
 import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "./routedWindows.ts";
 import { summaryOf } from "./summary.ts";
 import { followedStatistics } from "./vocabularySpecialisation.ts";

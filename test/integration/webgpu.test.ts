@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
-import { probeDetailLayout } from "../../server/routing/layout.ts";
+import { probeDetailLayout } from "../../server/routing/records.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
 import { noWebGpu, webGpuEnv } from "../fixtures/swiftShader.ts";
 import { btxSummary, startBtx } from "./btx.ts";

@@ -2,10 +2,9 @@ import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { placeNames } from "../../server/protocol/routingFiles.ts";
-import type { RoutingFrame } from "./frameStore.ts";
+import { mapOf, type RoutingFrame } from "./frameStore.ts";
 import { domainName } from "./labels.ts";
 import { domainsOf, type Side } from "./picture.ts";
-import { mapOf } from "./values.ts";
 
 /** All values of what is shown, a row a cell. */
 export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {

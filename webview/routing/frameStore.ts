@@ -1,6 +1,5 @@
 import type { Frame } from "../../server/protocol/frame.ts";
 import type { CellMeasure } from "../../server/protocol/measures.ts";
-import type { RoutingValues } from "./values.ts";
 
 /** A frame of one model, snapshot and measure. */
 export interface FrameName {
@@ -10,10 +9,24 @@ export interface FrameName {
   measure: CellMeasure;
 }
 
-export interface RoutingFrame extends RoutingValues {
+/** The values of one measure at a snapshot, [domains + 1, layers, experts]; the last are those of all domains together. */
+export interface RoutingFrame {
+  values: Float32Array;
+  shape: readonly [domains: number, layers: number, experts: number];
   step: number;
   /** The value of a router without preferences; 0: undefined for this measure. */
   uniform: number;
+}
+
+/** The values of one domain's map, [layers, experts]. */
+export function mapOf({ values, shape: [, layers, experts] }: RoutingFrame, domain: number): Float32Array {
+  const size = layers * experts;
+  return values.subarray(domain * size, (domain + 1) * size);
+}
+
+/** a minus b, value by value, of two frames of one shape. */
+export function differenceOf(a: RoutingFrame, b: RoutingFrame): RoutingFrame {
+  return { ...a, values: a.values.map((value, at) => value - (b.values[at] ?? Number.NaN)), uniform: 0 };
 }
 
 type SentFrame = Extract<Frame, { kind: "routing" }>;

@@ -3,9 +3,8 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import type { StreamedRun } from "../../server/protocol/stream.ts";
 import { gridKeyHelp } from "../components/gridKeys.ts";
 import { allMeasures, measureHelp } from "../components/measureHelp.ts";
-import type { RoutingFrame } from "./frameStore.ts";
+import { mapOf, type RoutingFrame } from "./frameStore.ts";
 import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
-import { mapOf } from "./values.ts";
 
 /** The page's texts beside its pictures. */
 

@@ -7,11 +7,10 @@ import { cellText, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
 import { modelId } from "../components/modelChoice.ts";
 import { asMixed, clusteredOrder, expertProfiles } from "./expertOrder.ts";
-import type { FrameName, RoutingFrame } from "./frameStore.ts";
+import { differenceOf, type FrameName, mapOf, type RoutingFrame } from "./frameStore.ts";
 import { cellPoints, domainName, points, timesUniform } from "./labels.ts";
 import { frameAt, measuredText, nearestSnapshot, shownSnapshot } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
-import { differenceOf, incomparable, mapOf, type RoutingValues } from "./values.ts";
 
 /** What the page shows of the frames at hand. */
 
@@ -28,6 +27,21 @@ export interface Sides {
   problem: string | undefined;
   /** One map is the difference of two. */
   difference: boolean;
+}
+
+/** What two models must share for their maps to be subtracted. */
+type Axes = Pick<RoutedModel, "layers" | "experts" | "domains">;
+
+/** Why the maps of two models cannot be subtracted; undefined where they can. */
+function incomparable(a: Axes, b: Axes): string | undefined {
+  const names = (list: readonly { name: string }[]) => JSON.stringify(list.map(({ name }) => name));
+  if (a.layers.length !== b.layers.length)
+    return `The models have ${a.layers.length} and ${b.layers.length} layers with experts: they can only be shown side by side.`;
+  if (names(a.experts) !== names(b.experts))
+    return "The models have different experts: they can only be shown side by side.";
+  if (names(a.domains) !== names(b.domains))
+    return "The models were trained on different domains: they can only be shown side by side.";
+  return undefined;
 }
 
 /** Which models and snapshots a person has chosen, among those that there are; undefined: there is nothing yet. */
@@ -87,7 +101,7 @@ export function pictureOf(
   order: readonly number[],
 ): Picture {
   const { difference } = sides;
-  const shown: [Side, RoutingValues][] =
+  const shown: [Side, RoutingFrame][] =
     difference && other
       ? [[sides.main, differenceOf(main, other)]]
       : [[sides.main, main], ...(other && sides.other ? [[sides.other, other] as [Side, RoutingFrame]] : [])];

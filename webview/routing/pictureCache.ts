@@ -2,12 +2,11 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { expertFill } from "../components/experts.ts";
 import { type Flow, flowOf } from "../components/flow.ts";
 import { modelId } from "../components/modelChoice.ts";
-import type { FrameStore, RoutingFrame } from "./frameStore.ts";
+import { type FrameStore, mapOf, type RoutingFrame } from "./frameStore.ts";
 import { domainOf } from "./layerSections.ts";
 import { frameName, orderOf, type Picture, pictureOf, type Sides } from "./picture.ts";
 import type { Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
-import { mapOf } from "./values.ts";
 
 /** Flows of more pairs of experts than this are not made anew while snapshots are played. */
 const quickPairs = 40_000;

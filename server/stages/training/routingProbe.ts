@@ -10,7 +10,6 @@ import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
 import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../protocol/routingFiles.ts";
 
 import { toldChoices } from "../../routing/choices.ts";
-import { probeDetailLayout, probeLayout } from "../../routing/layout.ts";
 import {
   choicesRecord,
   detailRecord,
@@ -19,6 +18,7 @@ import {
   ProbeRecords,
   probeIndexes,
 } from "../../routing/probeRecords.ts";
+import { probeDetailLayout, probeLayout } from "../../routing/records.ts";
 import { type RoutedWindow, routedWindows } from "../../routing/routedWindows.ts";
 import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";

@@ -4,10 +4,9 @@ import { cellMeasures, type PairMeasure } from "../../protocol/measures.ts";
 import { allDomains, heldOut } from "../../protocol/routing.ts";
 import { histogramBins } from "../../protocol/routingStatistics.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
-import { blockOf, partOf, type Stretch } from "../../routing/layout.ts";
 import { binShares, cells, layerRows, pairShares } from "../../routing/measures.ts";
 import { type Recorded, readCounts, readProbed } from "../../routing/recorded.ts";
-import { readStretches, recordCount } from "../../routing/recordFiles.ts";
+import { blockOf, partOf, readStretches, recordCount, type Stretch } from "../../routing/records.ts";
 import { probeSaturation } from "../../routing/saturation.ts";
 
 /** Answers to a page's questions about the routing of one model. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cellMeasureSchema } from "../../../server/protocol/measures.ts";
-import { probeLayout } from "../../../server/routing/layout.ts";
 import { cells, layerRows, meanExperts, pairShares, type RoutingCounts } from "../../../server/routing/measures.ts";
+import { probeLayout } from "../../../server/routing/records.ts";
 import { probeSaturation } from "../../../server/routing/saturation.ts";
 import { seeded } from "../../fixtures/random.ts";
 

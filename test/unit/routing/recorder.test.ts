@@ -1,14 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { routingIndexSchema, routingPairsIndexSchema } from "../../../server/protocol/routingFiles.ts";
+import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
 import {
   pairsLayout,
+  type RecordFile,
+  readStretches,
+  recordCount,
+  recordFile,
   type StatisticValues,
   statisticsOfRecord,
   trainingLayout,
-} from "../../../server/routing/layout.ts";
-import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
-import { type RecordFile, readStretches, recordCount, recordFile } from "../../../server/routing/recordFiles.ts";
+} from "../../../server/routing/records.ts";
 import { type StagePaths, stagePathsIn } from "../../../server/runs/layout.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { temporaryFolder, tiny } from "../stages/support.ts";

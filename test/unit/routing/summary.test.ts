@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { routingSummarySchema } from "../../../server/protocol/routingFiles.ts";
 import { axesOf, statisticsIn } from "../../../server/protocol/routingStatistics.ts";
-import { type StatisticValues, sizeOf } from "../../../server/routing/layout.ts";
+import { type StatisticValues, sizeOf } from "../../../server/routing/records.ts";
 import { statisticsOfSummary, summaryOf } from "../../../server/routing/summary.ts";
 import { seeded } from "../../fixtures/random.ts";
 

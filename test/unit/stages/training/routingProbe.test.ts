@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import { histogramBins } from "../../../../server/protocol/routingStatistics.ts";
-import { probeDetailLayout, probeLayout } from "../../../../server/routing/layout.ts";
+import { probeDetailLayout, probeLayout } from "../../../../server/routing/records.ts";
 import { type StagePaths, stagePathsIn } from "../../../../server/runs/layout.ts";
 import { evaluate } from "../../../../server/stages/evaluate.ts";
 import type { Parameters } from "../../../../server/stages/model.ts";

@@ -12,7 +12,7 @@ import {
   type RecordLayout,
   statisticsOfRecord,
   trainingLayout,
-} from "../../../server/routing/layout.ts";
+} from "../../../server/routing/records.ts";
 
 const [layers, experts, domains] = [
   [1, 3, 4],
