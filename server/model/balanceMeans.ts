@@ -6,14 +6,14 @@ import type { BalanceMeans } from "../routers/router.ts";
 import { routingInputs } from "./routingInputs.ts";
 import { type Computing, decoder, wholeSequences } from "./transformer.ts";
 
-/** Whether a model's load balancing multiplies means over the whole batch, which its micro-batches must then be given. */
+/** Whether a model's load-balancing loss uses means over the whole batch, which each micro-batch must then be given. */
 export const balancesOverBatch = ({ moe }: ModelConfig): boolean =>
   moe?.router.balanceOver === "batch" && balancesByLoss(moe.router);
 
 /**
- * The means that load balancing multiplies, of one micro-batch: a forward pass alone. State: parameters. Batch: a
- * training `sequenceBatch`. Results: `meanGates` and `meanProbabilities` [Lmoe, E]; their averages over micro-batches of
- * equal weight are what a `sequenceBatch` with `means` takes. For models of `balancesOverBatch`.
+ * Computes one micro-batch's means for the load-balancing loss, by a forward pass only. State: parameters. Batch: a
+ * training `sequenceBatch`. Results: `meanGates` and `meanProbabilities` [Lmoe, E]; their averages over micro-batches
+ * of equal weight are the inputs of a `sequenceBatch` with `means`. Requires `balancesOverBatch`.
  */
 export function balanceMeans(config: ModelConfig, computing: Computing = {}): Program {
   return program("balanceMeans", (state, batch) => {
@@ -25,7 +25,7 @@ export function balanceMeans(config: ModelConfig, computing: Computing = {}): Pr
     const byLayer = (of: (means: BalanceMeans) => Tensor) =>
       concat(
         routings.map(({ means }) => {
-          if (!means) throw new Error("the routers balance nothing by means");
+          if (!means) throw new Error("the routers report no means for load balancing");
           return of(means);
         }),
         0,

@@ -4,15 +4,17 @@ import type { ModelConfig } from "../protocol/model.ts";
 import type { BatchSpecs } from "./loss.ts";
 import { decoder, wholeSequences } from "./transformer.ts";
 
-/** What `blockInputSums` reads: `tokens` [B, T] int32 and `weights` [B, T], 0 where a token does not count. */
+/**
+ * The batch that `blockInputSums` reads: `tokens` [B, T] int32 and `weights` [B, T], 0 for tokens that do not count.
+ */
 export const blockInputBatch = ({ context }: ModelConfig, batch: number): BatchSpecs => ({
   tokens: { shape: [batch, context], dtype: "int32" },
   weights: { shape: [batch, context], dtype: "float32" },
 });
 
 /**
- * What the feed-forward blocks of these layers are given, which a router in their place would read: the normed hidden
- * states after attention, summed over a batch's tokens, each as often as its weight says. A forward pass alone.
+ * Weighted sums over a batch's tokens of the inputs of these layers' feed-forward blocks: the normed hidden states
+ * after attention, which are also what a router in the same place would read. Runs a forward pass only.
  * State: parameters. Result: `sums` [layers, D].
  */
 export function blockInputSums(config: ModelConfig, layers: readonly number[]): Program {

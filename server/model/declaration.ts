@@ -8,7 +8,7 @@ import { feedForward } from "./blocks/feedForward/declaration.ts";
 import { moe } from "./blocks/moe/declaration.ts";
 import { norm } from "./blocks/norm/declaration.ts";
 
-/** True where a layer's feed-forward block is a Mixture-of-Experts. */
+/** Whether a layer's feed-forward block is a Mixture-of-Experts. */
 export const isMoeLayer = ({ moe }: ModelConfig, layer: number): boolean => moe?.layers.includes(layer) ?? false;
 
 /** The blocks of one layer. */
@@ -20,10 +20,10 @@ export interface LayerDeclaration {
   feedForward: BlockDeclaration;
 }
 
-/** The blocks that a model is made of, as `decoder` (transformer.ts) runs them. */
+/** The blocks of a model, as `decoder` (transformer.ts) runs them. */
 export interface ModelDeclaration {
   embedding: BlockDeclaration;
-  /** What the routers of all layers share. */
+  /** Parameters shared by the routers of all layers. */
   routers: BlockDeclaration;
   layers: LayerDeclaration[];
   finalNorm: BlockDeclaration;
@@ -31,7 +31,7 @@ export interface ModelDeclaration {
 }
 
 export interface DeclarationOptions {
-  /** Experts that a token goes to on average, as measured, by position among the Mixture-of-Experts layers; K where it is left out. */
+  /** Measured average number of experts per token, by position among the Mixture-of-Experts layers; default K. */
   counts?: readonly number[];
 }
 

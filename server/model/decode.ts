@@ -32,8 +32,8 @@ export const keyCacheName = (layer: number): string => `cache.k.${layer}`;
 export const valueCacheName = (layer: number): string => `cache.v.${layer}`;
 
 /**
- * The caches of B sequences of at most `length` tokens (C), zero at the start: each [B, Hkv, C + 1, d]. The last place takes
- * what lies beyond; nobody sees it.
+ * Shapes of the key and value caches of B sequences of at most `length` tokens (C), initially zero: [B, Hkv, C + 1, d]
+ * each. The last slot takes tokens at position C or beyond and is never attended to.
  */
 export function cacheShapes(config: ModelConfig, batch: number, length: number): Map<string, number[]> {
   const shape = [batch, config.kvHeads, length + 1, config.headSize];
@@ -45,14 +45,14 @@ export function cacheShapes(config: ModelConfig, batch: number, length: number):
 }
 
 export interface DecodeOptions {
-  /** With `maskSpec` in the batch and `routingResults` of the fed tokens among the results. */
+  /** Adds `maskSpec` to the batch, and `routingResults` of the input tokens to the results. */
   inspected?: boolean;
 }
 
 /**
- * What a decoding step reads: `tokens` [B, T] int32; `positions` [B] int32, the position of each row's first token;
- * `lengths` [B] int32, how many of a row's T tokens are real (1 to T), the rest being padding at its end; and, for routers
- * that draw, `noise` [Lmoe, B*T, E].
+ * The batch of a decoding step: `tokens` [B, T] int32; `positions` [B] int32, the position of each row's first token;
+ * `lengths` [B] int32, how many of a row's T tokens are real (1 to T; the rest is padding at the end); and, for
+ * sampling routers, `noise` [Lmoe, B*T, E].
  */
 export const decodeBatch = (
   config: ModelConfig,
@@ -67,16 +67,16 @@ export const decodeBatch = (
   ...(inspected ? maskSpec(config) : {}),
 });
 
-/** [n] numbers from 0, shaped for broadcasting. */
+/** The numbers 0 to n - 1 int32, in a shape for broadcasting. */
 const counting = (n: number, shape: number[]): Tensor => reshape(range(0, n, 1, "int32"), shape);
 
 /**
- * One step of generation with a cache of keys and values: feeds T tokens a row, T = 1 to decode, more to take in a
- * prompt, and gives the scores of the token after each row's last real one: results `logits` [B, V].
+ * One step of generation with a key-value cache. Feeds T tokens per row: T = 1 to decode, more to process a prompt.
+ * Result: `logits` [B, V], the next-token logits after each row's last real token.
  *
  * State: parameters (read only) and `cacheShapes`. Batch: `decodeBatch`. A token at position p sees positions 0 to p,
- * so what padding leaves in the cache is seen by nobody and overwritten by the tokens that follow. Tokens at position C
- * or beyond are not stored; the caller keeps prompt and answer within C.
+ * so cache entries of padding are never seen and are overwritten by the tokens that follow. Tokens at position C or
+ * beyond are not stored; the caller must keep prompt and answer within C.
  */
 export function decode(config: ModelConfig, { inspected = false }: DecodeOptions = {}): Program {
   return program("decode", (state, batch) => {
@@ -111,7 +111,7 @@ export function decode(config: ModelConfig, { inspected = false }: DecodeOptions
   });
 }
 
-/** Of hidden [B*T, D], the row of each sequence's last real token: [B, D]. */
+/** Selects the hidden state of each sequence's last real token: hidden [B*T, D], lengths [B] -> [B, D]. */
 function lastReal(hidden: Tensor, lengths: Tensor, time: number): Tensor {
   if (time === 1) return hidden;
   const rows = lengths.shape[0]!;

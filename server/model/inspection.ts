@@ -9,13 +9,14 @@ import { routingInputs } from "./routingInputs.ts";
 import { routingResults, routingStatistics } from "./routingStatistics.ts";
 import { logits } from "./transformer.ts";
 
-/** The mask that switches experts off, [Lmoe, E], beside what a batch of a Mixture-of-Experts has already. */
+/** Additional batch input of a Mixture-of-Experts: `mask` [Lmoe, E], which switches experts off. */
 export const maskSpec = ({ moe }: ModelConfig): BatchSpecs =>
   moe ? { mask: { shape: [moe.layers.length, moe.experts.length], dtype: "float32" } } : {};
 
 /**
- * What `inspection` reads: `tokens` and `targets` [B, T] int32, the targets being the tokens after each; for a
- * Mixture-of-Experts `mask` [Lmoe, E]; for routers that draw `noise` [Lmoe, B*T, E]; `counted` where it counts.
+ * The batch of `inspection`: `tokens` and `targets` [B, T] int32, each target being the token that follows; for a
+ * Mixture-of-Experts `mask` [Lmoe, E] and, with `counts`, `counted` [B*T, 1]; for sampling routers `noise`
+ * [Lmoe, B*T, E].
  */
 export const inspectionBatch = (config: ModelConfig, batch: number, time: number, counts = false): BatchSpecs => ({
   tokens: { shape: [batch, time], dtype: "int32" },
@@ -26,9 +27,9 @@ export const inspectionBatch = (config: ModelConfig, batch: number, time: number
 });
 
 /**
- * What a model makes of N = B*T tokens, as in generation: no token is dropped. State: parameters. Results: `nll` [N],
- * nats; `likeliest` [N] int32, the likeliest next token; `routingResults`; and, with `counted` [N, 1] in the batch, the
- * routing statistics of texts and probes, of one domain: the tokens whose `counted` is 1.
+ * Runs a model on N = B*T tokens in generation mode, so no token is dropped. State: parameters. Results: `nll` [N],
+ * nats; `likeliest` [N] int32, the most likely next token; `routingResults`; and, with `counted` [N, 1] in the batch,
+ * the routing statistics of texts and probes over the tokens whose `counted` is 1, as a single domain.
  */
 export function inspection(config: ModelConfig): Program {
   return program("inspection", (state, batch) => {

@@ -1,13 +1,13 @@
 import { concat, split, type Tensor, util } from "@tensorflow/tfjs-core";
 
-/** Tensors that are joined at most: with one more, what splits them needs more buffers than every graphics card has. */
+/** Most tensors per group: with one more, the split needs more buffers than some GPUs allow. */
 const most = 7;
-/** Elements that are joined at most: larger tensors are worth a call by themselves. */
+/** Most elements per group: a larger tensor is worth a call of its own. */
 const mostElements = 2 ** 23;
 
 /**
- * Names in groups whose tensors can be joined along their first axis: those of equal `kind` that differ in its length
- * only. Where every operator costs a call to a device, one on a joined tensor does the work of several.
+ * Groups the names of tensors that can be joined along their first axis: tensors of the same `kind` whose shapes differ
+ * only in its length. On a device where each operator costs a call, one call on a joined tensor replaces several.
  */
 export function joinable(shapes: ReadonlyMap<string, number[]>, kind: (name: string) => unknown): string[][] {
   const open = new Map<string, { names: string[]; elements: number }>();
@@ -28,9 +28,9 @@ export function joinable(shapes: ReadonlyMap<string, number[]>, kind: (name: str
   return groups;
 }
 
-/** Tensors [n_i, ...] as one, [sum of n_i, ...]. */
+/** Concatenates tensors along their first axis: [n_i, ...] -> [sum of n_i, ...]. */
 export const joined = (tensors: Tensor[]): Tensor => (tensors.length === 1 ? tensors[0]! : concat(tensors, 0));
 
-/** What `joined` made one, in parts again: of so many rows each. */
+/** Undoes `joined`: splits a tensor into parts with these numbers of rows. */
 export const parted = (tensor: Tensor, rows: number[]): Tensor[] =>
   rows.length === 1 ? [tensor] : split(tensor, rows, 0);

@@ -9,21 +9,21 @@ import { routingInputs } from "./routingInputs.ts";
 import { routingResults, routingStatistics } from "./routingStatistics.ts";
 import { type Computing, logits } from "./transformer.ts";
 
-/** Names, shapes and types of a batch's tensors. */
+/** Shapes and types of a batch's tensors, by name. */
 export type BatchSpecs = Record<string, { shape: number[]; dtype: "float32" | "int32" }>;
 
 export interface SequenceBatchOptions {
-  /** For training (as if left out) or evaluation. */
+  /** For training (default) or evaluation. */
   training?: boolean;
-  /** With the means over a whole batch of which this is one micro-batch; see `balanceMeans`. */
+  /** Includes the means over the whole batch that this micro-batch belongs to; see `balanceMeans`. */
   means?: boolean;
 }
 
 /**
- * What training and evaluation read: `tokens` and `targets` [B, T] int32, `weights` [B, T] (0 where a target does not
- * count, 1 where it does) and, for a Mixture-of-Experts, `domain` [B] int32, the domain of each sequence.
+ * The batch of training and evaluation: `tokens` and `targets` [B, T] int32, `weights` [B, T] (1 for targets that
+ * count, else 0) and, for a Mixture-of-Experts, `domain` [B] int32, the domain of each sequence.
  *
- * For routers that draw also `noise` [Lmoe, B*T, E] (`gumbelNoise`) and, in training, `progress` [], the share of the
+ * For sampling routers also `noise` [Lmoe, B*T, E] (`gumbelNoise`) and, in training, `progress` [], the fraction of the
  * phase's steps that are done. With `means` also `meanGates` and `meanProbabilities` [Lmoe, E].
  */
 export function sequenceBatch(
@@ -52,35 +52,38 @@ export function sequenceBatch(
 }
 
 export interface Losses {
-  /** What is minimised: `loss` plus all of `auxiliary`. */
+  /** The training objective: `loss` plus all of `auxiliary`. */
   total: Scalar;
-  /** Mean negative log-likelihood over the batch's targets, by weight, nats per token. BTX §3.3 adds the router's term to it. */
+  /**
+   * Weighted mean negative log-likelihood of the batch's targets, nats per token. BTX §3.3 adds the router's loss to
+   * it.
+   */
   loss: Scalar;
   /** Negative log-likelihood of every target, nats [N]. */
   nll: Tensor;
-  /** The routers' auxiliary losses by name, such as `loadBalance` and `zLoss`, summed over layers, scaled. */
+  /** The routers' scaled auxiliary losses by name, such as `loadBalance` and `zLoss`, summed over layers. */
   auxiliary: Record<string, Scalar>;
-  /** The `routingStatistics` of a Mixture-of-Experts. */
+  /** The `routingStatistics` of a Mixture-of-Experts; else empty. */
   routing: Tensors;
-  /** In the evaluation of one, by token: `likeliest` [N] int32, the likeliest next token, and `routingResults`. */
+  /** In evaluation of a Mixture-of-Experts: `likeliest` [N] int32, the most likely next token, and `routingResults`. */
   byToken: Tensors;
 }
 
 export interface LossOptions extends Computing {
-  /** "training" where it is left out. */
+  /** Default: "training". */
   mode?: RoutingMode;
 }
 
-/** Name of the result that tells an auxiliary loss of a training step. */
+/** Name of a training step's result that holds an auxiliary loss. */
 export const auxiliaryResult = (name: string): string => `auxiliary.${name}`;
 
-/** The auxiliary losses among a program's results: names and what stands there. */
+/** Names and values of the auxiliary losses among a program's results. */
 export const auxiliaryResults = <T>(results: Record<string, T>): [name: string, value: T][] =>
   Object.entries(results).flatMap(([name, value]): [string, T][] =>
     name.startsWith("auxiliary.") ? [[name.slice("auxiliary.".length), value]] : [],
   );
 
-/** Losses and routing statistics of a `sequenceBatch`; its weights must not all be 0. */
+/** Losses and routing statistics of a `sequenceBatch`. Its weights must not all be 0. */
 export function losses(
   params: Tensors,
   batch: Tensors,
@@ -106,8 +109,8 @@ export function losses(
 }
 
 /**
- * Evaluation: state is the parameters, batch a `sequenceBatch` that is not for training; results are `nll` [B, T], nats,
- * and for a Mixture-of-Experts its routing statistics and what there is `byToken`.
+ * Evaluation. State: parameters. Batch: a `sequenceBatch` for evaluation. Results: `nll` [B, T], nats, and for a
+ * Mixture-of-Experts its routing statistics and the results of `Losses.byToken`.
  */
 export function evaluation(config: ModelConfig, domains: number): Program {
   return program("evaluation", (state, batch) => {

@@ -2,18 +2,18 @@ import { type Draws, type ModelConfig, routerTraits } from "../protocol/model.ts
 import { randomStream } from "./random.ts";
 
 /**
- * Seed of the noise by which routers draw outside training, so that a model's results stay the same. The step is, in
- * evaluation, the number of the window among its domain's; in generation, the token's position.
+ * Seed of the routers' noise outside training, fixed so that a model's results are reproducible. As the step,
+ * evaluation uses the index of the window within its domain, and generation the token's position.
  */
 export const EVALUATION_NOISE_SEED = 0;
 
-/** For what a model's routers draw; undefined where they do not. */
+/** What a model's routers draw noise for, or undefined if they do not sample. */
 const drawsFor = ({ moe }: ModelConfig): Draws | undefined => moe && routerTraits(moe.router).draws;
 
-/** Whether a model's routers draw. */
+/** Whether a model's routers sample experts. */
 export const drawsExperts = (config: ModelConfig): boolean => drawsFor(config) !== undefined;
 
-/** Shape of the noise of N tokens: [Lmoe, N, E]. */
+/** Shape of the noise for N tokens: [Lmoe, N, E]. */
 export const noiseShape = ({ moe }: ModelConfig, tokens: number): number[] => [
   moe?.layers.length ?? 0,
   tokens,
@@ -21,9 +21,9 @@ export const noiseShape = ({ moe }: ModelConfig, tokens: number): number[] => [
 ];
 
 /**
- * Standard Gumbel numbers -log(-log u) for `sequences` sequences of T tokens each, `tokens` in all, [Lmoe, N, E] row-major:
- * of its own for each token, or the same for all tokens of a sequence or of the pass, as the model's routers draw. They
- * depend on their number, the seed of random numbers and the step only: training that is resumed draws what it would have drawn.
+ * Standard Gumbel noise -log(-log u), [Lmoe, N, E] row-major, for N = `tokens` tokens in `sequences` sequences of equal
+ * length. Independent for each token, or shared by all tokens of a sequence or of the pass, as the model's routers
+ * require. It depends only on its size, the random seed and the step, so resumed training draws the same noise.
  */
 export function gumbelNoise(
   config: ModelConfig,
@@ -39,7 +39,7 @@ export function gumbelNoise(
   return draws === tokens ? drawn : repeated(drawn, layers * draws, tokens / draws);
 }
 
-/** Each of `rows` rows `times` times: [rows, E] gives [rows * times, E]. */
+/** Repeats each of `rows` rows `times` times: [rows, E] -> [rows * times, E]. */
 function repeated(x: Float32Array, rows: number, times: number): Float32Array {
   const width = x.length / rows;
   const out = new Float32Array(x.length * times);
@@ -51,8 +51,8 @@ function repeated(x: Float32Array, rows: number, times: number): Float32Array {
 }
 
 /**
- * The noise of `tokens` tokens of one text from position `position` on, in generation. A draw for the whole sequence is the
- * same at every position.
+ * Noise for `tokens` tokens of one text, starting at `position`, in generation. Noise that a whole sequence shares is
+ * the same at every position.
  */
 export function generationNoise(
   config: ModelConfig,
@@ -63,7 +63,7 @@ export function generationNoise(
   return gumbelNoise(config, tokens, randomSeed, drawsFor(config) === "token" ? position : 0);
 }
 
-/** The noise of texts one after another: each [Lmoe, T, E], all of them together [Lmoe, B*T, E]. */
+/** Joins the noise of several texts: [Lmoe, T, E] each -> [Lmoe, B*T, E]. */
 export function joinNoise(config: ModelConfig, parts: Float32Array[]): Float32Array {
   const layers = config.moe?.layers.length ?? 0;
   const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));

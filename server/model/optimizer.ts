@@ -1,18 +1,18 @@
 import { add, div, minimum, mul, type Scalar, sqrt, square, sub, sum, type Tensor } from "@tensorflow/tfjs-core";
 import type { TrainingConfig } from "../protocol/stage.ts";
 
-/** Root of the sum of squares of all elements. */
+/** Square root of the sum of squares of all elements. */
 export const globalNorm = (gradients: Tensor[]): Scalar =>
   sqrt(gradients.map((gradient) => sum(square(gradient))).reduce((total, part) => add(total, part))) as Scalar;
 
-/** The factor that scales gradients of global norm `norm` down to `clip`, as torch.nn.utils.clip_grad_norm_ has it. */
+/** The factor that scales gradients of global norm `norm` down to `clip`, as in torch.nn.utils.clip_grad_norm_. */
 export const clipFactor = (norm: Scalar, clip: number): Scalar => minimum(div(clip, add(norm, 1e-6)), 1) as Scalar;
 
-/** Names of a batch's numbers that AdamW reads, each of shape []. */
+/** Names of the batch's scalars [] that AdamW reads. */
 export const optimizerInputs = ["decay", "stepSize", "epsilon"] as const;
 
 /**
- * The numbers of one step, worked out in double precision so that the graph needs no powers: `step` counts from 1.
+ * AdamW's scalars for one step, counted from 1, computed here in double precision so that the graph needs no powers.
  *
  * With the moments kept as M = m / (1 - beta1) and V = v / (1 - beta2), torch.optim.AdamW's update
  * p (1 - lr wd) - lr mhat / (sqrt(vhat) + eps) is p * decay - stepSize * M / (sqrt(V) + epsilon).
@@ -33,9 +33,9 @@ export function adamWInputs(
 
 export interface AdamWState {
   param: Tensor;
-  /** First moment over 1 - beta1. */
+  /** First moment divided by 1 - beta1. */
   m: Tensor;
-  /** Second moment over 1 - beta2. */
+  /** Second moment divided by 1 - beta2. */
   v: Tensor;
 }
 
@@ -44,15 +44,15 @@ export interface AdamWScalars {
   beta2: number;
   stepSize: Tensor;
   epsilon: Tensor;
-  /** Absent for parameters that do not decay. */
+  /** Absent for parameters without weight decay. */
   decay?: Tensor;
-  /** What gradients are multiplied by before use; absent for 1. */
+  /** Factor applied to gradients before use; default 1. */
   scale?: Tensor;
 }
 
 /**
- * One AdamW update of one parameter (Loshchilov and Hutter, arXiv 1711.05101): gradient and state of any one shape.
- * The moments are scaled as in `adamWInputs`, which saves a pass over each.
+ * One AdamW update of one parameter (Loshchilov and Hutter, arXiv 1711.05101); gradient and state share one shape.
+ * The moments are scaled as described at `adamWInputs`, which saves a pass over each.
  */
 export function adamW(gradient: Tensor, { param, m, v }: AdamWState, scalars: AdamWScalars): AdamWState {
   const { beta1, beta2, stepSize, epsilon, decay, scale } = scalars;
@@ -64,8 +64,8 @@ export function adamW(gradient: Tensor, { param, m, v }: AdamWState, scalars: Ad
 }
 
 /**
- * Learning rate of optimizer step `step`, counted from 1, of `steps`: rises linearly over `warmup` steps, then falls by
- * half a cosine to `finalLearningRate` times the peak at the last step. BTX §4.1.2.
+ * Learning rate of optimizer step `step` (counted from 1) of `steps`: rises linearly over `warmup` steps, then decays
+ * along half a cosine to `finalLearningRate` times the peak at the last step. BTX §4.1.2.
  */
 export function learningRateAt(
   step: number,

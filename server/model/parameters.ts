@@ -8,8 +8,8 @@ import { startValues } from "./startValues.ts";
 export type Shapes = Map<string, number[]>;
 
 /**
- * Every parameter of a model, in the order of the forward pass. Names and shapes are those of Hugging Face's Llama, and of
- * its Mixtral where a layer is a Mixture-of-Experts.
+ * All parameters of a model, in the order of the forward pass. Names and shapes follow Hugging Face's Llama, and its
+ * Mixtral for Mixture-of-Experts layers.
  */
 export const declaredParameters = (config: ModelConfig): Declared[] =>
   blocksOf(declareModel(config)).flatMap(({ parameters }) => parameters);
@@ -17,18 +17,18 @@ export const declaredParameters = (config: ModelConfig): Declared[] =>
 const shapesOf = (parameters: readonly Declared[]): Shapes =>
   new Map(parameters.map(({ name, shape }) => [name, shape]));
 
-/** Every parameter's name and shape. */
+/** Names and shapes of all parameters. */
 export const parameterShapes = (config: ModelConfig): Shapes => shapesOf(declaredParameters(config));
 
 /** Names and shapes of the parameters that follow their gradient; see `trained`. */
 export const trainedShapes = (config: ModelConfig, freeze?: Freeze): Shapes =>
   shapesOf(trained(declaredParameters(config), freeze));
 
-/** Names of the parameters that weight decay applies to. */
+/** Names of the parameters with weight decay. */
 export const decayingParameters = (config: ModelConfig): Set<string> =>
   new Set(declaredParameters(config).flatMap(({ name, decays }) => (decays ? [name] : [])));
 
-/** Every parameter of an untrained model; see `startValues`. */
+/** All parameters of an untrained model; see `startValues`. */
 export const initialParameters = (
   config: ModelConfig,
   randomSeed: number,

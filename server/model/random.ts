@@ -1,12 +1,12 @@
 /**
- * Random numbers that depend on a seed and a name only: xoshiro128** 1.1 (Blackman and Vigna, arXiv 1805.01407),
- * its state filled by SplitMix32 from a 32-bit FNV-1a hash of "seed:name". One stream a name, so what one tensor
- * draws does not move another's.
+ * Random numbers that depend only on a seed and a name: xoshiro128** 1.1 (Blackman and Vigna, arXiv 1805.01407), its
+ * state initialized by SplitMix32 from a 32-bit FNV-1a hash of "seed:name". Each name has its own stream, so draws for
+ * one tensor do not affect another's.
  */
 export interface RandomStream {
   /** The next 32 random bits, 0 to 2^32 - 1. */
   bits(): number;
-  /** Uniform in (0, 1), with 32 random bits; never 0 nor 1. */
+  /** Uniform in (0, 1), with 32 random bits; never 0 or 1. */
   uniform(): number;
   /** Standard normal. */
   normal(): number;
@@ -49,7 +49,7 @@ export function randomStream(seed: number, name: string): RandomStream {
   const uniform = () => (bits() + 0.5) / 2 ** 32;
 
   let spare: number | undefined;
-  /** Box and Muller, 1958: two normals from two uniforms. */
+  /** Box-Muller transform (1958): two normal numbers from two uniform ones. */
   const normal = () => {
     if (spare !== undefined) {
       const value = spare;

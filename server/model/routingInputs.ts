@@ -2,7 +2,7 @@ import { reshape, type Scalar, slice, type Tensor } from "@tensorflow/tfjs-core"
 import type { Tensors } from "../ops/program.ts";
 import type { BalanceMeans, RouterInput, RoutingMode } from "../routers/router.ts";
 
-/** What the routers of a forward pass over N tokens read besides hidden states; see `RouterInput`. */
+/** Inputs of all routers in a forward pass over N tokens, besides hidden states; see `RouterInput`. */
 export interface RoutingInputs extends Pick<RouterInput, "weights" | "mode" | "stage" | "progress"> {
   /** [Lmoe, N, E] */
   noise?: Tensor;
@@ -10,14 +10,16 @@ export interface RoutingInputs extends Pick<RouterInput, "weights" | "mode" | "s
   actions?: Tensor;
   /** [Lmoe, E] each. */
   means?: BalanceMeans;
-  /** [Lmoe, E]: added to the routers' logits and biases; `MASKED` for an expert that is switched off, else 0. */
+  /** [Lmoe, E]: added to the routers' logits and biases; `MASKED` for experts that are switched off, else 0. */
   mask?: Tensor;
 }
 
-/** What one layer's router reads besides what it is itself. */
+/** The part of one layer's `RouterInput` that comes from the batch and the kind of pass. */
 export type LayerInputs = Omit<RouterInput, "params" | "layer" | "tokenIds" | "state">;
 
-/** The routers' inputs in a batch (`sequenceBatch`, `decodeBatch`). Outside training, routers with two stages are fixed. */
+/**
+ * The routers' inputs from a batch (`sequenceBatch`, `decodeBatch`). Two-stage routers are "fixed" outside training.
+ */
 export function routingInputs(
   batch: Tensors,
   weights: Tensor,
@@ -37,7 +39,7 @@ export function routingInputs(
   };
 }
 
-/** Those of the Mixture-of-Experts layer at `position` among these layers. */
+/** The inputs of one layer's router; `position` counts the Mixture-of-Experts layers. */
 export function layerInputs(inputs: RoutingInputs, position: number): LayerInputs {
   const { noise, actions, means, mask, ...ofAllLayers } = inputs;
   const row = (x: Tensor) => slice(x, [position, 0], [1, -1]);

@@ -21,7 +21,7 @@ import { type CountedStatistic, expertsResult, gatesResult, histogramBins } from
 import type { Routing } from "../routers/router.ts";
 import type { LayerRouting } from "./blocks/moe/forward.ts";
 
-/** One-hot domain of each token, times its weight: domain [B] int32 and weights [N, 1] give [N, Domains]. */
+/** One-hot domain of each token times the token's weight: domain [B] int32, weights [N, 1] -> [N, Domains]. */
 function tokensByDomain(domain: Tensor, weights: Tensor, domains: number): Tensor {
   const batch = domain.shape[0]!;
   const time = weights.shape[0]! / batch;
@@ -39,28 +39,33 @@ const byLayer = (layers: Tensor[]): Tensor =>
 export interface CountedTokens {
   /** [B] int32: the domain of each sequence. */
   domain: Tensor;
-  /** [N, 1]: how much a token counts. */
+  /** [N, 1]: each token's weight. */
   weights: Tensor;
   /** Number of domains. */
   domains: number;
 }
 
-/** What statistics are made of, by layer: `tokens` [N, Domains] is a token's weight in its domain. */
+/** The data that statistics are computed from; arrays have one entry per Mixture-of-Experts layer. */
 export interface Counting {
   routings: LayerRouting[];
+  /** [N, Domains]: each token's weight, in its domain's column. */
   tokens: Tensor;
-  /** [N, E] each: the routers' softmax over all experts, and what was chosen, by weight. */
+  /** [N, E] each: the router's softmax over all experts. */
   softmaxes: Tensor[];
+  /** [N, E] each: the token's weight at the experts it goes to, else 0. */
   counted: Tensor[];
 }
 
-/** [Domains, E] of x [N, E], or [Domains, 1] of [N, 1]: sums over tokens. */
+/** Weighted sums over each domain's tokens: x [N, E] -> [Domains, E], or [N, 1] -> [Domains, 1]. */
 const byDomain = ({ tokens }: Counting, x: Tensor): Tensor => matMul(tokens, x, true);
-/** [E, E]: how often a choice of one expert goes with a choice of another in the layer at a position. */
+/** [E, E]: how often a token goes to one expert in this layer and to another in the layer at index `other`. */
 const pairs = ({ counted }: Counting, { chosen }: LayerRouting, other: number): Tensor =>
   matMul(chosen, counted[other]!, true);
 
-/** How each statistic is counted: its values by layer, of the axes that the table has; none where nothing is counted. */
+/**
+ * How each statistic is counted. Returns one tensor per layer with the axes of the table, or none if there is nothing
+ * to count.
+ */
 export const countedByLayer: Record<CountedStatistic, (counting: Counting) => Tensor[]> = {
   routedTokens: (counting) => counting.routings.map(({ chosen }) => byDomain(counting, chosen)),
   gateMass: (counting) => counting.routings.map(({ gateOfExpert }) => byDomain(counting, gateOfExpert)),
@@ -79,9 +84,9 @@ export const countedByLayer: Record<CountedStatistic, (counting: Counting) => Te
 };
 
 /**
- * The routing statistics of these names (protocol/routingStatistics.ts): where the tokens of each domain went, each counted by
- * its weight. Left out is what a model has not: dropped tokens where no expert can be full, transitions of a single layer.
- * Nothing for a dense model.
+ * The named routing statistics (protocol/routingStatistics.ts): where the tokens of each domain went, counted by
+ * weight. Statistics that a model does not have are left out: dropped tokens if experts have no capacity limit,
+ * transitions if there is only one layer. Returns nothing for a dense model.
  */
 export function routingStatistics(
   names: readonly CountedStatistic[],
@@ -103,7 +108,7 @@ export function routingStatistics(
   return statistics;
 }
 
-/** Entropy of each row's softmax, nats: logits and softmax [N, E] give [N, 1]. */
+/** Entropy of each row's softmax, nats: logits and softmax [N, E] -> [N, 1]. */
 function entropy(logits: Tensor, probabilities: Tensor): Tensor {
   return untaped(() => {
     const shifted = sub(logits, max(logits, -1, true));
@@ -111,11 +116,13 @@ function entropy(logits: Tensor, probabilities: Tensor): Tensor {
   });
 }
 
-/** Tokens of each domain by an expert's probability: probabilities [N, E], tokens [N, Domains] give [Domains, E, bins]. */
+/**
+ * Histogram of each expert's probability, by domain: probabilities [N, E], tokens [N, Domains] -> [Domains, E, bins].
+ */
 function histogramOf(probabilities: Tensor, tokens: Tensor): Tensor {
   return untaped(() => {
     const [domains, experts] = [tokens.shape[1]!, probabilities.shape[1]!];
-    /** Tokens from the lower end of a bin on, [Domains, E]. */
+    /** Tokens in this bin and all higher ones, [Domains, E]. */
     const from = (bin: number) =>
       matMul(tokens, cast(greaterEqual(probabilities, bin / histogramBins), "float32"), true);
     const ends = Array.from({ length: histogramBins }, (_, bin) => from(bin));
@@ -128,8 +135,8 @@ function histogramOf(probabilities: Tensor, tokens: Tensor): Tensor {
 }
 
 /**
- * What programs report of single tokens: experts [N, K] int32 and gates [N, K] of each layer, by the names `expertsResult` and
- * `gatesResult`. K may differ by layer.
+ * What programs report for each token: experts [N, K] int32 and gates [N, K] of each layer, named by `expertsResult`
+ * and `gatesResult`. K may differ between layers.
  */
 export const routingResults = (routings: readonly Routing[]): Tensors =>
   Object.fromEntries(

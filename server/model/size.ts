@@ -10,10 +10,11 @@ const FLOAT_BYTES = 4;
 const total = (numbers: number[]): number => numbers.reduce((sum, number) => sum + number, 0);
 
 /**
- * Number of parameters: `total`, and `active`, those that one token meets when it goes to K of the E experts of each
- * MoE layer; K is that of `expertsPerToken`, 1 of Switch although a token may be dropped. Embeddings, norms, routers and
- * the head count in both; tied embeddings count once. For a dense model the two are equal. The convention of BTX, table 4
- * (6.7, 11.1 and 19.7 billion for Llama-2 7B shapes; sampled top-1 has 7.1 here, for its first layer is soft).
+ * Number of parameters: `total`, and `active`, those used for one token that goes to K of the E experts of each MoE
+ * layer. K is `expertsPerToken`; it is 1 for Switch, although a token may be dropped. Embeddings, norms, routers and
+ * the head count in both; tied embeddings count once. The two are equal for a dense model. Follows the convention of
+ * BTX, table 4 (6.7, 11.1 and 19.7 billion for Llama-2 7B shapes; sampled top-1 has 7.1 here because its first layer is
+ * soft).
  */
 export function parameterCount(config: ModelConfig, options?: DeclarationOptions): { total: number; active: number } {
   const blocks = blocksOf(declareModel(config, options));
@@ -32,13 +33,13 @@ export interface FlopsOptions extends DeclarationOptions {
 /**
  * Floating-point operations per token, at full context (T = `context`).
  *
- * Convention of the model FLOPs utilisation of PaLM (arXiv 2204.02311, appendix B): a multiply-add is two operations;
- * the backward pass costs twice the forward pass, and recomputation is not counted. Counted are
- * - 6 (forward alone: 2) times the active matmul weights: attention projections, the K experts' feed-forward blocks,
- *   routers, and the head, tied or not; the embedding lookup, norms and biases are not. Frozen weights count 4 times: they
- *   pass a gradient on and get none;
- * - 12 (forward alone: 4) * L * T * H * headSize for the scores and the weighted sum of values, over the whole T x T
- *   matrix although the causal mask leaves half of it empty.
+ * Follows the convention of PaLM's model FLOPs utilization (arXiv 2204.02311, appendix B): a multiply-add is two
+ * operations, the backward pass costs twice the forward pass, and recomputation does not count. The sum of
+ * - 6 (forward only: 2) times the active matmul weights: attention projections, the K experts' feed-forward blocks,
+ *   routers, and the head, tied or not; without the embedding lookup, norms and biases. Frozen weights count 4 times
+ *   because they pass gradients on but receive none;
+ * - 12 (forward only: 4) * L * T * H * headSize for the scores and the weighted sum of values, over the whole T x T
+ *   matrix, although the causal mask leaves half of it empty.
  */
 export function flopsPerToken(config: ModelConfig, { training, freeze, ...options }: FlopsOptions): number {
   const whole = training ? 6 : 2;
@@ -49,19 +50,19 @@ export function flopsPerToken(config: ModelConfig, { training, freeze, ...option
   return total(multiplied.map((one) => perWeight(one) * one.weights)) + products;
 }
 
-/** Share of the matrices that are frozen. */
+/** Fraction of the matrices that are frozen. */
 const frozenShare = ({ parameters }: Multiplied, freeze: Freeze | undefined): number =>
   parameters.filter((parameter) => isFrozen(parameter, freeze)).length / parameters.length;
 
-/** What training computes with, as far as its memory depends on it. */
+/** The training options that memory depends on. */
 interface Computing extends Pick<TrainingConfig, "recompute">, Precision {
-  /** Until a step is over its new parameters and moments lie beside the old, as on a GPU. */
+  /** New parameters and moments take memory beside the old ones until a step is over, as on a GPU. */
   stateTwice?: boolean;
 }
 
 /**
- * Floats kept from all layers: with `recompute` what their blocks are given and give, and what one layer computes again, the
- * mean feed-forward block or attention.
+ * Floats kept for all layers. With `recompute`: the inputs and outputs of all blocks, and the activations of the one
+ * block being recomputed, attention or the average feed-forward block, whichever is larger.
  */
 function keptOfLayers(config: ModelConfig, batch: number, computing: Computing): number {
   const time = config.context;
@@ -74,10 +75,10 @@ function keptOfLayers(config: ModelConfig, batch: number, computing: Computing):
 }
 
 /**
- * Estimated bytes of one training process: parameters, gradients and AdamW's two moments (16 bytes per
+ * Estimated memory of one training process, bytes: parameters, gradients and AdamW's two moments (16 bytes per
  * parameter), and the activations of one micro-batch of `microBatch` sequences at full context: those of every layer,
- * and the head's logits, their softmax and their gradient [N, V]. In float16 what products in the blocks read and give
- * takes half. Where a step's new state lies beside the old, that is 12 bytes per parameter more. The runtime's own needs come on top.
+ * and the head's logits, their softmax and their gradient [N, V]. In float16, inputs and outputs of matrix products in
+ * the blocks take half. With `stateTwice` there are 12 bytes more per parameter. The runtime's own needs come on top.
  */
 export function trainingMemory(config: ModelConfig, microBatch: number, computing: Computing = {}): number {
   const head = declareModel(config).head.kept({ batch: microBatch, time: config.context, share: 1 });

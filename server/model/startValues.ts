@@ -1,7 +1,9 @@
 import { type Declared, sizeOf } from "../parameters/declared.ts";
 import { randomStream } from "./random.ts";
 
-/** A parameter's values before training, as it declares them. They depend on the seed of random numbers and its name only. */
+/**
+ * A parameter's declared values before training. Random ones depend only on the random seed and the parameter's name.
+ */
 export function startValues(parameter: Declared, randomSeed: number): Float32Array {
   const { name, shape, start } = parameter;
   const data = new Float32Array(sizeOf(parameter));
@@ -27,19 +29,21 @@ export function startValues(parameter: Declared, randomSeed: number): Float32Arr
   }
 }
 
-/** `count` orthogonal vectors of length 1, of normal numbers: Gram and Schmidt, twice, which is enough (Giraud et al., 2005). */
+/**
+ * `count` orthonormal vectors from normal numbers: Gram-Schmidt applied twice, which is enough (Giraud et al., 2005).
+ */
 function orthonormal(count: number, length: number, normal: () => number): Float64Array[] {
-  const found: Float64Array[] = [];
+  const basis: Float64Array[] = [];
   for (let i = 0; i < count; i++) {
     const vector = Float64Array.from({ length }, normal);
-    for (const other of [...found, ...found]) {
+    for (const other of [...basis, ...basis]) {
       const along = dot(vector, other);
       for (const [j, x] of other.entries()) vector[j]! -= along * x;
     }
     const norm = Math.sqrt(dot(vector, vector));
-    found.push(vector.map((x) => x / norm));
+    basis.push(vector.map((x) => x / norm));
   }
-  return found;
+  return basis;
 }
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);

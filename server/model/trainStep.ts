@@ -17,19 +17,19 @@ type Shapes = Map<string, number[]>;
 const renamed = (shapes: Shapes, rename: (name: string) => string): Shapes =>
   new Map([...shapes].map(([name, shape]) => [rename(name), shape]));
 
-/** AdamW's moments of the trained parameters, zero before the first step: names and shapes. */
+/** Names and shapes of AdamW's moments for the trained parameters; they are zero before the first step. */
 export function momentShapes(config: ModelConfig, freeze?: Freeze): Shapes {
   const shapes = trainedShapes(config, freeze);
   return new Map([...renamed(shapes, firstMomentName), ...renamed(shapes, secondMomentName)]);
 }
 
-/** Accumulated gradients of the trained parameters: names and shapes. They live only from one update to the next. */
+/** Names and shapes of the accumulated gradients of the trained parameters, which live from one update to the next. */
 export const gradientShapes = (config: ModelConfig, freeze?: Freeze): Shapes =>
   renamed(trainedShapes(config, freeze), gradientName);
 
 type GradientConfig = Pick<TrainingConfig, "freeze" | "recompute" | "precision" | "routerStage">;
 interface UpdateConfig extends Pick<TrainingConfig, "freeze" | "beta1" | "beta2" | "clip"> {
-  /** Parameters are updated several at a time: for devices on which every operator costs a call. */
+  /** Updates several parameters at a time, for devices where each operator costs a call. */
   fewCalls?: boolean;
 }
 
@@ -40,9 +40,9 @@ interface Gradients {
 }
 
 /**
- * Gradients of the total loss of one batch in every trained parameter, and what is reported of it. The others are
- * constants here, so nothing is computed for their gradients. In float16 they are those of the loss times the batch's
- * `lossScale`: Micikevicius et al., arXiv 1710.03740, §3.2.
+ * Gradients of one batch's total loss with respect to every trained parameter, and the results to report. Other
+ * parameters are constants, so nothing is computed for their gradients. In float16 the loss is multiplied by the
+ * batch's `lossScale` before differentiation: Micikevicius et al., arXiv 1710.03740, §3.2.
  */
 function differentiate(
   state: Tensors,
@@ -70,7 +70,7 @@ function differentiate(
   return { gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])), results };
 }
 
-/** Names of gradients, in groups that are computed with as one tensor. */
+/** Groups the names of parameters whose gradients are processed as one tensor. */
 function groupsOf(config: ModelConfig, shapes: Shapes, fewCalls: boolean | undefined): string[][] {
   const decaying = decayingParameters(config);
   return fewCalls ? joinable(shapes, (name) => decaying.has(name)) : [...shapes.keys()].map((name) => [name]);
@@ -79,17 +79,17 @@ function groupsOf(config: ModelConfig, shapes: Shapes, fewCalls: boolean | undef
 const shapesOf = (tensors: Tensors): Shapes =>
   new Map(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
 
-/** The largest number of float32: what is below it is finite, and no NaN. */
+/** The largest float32: a norm below it is finite and not NaN. */
 const largest = 3.4028234663852886e38;
 
 interface UpdateOptions {
-  /** How often gradients count. */
+  /** Factor applied to the gradients; default 1. */
   share?: Tensor;
-  /** Nothing changes where the gradients' norm is not finite. */
+  /** Keeps the state unchanged if the gradients' norm is not finite. */
   onlyFinite?: boolean;
 }
 
-/** One AdamW step of all that has a gradient, after clipping the gradients' global norm. */
+/** Clips the gradients' global norm, then makes one AdamW step for every parameter that has a gradient. */
 function update(
   state: Tensors,
   batch: Tensors,
@@ -103,7 +103,7 @@ function update(
     names,
     gradient: joined(names.map((name) => gradients[name]!)),
   }));
-  // The last parameters' gradients come first on the way back; added up in this order, what they were made of is free soon.
+  // The backward pass yields the last parameters' gradients first: summing in this order frees their inputs early.
   const unscaled = globalNorm(groups.map(({ gradient }) => gradient).toReversed());
   const norm = share ? (mul(unscaled, share) as Scalar) : unscaled;
   const clipping = clip > 0 ? clipFactor(norm, clip) : undefined;
@@ -135,12 +135,12 @@ function update(
 }
 
 /**
- * A whole optimizer step on one batch: loss, gradients, clipping and update of the trained parameters. In float16 the batch
- * has `lossScale` [] too, and where the gradients' norm is not finite nothing changes.
+ * A whole optimizer step on one batch: loss, gradients, clipping and update of the trained parameters. In float16 the
+ * batch also has `lossScale` [], and the state stays unchanged if the gradients' norm is not finite.
  *
- * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the numbers of `adamWInputs`.
+ * State: parameters and `momentShapes`. Batch: a `sequenceBatch` for training and the scalars of `adamWInputs`.
  * Results: `loss` (nats per token), `gradientNorm` of the trained parameters before clipping and, for a
- * Mixture-of-Experts, its auxiliary losses (`auxiliaryResult`, scaled) and the routing statistics.
+ * Mixture-of-Experts, its scaled auxiliary losses (`auxiliaryResult`) and routing statistics.
  */
 export function trainStep(config: ModelConfig, training: UpdateConfig & GradientConfig, domains: number): Program {
   return program("trainStep", (state, batch) => {
@@ -152,11 +152,11 @@ export function trainStep(config: ModelConfig, training: UpdateConfig & Gradient
 }
 
 /**
- * The gradients of one micro-batch, added to those before it in `gradientShapes`; the first of a step replaces them.
+ * Adds one micro-batch's gradients to the accumulated ones; the first micro-batch of a step replaces them.
  *
- * State: parameters and `gradientShapes`. Batch: a `sequenceBatch` for training. Results: as `trainStep`, of this
- * micro-batch, without `gradientNorm`. The routers' load balancing is that of each micro-batch, or of the whole batch
- * where the batch brings its means. In float16 the batch has `lossScale` [] too, by which the gradients are multiplied.
+ * State: parameters and `gradientShapes`. Batch: a `sequenceBatch` for training. Results: those of `trainStep`, for
+ * this micro-batch, without `gradientNorm`. The routers balance load within each micro-batch, or over the whole batch
+ * if the batch contains its means. In float16 the batch also has `lossScale` [], which multiplies the gradients.
  */
 export function accumulate(
   config: ModelConfig,
@@ -174,8 +174,8 @@ export function accumulate(
 }
 
 /**
- * The global norm of accumulated gradients, which is not finite where one of them is not. State: `gradientShapes` (read only).
- * Batch: `share` as in `applyGradients`. Results: `gradientNorm`.
+ * The global norm of the accumulated gradients, which is finite only if all of them are. State: `gradientShapes` (read
+ * only). Batch: `share` as in `applyGradients`. Results: `gradientNorm`.
  */
 export function gradientNorm(
   config: ModelConfig,
@@ -189,8 +189,8 @@ export function gradientNorm(
 }
 
 /**
- * Clips and applies accumulated gradients. State: parameters, `momentShapes`, `gradientShapes` (read only). Batch: the
- * numbers of `adamWInputs` and `share` [], one over the number of micro-batches times the loss scale. Results: `gradientNorm`.
+ * Clips and applies the accumulated gradients. State: parameters, `momentShapes`, `gradientShapes` (read only). Batch:
+ * the scalars of `adamWInputs` and `share` [], 1 / (number of micro-batches * loss scale). Results: `gradientNorm`.
  */
 export function applyGradients(config: ModelConfig, training: UpdateConfig): Program {
   const names = [...trainedShapes(config, training.freeze).keys()];

@@ -22,21 +22,21 @@ import { parametersOf, plainBlock, recomputedBlock } from "./blocks/recompute.ts
 import { isMoeLayer } from "./declaration.ts";
 import { layerInputs, type RoutingInputs } from "./routingInputs.ts";
 
-/** How one forward pass differs from another: training sees the whole sequence, decoding a cache. */
+/** What differs between forward passes: training sees whole sequences, decoding sees a cache. */
 export interface Pass {
   tables: RotaryTables;
   /** What each layer's queries see. */
   core: (layer: number) => AttentionCore;
   routing: RoutingInputs;
-  /** Attention and feed-forward blocks keep what they are given, and make the rest anew on the way back. */
+  /** Attention and feed-forward blocks keep only their inputs and recompute the rest in the backward pass. */
   recompute?: boolean;
-  /** Of the blocks; routers, norms and the head are float32 in any. */
+  /** Used in attention and feed-forward blocks; routers, norms and the head always compute in float32. */
   arithmetic?: Arithmetic;
 }
 
 /**
- * The decoder without its head: tokens [B, T] int32 give the normed hidden states [N, D], N = B*T, the routing of
- * each Mixture-of-Experts layer, and the input [N, D] of each layer's feed-forward block.
+ * The decoder without its head. From tokens [B, T] int32 it computes the normed hidden states [N, D], N = B*T, the
+ * routing of each Mixture-of-Experts layer, and the input [N, D] of each layer's feed-forward block.
  * Pre-norm blocks as in Llama: x + attention(norm(x)), x + feedForward(norm(x)).
  */
 export function decoder(
@@ -50,7 +50,7 @@ export function decoder(
   const { arithmetic = inFloat32 } = pass;
   const block = pass.recompute ? recomputedBlock : plainBlock;
   const tokenIds = reshape(tokens, [tokens.size]);
-  /** Of the last Mixture-of-Experts layer; dense layers pass it on. */
+  /** Router state of the last Mixture-of-Experts layer; dense layers pass it on. */
   let state: Tensor | undefined;
   let x: Tensor = embed(params, tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
@@ -84,10 +84,10 @@ export function decoder(
   return { hidden: norm(params, FINAL_NORM, x, config), routings, blockInputs };
 }
 
-/** How blocks are computed; see `TrainingConfig`. */
+/** Training options that affect how blocks compute; see `TrainingConfig`. */
 export type Computing = Pick<TrainingConfig, "recompute" | "precision" | "routerStage">;
 
-/** The pass in which every token sees itself and the tokens before it: training and evaluation. */
+/** A forward pass over whole sequences with a causal mask, for training and evaluation. */
 export function wholeSequences(
   time: number,
   routing: RoutingInputs,
@@ -109,17 +109,17 @@ export function wholeSequences(
 export interface ForwardPass {
   /** [N, V] */
   logits: Tensor;
-  /** One a Mixture-of-Experts layer, in the order of layers. */
+  /** One per Mixture-of-Experts layer, in the order of layers. */
   routings: LayerRouting[];
   /** The routers' auxiliary losses by name, each summed over layers. */
   losses: Record<string, Scalar>;
-  /** Sum of all auxiliary losses of all layers; absent where no router has one. */
+  /** Sum of all auxiliary losses of all layers; absent if no router has one. */
   auxiliaryLoss?: Scalar;
 }
 
 const sumOf = (scalars: Scalar[]): Scalar => scalars.reduce((total, scalar) => add(total, scalar));
 
-/** The auxiliary losses of all layers by name, and their sum, for which those of a layer are added up first. */
+/** The auxiliary losses of all layers by name, and their sum, which adds up each layer's losses first. */
 function auxiliaryLosses(routings: readonly LayerRouting[]): Pick<ForwardPass, "losses" | "auxiliaryLoss"> {
   const layers = routings.flatMap(({ losses }) => (losses && Object.keys(losses).length > 0 ? [losses] : []));
   if (layers.length === 0) return { losses: {} };
@@ -132,8 +132,8 @@ function auxiliaryLosses(routings: readonly LayerRouting[]): Pick<ForwardPass, "
 }
 
 /**
- * The whole model: tokens [B, T] int32 give next-token scores of all N = B*T positions. `routing` is what routers read; it
- * is that of an evaluation in which every token counts where it is left out; `computing` is that of `wholeSequences`.
+ * The whole model: next-token logits for all N = B*T positions of tokens [B, T] int32. By default `routing` is that of
+ * an evaluation in which every token counts. `computing` is passed to `wholeSequences`.
  */
 export function logits(
   params: Tensors,

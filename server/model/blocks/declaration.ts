@@ -1,43 +1,45 @@
 import { type Declared, totalSize } from "../../parameters/declared.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 
-/** What a forward pass keeps depends on. */
+/** What the size of the activations that a forward pass keeps depends on. */
 export interface KeptFor {
-  /** Sequences (B) and tokens a sequence (T). */
+  /** Sequences (B) and tokens per sequence (T). */
   batch: number;
   time: number;
-  /** Floats that a value takes which products in blocks read or give: a half in float16. */
+  /** Size in floats of a value that a matrix product inside a block reads or produces: 1/2 in float16, else 1. */
   share: number;
 }
 
-/** Matrices that a token is multiplied with: `weights` of their values, of experts those of the K that it goes to. */
+/**
+ * Matrices and how many of their weights multiply a token: all of them, or for experts those of the token's K experts.
+ */
 export interface Multiplied {
   parameters: Declared[];
   weights: number;
 }
 
 /**
- * What a block is, without running it: what it has and what it costs. Its forward pass is in the `forward.ts` beside its
- * declaration. Declarations load no TF.js, so that an editor can read them.
+ * A block's parameters and cost, known without running it. Its forward pass is in the `forward.ts` next to its
+ * declaration. Declarations do not load TF.js, so the editor can use them.
  */
 export interface BlockDeclaration {
   /** In the order of the forward pass. */
   parameters: Declared[];
-  /** Number of parameters that one token meets. */
+  /** Number of parameters used for one token. */
   activeParameters: number;
-  /** What a token is multiplied with. */
+  /** Matrices that multiply a token. */
   multiplied: Multiplied[];
-  /** Multiply-adds a token, at full context, in which no parameter takes part. */
+  /** Multiply-adds per token, at full context, that involve no parameter. */
   multiplyAdds: number;
-  /** Floats that the forward pass keeps for the backward pass. */
+  /** Number of floats that the forward pass keeps for the backward pass. */
   kept(pass: KeptFor): number;
 }
 
-/** Weights of a list of matrices; biases are no matrices. */
+/** The matrices among these parameters; biases and norms are left out. */
 export const matricesOf = (parameters: readonly Declared[]): Declared[] =>
   parameters.filter(({ shape }) => shape.length === 2);
 
-/** A block in which a token meets all parameters and is multiplied with every matrix once. */
+/** A block in which every token uses all parameters and is multiplied by every matrix once. */
 export function wholeBlock(
   parameters: Declared[],
   { multiplyAdds = 0, kept = () => 0 }: Partial<Pick<BlockDeclaration, "multiplyAdds" | "kept">> = {},
@@ -47,6 +49,6 @@ export function wholeBlock(
   return { parameters, activeParameters: totalSize(parameters), multiplied, multiplyAdds, kept };
 }
 
-/** How a training pass computes, as far as what it keeps depends on it. */
+/** The training option that the size of kept activations depends on. */
 export type Precision = Pick<TrainingConfig, "precision">;
 export const floatShare = ({ precision }: Precision): number => (precision === "float16" ? 1 / 2 : 1);

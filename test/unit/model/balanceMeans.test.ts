@@ -71,6 +71,6 @@ describe("balanceMeans", () => {
     expect(balancesOverBatch(over({ balanceOver: "batch", loadBalance: 0 }))).toBe(false);
     expect(balancesOverBatch(over({ balanceOver: "batch", balance: "bias" }))).toBe(false);
     const none = over({ loadBalance: 0 });
-    expect(() => balanceMeans(none)(randomParameters(none), randomBatch(none, 2))).toThrow("balance nothing");
+    expect(() => balanceMeans(none)(randomParameters(none), randomBatch(none, 2))).toThrow("report no means");
   });
 });

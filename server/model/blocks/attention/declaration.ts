@@ -6,11 +6,11 @@ import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 /**
  * Grouped-query self-attention: q and o [D, H*d], k and v [D, kvHeads*d].
  *
- * Multiply-adds a token beside the projections: T * H * d for the scores and as many for the weighted sum of values, over the
- * whole T x T matrix although the causal mask leaves half of it empty.
+ * Multiply-adds per token besides the projections: T * H * d for the scores and the same again for the weighted sum of
+ * values. Both count the whole T x T matrix, although the causal mask leaves half of it empty.
  *
- * Kept: the layer's input, both norms' outputs and two residual sums; q, k, v, rotated q and k, k and v repeated to H heads,
- * the weighted values; scores and probabilities [B, H, T, T].
+ * Kept for the backward pass: the layer's input, both norms' outputs and two residual sums; q, k, v, rotated q and k,
+ * k and v repeated to H heads, the weighted values; scores and probabilities [B, H, T, T].
  */
 export function attention(config: ModelConfig, layer: number): BlockDeclaration {
   const { hidden, heads, kvHeads, headSize, attentionBias, layers, context } = config;

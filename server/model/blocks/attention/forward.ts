@@ -7,14 +7,14 @@ import type { ModelConfig } from "../../../protocol/model.ts";
 import { linear } from "../linear.ts";
 import type { RotaryTables } from "./rotaryTables.ts";
 
-/** The attention proper: q [B, Hkv, T*G, d], k and v [B, Hkv, T, d] give [B, Hkv, T*G, d]. */
+/** Attention without its projections: q [B, Hkv, T*G, d], k and v [B, Hkv, T, d] -> [B, Hkv, T*G, d]. */
 export type AttentionCore = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
 /**
- * Grouped-query self-attention of one layer: x [N, D] gives [N, D]. Ainslie et al., arXiv 2305.13245.
+ * Grouped-query self-attention of one layer: x [N, D] -> [N, D]. Ainslie et al., arXiv 2305.13245.
  *
- * G = heads / kvHeads query heads share a key head. They become rows of one matrix, row t*G + g, so that no key or
- * value is repeated. `core` decides who sees whom: the training mask, or a cache.
+ * G = heads / kvHeads query heads share one key head. They become rows t*G + g of one matrix, so no key or value is
+ * repeated. `core` decides which keys a query sees: through the training mask or a cache.
  */
 export function attention(
   params: Tensors,
@@ -33,7 +33,7 @@ export function attention(
 
   const through = (name: string, y: Tensor) => linear(params, `${prefix}.${name}`, y, arithmetic);
   const inTime = (name: string, width: number) => reshape(through(name, x), [batch, time, width]);
-  /** [B, T, Hkv*W] to [B, Hkv, T, W]. */
+  /** [B, T, Hkv*W] -> [B, Hkv, T, W]. */
   const byHead = (y: Tensor, width: number) => transpose(reshape(y, [batch, time, kvHeads, width]), [0, 2, 1, 3]);
 
   const q = rotary(inTime("q_proj", heads * headSize), tables.query.cos, tables.query.sin, heads);

@@ -1,13 +1,19 @@
 import { gather, mul, type Tensor, tensor2d } from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../../protocol/model.ts";
 
-/** Cosines and sines [B, T, headSize/2] of positions, B = 1 where all sequences share them; those for queries carry the factor 1 / sqrt(headSize). */
+/**
+ * Cosines and sines [B, T, headSize/2] of positions; B = 1 if all sequences share them. The query tables include the
+ * factor 1 / sqrt(headSize).
+ */
 export interface RotaryTables {
   query: { cos: Tensor; sin: Tensor };
   key: { cos: Tensor; sin: Tensor };
 }
 
-/** Angle table of positions 0 to `length` - 1: element i turns by position * theta^(-2i / headSize). */
+/**
+ * f of the angles of positions 0 to `length` - 1 [length, headSize/2]: element i turns by position * theta^(-2i /
+ * headSize).
+ */
 function angles(config: ModelConfig, length: number, f: (angle: number) => number): Tensor {
   const half = config.headSize / 2;
   const values = new Float32Array(length * half);
@@ -19,7 +25,10 @@ function angles(config: ModelConfig, length: number, f: (angle: number) => numbe
   return tensor2d(values, [length, half]);
 }
 
-/** Tables of positions [B or 1, T] int32, each in 0 to `length` - 1. Scaling the queries' tables scales the queries for free. */
+/**
+ * Rotary tables for positions [B or 1, T] int32, each from 0 to `length` - 1. Scaling the query tables scales the
+ * queries at no extra cost.
+ */
 export function rotaryTables(config: ModelConfig, positions: Tensor, length: number): RotaryTables {
   const cos = gather(angles(config, length, Math.cos), positions as never);
   const sin = gather(angles(config, length, Math.sin), positions as never);

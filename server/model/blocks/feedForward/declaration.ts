@@ -4,12 +4,13 @@ import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 
 /**
- * How a parameter of a block of width F is cut in parts of equal width, and joined: along the axis that is F, or, where no
- * axis is, divided by the number of parts, so that the parts of a block add up to it.
+ * How a parameter of a block of width F is cut into parts of equal width and joined again: along the axis of length F.
+ * A parameter without such an axis is "divided" by the number of parts, so that the parts' outputs add up to the
+ * block's.
  */
 export type Cut = { axis: number } | "divided";
 
-/** A parameter of a feed-forward block, and how a mix cuts it. */
+/** A parameter of a feed-forward block and how a mix cuts it. */
 export interface CutParameter extends Declared {
   cut: Cut;
 }
@@ -21,7 +22,7 @@ interface Place extends Pick<Declared, "group"> {
   expert?: string | undefined;
 }
 
-/** One SwiGLU block: gate and up [F, D], down [D, F], of a dense layer or of an expert. */
+/** Parameters of one SwiGLU block of a dense layer or an expert: gate and up [F, D], down [D, F]. */
 export function feedForwardParameters(config: ModelConfig, { names, width, ...rest }: Place): CutParameter[] {
   const { hidden, ffnBias: hasBias, layers } = config;
   const cutAlong = (parameters: Declared[], cuts: Cut[]): CutParameter[] =>
@@ -39,11 +40,11 @@ export function feedForwardParameters(config: ModelConfig, { names, width, ...re
   return [...into(names.gate), ...into(names.up), ...cutAlong(down, [{ axis: 1 }, "divided"])];
 }
 
-/** The parameters of a dense layer's block. */
+/** Parameters of a dense layer's feed-forward block. */
 export const denseFeedForwardParameters = (config: ModelConfig, layer: number): CutParameter[] =>
   feedForwardParameters(config, { names: feedForwardNames(layer), width: config.ffn, group: "dense" });
 
-/** Floats kept of a row: gate, up, silu(gate) and their product. */
+/** Floats kept per row: gate, up, silu(gate) and their product. */
 export const keptOfRow = (width: number): number => 4 * width;
 
 /** The feed-forward block of a dense layer. */

@@ -5,7 +5,7 @@ import { routerParameters } from "../../../routers/declarations.ts";
 import { type BlockDeclaration, matricesOf, wholeBlock } from "../declaration.ts";
 import { type CutParameter, feedForwardParameters, keptOfRow } from "../feedForward/declaration.ts";
 
-/** The parameters of one expert of a layer: a feed-forward block of its own. */
+/** Parameters of one expert of a layer, which is a complete feed-forward block. */
 export const expertParameters = (config: ModelConfig, layer: number, expert: number): CutParameter[] =>
   feedForwardParameters(config, {
     names: expertNames(layer, expert),
@@ -15,10 +15,10 @@ export const expertParameters = (config: ModelConfig, layer: number, expert: num
   });
 
 /**
- * A Mixture-of-Experts block: its router, then its experts. Of S = N*K rows each is kept once gathered and once to be
- * scattered; of the router, logits and gates.
+ * A Mixture-of-Experts block: its router, then its experts. Kept for the backward pass: each of the S = N*K rows twice,
+ * as gathered and before it is scattered back, and the router's logits and gates.
  *
- * @param counts Experts that a token goes to on average, by position among the Mixture-of-Experts layers; K where it is left out.
+ * @param counts Measured average number of experts per token, by position among the MoE layers; default K
  */
 export function moe(config: ModelConfig, moe: MoeConfig, layer: number, counts?: readonly number[]): BlockDeclaration {
   const position = moe.layers.indexOf(layer);

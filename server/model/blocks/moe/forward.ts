@@ -18,21 +18,21 @@ import type { RouterInput, Routing, Scores } from "../../../routers/router.ts";
 import { feedForward, swiGluBlock } from "../feedForward/forward.ts";
 import { type Block, parametersOf } from "../recompute.ts";
 
-/** What a layer's router decided, and from what. */
+/** A layer's routing decision and the scores that it is based on. */
 export interface LayerRouting extends Routing, Scores {}
 
-/** What the blocks of a forward pass share. */
+/** Settings shared by all blocks of a forward pass. */
 export interface BlockPass {
   block: Block;
   arithmetic: Arithmetic;
 }
 
 /**
- * The Mixture-of-Experts block of one layer: sum over the chosen experts, at most K a token, of gate * FF_expert(x). BTX §3.2.
- * Sparse: only chosen experts are computed, and nothing for a token that goes to nobody; where all are chosen (K = E)
- * nothing is sorted.
+ * The Mixture-of-Experts block of one layer: the sum of gate * FF_expert(x) over the chosen experts, at most K per
+ * token. BTX §3.2. Sparse: only the chosen experts are computed, and nothing for a token without an expert. If every
+ * token chooses every expert (K = E), rows are not sorted.
  *
- * x [N, D] and what the layer's router reads beside it; gives the output [N, D], which `block` computes, and the routing.
+ * Takes x [N, D] and the router's other inputs. Returns the output [N, D], computed through `block`, and the routing.
  */
 export function moe(
   x: Tensor,
@@ -59,12 +59,12 @@ export function moe(
   return { output, routing };
 }
 
-/** The linear router: x [N, D] gives x W^T, W [E, D]. BTX §3.2. */
+/** The linear router: x W^T, x [N, D], W [E, D]. BTX §3.2. */
 const linearScore = (x: Tensor, { params, layer }: RouterInput): Scores => ({
   logits: matMul(x, named(params, routerName(layer)), false, true),
 });
 
-/** gateOfExpert [N, E]; gives [N, D]. */
+/** Sum over all experts: x [N, D], gateOfExpert [N, E] -> [N, D]. */
 function everyExpert(
   params: Tensors,
   x: Tensor,
@@ -78,7 +78,7 @@ function everyExpert(
     .reduce((sum, part) => add(sum, part));
 }
 
-/** gates and choices [N, K]; gives [N, D]. Rows for nobody, E, come last in the order of experts. */
+/** Sum over the chosen experts: x [N, D], gates and choices [N, K] -> [N, D]. Rows without an expert (E) sort last. */
 function chosenExperts(
   params: Tensors,
   x: Tensor,
@@ -93,7 +93,7 @@ function chosenExperts(
 
   const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
   const rows = dispatch(arithmetic.operand(x), order, inverse, k);
-  // Rows [S, in], sorted by expert, each through its own expert's linear layer: [S, out].
+  // Rows sorted by expert, each through its expert's linear layer: [S, in] -> [S, out].
   const output = swiGluBlock(rows, (part, y) => {
     const weights = experts.map((names) => named(params, `${names[part]}.weight`));
     const product = arithmetic.groupedMatMul(y, sizes, weights);

@@ -2,7 +2,7 @@ import type { Declared } from "../../../parameters/declared.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 
-/** An RMS norm: weight [D], which starts at 1. What it gives is counted by the block that it is given to. */
+/** An RMS norm: weight [D], initially 1. Its output counts as kept in the block that reads it. */
 export const norm = (name: string, { hidden }: ModelConfig): BlockDeclaration =>
   wholeBlock([
     {
