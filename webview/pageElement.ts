@@ -64,7 +64,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   /** Changes the state without drawing the page again. */
   protected keep(change: Partial<State>): void {
     this.state = { ...this.state, ...change };
-    // At once, since the page may go at any moment, but not sixty times a second.
+    // At once, since the page may go at any moment, but not at every frame.
     clearTimeout(this.#keeping);
     if (performance.now() - this.#keptAt > keepEvery) this.#keepNow();
     else this.#keeping = setTimeout(this.#keepNow, keepEvery);

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { escapeHtml } from "./escapeHtml.ts";
+import { stageReferenceSchema } from "./stageReference.ts";
 import { mostRuns, originSchema } from "./stream.ts";
-import { stageReferenceSchema } from "./streamed.ts";
 
 /** Most characters of a text that a page is about. */
 export const mostPageText = 20_000;

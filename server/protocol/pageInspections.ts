@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { chartColors } from "./colors.ts";
 import { inspections } from "./inspect.ts";
-import { stageReferenceSchema, stateSchema } from "./streamed.ts";
+import { stageReferenceSchema, stateSchema } from "./stageReference.ts";
 
 /** Questions of pages about models and the origin of experts, over the stream (stream.ts). */
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { chartColors } from "./colors.ts";
 import { cellMeasureSchema, layerRowSchema, pairMeasureSchema } from "./measures.ts";
 import { placeKindsSchema } from "./routingFiles.ts";
-import { stageReferenceSchema, stateSchema } from "./streamed.ts";
+import { stageReferenceSchema, stateSchema } from "./stageReference.ts";
 
 /**
  * Messages between a page and the backend about the routing of mixed models, over the stream (stream.ts). Layers are the L

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { inspectionHubMessages, inspectionPageMessages } from "./pageInspections.ts";
 import { routingHubMessages, routingPageMessages } from "./routing.ts";
-import { type StageReference, type State, stageReferenceSchema, stateSchema } from "./streamed.ts";
+import { type StageReference, type State, stageReferenceSchema, stateSchema } from "./stageReference.ts";
 import { type Measure, measureSchema } from "./trainingMeasures.ts";
 
 export { type Measure, measureSchema, type StageReference, type State, stageReferenceSchema, stateSchema };

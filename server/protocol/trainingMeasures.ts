@@ -30,7 +30,7 @@ export const trainingMeasures = {
   gradientNorm: { label: "Gradient norm", title: "gradient norm, before clipping", column: "gradient_norm" },
   tokensPerSecond: {
     label: "Tokens/s",
-    title: "tokens a second",
+    title: "tokens per second",
     best: "high",
     unit: "tokens/s",
     column: "tokens_per_second",

@@ -63,7 +63,7 @@ export function colorCells(
   }
 }
 
-/** Small pictures of one pixel a cell, which are drawn enlarged: one for all maps of a size. */
+/** Small pictures of one pixel per cell, which are drawn enlarged: one for all maps of a size. */
 const small = new Map<
   string,
   { canvas: OffscreenCanvas; context: OffscreenCanvasRenderingContext2D; image: ImageData }

@@ -11,7 +11,7 @@ import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
 /** Points of the curves of use. */
 const columns = 200;
-/** Layers whose curves are averaged at most, evenly spaced: each is a question a domain. */
+/** Layers whose curves are averaged at most, evenly spaced: each takes a question per domain. */
 const mostLayers = 8;
 
 /** An expert of a model, in one layer or in all. */

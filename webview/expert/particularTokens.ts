@@ -50,7 +50,7 @@ export function particularSection(facts: ExpertFacts, all: boolean, more: () => 
   </section>`;
 }
 
-/** Both lists, a row a token. */
+/** Both lists, a row per token. */
 export const particularRows = ({ input, predicted }: ExpertFacts): (string | number)[][] => [
   ["kind", "token", "share", "base", "chosen", "choices", "occurrences"],
   ...[...input.map((one) => ["input", one] as const), ...predicted.map((one) => ["predicted", one] as const)].map(

@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { ExpertFacts } from "../../server/protocol/inspect.ts";
 
-/** Distances, a row another block and a column a layer. */
+/** Distances, a row per other block and a column per layer. */
 export function distancesSection({ layers, distances }: ExpertFacts): TemplateResult {
   const kinds = [
     ["Relative distance", "relative", "|a − b| / |b| of the three weights as one vector"],

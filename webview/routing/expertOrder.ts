@@ -10,7 +10,7 @@ interface Group {
  * of two experts is Euclidean, of two groups the mean over all pairs (Sokal & Michener 1958). A group is turned round where
  * that puts nearer experts side by side; among equals the first as mixed come first.
  *
- * @param profiles [experts, P], the same use of each: a row an expert.
+ * @param profiles [experts, P], the same use of each: a row per expert.
  * @returns a permutation of the experts.
  */
 export function clusteredOrder(profiles: Float32Array, experts: number): number[] {

@@ -10,10 +10,10 @@ export interface PlayTarget {
 const length = 8;
 const fastest = 60;
 const slowest = 3;
-/** With reduced motion, snapshots a second. */
+/** With reduced motion, snapshots per second. */
 const still = 1;
 
-/** Snapshots a second. */
+/** Snapshots per second. */
 export const rate = (snapshots: number, reducedMotion: boolean): number =>
   reducedMotion ? still : Math.min(fastest, Math.max(slowest, snapshots / length));
 

@@ -15,7 +15,7 @@ export interface Remark {
 /**
  * Experts that are dead or that dominate, those of the most layers first.
  *
- * @param shares routed shares of all text, [layers, experts]. @param k experts a token.
+ * @param shares routed shares of all text, [layers, experts]. @param k experts per token.
  */
 export function remarksOf(shares: Float32Array, experts: number, k: number): Remark[] {
   const found = new Map<string, Remark>();

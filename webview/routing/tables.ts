@@ -13,7 +13,7 @@ const most = 6000;
 const loadRows = 24;
 const followersShown = 5;
 
-/** The maps, a row a layer. @param domain what is written out where all would be too much. */
+/** The maps, a row per layer. @param domain what is written out where all would be too much. */
 export function mapTable(
   { maps, text }: Pick<Picture, "maps" | "text">,
   caption: string,

@@ -7,7 +7,7 @@ import { visibleText } from "../components/tokenText.ts";
 import { firstExperts } from "./textCounts.ts";
 import type { RoutedAnswer } from "./tokenSections.ts";
 
-/** A row a token and layer: its experts and gates. */
+/** A row per token and layer: its experts and gates. */
 export function csvOf({ text, routed, predicted }: RoutedAnswer): Uint8Array<ArrayBuffer> {
   const { layers, experts, k, tokens } = routed;
   const slots = Array.from({ length: k }, (_, slot) => slot);

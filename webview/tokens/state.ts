@@ -11,7 +11,7 @@ export const stateSchema = z.object({
   text: z.string().max(mostPageText).default(""),
   /** A place among the layers. */
   layer: z.union([z.literal("all"), z.int().min(0)]).default("all"),
-  /** Experts a token; absent: the model's own. */
+  /** Experts per token; absent: the model's own. */
   k: z.int().min(1).optional(),
   /** Experts that are switched off. */
   off: z.array(z.string()).default([]),

@@ -124,7 +124,7 @@ export function pairsTable(routed: Routed, shown: Shown): TemplateResult {
   </figure>`;
 }
 
-/** All of it in numbers, a row a token. */
+/** All of it in numbers, a row per token. */
 export function tokensTable({ text, routed, predicted }: RoutedAnswer): TemplateResult {
   const { layers, tokens } = routed;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Tokens">

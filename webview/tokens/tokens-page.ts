@@ -165,7 +165,7 @@ export class TokensPage extends PageElement<PageState> {
       ${
         takesK(model.router)
           ? select(
-              "Experts a token",
+              "Experts per token",
               [
                 option("", `${model.k}, as trained`, k === undefined),
                 ...ks.map((one) => option(String(one), String(one), k === one)),

@@ -164,7 +164,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     const { page, asked } = await open("a1b");
     const last = () => said(asked.findLast((one): one is Inspect => one.type === "inspect")!);
     await page.locator(".text").waitFor();
-    await page.getByRole("combobox", { name: "Experts a token" }).selectOption("1");
+    await page.getByRole("combobox", { name: "Experts per token" }).selectOption("1");
     await expect.poll(() => last().k).toBe(1);
     for (const name of ["e0", "e2"]) await page.getByRole("checkbox", { name }).uncheck();
     await expect.poll(() => last().off).toEqual(["e0", "e2"]);

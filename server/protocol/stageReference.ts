@@ -2,9 +2,9 @@ import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { runStatusSchema } from "./run.ts";
 
-/** What all messages of a stream to a page speak of. */
+/** How the messages of a stream to a page name stages, and their states. */
 
-/** A stage that is drawn: the run folder it lies in and its key. */
+/** A stage: the run folder it lies in and its key. */
 export const stageReferenceSchema = z.strictObject({ root: runReferenceSchema.shape.root, key: z.string().max(64) });
 export type StageReference = z.infer<typeof stageReferenceSchema>;
 
