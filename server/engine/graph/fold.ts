@@ -109,19 +109,27 @@ interface Match {
 type Rewrite = (match: Match) => Value | Value[] | GraphNode | undefined | false;
 
 function rewritten(original: GraphNode, known: Known): GraphNode | Value[] {
-  let node = original;
-  for (const [kernels, rewrite] of rewrites) {
-    if (kernels !== everyKernel && !kernels.includes(node.kernel)) continue;
-    const [a, b] = node.inputs.values();
-    const [output] = node.outputs;
-    if (!a || !output) return node;
-    const [left, right] = [known.uniform(a), known.uniform(b)];
-    const made = rewrite({ node, attrs: node.attrs, a, b, left, right, output, known });
+  let match = matchOf(original, known);
+  let from = 0;
+  while (match) {
+    const next = rewritesOf(match.node.kernel).find(({ place }) => place >= from);
+    if (!next) break;
+    from = next.place + 1;
+    const made = next.rewrite(match);
     if (!made) continue;
     if (!("kernel" in made)) return [made].flat();
-    node = made;
+    match = matchOf(made, known);
   }
-  return node;
+  return match?.node ?? original;
+}
+
+/** Undefined for a node without inputs, which nothing rewrites. */
+function matchOf(node: GraphNode, known: Known): Match | undefined {
+  const [a, b] = node.inputs.values();
+  const [output] = node.outputs;
+  return (
+    a && output && { node, attrs: node.attrs, a, b, left: known.uniform(a), right: known.uniform(b), output, known }
+  );
 }
 
 const isEmpty = ({ shape }: Value): boolean => sizeOf(shape) === 0;
@@ -255,3 +263,16 @@ const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewri
     },
   ],
 ];
+
+const byKernel = new Map<string, { place: number; rewrite: Rewrite }[]>();
+
+/** The rewrites of a kernel, with their places in the table. */
+function rewritesOf(kernel: string): { place: number; rewrite: Rewrite }[] {
+  const found =
+    byKernel.get(kernel) ??
+    rewrites.flatMap(([kernels, rewrite], place) =>
+      kernels === everyKernel || kernels.includes(kernel) ? [{ place, rewrite }] : [],
+    );
+  byKernel.set(kernel, found);
+  return found;
+}
