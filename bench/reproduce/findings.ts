@@ -81,7 +81,7 @@ function forgetting(results: Results): Finding {
   );
   const measured = `against the seed: ${own.join(", ")}; elsewhere ${signed(Math.min(...others))} to ${signed(Math.max(...others))}`;
   return {
-    expectation: "each expert is the best on its own domain and worse than the seed on another",
+    expectation: "each expert is best on its own domain and worse than the seed on another",
     measured,
     verdict: best && worse ? "as expected" : "otherwise",
   };

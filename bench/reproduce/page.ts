@@ -96,7 +96,7 @@ function computeTable(results: Results): string {
       "tokens beyond the seed",
       "training compute",
       "over BTX",
-      "work of its stages, other load included",
+      "working time of its stages, other load included",
       "mean loss",
       "paper",
     ],
@@ -162,11 +162,11 @@ Experts train at a learning rate of 1e-3, everything else at 3e-3 (the paper: 1e
 ## What agrees
 
 ${table(
-  ["what the paper leads one to expect", "ours: difference in mean loss", ""],
+  ["what the paper suggests", "ours: difference in mean loss", ""],
   found.map(({ expectation, measured, verdict }) => [
     expectation,
     measured,
-    verdict === "otherwise" ? "**otherwise**" : verdict,
+    verdict === "otherwise" ? "**not as expected**" : verdict,
   ]),
 )}
 
