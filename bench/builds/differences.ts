@@ -37,7 +37,9 @@ export class Differences {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       if (volatile.has(key)) continue;
       const path = `${at}.${Array.isArray(before) ? "*" : key}`;
-      if (!(key in before)) this.onlyOneHas.add(`after: ${path}`);
+      // Sentences for people, which may be worded better.
+      if (key === "notes") this.values(before[key]?.length, after[key]?.length, `${path}.length`);
+      else if (!(key in before)) this.onlyOneHas.add(`after: ${path}`);
       else if (!(key in after)) this.onlyOneHas.add(`before: ${path}`);
       else this.values(before[key], after[key], `${at}.${key}`);
     }
