@@ -2,7 +2,8 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { kernelOr } from "./kernel.ts";
 
 /**
- * x, computed only once `first` is there: an engine that orders a whole graph by its data must not begin earlier with what
- * is made of it. Any shapes, float32. Not differentiated. Kernel `After`; an eager engine has this order anyway.
+ * Returns x, but only after `first` is computed: an engine that orders a whole graph by its data dependencies must not
+ * start computations that read the result earlier. Any shapes, float32. Not differentiated. Kernel `After`; an eager
+ * engine keeps this order anyway.
  */
 export const after = (x: Tensor, first: Tensor): Tensor => kernelOr("After", { x, first }, {}, () => x);

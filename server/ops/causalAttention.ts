@@ -17,7 +17,7 @@ import { type Arithmetic, inFloat32 } from "./arithmetic.ts";
 import { differentiable } from "./differentiable.ts";
 import { MASKED, maskedSoftmax } from "./maskedSoftmax.ts";
 
-/** Queries of times `from` to `to` (excluded), which see no key from `to` on. */
+/** Queries at times `from` to `to` (exclusive). They see no key at time `to` or later. */
 export interface CausalBlock {
   from: number;
   to: number;
@@ -25,13 +25,13 @@ export interface CausalBlock {
   mask: Tensor;
 }
 
-/** More blocks skip more of the masked half, but copy more keys: shorter blocks gain nothing. */
+/** More blocks skip more of the masked half but copy more keys; shorter blocks are no faster. */
 const BLOCK_LENGTH = 256;
 const MOST_BLOCKS = 4;
 
 /**
- * The blocks of queries in which attention over T times is worked out, with their masks; G query heads a key head.
- * With n blocks only (n + 1) / 2n of the T x T scores are computed. Share the result among layers.
+ * Splits attention over T times into blocks of queries, with their masks; there are G query heads per key head.
+ * With n blocks, only (n + 1) / 2n of the T x T scores are computed. All layers can share the result.
  */
 export function causalBlocks(
   time: number,
@@ -48,7 +48,7 @@ export function causalBlocks(
   });
 }
 
-/** Elements `from` to `to` of axis 2 of a tensor of rank 4. */
+/** Elements `from` to `to` (exclusive) along axis 2 of a rank-4 tensor. */
 function part(x: Tensor, from: number, to: number): Tensor {
   const [batch, heads, rows, width] = x.shape as [number, number, number, number];
   if (from === 0 && to === rows) return x;
@@ -57,7 +57,7 @@ function part(x: Tensor, from: number, to: number): Tensor {
 
 const joined = (parts: Tensor[]): Tensor => (parts.length === 1 ? parts[0]! : concat(parts, 2));
 
-/** Sum of tensors that cover growing prefixes of axis 2; the last covers it all. */
+/** Sum of tensors that cover growing prefixes of axis 2; the last one covers all of it. */
 function sumOfPrefixes(prefixes: Tensor[]): Tensor {
   let total = prefixes.at(-1)!;
   const tails: Tensor[] = [];
@@ -72,10 +72,10 @@ function sumOfPrefixes(prefixes: Tensor[]): Tensor {
 /**
  * Causal attention: softmax(q k^T + mask) v.
  *
- * q [B, Hkv, T*G, d], already scaled by 1 / sqrt(d), row t*G + g is query head g of its key head at time t;
- * k and v [B, Hkv, T, d]. Gives [B, Hkv, T*G, d]. No key or value is repeated for grouped queries.
- * The gradient uses rowsum(dO * O) in place of rowsum(dP * P), as FlashAttention does (arXiv 2205.14135, B.2). The softmax is
- * float32 in any arithmetic.
+ * q [B, Hkv, T*G, d] is already scaled by 1 / sqrt(d); its row t*G + g is query head g of its key head at time t.
+ * k and v are [B, Hkv, T, d]. Returns [B, Hkv, T*G, d]. No key or value is repeated for grouped queries.
+ * The gradient uses rowsum(dO * O) instead of rowsum(dP * P), as FlashAttention does (arXiv 2205.14135, B.2). The
+ * softmax is always float32.
  */
 export function causalAttention(
   q: Tensor,

@@ -2,8 +2,8 @@ import { type Tensor, where } from "@tensorflow/tfjs-core";
 import { kernelOr } from "./kernel.ts";
 
 /**
- * a where the one `condition` [] holds, else b, both of one shape; nothing of what is not chosen comes through, not even
- * NaN. Kernel `Choose`: TF.js's `where` spreads the condition over the shape first. Not differentiated.
+ * Returns a if the scalar `condition` [] is true, else b; a and b have the same shape. NaN in the other one does not
+ * leak through. Kernel `Choose`: TF.js's `where` would broadcast the condition first. Not differentiated.
  */
 export const choose = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
   kernelOr<Tensor>("Choose", { condition, a, b }, {}, () => where(condition, a, b));

@@ -3,9 +3,9 @@ import { differentiable } from "./differentiable.ts";
 import { tokenOfRow } from "./dispatch.ts";
 
 /**
- * Brings the experts' rows back and adds them up by gate: y [S, D] sorted by expert, gates [N, K], order and inverse
- * [S] of `routeOrder`, give [N, D], row n = sum over k of gates[n, k] * y[inverse[n*K + k]].
- * Its gradient, in y and in the gates, gathers too.
+ * Returns the experts' rows to their tokens and sums them by gate: y [S, D] sorted by expert, gates [N, K], and order
+ * and inverse [S] from `routeOrder` -> [N, D], with row n = sum over k of gates[n, k] * y[inverse[n*K + k]]. Its
+ * gradients with respect to y and the gates are gathers, too.
  */
 export function combine(y: Tensor, gates: Tensor, order: Tensor, inverse: Tensor): Tensor {
   const [tokens, k] = gates.shape as [number, number];

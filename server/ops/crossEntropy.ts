@@ -12,8 +12,8 @@ const gradient = (dnll: Tensor, logProbs: Tensor, targets: Tensor): Tensor =>
   mul(expandDims(dnll, 1), sub(exp(logProbs), oneHot(targets, logProbs.shape[1]!)));
 
 /**
- * Negative log-likelihood of each target under softmax(logits), nats: logits [N, V], targets [N] int32 give [N].
- * Kernel `CrossEntropy` gives the log-probabilities [N, V] as well; kernel `CrossEntropyGrad` starts from them.
+ * Negative log-likelihood of each target under softmax(logits), nats: logits [N, V], targets [N] int32 -> [N].
+ * Kernel `CrossEntropy` also returns the log-probabilities [N, V], from which kernel `CrossEntropyGrad` starts.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor1D {
   return differentiable<[Tensor, Tensor]>(

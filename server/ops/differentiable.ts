@@ -1,9 +1,9 @@
 import { customGrad, type GradSaveFunc, type Tensor } from "@tensorflow/tfjs-core";
 
 /**
- * An op with a gradient of its own. `forward` computes the value and hands `save` whatever `backward` needs: tensors
- * made on the way forward do not outlive it otherwise. `backward` turns the value's gradient and the saved tensors
- * into one gradient for each of `inputs`; everything else the op reads is not differentiated.
+ * An op with a custom gradient. `forward` computes the value and passes to `save` all tensors that `backward` needs;
+ * other tensors made in `forward` are disposed of. `backward` turns the value's gradient and the saved tensors into one
+ * gradient for each of `inputs`. Nothing else that the op reads is differentiated.
  */
 export function differentiable<Saved extends Tensor[]>(
   inputs: Tensor[],

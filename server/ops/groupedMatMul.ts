@@ -2,7 +2,9 @@ import { concat, matMul, type NamedTensorMap, slice, type Tensor, zeros } from "
 import { differentiable } from "./differentiable.ts";
 import { kernelOr } from "./kernel.ts";
 
-/** What `each` makes of every group's first row and length, read from the eager engine; groups without rows too. */
+/**
+ * Calls `each` with every group's first row and length, including empty groups. Reads `sizes` from the eager engine.
+ */
 function mapGroups<T>(sizes: Tensor, rows: number, each: (start: number, length: number, group: number) => T): T[] {
   let start = 0;
   const made = Array.from(sizes.dataSync(), (length, group) => {
@@ -38,18 +40,18 @@ function run(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW: boolean): 
   );
 }
 
-/** dy_e^T x_e of each of E groups: x [S, D], dy [S, F], sizes [E or E + 1] give E tensors [F, D]. */
+/** dy_e^T x_e for each of E groups: x [S, D], dy [S, F], sizes [E or E + 1] -> E tensors [F, D]. */
 const runWeightGradients = (x: Tensor, dy: Tensor, sizes: Tensor, experts: number): Tensor[] =>
   kernelOr<Tensor[]>("GroupedWeightGrad", { x, dy, sizes }, { experts }, () => weightGradients(x, dy, sizes, experts));
 
 /**
- * A matrix product with one weight matrix a group of rows: JAX's `ragged_dot`. Kernels `GroupedMatMul` and
+ * A matrix product with one weight matrix per group of rows: JAX's `ragged_dot`. Kernels `GroupedMatMul` and
  * `GroupedWeightGrad`.
  *
- * x [S, D], its rows sorted by group; sizes [E] int32, rows a group, adding up to S; E weights [F, D] (transposeW,
- * the layout of Hugging Face's linear layers) or [D, F]. Gives [S, F]: the rows of group e times w_e^T or w_e.
- * A group may be empty. With sizes [E + 1] the rows of the last group have no matrix: they give 0, and nothing is
- * multiplied for them. Throws, on an eager engine, when sizes do not add up to S.
+ * x [S, D] has its rows sorted by group; sizes [E] int32 are the rows per group and add up to S; the E weights are
+ * [F, D] (transposeW, the layout of Hugging Face's linear layers) or [D, F]. Returns [S, F]: the rows of group e times
+ * w_e^T or w_e. Groups may be empty. With sizes [E + 1] the last group has no matrix: its rows become 0 without any
+ * multiplication. On an eager engine, throws if the sizes do not add up to S.
  */
 export function groupedMatMul(x: Tensor, sizes: Tensor, weights: Tensor[], transposeW = true): Tensor {
   return differentiable<[Tensor, Tensor, ...Tensor[]]>(

@@ -8,7 +8,7 @@ import {
 } from "@tensorflow/tfjs-core";
 
 /**
- * Runs the current backend's own kernel `name` where it has one, else `composition`, which is made of ops every
+ * Runs the current backend's own kernel `name` if it has one, else `composition`, which uses only ops that every
  * backend has and is the reference for the kernel.
  */
 export function kernelOr<T extends Tensor | Tensor[]>(

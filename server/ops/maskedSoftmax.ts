@@ -2,7 +2,7 @@ import { add, mul, softmax, sub, sum, type Tensor } from "@tensorflow/tfjs-core"
 import { differentiable } from "./differentiable.ts";
 import { kernelOr } from "./kernel.ts";
 
-/** Additive mask of a key that must not be seen: large, yet finite, so that a wholly masked row gives no NaN. */
+/** Additive mask for a key that must not be seen: large but finite, so that a fully masked row does not give NaN. */
 export const MASKED = -1e9;
 
 /**

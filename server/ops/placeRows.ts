@@ -4,7 +4,7 @@ import { kernelOr } from "./kernel.ts";
 function composition(places: Tensor, rows: Tensor, positions: Tensor): Tensor {
   const [batch, heads, length] = places.shape as [number, number, number, number];
   const time = rows.shape[2]!;
-  // [B, C, T]: 1 where a place takes a row; then [B, H, C, T], since TF.js does not broadcast matMul in every case.
+  // [B, C, T]: 1 where a place takes a row. Tiled to [B, H, C, T] because TF.js does not always broadcast matMul.
   const taken = cast(
     equal(reshape(range(0, length, 1, "int32"), [1, length, 1]), reshape(positions, [batch, 1, time])),
     "float32",
@@ -14,8 +14,9 @@ function composition(places: Tensor, rows: Tensor, positions: Tensor): Tensor {
 }
 
 /**
- * Puts rows at places, in place of what is there: places [B, H, C, d], rows [B, H, T, d], positions [B, T] int32, each in 0
- * to C-1; gives [B, H, C, d]. A place that is named twice holds anything finite. Not differentiated. Kernel `PlaceRows`.
+ * Overwrites the given positions with rows: places [B, H, C, d], rows [B, H, T, d], positions [B, T] int32, each from 0
+ * to C-1 -> [B, H, C, d]. A position given twice holds an unspecified finite value. Not differentiated. Kernel
+ * `PlaceRows`.
  */
 export const placeRows = (places: Tensor, rows: Tensor, positions: Tensor): Tensor =>
   kernelOr("PlaceRows", { places, rows, positions }, {}, () => composition(places, rows, positions));

@@ -5,7 +5,9 @@ import { differentiable } from "./differentiable.ts";
 type Tensors = Record<string, Tensor>;
 type Block = (x: Tensor, given: Tensors) => Tensor;
 
-/** TF.js keeps one tape and drops it after each gradient; this one is taken on the way back through another's. */
+/**
+ * Gradients computed during another backward pass. TF.js has a single tape and drops it afterwards, so it is restored.
+ */
 function gradientsWithin(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[], dy: Tensor): Tensor[] {
   const { state } = engine();
   const { activeTape } = state;
@@ -17,12 +19,13 @@ function gradientsWithin(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[], d
 }
 
 /**
- * block(x, given), of which nothing is kept for the gradient but x and `given`: what the block makes on the way is made
- * once more on the way back. The same values for less memory and one more forward pass of the block. Chen et al., arXiv
- * 1604.06174. On a backend that orders graphs (`after`); others keep all. Differentiated in x and all of `given`, each of which the block must use.
+ * Computes block(x, given) but keeps only x and `given` for the gradient; the backward pass recomputes the block's
+ * intermediate values. Gives the same values with less memory, for one more forward pass of the block. Chen et al.,
+ * arXiv 1604.06174. Works on backends that order graphs (`after`); others keep everything. Differentiated with respect
+ * to x and all of `given`, each of which the block must use.
  */
 export function recomputed(block: Block, x: Tensor, given: Tensors): Tensor {
-  // An eager backend has freed by then what a block reads besides: there it is computed as usual.
+  // By then an eager backend has freed the other tensors that the block reads, so it computes the block as usual.
   if (!getKernel("After", getBackend())) return block(x, given);
   const names = Object.keys(given);
   const whole = (first: Tensor, ...rest: Tensor[]) =>

@@ -2,7 +2,7 @@ import { add, mean, mul, rsqrt, square, sub, sum, type Tensor } from "@tensorflo
 import { differentiable } from "./differentiable.ts";
 import { kernelOr } from "./kernel.ts";
 
-/** 1 / root of the mean square of each row: x [N, D] gives [N, 1]. */
+/** 1 / root mean square of each row: x [N, D] -> [N, 1]. */
 const inverseRms = (x: Tensor, eps: number): Tensor => rsqrt(add(mean(square(x), -1, true), eps));
 
 function forward(x: Tensor, weight: Tensor, eps: number): Tensor[] {
@@ -20,7 +20,7 @@ function gradients(dy: Tensor, x: Tensor, weight: Tensor, r: Tensor): Tensor[] {
 
 /**
  * x / sqrt(mean(x^2) + eps) * weight, by row: x [N, D], weight [D]. Zhang and Sennrich, arXiv 1910.07467.
- * Kernel `RmsNorm` gives the inverse RMS [N, 1] as well; kernel `RmsNormGrad` starts from it.
+ * Kernel `RmsNorm` also returns the inverse RMS [N, 1], from which kernel `RmsNormGrad` starts.
  */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   return differentiable<[Tensor, Tensor, Tensor]>(

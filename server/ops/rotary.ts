@@ -15,10 +15,10 @@ const turn = (x: Tensor, cos: Tensor, sin: Tensor, heads: number): Tensor =>
   kernelOr("Rotary", { x, cos, sin }, { heads }, () => composition(x, cos, sin, heads));
 
 /**
- * Rotary position embedding, half-split as in Hugging Face's Llama ("rotate_half"): element i of a head turns with
- * element i + d/2. RoFormer, arXiv 2104.09864, eq. 34. Kernel `Rotary`, which is its own gradient with -sin.
+ * Rotary position embedding, half-split as in Hugging Face's Llama ("rotate_half"): element i of a head is rotated with
+ * element i + d/2. RoFormer, arXiv 2104.09864, eq. 34. Kernel `Rotary`; its gradient is the same kernel with -sin.
  *
- * x [B, T, H*d], cos and sin [B or 1, T, d/2]; gives [B, T, H*d]. Tables scaled by s give s times the turned x.
+ * x [B, T, H*d], cos and sin [B or 1, T, d/2] -> [B, T, H*d]. Tables scaled by s give s times the rotated x.
  * The tables are not differentiated.
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor, heads: number): Tensor {

@@ -2,11 +2,11 @@ import { type Tensor, type Tensor1D, tensor1d } from "@tensorflow/tfjs-core";
 import { kernelOr } from "./kernel.ts";
 
 export interface RouteOrder {
-  /** [S] int32: the routed row that comes i-th when rows are sorted by expert; equal experts keep their order. */
+  /** [S] int32: the routed row that comes i-th when rows are sorted by expert. The sort is stable. */
   order: Tensor1D;
-  /** [S] int32: where each routed row went; inverse[order[i]] = i. */
+  /** [S] int32: sorted position of each routed row; inverse[order[i]] = i. */
   inverse: Tensor1D;
-  /** [E] int32: rows an expert. */
+  /** [count] int32: rows per expert. */
   sizes: Tensor1D;
 }
 
@@ -27,9 +27,8 @@ function countingSort(experts: Tensor, count: number): [Tensor, Tensor, Tensor] 
 }
 
 /**
- * The permutation that sorts routed rows by expert: experts [S] int32, each in 0 to E-1; `count` is E, or E + 1 where E
- * stands for nobody: such rows come last.
- * Nothing here is differentiated.
+ * The permutation that sorts routed rows by expert: experts [S] int32, each from 0 to E-1 with `count` = E. With
+ * `count` = E + 1, the value E means no expert; such rows come last. Not differentiated.
  */
 export function routeOrder(experts: Tensor, count: number): RouteOrder {
   const [order, inverse, sizes] = kernelOr<Tensor[]>("RouteOrder", { experts }, { experts: count }, () =>

@@ -3,8 +3,8 @@ import { differentiable } from "./differentiable.ts";
 import { kernelOr } from "./kernel.ts";
 
 /**
- * silu(g) = g s(g), so silu'(g) = s + silu (1 - s), and dy silu' = dUp + s (dy - dUp) with dUp = dy silu: a pass less over
- * [..., F] than with silu' by itself.
+ * silu(g) = g s(g), so silu'(g) = s + silu (1 - s), and dy silu' = dUp + s (dy - dUp) with dUp = dy silu. This saves a
+ * pass over [..., F] compared with computing silu' separately.
  */
 function gradients(dy: Tensor, gate: Tensor, up: Tensor): Tensor[] {
   const s = sigmoid(gate);

@@ -4,43 +4,43 @@ import type { ParameterGroup } from "../protocol/stage.ts";
 export type StartValues =
   | { type: "ones" }
   | { type: "zeros" }
-  /** Independent normal numbers with mean 0. */
+  /** Independent normal numbers with mean 0 and this standard deviation. */
   | { type: "normal"; deviation: number }
-  /** A matrix [rows, columns] with orthogonal rows, or columns where those are fewer, each of length `gain`. */
+  /** A matrix [rows, columns] with orthogonal rows, or columns if there are fewer columns, each of length `gain`. */
   | { type: "orthogonal"; gain: number };
 
 /**
- * What is known of a parameter without its values. Every block and every router declares its own, once; shapes, start
- * values, freezing, weight decay, counts and checkpoints all follow from that list.
+ * Everything about a parameter except its values. Each block and router declares its own parameters in one place;
+ * shapes, start values, freezing, weight decay, counts and checkpoints all follow from that list.
  */
 export interface Declared {
   name: string;
   /** Linear weights are [out, in]. */
   shape: number[];
   start: StartValues;
-  /** What leaves it untrained when it is frozen. */
+  /** The group by which it can be frozen. */
   group: ParameterGroup;
-  /** Name of the expert that it belongs to; absent for all that is no expert's. */
+  /** Name of the expert that it belongs to, if any. */
   expert?: string;
-  /** Whether AdamW's weight decay applies to it: to matrices, not to norms and biases. */
+  /** Whether AdamW's weight decay applies to it: true for matrices, false for norms and biases. */
   decays: boolean;
-  /** "gradient": the optimizer moves it; "rule": something else does, as the routers' balancing bias. */
+  /** "gradient": the optimizer updates it. "rule": something else does, as for the routers' balancing bias. */
   follows: "gradient" | "rule";
 }
 
-/** Number of values of a parameter. */
+/** Number of values in a parameter. */
 export const sizeOf = ({ shape }: Pick<Declared, "shape">): number => shape.reduce((size, length) => size * length, 1);
 
-/** Number of values of all of them. */
+/** Total number of values in these parameters. */
 export const totalSize = (parameters: readonly Declared[]): number =>
   parameters.reduce((sum, parameter) => sum + sizeOf(parameter), 0);
 
-/** Deviation of the normal numbers that matrices start from, as in GPT-2. */
+/** Standard deviation of the normal numbers that matrices start from, as in GPT-2. */
 export const STANDARD_DEVIATION = 0.02;
 
 interface Matrix extends Pick<Declared, "name" | "shape" | "group"> {
   expert?: string | undefined;
-  /** `STANDARD_DEVIATION` where it is left out. */
+  /** Default: `STANDARD_DEVIATION`. */
   deviation?: number;
 }
 
@@ -67,7 +67,7 @@ export const bias = ({ name, shape, group, expert }: Omit<Matrix, "deviation">):
 });
 
 interface LinearLayer extends Omit<Matrix, "shape"> {
-  /** Width of what it gives, and of what it takes. */
+  /** Widths of its output and input. */
   out: number;
   input: number;
   hasBias: boolean;
@@ -79,5 +79,5 @@ export function linearLayer({ name, out, input, hasBias, ...rest }: LinearLayer)
   return hasBias ? [weight, bias({ ...rest, name: `${name}.bias`, shape: [out] })] : [weight];
 }
 
-/** Deviation of the layers that write into the residual stream, two a layer: 0.02 / sqrt(2 L), as in GPT-2. */
+/** Standard deviation of the two matrices per layer that write into the residual stream: 0.02 / sqrt(2 L), as in GPT-2. */
 export const residualDeviation = (layers: number): number => STANDARD_DEVIATION / Math.sqrt(2 * layers);

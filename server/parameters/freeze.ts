@@ -1,7 +1,7 @@
 import type { Freeze, FreezeItem } from "../protocol/stage.ts";
 import type { Declared } from "./declared.ts";
 
-/** "code" names the expert `code` and, where experts were split, its parts `code.1`, `code.2`, ... */
+/** "code" stands for the expert `code` and, if experts were split, its parts `code.1`, `code.2`, ... */
 const isExpert = (name: string, expert: string): boolean =>
   name === expert || (name.startsWith(`${expert}.`) && /^\d+$/.test(name.slice(expert.length + 1)));
 
@@ -13,12 +13,12 @@ function isNamed({ group, expert }: Pick<Declared, "group" | "expert">, items: r
   );
 }
 
-/** Whether freezing what `freeze` names leaves this parameter untrained. */
+/** Whether `freeze` leaves this parameter untrained. */
 export function isFrozen(parameter: Pick<Declared, "group" | "expert">, freeze: Freeze | undefined): boolean {
   if (freeze === undefined) return false;
   return "allBut" in freeze ? !isNamed(parameter, freeze.allBut) : isNamed(parameter, freeze);
 }
 
-/** The parameters that follow their gradient: all but the frozen ones and those that a rule moves. */
+/** The parameters that the optimizer updates: all except frozen ones and those updated by a rule. */
 export const trained = (parameters: readonly Declared[], freeze?: Freeze): Declared[] =>
   parameters.filter((parameter) => parameter.follows === "gradient" && !isFrozen(parameter, freeze));

@@ -1,4 +1,4 @@
-/** Names of parameters, as in Hugging Face's Llama and, where a layer is a Mixture-of-Experts, its Mixtral. */
+/** Names of parameters, as in Hugging Face's Llama and, for Mixture-of-Experts layers, its Mixtral. */
 
 export const EMBEDDING = "model.embed_tokens.weight";
 export const FINAL_NORM = "model.norm.weight";
@@ -40,7 +40,7 @@ export function expertNames(layer: number, expert: number): FeedForwardNames {
 export const routerName = (layer: number): string => `${moePrefix(layer)}.gate.weight`;
 
 /**
- * Name of a layer's router bias [E], as in Hugging Face's DeepSeek-V3: added to the router's scores where experts are
- * chosen, not where they are weighted (arXiv 2408.15664). There where `router.balance` is "bias".
+ * Name of a layer's router bias [E], as in Hugging Face's DeepSeek-V3: added to the router's scores when experts are
+ * chosen, not to their gates (arXiv 2408.15664). Present if `router.balance` is "bias".
  */
 export const routerBiasName = (layer: number): string => `${moePrefix(layer)}.gate.e_score_correction_bias`;

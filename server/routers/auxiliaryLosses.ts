@@ -4,23 +4,24 @@ import { balanceMeans, loadBalance } from "./loadBalance.ts";
 import type { RouteInput, Routing } from "./router.ts";
 import { zLoss } from "./zLoss.ts";
 
-/** Whether a router has a load-balancing loss: a product of means. */
+/** Whether a router has a load-balancing loss. */
 export const balancesByLoss = ({ loadBalance: alpha, balance }: RouterConfig): boolean =>
   alpha > 0 && balance !== "bias";
 
-/** What is balanced: [N, E] each, before tokens are dropped. */
+/** The choices to balance, before tokens are dropped: [N, E] each. */
 export interface Choices {
-  /** 1 where a token chose an expert; K a token. */
+  /** 1 where a token chose an expert, else 0; K ones per token. */
   chosen: Tensor;
   /** The actual gates. */
   gateOfExpert: Tensor;
-  /** Softmax of the logits, where the router has it already. */
+  /** Softmax of the logits, if the router has already computed it. */
   probabilities?: Tensor;
 }
 
 /**
- * What every router adds to the loss, as its configuration says, scaled: `loadBalance`, the balancing of BTX or Switch, and
- * `zLoss`. A token with K choices counts 1/K in each of its experts' shares (Switch), so that the shares add up to 1.
+ * The scaled losses that any router adds to the training loss if its configuration says so: `loadBalance`, the
+ * balancing loss of BTX or Switch, and `zLoss`. For Switch, a token with K choices counts 1/K in each of its experts'
+ * shares, so that the shares add up to 1.
  */
 export function auxiliaryLosses(
   config: RouterConfig,

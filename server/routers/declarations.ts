@@ -7,13 +7,13 @@ import { Table } from "../protocol/table.ts";
 export type RouterModel = Pick<ModelConfig, "hidden" | "layers">;
 
 /**
- * What a router has, without running it; what it does is in `Router` (router.ts). Loads no TF.js, so that an editor can
- * count parameters. Its parameters' group is "router".
+ * A router's parameters, known without running it; `Router` (router.ts) is its implementation. Does not load TF.js, so
+ * the editor can count parameters. All of them are in the group "router".
  */
 export interface RouterDeclaration {
-  /** Parameters of the Mixture-of-Experts layer `layer` by which it scores; absent: one weight [E, D]. */
+  /** Parameters of the router in Mixture-of-Experts layer `layer`. Default: one weight [E, D]. */
   parameters?(model: RouterModel, moe: MoeConfig, layer: number): Declared[];
-  /** Parameters that the routers of all layers share; absent: none. */
+  /** Parameters that the routers of all layers share. Default: none. */
   shared?(model: RouterModel, moe: MoeConfig): Declared[];
 }
 
@@ -24,18 +24,18 @@ export const declarations = new Table<RouterDeclaration>("router", {
   "sample-top-1": {},
 } satisfies Record<RouterType, RouterDeclaration>);
 
-/** The linear router: a weight [E, D]. BTX §3.2. */
+/** Parameters of the linear router: a weight [E, D]. BTX §3.2. */
 const linearRouter = ({ hidden }: RouterModel, { experts }: MoeConfig, layer: number): Declared[] => [
   matrix({ name: routerName(layer), shape: [experts.length, hidden], group: "router" }),
 ];
 
-/** The balancing bias [E] of a layer, for any router that is balanced by one; a rule moves it, no gradient. */
+/** The balancing bias [E] of a layer, for any router balanced by a bias. A rule updates it, not a gradient. */
 const balancingBias = ({ experts }: MoeConfig, layer: number): Declared => ({
   ...bias({ name: routerBiasName(layer), shape: [experts.length], group: "router" }),
   follows: "rule",
 });
 
-/** The parameters of the router of a layer. */
+/** The parameters of one layer's router. */
 export function routerParameters(model: RouterModel, moe: MoeConfig, layer: number): Declared[] {
   const { parameters = linearRouter } = declarations.get(moe.router.type);
   return [...parameters(model, moe, layer), ...(moe.router.balance === "bias" ? [balancingBias(moe, layer)] : [])];

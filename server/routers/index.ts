@@ -10,7 +10,7 @@ import { topKRouter } from "./topK.ts";
 type RouterOf = { [Type in RouterType]: (config: Extract<RouterConfig, { type: Type }>) => Router };
 type MakeRouter = (config: RouterConfig) => Router;
 
-/** One entry for each router of the schema; the compiler asks for those that are missing. */
+/** One entry for each router type of the schema; the compiler reports missing ones. */
 const routers = {
   "top-k": topKRouter,
   switch: switchRouter,
@@ -19,17 +19,17 @@ const routers = {
 } satisfies RouterOf;
 const made = new Table<MakeRouter>("router", routers as Record<RouterType, unknown> as Record<string, MakeRouter>);
 
-/** The router that an experiment asks for. @throws Error for a type that nobody has added */
+/** The router for a configuration. @throws Error if no router of this type was added */
 export const router = (config: RouterConfig): Router => made.get(config.type)(config);
 
-/** A whole router: what every process knows of it, what it has, and what it does. */
+/** Everything that defines a router: its traits, its parameters and its implementation. */
 export interface RouterParts {
   traits: RouterTraits;
   declaration: RouterDeclaration;
   make: MakeRouter;
 }
 
-/** Adds a type of router beside those of the experiment file's schema. @throws Error where there is one of that type */
+/** Adds a type of router besides those of the experiment file's schema. @throws Error if the type already exists */
 export function addRouter(type: string, { traits, declaration, make }: RouterParts): void {
   traitsOfRouters.add(type, traits);
   declarations.add(type, declaration);

@@ -1,10 +1,10 @@
 import { add, div, matMul, mul, type Scalar, sub, sum, type Tensor } from "@tensorflow/tfjs-core";
 import type { BalanceMeans } from "./router.ts";
 
-/** Mean of the rows of x [N, E], each counted by weights [N, 1]: [1, E]. */
+/** Weighted mean of the rows of x [N, E], with weights [N, 1]: [1, E]. */
 const weightedMean = (x: Tensor, weights: Tensor): Tensor => div(matMul(weights, x, true), sum(weights));
 
-/** Means of two [N, E] over the tokens, each token counted by `weights` [N, 1]. */
+/** Weighted means of gates and probabilities [N, E] over the tokens, with weights [N, 1]. */
 export const balanceMeans = (gates: Tensor, probabilities: Tensor, weights: Tensor): BalanceMeans => ({
   gates: weightedMean(gates, weights),
   probabilities: weightedMean(probabilities, weights),
@@ -13,14 +13,14 @@ export const balanceMeans = (gates: Tensor, probabilities: Tensor, weights: Tens
 const product = (a: BalanceMeans, b: BalanceMeans): Tensor => sum(mul(a.gates, b.probabilities));
 
 /**
- * The load-balancing term of one layer: alpha * E * sum over e of u_e * p_e; perfect balance gives alpha.
+ * The load-balancing loss of one layer: alpha * E * sum over e of u_e * p_e. Perfect balance gives alpha.
  *
- * In BTX §3.3 u are the mean gates (after top-k) and the gradient flows through both factors; in Switch (arXiv
- * 2101.03961, eq. 4) u are the shares of tokens, which are constants.
+ * In BTX §3.3, u are the mean gates (after top-k), and the gradient flows through both factors. In Switch (arXiv
+ * 2101.03961, eq. 4), u are the shares of tokens, which are constants.
  *
- * With `whole`, the means U and P over M micro-batches of equal weight of which `means` is one, it is
- * alpha * E * sum (u P + U p - U P): over the micro-batches its mean is alpha * E * sum U P, and the mean of its
- * gradients is that term's gradient. (Balancing over the whole batch: arXiv 2501.11873.)
+ * With `whole`, the means U and P over M micro-batches of equal weight that include this one, the loss is
+ * alpha * E * sum (u P + U p - U P). Its mean over the micro-batches is alpha * E * sum U P, and the mean of its
+ * gradients is the gradient of that term. (Balancing over the whole batch: arXiv 2501.11873.)
  */
 export function loadBalance(means: BalanceMeans, alpha: number, whole?: BalanceMeans): Scalar {
   const balance = whole

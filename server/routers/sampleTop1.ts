@@ -7,11 +7,11 @@ import { bestExperts, refuseBias } from "./selection.ts";
 import { softRouting } from "./soft.ts";
 
 /**
- * Sampled top-1 routing, BTX §3.3: the expert is drawn. In training y = softmax((z + G) / tau) is a Gumbel-softmax sample
- * (Jang et al., arXiv 1611.01144), of which only the largest entry is kept, as the gate. The temperature
- * tau = max(minTemperature, exp(-r t)) falls with the share t of the phase's steps that are done; the paper prints
- * max(0.5, -r t), which would be constant. Outside training the draw is hard: argmax(z + G) with gate 1. The first
- * Mixture-of-Experts layer is routed softly.
+ * Sampled top-1 routing, BTX §3.3. In training y = softmax((z + G) / tau) is a Gumbel-softmax sample (Jang et al.,
+ * arXiv 1611.01144); only its largest entry is kept, as the gate. The temperature tau = max(minTemperature, exp(-r t))
+ * decays with the fraction t of the phase's steps that are done; the paper prints max(0.5, -r t), which would be
+ * constant. Outside training the sample is hard: argmax(z + G) with gate 1. The first Mixture-of-Experts layer uses
+ * soft routing.
  */
 export function sampleTop1Router(config: Extract<RouterConfig, { type: "sample-top-1" }>): Router {
   refuseBias(config);
@@ -19,7 +19,7 @@ export function sampleTop1Router(config: Extract<RouterConfig, { type: "sample-t
   const route = (input: RouteInput): Routing => {
     if (input.position === 0) return softRouting(config, input);
     const { logits, noise, progress, mode } = input;
-    if (!noise) throw new Error("a sample-top-1 router was not given noise");
+    if (!noise) throw new Error("a sample-top-1 router needs noise");
     const [tokens, count] = logits.shape as [number, number];
     const drawn = add(logits, noise);
     const experts = bestExperts({ logits: drawn }, 1);
@@ -28,7 +28,7 @@ export function sampleTop1Router(config: Extract<RouterConfig, { type: "sample-t
       const auxiliary = auxiliaryLosses(config, input, { chosen, gateOfExpert: chosen }, 1);
       return { experts, gates: ones([tokens, 1]), chosen, gateOfExpert: chosen, ...auxiliary };
     }
-    if (!progress) throw new Error("a sample-top-1 router was not given its training's progress");
+    if (!progress) throw new Error("a sample-top-1 router needs the training's progress");
     const temperature = maximum(exp(mul(progress, -temperatureRate)), minTemperature);
     const gateOfExpert = mul(chosen, softmax(div(drawn, temperature)));
     const auxiliary = auxiliaryLosses(config, input, { chosen, gateOfExpert }, 1);

@@ -5,8 +5,8 @@ import type { RouterConfig } from "../protocol/model.ts";
 import type { RouteInput } from "./router.ts";
 
 /**
- * The K experts of each token [N, K] int32, best first: those of the largest logits or, with a bias, of the largest
- * softmax probability plus bias (balancing without a loss, arXiv 2408.15664). Not differentiated.
+ * The K best experts of each token [N, K] int32, best first: by logit or, with a bias, by softmax probability plus bias
+ * (loss-free balancing, arXiv 2408.15664). Not differentiated.
  */
 export function bestExperts({ logits, bias }: Pick<RouteInput, "logits" | "bias">, k: number): Tensor {
   return untaped(() => {
@@ -15,10 +15,10 @@ export function bestExperts({ logits, bias }: Pick<RouteInput, "logits" | "bias"
   });
 }
 
-/** @throws UserError where a router that does not choose by score is to be balanced by a bias. */
+/** For routers that do not choose by score. @throws UserError if the configuration balances by a bias */
 export function refuseBias({ type, balance }: RouterConfig): void {
   if (balance === "bias")
     throw new UserError(
-      `a ${type} router cannot be balanced by a bias, which changes choices by score: take top-k or switch, or balance by a loss`,
+      `a ${type} router cannot be balanced by a bias because it does not choose by score: use top-k or switch, or balance by a loss`,
     );
 }

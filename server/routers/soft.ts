@@ -4,7 +4,7 @@ import { auxiliaryLosses } from "./auxiliaryLosses.ts";
 import type { RouteInput, Router, Routing } from "./router.ts";
 import { refuseBias } from "./selection.ts";
 
-/** Every expert, gated by the softmax of the logits. */
+/** Sends each token to every expert, with the softmax of the logits as gates. */
 export function softRouting(config: RouterConfig, input: RouteInput): Routing {
   const [tokens, count] = input.logits.shape as [number, number];
   const gates = softmax(input.logits);
@@ -18,7 +18,7 @@ export function softRouting(config: RouterConfig, input: RouteInput): Routing {
   };
 }
 
-/** Soft routing: g(x) = softmax(W x), all experts are computed. BTX §3.3: an upper bound on quality and cost. */
+/** Soft routing: g(x) = softmax(W x), with all experts computed. BTX §3.3: an upper bound on quality and cost. */
 export function softRouter(config: Extract<RouterConfig, { type: "soft" }>): Router {
   refuseBias(config);
   return { route: (input) => softRouting(config, input) };

@@ -20,28 +20,28 @@ import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 
 /**
- * 1 for each token [N, 1] that finds a place with its expert, else 0: an expert takes ceil(capacity * N / E) of the N
- * tokens that count, those that come first in the batch, or micro-batch. Padding takes no place. chosen [N, E], weights
- * [N, 1].
+ * Which tokens fit their expert's capacity: [N, 1], 1 if the token fits, else 0. An expert takes ceil(capacity * N / E)
+ * of the N tokens that count, in the order of the batch or micro-batch. Padding does not use capacity. chosen [N, E],
+ * weights [N, 1].
  */
 function placed(chosen: Tensor, weights: Tensor, capacity: number): Tensor {
   const counts = cast(greater(weights, 0), "float32");
   const before = cumsum(mul(chosen, counts), 0, true);
   const rank = sum(mul(before, chosen), 1, true);
-  // rank < ceil(c) is rank < c for whole ranks. A little less, so that rounding c up gives no place more.
+  // For integer ranks, rank < ceil(c) equals rank < c. Slightly less than c, so that rounding up does not add a place.
   const places = mul(sum(counts), (capacity / chosen.shape[1]!) * (1 - 2.5e-7));
   return cast(less(rank, places), "float32");
 }
 
-/** The expert [N, 1] of each token that is kept, E of one that is dropped; kept [N, 1] is 1 or 0. */
+/** Each token's expert [N, 1], or E if the token is dropped; kept [N, 1] is 1 or 0. */
 const keptOrNobody = (experts: Tensor, kept: Tensor, count: number): Tensor =>
   where(greater(kept, 0), experts, fill(experts.shape, count, "int32"));
 
 /**
- * Switch routing: each token goes to the expert of its largest logit, with that expert's probability under the softmax
- * over all experts as its gate. BTX §3.3; Fedus et al., arXiv 2101.03961. An expert's capacity is limited: a token that
- * comes too late is dropped. It goes to nobody: only the residual stream carries it on, and nothing is computed for it.
- * The balancing means are those before tokens are dropped.
+ * Switch routing: each token goes to the expert with the largest logit; its gate is that expert's probability under the
+ * softmax over all experts. BTX §3.3; Fedus et al., arXiv 2101.03961. Experts have a limited capacity. Tokens beyond it
+ * are dropped: they go to no expert, nothing is computed for them, and only the residual stream carries them on. The
+ * means for load balancing include dropped tokens.
  */
 export function switchRouter(config: Extract<RouterConfig, { type: "switch" }>): Router {
   const capacities = { training: config.capacity, evaluation: config.evaluationCapacity, generation: undefined };

@@ -6,9 +6,9 @@ import type { Router } from "./router.ts";
 import { bestExperts } from "./selection.ts";
 
 /**
- * BTX's default router: g(x) = softmax(top-k(W x)). The softmax comes after top-k, over the kept logits only, so the
- * gates of a token add up to 1. BTX §3.2. With `softmax: "before"` the gates are those of the softmax over all experts,
- * as in Switch and OLMoE: they add up to less than 1, and a router learns with K = 1 too.
+ * BTX's default router: g(x) = softmax(top-k(W x)). The softmax comes after top-k, over the kept logits only, so a
+ * token's gates add up to 1. BTX §3.2. With `softmax: "before"` the gates come from the softmax over all experts, as in
+ * Switch and OLMoE: they add up to less than 1, and the router can learn even with K = 1.
  */
 export function topKRouter(config: Extract<RouterConfig, { type: "top-k" }>): Router {
   const { k } = config;
