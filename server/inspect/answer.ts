@@ -37,7 +37,7 @@ const answerers: Answerers = {
     saturation(await models.get(model), await models.get(other), { signal, progress: tell }),
 };
 
-/** Answers an inspection. @throws UserError, or the signal's reason when it is aborted. */
+/** Answers an inspection. @throws UserError, or the signal's reason if it is aborted */
 export async function answer(inspection: Inspection, params: unknown, around: Around): Promise<unknown> {
   const asked = inspections[inspection].params.parse(params);
   const work = answerers[inspection] as (asked: unknown, around: Around) => Promise<unknown>;

@@ -50,8 +50,8 @@ interface Question {
 }
 
 /**
- * The inspector: a process that starts with the first question, answers one at a time while the others wait, and ends after
- * five idle minutes. When it crashes, the question it was working on fails and the next one starts a new process.
+ * The inspector: a process that starts with the first question, answers one at a time while the others wait, and ends
+ * after five idle minutes. When it crashes, the question it was working on fails and the next one starts a new process.
  */
 export class Inspector {
   readonly #options: Required<InspectorOptions>;
@@ -142,8 +142,8 @@ export class Inspector {
       windowsHide: true,
     });
     child.on("message", (message) => this.#hear(child, message));
-    child.once("error", (error) => this.#gone(child, `it could not be started, ${error.message}`));
-    child.once("exit", (code, signal) => this.#gone(child, `it was ended by ${signal ?? `an error, code ${code}`}`));
+    child.once("error", (error) => this.#gone(child, `it could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => this.#gone(child, signal ? `killed by ${signal}` : `exit code ${code}`));
     return child;
   }
 
@@ -192,7 +192,7 @@ export class Inspector {
 
   #gone(child: ChildProcess, how: string): void {
     if (child !== this.#process) return;
-    this.#end(new UserError(`the inspector stopped, ${how}: ask again to start a new one`));
+    this.#end(new UserError(`the inspector stopped (${how}): ask again to start a new one`));
   }
 
   /** Keeps this process alive while a question is open, and lets it end otherwise. */

@@ -26,18 +26,21 @@ export interface ForwardOptions {
   signal: AbortSignal;
 }
 
-/** Shortest window that a program is compiled for. Shorter texts are padded at the end, where causal attention does not look. */
+/**
+ * Shortest window that a program is compiled for. Shorter texts are padded at the end, where causal attention does not
+ * look.
+ */
 const shortest = 64;
 
 interface Window {
   start: number;
-  /** First token that counts, from the window's start. */
+  /** First token that counts, relative to the window's start. */
   from: number;
 }
 
 /**
- * Windows of T tokens over a text of N: one if it fits; otherwise each starts half a window after the previous one, and only
- * the tokens that no earlier window has counted are counted.
+ * Windows of T tokens over a text of N: one if it fits; otherwise each starts half a window after the previous one, and
+ * only the tokens that no earlier window has counted are counted.
  */
 export function windowsOver(tokens: number, time: number): Window[] {
   const step = Math.max(1, Math.floor(time / 2));
@@ -47,8 +50,8 @@ export function windowsOver(tokens: number, time: number): Window[] {
 }
 
 /**
- * Runs a text through a model, window by window; see `inspections.route` for how it is cut. Throws the reason of an aborted
- * signal between two windows.
+ * Runs a text through a model, window by window; see `inspections.route` for how it is cut. Throws the reason of an
+ * aborted signal between two windows.
  */
 export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
   const { k, mask, signal } = options;
@@ -89,6 +92,6 @@ function add(counts: NonNullable<Forwarded["counts"]>, results: Record<string, V
   }
 }
 
-/** Tokens of a window: the context, or less for a text that is much shorter. */
+/** Tokens per window: the context, or less for a much shorter text. */
 const windowLength = ({ context }: ModelConfig, tokens: number): number =>
   Math.min(context, 2 ** Math.ceil(Math.log2(Math.max(tokens, shortest))));

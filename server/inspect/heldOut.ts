@@ -62,8 +62,8 @@ export function counted(values: Values, weights: Float32Array): { sum: number; c
 }
 
 /**
- * Where a model sends the tokens of the held-out text that `evaluated` was evaluated on: the model itself, or one that it is
- * compared with. Kept with the model.
+ * Where a model sends the tokens of the held-out text that `evaluated` was evaluated on: the model itself, or one that
+ * it is compared with. Kept with the model.
  */
 export async function heldOutRouting(
   model: WarmModel,

@@ -6,8 +6,8 @@ import { answer } from "./answer.ts";
 import { WarmModels } from "./warmModels.ts";
 
 /**
- * The inspector's process, `inspect.js`. `Inspector` (client.ts) talks to it over IPC. It answers one question at a time,
- * stops when a question is cancelled, and ends with its parent.
+ * The inspector's process, `inspect.js`. `Inspector` (client.ts) talks to it over IPC. It answers one question at a
+ * time, stops when a question is cancelled, and ends with its parent.
  */
 
 const engine = await openEngine({ engine: "onnx", device: "cpu" }, { threads: availableParallelism() });

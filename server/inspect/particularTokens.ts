@@ -22,11 +22,11 @@ interface Count {
   chosen: number;
   choices: number;
   occurrences: number;
-  /** Where it goes to the expert: window, token, layer. */
+  /** Where the token goes to the expert: window, token, layer. */
   places: { window: RoutedWindow; token: number; layer: number }[];
 }
 
-/** The tokens most particular to an expert; `expertFactsSchema` says in which order. */
+/** The tokens most specific to an expert, in the order described at `expertFactsSchema`. */
 export function particularTokens(windows: readonly RoutedWindow[], options: ParticularOptions): ParticularToken[] {
   const counts = countTokens(windows, options);
   let [chosen, choices] = [0, 0];
@@ -75,7 +75,7 @@ function countTokens(
   return counts;
 }
 
-/** Dunning 1993: how much likelier n of N choices are at their own share than at the base. */
+/** Log-likelihood ratio (Dunning 1993): how much more likely n of N choices are at their own share than at the base. */
 function logLikelihoodRatio({ chosen, choices }: Count, base: number): number {
   const share = chosen / choices;
   const others = choices - chosen;

@@ -14,7 +14,7 @@ import type { WarmModel } from "./warmModels.ts";
 /** Most choices in the answer for one text: L * N * K. */
 const mostChoicesOfText = 2_000_000;
 
-/** Where each token of a text goes; see `inspections.route`. */
+/** The routing of each token of a text; see `inspections.route`. */
 export async function route(
   model: WarmModel,
   { text, off, k, ...asked }: Omit<Inspected<"route">, "model">,
@@ -47,7 +47,7 @@ export async function route(
   };
 }
 
-/** The measures of a text, from the counts of all its tokens and from where each goes. */
+/** The measures of a text, from its routing statistics and from each token's choices. */
 function measuresOf(
   config: ModelConfig,
   counted: StatisticValues,

@@ -7,8 +7,8 @@ import { Choices, rounded } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModels.ts";
 
 /**
- * Continues a prompt. Reports the axes of the routing, then each token once the model has read it, because only then its
- * experts are known. Throws the reason of an aborted signal between two tokens.
+ * Continues a prompt. Reports the axes of the routing, then each token once the model has read it, because only then
+ * its experts are known. Throws the reason of an aborted signal between two tokens.
  */
 export async function sample(
   model: WarmModel,

@@ -6,7 +6,7 @@ import { type ComparedTokens, saturation as routerSaturation, type TokenExperts 
 import { heldOutRouting, type Watch } from "./heldOut.ts";
 import type { WarmModel } from "./warmModels.ts";
 
-/** Router saturation of another model against `model`; see `inspections.saturation`. */
+/** Router saturation of `other` with respect to `model`; see `inspections.saturation`. */
 export async function saturation(model: WarmModel, other: WarmModel, watch: Watch): Promise<Saturation> {
   const config = model.config();
   const { moe } = config;
@@ -42,7 +42,7 @@ function* comparedWindows(
   });
   for (const [at, window] of now.entries()) {
     const earlier = then[at];
-    if (!earlier) throw new Error("two models were given different windows of the same text");
+    if (!earlier) throw new Error("two models have different windows of the same text");
     const domain = domains.indexOf(window.domain);
     const { layers, tokens } = window.choices;
     for (let layer = 0; layer < layers; layer++) {

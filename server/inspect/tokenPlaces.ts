@@ -1,6 +1,6 @@
 import type { Tokenizer } from "../data/tokenizers/tokenizer.ts";
 
-/** Where a token is in a text: UTF-16 units, end exclusive. */
+/** Position of a token in a text: UTF-16 units, end exclusive. */
 export interface Place {
   start: number;
   end: number;
@@ -10,8 +10,9 @@ export interface Place {
 const lookahead = 32;
 
 /**
- * Places of a text's tokens. They tile the text: a character belongs to the token with its first byte, so a token that only
- * continues a character is empty. Where a tokenizer changes the text, tokens are placed by searching for their own text.
+ * Places of a text's tokens. They tile the text: a character belongs to the token with its first byte, so a token that
+ * only continues a character is empty. Where a tokenizer changes the text, tokens are placed by searching for their own
+ * text.
  */
 export function tokenPlaces(text: string, ids: ArrayLike<number>, tokenizer: Tokenizer): Place[] {
   const lengths = Array.from(ids, (id) => tokenizer.byteLength(id));
@@ -29,7 +30,7 @@ function byBytes(text: string, lengths: number[]): Place[] {
   return lengths.map((length) => {
     const start = unit;
     end += length;
-    // Characters whose first byte lies before the token's end.
+    // Characters whose first byte is before the token's end.
     while (byte < end && unit < text.length) {
       const code = text.codePointAt(unit)!;
       byte += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;

@@ -76,7 +76,7 @@ export class WarmModel {
     throw new UserError(`layer ${layer} of "${this.name}" has no experts`);
   }
 
-  /** The mask that switches experts off, in one layer or in all, for batches with `maskSpec`; {} for a dense model. */
+  /** The mask that switches experts off in one layer or in all, for batches with `maskSpec`; {} for a dense model. */
   mask(off: readonly string[] = [], layer?: number): { mask?: Float32Array } {
     const { moe } = this.opened.config;
     const indices = new Set(off.map((name) => this.expert(name)));
@@ -100,7 +100,7 @@ export class WarmModel {
     });
   }
 
-  /** `evaluation` of `rows` windows, with a mask. */
+  /** Compiled `evaluation` of `rows` windows, with a mask. */
   evaluation(rows: number, domains: number): Promise<Runnable> {
     return this.#once(`evaluation ${rows} ${domains}`, () => {
       const config = this.config();
@@ -109,7 +109,7 @@ export class WarmModel {
     });
   }
 
-  /** A decoder of one text. */
+  /** A decoder for one text. */
   decoder(k?: number): Promise<Decoder> {
     return this.#once(`decoder ${k}`, () =>
       openDecoder(this.config(k), this.opened.parameters, { rows: 1, engine: this.#engine, inspected: true }),

@@ -7,8 +7,8 @@ import type { MixSpec } from "../protocol/stage.ts";
 import { checkpointOf, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
 
 /**
- * Distances of an expert's block, by layer: from the seed's block, cut as the mix cut the models' blocks, and from each other
- * expert's. The seed is left out if its checkpoint is gone or its blocks have another width.
+ * Distances of an expert's block, by layer: from the seed's block, cut as the mix cut the models' blocks, and from each
+ * other expert's. The seed is left out if its checkpoint is gone or its blocks have another width.
  */
 export async function weightDistances(
   found: FoundModel,
@@ -51,7 +51,9 @@ async function openSeed(found: FoundModel): Promise<OpenedModel | undefined> {
   }
 }
 
-/** Rows of the seed's block, of width F, that an expert's block was cut from: BTX §3.3, see stages/mixing/experts.ts. */
+/**
+ * Rows of the seed's block, of width F, that an expert's block was cut from: BTX §3.3, see stages/mixing/experts.ts.
+ */
 function seedRows({ experts, split, blend }: MixSpec, expert: number, ffn: number): Int32Array {
   const parts = blend ? experts.length : (split ?? 1);
   const size = Math.floor(ffn / parts);
@@ -73,7 +75,10 @@ function blockOf(parameters: OpenedModel["parameters"], names: FeedForwardNames,
   return { width, gate: weight(names.gate), up: weight(names.up), down: weight(names.down) };
 }
 
-/** Distance of the three weights, each block taken as one vector. @param rows the row of b for each row of a; absent: the same. */
+/**
+ * Distance of the three weights, each block taken as one vector. @param rows the row of b for each row of a; absent:
+ * the same.
+ */
 function distance(a: Block, b: Block, rows?: Int32Array): { relative: number; cosine: number } {
   const hidden = a.gate.length / a.width;
   let [difference, product, ofA, ofB] = [0, 0, 0, 0];

@@ -9,7 +9,7 @@ interface DomainLoss {
   tokens: number;
 }
 
-/** Held-out losses with an expert and without it, in one layer or in all, on the windows of the model's evaluation. */
+/** Held-out losses with and without an expert, in one layer or in all, on the windows of the model's evaluation. */
 export async function without(
   model: WarmModel,
   { expert, layer }: Omit<Inspected<"without">, "model">,

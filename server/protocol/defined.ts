@@ -1,6 +1,6 @@
-/** An object's values without those that are undefined: a key is then either absent or has a value. */
+/** T without undefined values: each key is either absent or has a value. */
 export type Defined<T extends object> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 
-/** Leaves out keys whose value is undefined. */
+/** Removes keys whose value is undefined. */
 export const defined = <T extends object>(values: T): Defined<T> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;

@@ -4,8 +4,8 @@ import { stageReferenceSchema } from "./editor/basics.ts";
 import { cellMeasureSchema, layerRowSchema } from "./measures.ts";
 
 /**
- * Questions about a finished model: where a text's tokens go, how it continues a text, what an expert is for. The inspector, a
- * process of its own (inspect/main.ts), answers one at a time.
+ * Questions about a finished model: where a text's tokens go, how it continues a text, what an expert is for. The
+ * inspector, a process of its own (inspect/main.ts), answers one at a time.
  */
 
 /** Most characters of a text that is routed or continued. */
@@ -40,16 +40,16 @@ export const axesSchema = z.strictObject({
 });
 export type RoutingAxes = z.infer<typeof axesSchema>;
 
-/** Indices into `experts`, the largest gate first; -1 where fewer experts than K have a gate. */
+/** Indices into `experts`, largest gate first; -1 if fewer than K experts have a gate. */
 const chosenSchema = z.array(z.int());
 const gatesSchema = z.array(z.number());
 
-/** What is measured of a text's routing as a whole, see measures.ts. */
+/** Measures of a text's routing as a whole; see measures.ts. */
 export const textMeasuresSchema = z.strictObject({
-  /** [L, E] flat each. */
+  /** [L, E] each, flattened. */
   cells: z.partialRecord(cellMeasureSchema, z.array(z.number())),
   layers: layerRowSchema,
-  /** Tokens by the probability of an expert, as shares, [L, E, bins] flat; bins of equal width from 0 to 1. */
+  /** Share of tokens by an expert's probability, [L, E, bins] flattened, with bins of equal width from 0 to 1. */
   histogram: z.array(z.number()),
 });
 export type TextMeasures = z.infer<typeof textMeasuresSchema>;
@@ -57,66 +57,70 @@ export type TextMeasures = z.infer<typeof textMeasuresSchema>;
 export const routedTextSchema = z.strictObject({
   ...axesSchema.shape,
   /**
-   * N tokens as places of the text, UTF-16 units, end exclusive. They tile the text: where a character is made of several
-   * tokens the first has it, and the others are empty places after it.
+   * The N tokens as positions in the text, UTF-16 units, end exclusive. They tile the text. A character that consists
+   * of several tokens belongs to the first one; the others are empty and follow it.
    */
   tokens: z.array(z.strictObject({ start: z.int(), end: z.int() })),
-  /** [L, N, K] flat. */
+  /** [L, N, K], flattened. */
   chosen: chosenSchema,
-  /** [L, N, K] flat; 0 where nothing is chosen. */
+  /** [L, N, K], flattened; 0 where nothing is chosen. */
   gates: gatesSchema,
-  /** Negative log-likelihood of each token after those before it, nats [N]; null for the first. */
+  /** Negative log-likelihood of each token given the preceding ones, nats [N]; null for the first. */
   surprise: z.array(z.number().nullable()),
-  /** Text of the likeliest token after each one [N]; "" for the end of a text. */
+  /** Text of the most likely token after each one [N]; "" for the end of the text. */
   predicted: z.array(z.string()),
-  /** Where they were asked for, of a Mixture-of-Experts and a text that is not empty. */
+  /** Present if requested, for a Mixture-of-Experts and a text that is not empty. */
   measures: textMeasuresSchema.optional(),
 });
 export type RoutedText = z.infer<typeof routedTextSchema>;
 
 /** One token of a continuation. */
 export const sampledTokenSchema = z.strictObject({
-  /** Of the continuation; it ends a character that began in earlier tokens, or is empty while one is unfinished. */
+  /**
+   * Text added by this token: empty while a character is incomplete, else including characters begun by earlier tokens.
+   */
   text: z.string(),
-  /** [L, K] flat. */
+  /** [L, K], flattened. */
   chosen: chosenSchema,
   gates: gatesSchema,
-  /** Nats, at temperature 1 and before any choice among the likeliest. */
+  /** Negative log-likelihood, nats, at temperature 1 and without top-p. */
   surprise: z.number(),
 });
 export type SampledToken = z.infer<typeof sampledTokenSchema>;
 
-/** What a continuation begins with, and each token after that. */
+/** News of a continuation: the axes first, then each token. */
 export const sampleNewsSchema = z.union([axesSchema, sampledTokenSchema]);
 
 export const progressSchema = z.strictObject({ done: z.number(), total: z.number() });
 export type InspectionProgress = z.infer<typeof progressSchema>;
 
 /**
- * A token that an expert gets more often than others do. Choices are K a layer and occurrence; of a layer where all experts
- * are computed, the one with the largest gate.
+ * A token that goes to an expert more often than other tokens do. Each occurrence makes K choices per layer; in layers
+ * where all experts are computed, only the expert with the largest gate counts.
  */
 export const particularTokenSchema = z.strictObject({
   text: z.string(),
-  /** Share of its choices that are the expert: OLMoE's vocabulary specialisation (arXiv 2409.02060 §5.4) over K. */
+  /**
+   * Share of its choices that are the expert: OLMoE's vocabulary specialisation (arXiv 2409.02060 §5.4) divided by K.
+   */
   share: z.number(),
-  /** The same of all tokens. */
+  /** The same share over all tokens. */
   base: z.number(),
-  /** Its choices that are the expert, and all its choices. */
+  /** Number of its choices that are the expert, and of all its choices. */
   chosen: z.int(),
   choices: z.int(),
-  /** How often it is in the text, or the likeliest token after another. */
+  /** How often the token occurs in the text, or is the most likely next token. */
   occurrences: z.int(),
-  /** Where it goes to the expert; the token is between `before` and `after`. A predicted one is in the next one's place. */
+  /** Examples with the token between `before` and `after`. A predicted token takes the place of the actual next one. */
   contexts: z.array(
     z.strictObject({ domain: z.string(), layer: z.int(), before: z.string(), token: z.string(), after: z.string() }),
   ),
 });
 export type ParticularToken = z.infer<typeof particularTokenSchema>;
 
-/** How far an expert's block lies from another one, by layer [L]: its three weights as one vector. */
+/** Distance by layer [L] between an expert's block and another one, each block's three weights taken as one vector. */
 export const distanceSchema = z.strictObject({
-  /** What the other one is, and its name: the stage "seed", or an expert of the same layer. */
+  /** Kind and name of the other block: the stage "seed", or an expert of the same layer. */
   is: z.enum(["seed", "expert"]),
   to: z.string(),
   /** |a - b| / |b|, Frobenius norms. */
@@ -127,18 +131,18 @@ export type WeightDistance = z.infer<typeof distanceSchema>;
 
 export const expertFactsSchema = z.strictObject({
   layers: z.array(z.int()),
-  /** Parameters of the expert in all layers. */
+  /** Number of the expert's parameters in all layers. */
   parameters: z.int(),
-  /** To the seed, where its blocks can be compared, then to each other expert in the order of the model. */
+  /** Distances to the seed, if its blocks are comparable, then to each other expert in the order of the model. */
   distances: z.array(distanceSchema),
   /**
-   * By the token that goes to the expert, and by the token that is the likeliest after it. First those whose share is the
-   * least likely by chance: by the log-likelihood ratio 2 (n ln(s / b) + (N - n) ln((1 - s) / (1 - b))) of n of N choices,
-   * s the share and b the base (Dunning 1993).
+   * Specific tokens, by the token that goes to the expert and by the most likely token after it. Sorted by how unlikely
+   * their share is by chance, using the log-likelihood ratio 2 (n ln(s / b) + (N - n) ln((1 - s) / (1 - b))) for n of N
+   * choices, with share s and base b (Dunning 1993).
    */
   input: z.array(particularTokenSchema),
   predicted: z.array(particularTokenSchema),
-  /** Held-out tokens that were looked at. */
+  /** Number of held-out tokens examined. */
   tokens: z.int(),
 });
 export type ExpertFacts = z.infer<typeof expertFactsSchema>;
@@ -152,24 +156,27 @@ export type Without = z.infer<typeof withoutSchema>;
 export const saturationSchema = z.strictObject({
   layers: z.array(z.int()),
   domains: z.array(z.string()),
-  /** [L, domains + 1]: mean share of a token's K experts that are the same in both models; the last of all domains. */
+  /**
+   * [L, domains + 1]: mean share of a token's K experts that agree in both models; the last column covers all domains.
+   */
   saturation: z.array(z.array(z.number())),
 });
 export type Saturation = z.infer<typeof saturationSchema>;
 
 const model = stageReferenceSchema;
 
-/** Each inspection: what it takes, what it tells while it works, what it gives. */
+/** Parameters, news while it runs, and result of each inspection. */
 export const inspections = {
   /**
-   * Where each token of a text goes. A text longer than the model's context is cut into windows that overlap by half, and
-   * of each but the first only the second half counts: every token is given at least half a context, as far as there is one.
+   * Where each token of a text goes. A text longer than the model's context is cut into windows that overlap by half.
+   * Only the second half counts in all but the first, so each token sees at least half a context of the text before
+   * it, as far as there is any.
    */
   route: {
     params: z.strictObject({
       model,
       text: z.string().max(mostCharacters),
-      /** Asks for the measures of the text as a whole, too. */
+      /** Also requests measures of the text as a whole. */
       measured: z.boolean().optional(),
       ...changesSchema,
     }),
@@ -190,24 +197,25 @@ export const inspections = {
       ...changesSchema,
     }),
     news: sampleNewsSchema,
-    /** Why it ended: the text's end, the number of tokens asked for, or the model's context. */
+    /** Why it ended: at the end of the text, at the requested number of tokens, or at the end of the context. */
     result: z.strictObject({ ended: z.enum(["text", "tokens", "context"]) }),
   },
-  /** Held-out losses with an expert, and with it switched off, in one layer or, without `layer`, in all. */
+  /** Held-out losses with an expert and with it switched off, in one layer or, without `layer`, in all. */
   without: {
     params: z.strictObject({ model, expert: expertSchema, layer: layerSchema.optional() }),
     news: progressSchema,
     result: withoutSchema,
   },
-  /** What an expert is like, in one layer or, without `layer`, in all: its weights, and which tokens go to it. */
+  /** Facts about an expert in one layer or, without `layer`, in all: its weights, and which tokens go to it. */
   expert: {
     params: z.strictObject({ model, expert: expertSchema, layer: layerSchema.optional() }),
     news: progressSchema,
     result: expertFactsSchema,
   },
   /**
-   * Router saturation of `other` against `model` on the held-out windows of `model`'s evaluation: OLMoE (arXiv 2409.02060)
-   * §5.1, mean over tokens of |experts of other and of model| / K. Of one stage's beginning and end: its parent and itself.
+   * Router saturation of `other` with respect to `model` on the held-out windows of `model`'s evaluation: OLMoE (arXiv
+   * 2409.02060) §5.1, the mean over tokens of |experts of other ∩ experts of model| / K. To compare the start and the
+   * end of a stage, use its parent and the stage itself.
    */
   saturation: {
     params: z.strictObject({ model, other: model }),
@@ -237,7 +245,7 @@ export type ToInspector = z.infer<typeof toInspectorSchema>;
 export const fromInspectorSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("news"), id: z.int(), news: z.unknown() }),
   z.strictObject({ type: z.literal("answer"), id: z.int(), answer: z.unknown() }),
-  /** `mendable`: the message is a sentence for its user, else the trace of an error. */
+  /** `mendable`: the message is a sentence for the user, else the trace of an internal error. */
   z.strictObject({ type: z.literal("failed"), id: z.int(), message: z.string(), mendable: z.boolean() }),
 ]);
 export type FromInspector = z.infer<typeof fromInspectorSchema>;

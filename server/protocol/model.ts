@@ -1,48 +1,52 @@
 import * as z from "zod";
 import { Table } from "./table.ts";
 
-/** How a router's load is balanced; for all types of router. */
+/** Load-balancing options of all types of router. */
 const balancing = {
-  /** Coefficient alpha of the load-balancing loss, per layer; 0 switches it off. BTX §3.3. */
+  /** Coefficient alpha of the load-balancing loss, per layer; 0 disables it. BTX §3.3. */
   loadBalance: z.number().min(0),
   /**
-   * Absent: BTX's loss, mean gates times mean probabilities. "switch": Switch's, hard shares of tokens times mean
-   * probabilities (arXiv 2101.03961). "bias": no loss, a bias an expert that moves against its load (arXiv 2408.15664).
+   * Absent: BTX's loss, mean gates times mean probabilities. "switch": Switch's loss, hard shares of tokens times mean
+   * probabilities (arXiv 2101.03961). "bias": no loss, but a bias per expert that moves against its load (arXiv
+   * 2408.15664).
    */
   balance: z.enum(["switch", "bias"]).optional(),
-  /** For "bias": how far a bias moves a step. */
+  /** For "bias": change of a bias per step. */
   biasRate: z.number().positive().optional(),
-  /** "batch": means are those of the whole batch; absent: of each micro-batch. */
+  /** "batch": means over the whole batch; absent: over each micro-batch. */
   balanceOver: z.literal("batch").optional(),
   /** Coefficient of the router z-loss (arXiv 2202.08906), per layer; absent: none. */
   zLoss: z.number().positive().optional(),
 };
 
 /**
- * A router decides, per layer and token, which experts a token goes to and with which gate. BTX §3.3. A new type has its
- * configuration here, its keys in experiment/schema/router.ts and its work in routers/; the compiler asks for each.
+ * A router decides, per layer and token, which experts a token goes to and with which gates. BTX §3.3. A new type needs
+ * its configuration here, its keys in experiment/schema/router.ts and its implementation in routers/; the compiler
+ * reports what is missing.
  */
 export const routerConfigSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("top-k"),
-    /** Experts a token (K). */
+    /** Experts per token (K). */
     k: z.int().min(1),
-    /** "before": gates are those of the softmax over all experts; absent: of the softmax over the K kept logits. */
+    /** "before": gates come from the softmax over all experts; absent: from the softmax over the K kept logits. */
     softmax: z.literal("before").optional(),
     ...balancing,
   }),
   z.strictObject({
     type: z.literal("switch"),
-    /** An expert takes this many times its even share of a batch's tokens, rounded up; more are dropped. In training. */
+    /**
+     * Capacity of an expert in training, as a multiple of an even share of the batch's tokens. The rest are dropped.
+     */
     capacity: z.number().positive(),
-    /** The same outside training; absent: no token is dropped there. */
+    /** The same in evaluation; absent: no tokens are dropped there. */
     evaluationCapacity: z.number().positive().optional(),
     ...balancing,
   }),
   z.strictObject({ type: z.literal("soft"), ...balancing }),
   z.strictObject({
     type: z.literal("sample-top-1"),
-    /** Rate r of the temperature max(minTemperature, exp(-r t)), t the share of a phase's steps that are done. */
+    /** Rate r of the temperature max(minTemperature, exp(-r t)), where t is the fraction of the phase's steps done. */
     temperatureRate: z.number().positive(),
     minTemperature: z.number().positive(),
     ...balancing,
@@ -51,7 +55,7 @@ export const routerConfigSchema = z.discriminatedUnion("type", [
 export type RouterConfig = z.infer<typeof routerConfigSchema>;
 export type RouterType = RouterConfig["type"];
 
-/** Whether routers of a type are given how many experts a token goes to (K), so that a finished model can be asked with another K. */
+/** Whether routers of a type have a configurable K, so that a finished model can be inspected with another K. */
 export const takesK = (type: string): boolean =>
   routerConfigSchema.options.some(({ shape }) => shape.type.value === type && "k" in shape);
 
@@ -66,20 +70,20 @@ export const moeConfigSchema = z.strictObject({
 });
 export type MoeConfig = z.infer<typeof moeConfigSchema>;
 
-/** For what a router draws random numbers: for each token, for each sequence, or for a whole forward pass. */
+/** The unit that a router draws random numbers for: each token, each sequence, or a whole forward pass. */
 export type Draws = "token" | "sequence" | "pass";
 
-/** What every process knows of a router without running it. */
+/** Properties of a router that are known in every process, without running it. */
 export interface RouterTraits {
-  /** Experts that a token goes to at most (K), in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+  /** Most experts per token (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
   expertsPerToken(moe: MoeConfig, position: number): number;
-  /** Whether an expert may be full, so that tokens are dropped and counted. */
+  /** Whether experts may be full, so that tokens are dropped and counted. */
   drops: boolean;
-  /** Absent: it draws nothing. */
+  /** What the router draws random numbers for; absent: it does not sample. */
   draws?: Draws;
 }
 
-/** `addRouter` (routers/index.ts) adds to it what it adds to the tables of a router's parameters and of what it does. */
+/** The traits of each type. `addRouter` (routers/index.ts) extends this table along with those in routers/. */
 export const traitsOfRouters = new Table<RouterTraits>("router", {
   "top-k": { expertsPerToken: ({ router }) => ("k" in router ? router.k : 1), drops: false },
   switch: { expertsPerToken: () => 1, drops: true },
@@ -91,17 +95,17 @@ export const traitsOfRouters = new Table<RouterTraits>("router", {
   },
 } satisfies Record<RouterType, RouterTraits>);
 
-/** @throws Error for a type that nobody has added */
+/** @throws Error if no router of this type was added */
 export const routerTraits = ({ type }: RouterConfig): RouterTraits => traitsOfRouters.get(type);
 
-/** Experts that a token goes to at most (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+/** Most experts per token (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
 export const expertsPerToken = (moe: MoeConfig, position: number): number =>
   routerTraits(moe.router).expertsPerToken(moe, position);
 
-/** Whether the model's routers may drop tokens. */
+/** Whether a model's routers may drop tokens. */
 export const dropsTokens = ({ router }: Pick<MoeConfig, "router">): boolean => routerTraits(router).drops;
 
-/** Names of the experts that a mix gives (E of them): as the models; "code.1", ... where split; "blend.1", ... where blended. */
+/** Names of a mix's E experts: the models' names, "code.1", ... if split, or "blend.1", ... if blended. */
 export function mixedExperts({
   experts,
   split,
@@ -125,7 +129,7 @@ export const modelConfigSchema = z.strictObject({
   hidden: z.int().min(1),
   heads: z.int().min(1),
   kvHeads: z.int().min(1),
-  /** Width of one attention head; even, because rotary embeddings turn pairs. */
+  /** Width of one attention head; even, because rotary embeddings rotate pairs of elements. */
   headSize: z.int().min(2),
   ffn: z.int().min(1),
   ropeTheta: z.number().positive(),
@@ -138,12 +142,12 @@ export const modelConfigSchema = z.strictObject({
 });
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
 
-/** Width of the intermediate layer of one expert. */
+/** Width of one expert's intermediate layer. */
 export const expertWidth = ({ ffn, moe }: Pick<ModelConfig, "ffn" | "moe">): number => moe?.ffn ?? ffn;
 
-/** How dense models become one Mixture-of-Experts. */
+/** How dense models are combined into one Mixture-of-Experts. */
 export interface Mixture {
-  /** Names of the models that are mixed. */
+  /** Names of the models to mix. */
   experts: string[];
   /** Layers whose feed-forward block becomes a Mixture-of-Experts, ascending; absent: all. */
   layers?: number[] | undefined;
@@ -152,7 +156,7 @@ export interface Mixture {
   blend?: true | undefined;
 }
 
-/** Configuration of the model that a mix makes of models of the configuration `dense`; `split` divides their `ffn`. */
+/** Configuration of the model mixed from models with the configuration `dense`; `split` divides their `ffn`. */
 export function mixedConfig(dense: ModelConfig, mixture: Mixture): ModelConfig {
   const { layers = Array.from({ length: dense.layers }, (_, layer) => layer), router, split = 1 } = mixture;
   const width = split === 1 ? {} : { ffn: dense.ffn / split };

@@ -148,8 +148,8 @@ describe("a question that is cancelled", () => {
 
 describe("a process that crashes", () => {
   test.each([
-    ["crash", /stopped, it was ended by an error, code 3: ask again/],
-    ["killed", /stopped, it was ended by SIGKILL: ask again/],
+    ["crash", /stopped \(exit code 3\): ask again/],
+    ["killed", /stopped \(killed by SIGKILL\): ask again/],
   ])("refuses the question with one sentence (%s), and the others are answered by a new one", async (text, sentence) => {
     const made = inspector();
     const first = await ask(made, "a");
@@ -160,7 +160,7 @@ describe("a process that crashes", () => {
 
   test("or is not there, does so too", async () => {
     const made = inspector({ program: join(scratch, "nothing.mjs") });
-    await expect(ask(made, "a")).rejects.toThrow(/stopped, it was ended by an error, code 1/);
+    await expect(ask(made, "a")).rejects.toThrow(/stopped \(exit code 1\)/);
   });
 
   test("while nothing is asked is not missed", async () => {

@@ -5,6 +5,6 @@ test("a table gives what was put in, takes more, and refuses a type twice or one
   const table = new Table("router", { linear: 1 });
   table.add("hash", 2);
   expect([table.get("linear"), table.get("hash")]).toEqual([1, 2]);
-  expect(() => table.add("hash", 3)).toThrow('there is a router of the type "hash" already');
-  expect(() => table.get("toString")).toThrow('there is no router of the type "toString"');
+  expect(() => table.add("hash", 3)).toThrow('there is already a router of type "hash"');
+  expect(() => table.get("toString")).toThrow('there is no router of type "toString"');
 });
