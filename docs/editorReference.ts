@@ -36,41 +36,41 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.createDemo":
     "Writes the demo experiment and its texts into the folder `btx-demo`. Its run takes about a minute.",
   "btx.run": "Runs the experiment file of the editor. As `btx run FILE`.",
-  "btx.runStage": "Runs one stage, all experts or all baselines, and what they need. As `btx run FILE --stage NAME`.",
-  "btx.stop": "Stops a run after a checkpoint. As `btx stop`.",
-  "btx.resume": "Goes on with a run that was stopped, failed or interrupted. As `btx resume`.",
+  "btx.runStage":
+    "Runs one stage, all experts or all baselines, and the stages they need. As `btx run FILE --stage NAME`.",
+  "btx.stop": "Stops a run at its next checkpoint. As `btx stop`.",
+  "btx.resume": "Resumes a run that was stopped, failed or was interrupted. As `btx resume`.",
   "btx.rerun":
-    "Removes a stage and what depends on it, after saying what is lost, and goes on with the run, which does them again.",
+    "Removes a stage and what depends on it, after showing what is lost, and resumes the run, which runs them again.",
   "btx.fork":
-    "Copies the experiment of a run with one of its dense models as the seed, beside the experiment file, and opens the copy.",
-  "btx.compare": "Sets the models of several runs side by side. As `btx compare RUN...`.",
-  "btx.openMetrics": "Shows the training curves of a run as they grow.",
+    "Copies the experiment of a run, with one of its dense models as the seed, to a new file beside it, and opens the copy.",
+  "btx.compare": "Compares the models of several runs. As `btx compare RUN...`.",
+  "btx.openMetrics": "Shows the training curves of a run live.",
   "btx.openRouting":
-    "Shows which expert every layer of a run's mixed models sends the tokens of each domain to: by layer and expert, over training, from layer to layer, and the difference of two models or steps.",
+    "Shows to which expert every layer of a run's mixed models sends the tokens of each domain: by layer and expert, over training, from layer to layer, and as the difference between two models or steps.",
   "btx.openExpert":
-    "Shows one expert of a mixed model: what it was made of, which tokens go to it, with which experts, how far its weights have moved, and what is lost without it.",
+    "Shows one expert of a mixed model: what it was made from, which tokens go to it and to which other experts they go, how far its weights have moved, and the loss without it.",
   "btx.openTokens":
-    "Shows where each token of a text goes, in all layers, with the gates. Begins with the selected text; another can be typed.",
+    "Shows to which experts each token of a text goes in every layer, with the gates. Starts with the selected text; other text can be typed.",
   "btx.openReport": "Opens the report of a run, written when it ends.",
-  "btx.showLog": "Shows the log of the extension and its backend; on a row of the tree, that of the run or stage.",
-  "btx.showRunning": "Lists the stages that run now; the one that is picked is shown in the tree.",
+  "btx.showLog": "Shows the log of the extension and its backend, or, on a row of the tree, that of the run or stage.",
+  "btx.showRunning": "Lists the running stages and reveals the chosen one in the tree.",
   "btx.sample":
-    "Continues the selected text, or a prompt that is asked for, with a model of a run, each token coloured by its expert. Enter takes the options as they were. As `btx sample`. Cancelling ends it at once.",
+    "Continues the selected text, or a prompt that you enter, with a model of a run, each token coloured by its expert. Enter keeps the options of the last time. As `btx sample`. Cancelling stops it at once.",
   "btx.routeSelection":
-    "Colours each token of the selected text, or of the whole file, by the expert of a mixed model that it goes to first. The model is asked for once; the colours follow edits. A hover says the gates of every layer.",
+    "Colours each token of the selected text, or of the whole file, by the first expert that a mixed model sends it to. The model is asked for once; colours follow edits. A hover shows the gates of every layer.",
   "btx.routeLayer":
-    "Picks the layer whose experts colour the text, or all layers, or another model, and lists the experts with colours and shares.",
-  "btx.clearRouting": "Removes the colours of experts from all texts.",
-  "btx.exportModel": "Copies a model, in a Hugging Face layout, into a new folder.",
+    "Chooses the layer whose experts colour the text, all layers, or another model, and lists the experts with colours and shares.",
+  "btx.clearRouting": "Removes expert colours from all texts.",
+  "btx.exportModel": "Copies a model, in the Hugging Face format, into a new folder.",
   "btx.exportReport": "Copies the report of a run to a file.",
   "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",
-  "btx.deleteRun":
-    "Deletes a run and, if that is wanted, the stages that no other run uses, after saying what is lost.",
+  "btx.deleteRun": "Deletes a run and, if you want, the stages that no other run uses, after showing what is lost.",
   "btx.selectDevice":
-    "Chooses what an experiment is computed with, of what `btx devices` lists: writes its keys `engine` and `devices`, or takes them out.",
+    "Chooses the device of an experiment among those that `btx devices` lists: sets the keys `engine` and `devices`, or removes them.",
   "btx.installEngine":
-    "Installs an engine that is no part of BTX, such as ONNX Runtime for NVIDIA's graphics cards, with progress. As `btx engines install ENGINE`. Cancelled, nothing is installed.",
-  "btx.cleanStages": "Lists stages that no run uses, and removes those that stay checked. As `btx clean`.",
+    "Installs an engine that is not part of BTX, such as ONNX Runtime for NVIDIA GPUs, and shows progress. As `btx engines install ENGINE`. If cancelled, nothing is installed.",
+  "btx.cleanStages": "Lists stages that no run uses and removes the checked ones. As `btx clean`.",
 };
 
 /** Commands of rows and buttons, which the palette does not offer. */
@@ -119,23 +119,23 @@ export function editorReference(manifest: Manifest): string {
   const matchers = problemMatchers.map(({ name, label }) => [`\`$${name}\``, label]);
   return `# The editor: commands, settings, tasks
 
-<!-- Written by docs/generate.ts from package.json. -->
+<!-- Generated by docs/generate.ts from package.json. Do not edit. -->
 
 ## Commands
 
-All are in the palette under "BTX Studio". Those that start or remove something need a trusted workspace.
+All commands are in the command palette under "BTX Studio". Those that start or remove something need a trusted workspace.
 
 ${table(["command", "id", "what it does"], commands)}
 ## Settings
 
 ${settings.join("")}## Tasks
 
-A run as a task shows what its runner says. Ctrl-C in the task's terminal stops the run after a checkpoint; closing the terminal leaves it running.
+A task shows the output of its run. Ctrl-C in the task's terminal stops the run at its next checkpoint; closing the terminal leaves it running.
 
 ${tasks.join("\n")}
 \`\`\`json
 { "version": "2.0.0", "tasks": [{ "label": "demo", "type": "btx", "file": "btx-demo/demo.btx.yaml", "problemMatcher": "$btx" }] }
 \`\`\`
 
-${table(["problem matcher", "finds"], matchers)}`;
+${table(["problem matcher", "what it finds"], matchers)}`;
 }

@@ -115,7 +115,7 @@ export class Backend implements Disposable {
           }),
         },
         initializationFailedHandler: (error) => {
-          this.log.error(`the backend could not be started: ${error instanceof Error ? error.message : error}`);
+          this.log.error(`starting the backend failed: ${error instanceof Error ? error.message : error}`);
           return false;
         },
       },
@@ -129,7 +129,7 @@ export class Backend implements Disposable {
     }
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Running) return;
-      this.log.info("the backend runs");
+      this.log.info("the backend is running");
       void client.sendNotification("btx/trustChanged", { trusted: workspace.isTrusted });
       this.#onStart.fire();
     });
@@ -143,17 +143,20 @@ export class Backend implements Disposable {
     this.#crashes = [...this.#crashes.filter((time) => now - time < calm), now];
     if (this.#stopped) return false;
     if (this.#crashes.length > most) {
-      this.log.error(`the backend ended ${most} times in three minutes and is not started again`);
+      this.log.error(`the backend exited ${most} times in three minutes and will not be restarted`);
       void this.#offerLog(
         window.showErrorMessage,
-        "BTX Studio's backend keeps ending. Reload the window to try again; runs go on.",
+        "The backend of BTX Studio keeps exiting. Reload the window to try again; runs continue.",
       );
       return false;
     }
-    this.log.warn("the backend ended and is started again; runs go on");
+    this.log.warn("the backend exited and is being restarted; runs continue");
     if (!this.#told) {
       this.#told = true;
-      void this.#offerLog(window.showWarningMessage, "BTX Studio's backend ended and was started again. Runs go on.");
+      void this.#offerLog(
+        window.showWarningMessage,
+        "The backend of BTX Studio exited and was restarted. Runs continue.",
+      );
     }
     return true;
   }

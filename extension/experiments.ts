@@ -123,7 +123,7 @@ export class Experiments {
         this.#runs = new Map(runs.map((run) => [idOf(run), run]));
         for (const problem of problems) this.#backend.log.warn(problem);
       } catch (error) {
-        this.#backend.log.error(`runs could not be listed: ${error instanceof Error ? error.message : error}`);
+        this.#backend.log.error(`listing runs failed: ${error instanceof Error ? error.message : error}`);
       }
       this.#changed();
     } while (this.#again);

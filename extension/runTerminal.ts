@@ -46,7 +46,7 @@ export class RunTerminal implements Pseudoterminal {
 
   handleInput(text: string): void {
     if (text.includes(controlC) && this.#run) {
-      this.#say("stopping after a checkpoint\n");
+      this.#say("stopping at the next checkpoint\n");
       void this.#studio.backend.request("btx/stopRun", this.#run).catch((error) => this.#say(`${error}\n`));
     }
   }
@@ -62,7 +62,7 @@ export class RunTerminal implements Pseudoterminal {
     try {
       await saved(Uri.file(this.#asked.file));
       this.#run = await backend.request("btx/startRun", { ...cores(), ...this.#asked });
-      this.#say("Ctrl-C stops the run after a checkpoint. It goes on when this terminal is closed.\n");
+      this.#say("Ctrl-C stops the run at the next checkpoint. The run continues when this terminal is closed.\n");
       this.#listening = experiments.onDidChangeStages(({ run }) => {
         if (run === this.#run?.run) this.#say("");
       });

@@ -26,7 +26,7 @@ export class Samples implements TextDocumentContentProvider {
   }
 
   provideTextDocumentContent(uri: Uri): string {
-    return this.#texts.get(uri.toString()) ?? "This sample is gone: samples are kept while the window is open.\n";
+    return this.#texts.get(uri.toString()) ?? "This sample is gone: samples are kept only while the window is open.\n";
   }
 
   /** Opens a document that begins with the prompt. */

@@ -61,7 +61,7 @@ function runTask(studio: Studio, definition: RunDefinition, scope: Task["scope"]
   });
   const task = new Task(definition, scope ?? TaskScope.Workspace, name, type, execution, matcher);
   task.group = TaskGroup.Build;
-  task.detail = "Runs the experiment; it goes on when the terminal is closed";
+  task.detail = "Runs the experiment; it continues when the terminal is closed";
   return task;
 }
 

@@ -4,7 +4,7 @@ import { showPage } from "../panels/page.ts";
 import type { Studio } from "../studio.ts";
 import { chosenRun, runItems } from "./target.ts";
 
-const placeHolder = "Runs to compare: their models side by side";
+const placeHolder = "Runs to compare";
 
 /** Compares runs: those given as `{runs}`, or those that a person picks. */
 export async function compare(studio: Studio, argument: unknown): Promise<unknown> {

@@ -55,7 +55,7 @@ export async function install(studio: Studio, engine: EnginePackage): Promise<st
       const { version, folder, reason } = await studio.backend.request("btx/installEngine", { id, engine }, token);
       const name = `${engine} ${version}`;
       if (reason === undefined) void window.showInformationMessage(`${name} is installed.`);
-      else void window.showWarningMessage(`${name} is installed, and cannot be used yet: ${reason}`);
+      else void window.showWarningMessage(`${name} is installed but cannot be used yet: ${reason}`);
       studio.devices.refresh();
       return folder;
     } catch (error) {

@@ -49,7 +49,7 @@ export async function mixedModel(
 ): Promise<MixedModel | undefined> {
   const items = await modelItems(studio, fits);
   if (items.length === 0)
-    throw new Error("No run of this workspace has a mixed model yet: run an experiment to its end first.");
+    throw new Error("No run in this workspace has a mixed model yet: finish running an experiment first.");
   const state = studio.context.workspaceState;
   const before = state.get<StageReference>(key);
   const remembered = before && items.find(({ model }) => isSame(model.reference, before));

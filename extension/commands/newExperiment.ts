@@ -9,9 +9,9 @@ const mostFolders = 200;
 
 /** Writes an experiment file from a template, with folders of the workspace as domains, and opens it. */
 export async function newExperiment(studio: Studio): Promise<unknown> {
-  const folder = await chosenFolder("The new experiment lies in");
+  const folder = await chosenFolder("Folder for the new experiment");
   if (!folder) return undefined;
-  const template = await window.showQuickPick(templates, { placeHolder: "Template of the experiment" });
+  const template = await window.showQuickPick(templates, { placeHolder: "Template for the experiment" });
   if (!template) return undefined;
   const folders = await pickedFolders(folder);
   if (!folders) return undefined;
@@ -37,7 +37,7 @@ async function pickedFolders(folder: Uri): Promise<string[] | undefined> {
     {
       canPickMany: true,
       title: "Domains of the experiment",
-      placeHolder: "Folders of text: an expert is trained on each",
+      placeHolder: "Folders with text: one expert is trained on each",
     },
   );
   return picked && picked.length > 0 ? picked.map(({ path }) => path) : undefined;
@@ -69,13 +69,14 @@ function askedName(folder: Uri, template: Template): Thenable<string | undefined
       value: "experiment",
       async validateInput(text) {
         const name = text.trim();
-        if (!/^[\w][\w .-]*$/.test(name)) return "Letters, digits, spaces, and . _ - inside the name";
+        if (!/^[\w][\w .-]*$/.test(name))
+          return "Use letters, digits, spaces and . _ -, starting with a letter, digit or _";
         for (const file of template.files(name, [])) {
           const exists = await workspace.fs.stat(fileUri(folder, file.name)).then(
             () => true,
             () => false,
           );
-          if (exists) return `${file.name}.btx.yaml exists already`;
+          if (exists) return `${file.name}.btx.yaml already exists`;
         }
         return undefined;
       },
@@ -87,7 +88,7 @@ const name = "btx-demo";
 
 /** Writes the demo experiment and its texts into a new folder of the workspace, and opens it. Opens it only, if it is there. */
 export async function createDemo(studio: Studio): Promise<unknown> {
-  const parent = await chosenFolder("The demo lies in");
+  const parent = await chosenFolder("Folder for the demo");
   if (!parent) return undefined;
   const folder = Uri.joinPath(parent, name);
   const there = Uri.joinPath(folder, "demo.btx.yaml");
@@ -106,7 +107,7 @@ export async function createDemo(studio: Studio): Promise<unknown> {
 /** The folder of the workspace, or the one of several that the person picks. @throws Error when no folder is open. */
 export async function chosenFolder(placeHolder: string): Promise<Uri | undefined> {
   const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
-  if (folders.length === 0) throw new Error("No folder is open: open one with File: Open Folder first.");
+  if (folders.length === 0) throw new Error("No folder is open: open one with File > Open Folder.");
   if (folders.length === 1) return folders[0]!.uri;
   return (await window.showWorkspaceFolderPick({ placeHolder }))?.uri;
 }
@@ -117,7 +118,7 @@ export async function fork(studio: Studio, argument: unknown): Promise<unknown> 
     studio,
     argument,
     (stage) => hasModel(stage) && stage.experts.length === 0,
-    "This run has no dense model yet that could be a seed.",
+    "This run has no dense model yet that could be the seed.",
   );
   if (!chosen) return undefined;
   const { root, run } = chosen.run;

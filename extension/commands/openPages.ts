@@ -87,7 +87,7 @@ export async function openTokens(studio: Studio, argument: unknown): Promise<unk
 
 /** Opens the report of a run. */
 export async function openReport(studio: Studio, argument: unknown): Promise<unknown> {
-  const none = "There is no report yet: a run writes one when it ends.";
+  const none = "There is no report yet: a run writes its report when it ends.";
   const chosen = await chosenRun(studio, argument, ({ report }) => report !== undefined, none);
   if (chosen) await showReport(studio, chosen);
   return undefined;

@@ -10,7 +10,7 @@ import { chosenRun } from "./target.ts";
 /** Deletes a run and, if the person wants that too, the stages that no other run uses. */
 export async function deleteRun(studio: Studio, argument: unknown): Promise<unknown> {
   const atRest = ({ state }: { state: string }) => state !== "running";
-  const chosen = await chosenRun(studio, argument, atRest, "There is no run that could be deleted.");
+  const chosen = await chosenRun(studio, argument, atRest, "There is no run that can be deleted.");
   if (!chosen) return undefined;
   const { root, run } = chosen;
   const { stages } = await studio.backend.request("btx/deleteLoses", { root, run });
@@ -18,7 +18,7 @@ export async function deleteRun(studio: Studio, argument: unknown): Promise<unkn
   const lost =
     stages.length > 0
       ? `No other run uses ${lostText(stages)}\n\nDelete them too, or keep them for later runs?`
-      : "All its stages are used by other runs, or were never done: nothing else is lost.";
+      : "All its stages are used by other runs or were never run, so nothing else is lost.";
   const answer = await window.showWarningMessage(
     `Delete the run of ${chosen.name} from ${when(chosen.created)}?`,
     { modal: true, detail: lost },
@@ -45,7 +45,7 @@ export async function cleanStages(studio: Studio): Promise<unknown> {
     items.push(...stages.filter(({ locked }) => !locked).map((stage) => item(root, stage)));
   }
   if (items.length === 0) {
-    void window.showInformationMessage("There are no unused stages: each is used by a run.");
+    void window.showInformationMessage("There are no unused stages: every stage is used by a run.");
     return undefined;
   }
   const chosen = await window.showQuickPick(items, {
@@ -55,9 +55,9 @@ export async function cleanStages(studio: Studio): Promise<unknown> {
     matchOnDescription: true,
   });
   if (!chosen || chosen.length === 0) return undefined;
-  const detail = `${lostText(chosen.map(({ stage }) => stage))}\n\nAn experiment that needs one of them later does its work again.`;
+  const detail = `${lostText(chosen.map(({ stage }) => stage))}\n\nAn experiment that needs one of them later runs it again.`;
   const remove = "Remove";
-  const message = `Remove ${countText(chosen.length, "stage")} that nothing uses?`;
+  const message = `Remove ${countText(chosen.length, "stage")} that no run uses?`;
   if ((await window.showWarningMessage(message, { modal: true, detail }, remove)) !== remove) return undefined;
   return window.withProgress({ location: ProgressLocation.Notification, title: "Removing stages" }, async () => {
     const all = { stages: 0, bytes: 0, kept: [] as string[] };
@@ -76,7 +76,7 @@ export async function cleanStages(studio: Studio): Promise<unknown> {
 
 function item(root: string, stage: LostStage): Item {
   const { key, name, bytes: size, seconds, finished } = stage;
-  const last = finished === undefined ? "" : `, last worked on ${when(finished)}`;
+  const last = finished === undefined ? "" : `, finished ${when(finished)}`;
   return {
     label: name,
     description: `${bytes(size)}, ${duration(seconds)} of work${last}`,

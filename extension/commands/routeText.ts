@@ -14,7 +14,7 @@ const patience = 1000;
 /** Colours the selected text, or the whole text, by the experts that its tokens go to. Gives the document's Uri. */
 export async function routeSelection(studio: Studio): Promise<unknown> {
   const editor = window.activeTextEditor;
-  if (!editor) throw new Error("There is no text to route: open a file, or select text in one.");
+  if (!editor) throw new Error("There is no text to route: open a file or select text in one.");
   const { document, selection } = editor;
   const model = await mixedModel(studio);
   if (!model) return undefined;
@@ -46,7 +46,7 @@ type Item = QuickPickItem & { shown?: Shown; other?: true };
 export async function routeLayer(studio: Studio, argument: unknown): Promise<unknown> {
   const { routing } = studio;
   const painting = routing.of(window.activeTextEditor?.document.uri);
-  if (!painting) throw new Error("This text has no colours of experts: use Route Selection first.");
+  if (!painting) throw new Error("This text has no expert colours: run Route Selection first.");
   const { layer } = (argument ?? {}) as { layer?: unknown };
   if (layer !== undefined) {
     const index = layer === "all" ? layer : painting.routed.layers.indexOf(Number(layer));
@@ -139,7 +139,7 @@ function swatchesOf({ contributes }: Manifest): (look: ExpertLook) => { light: U
   };
 }
 
-/** Removes the colours of experts from all texts. */
+/** Removes expert colours from all texts. */
 export async function clearRouting({ routing }: Studio): Promise<undefined> {
   routing.clear();
   return undefined;

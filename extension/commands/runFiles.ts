@@ -12,13 +12,13 @@ export async function showLog(studio: Studio, argument: unknown): Promise<unknow
     return undefined;
   }
   const { stage } = argument as { stage?: { folder?: string } };
-  if (typeof stage?.folder === "string") return show(join(stage.folder, "log.txt"), "The stage has not begun.");
+  if (typeof stage?.folder === "string") return show(join(stage.folder, "log.txt"), "The stage has not started.");
   const chosen = await chosenRun(studio, argument, () => true, "There is no run yet.");
   return (
     chosen &&
     show(
       join(chosen.root, "runs", chosen.run, "log.txt"),
-      "The run was not started from an editor: it said all in its terminal.",
+      "The run was not started from an editor, so its output went to its terminal.",
     )
   );
 }
@@ -67,7 +67,7 @@ export async function exportModel(studio: Studio, argument: unknown): Promise<un
 
 /** Copies the report of a run to a file that the person chooses. */
 export async function exportReport(studio: Studio, argument: unknown): Promise<unknown> {
-  const none = "There is no report yet: a run writes one when it ends.";
+  const none = "There is no report yet: a run writes its report when it ends.";
   const run = await chosenRun(studio, argument, ({ report }) => report !== undefined, none);
   if (!run?.report) return undefined;
   const report = Uri.file(run.report);

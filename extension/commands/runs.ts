@@ -53,7 +53,7 @@ export async function runStage(studio: Studio, argument: unknown): Promise<unkno
 async function picked(studio: Studio, file: string): Promise<string | undefined> {
   const { stages } = await studio.backend.request("btx/stageNames", { file });
   const items = stages.map(({ name, does }) => ({ label: name, description: does }));
-  const placeHolder = "Stage to run, with what it needs";
+  const placeHolder = "Stage to run, together with the stages it needs";
   return (await window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.label;
 }
 
@@ -63,7 +63,7 @@ export async function rerun(studio: Studio, argument: unknown): Promise<unknown>
     studio,
     argument,
     ({ state }) => state !== "waiting",
-    "No stage of this run has begun.",
+    "No stage of this run has started.",
   );
   if (!chosen) return undefined;
   const { root, run } = chosen.run;
@@ -71,8 +71,8 @@ export async function rerun(studio: Studio, argument: unknown): Promise<unknown>
   const { stages } = await studio.backend.request("btx/rerunLoses", reference);
   const again = "Remove and Rerun";
   const shared = stages.filter(({ otherRuns }) => otherRuns > 0).length;
-  const others = shared > 0 ? `\n\nOther runs use ${shared} of them and will find the new ones.` : "";
-  const detail = `Stages that are done again, and what there is of them now is removed: ${lostText(stages)}${others}`;
+  const others = shared > 0 ? `\n\nOther runs use ${shared} of them and will use the new ones.` : "";
+  const detail = `These stages are removed and run again: ${lostText(stages)}${others}`;
   const answer = await window.showWarningMessage(
     `Rerun "${reference.stage}" and what depends on it?`,
     { modal: true, detail },
@@ -90,7 +90,7 @@ export async function resume(studio: Studio, argument: unknown): Promise<unknown
     studio,
     argument,
     unfinished,
-    "There is no run to resume: none was stopped, failed or interrupted.",
+    "There is no run to resume: no run was stopped, failed or was interrupted.",
   );
   if (!chosen) return undefined;
   const asked = { root: chosen.root, run: chosen.run, ...cores() };
@@ -111,7 +111,7 @@ export async function stop(studio: Studio, argument: unknown): Promise<unknown> 
 
 type Item = QuickPickItem & { run: ListedRun; stage?: string };
 
-/** Lists the stages that run now; the one that is picked is shown in the tree. */
+/** Lists the running stages and reveals the chosen one in the tree. */
 export async function showRunning(studio: Studio): Promise<unknown> {
   const items: Item[] = [];
   for (const run of studio.experiments.runs.filter(({ state }) => state === "running")) {

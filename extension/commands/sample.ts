@@ -69,4 +69,8 @@ function selectedText(): string | undefined {
 }
 
 const typedPrompt = async (): Promise<string | undefined> =>
-  window.showInputBox({ title: "Sample from a model", prompt: "The model goes on from here.", placeHolder: "Prompt" });
+  window.showInputBox({
+    title: "Sample from a model",
+    prompt: "Text that the model continues.",
+    placeHolder: "Prompt",
+  });

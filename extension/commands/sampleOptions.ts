@@ -33,7 +33,10 @@ export async function sampleOptions(
       })),
     ];
     if (mixed) items.push({ label: "Experts switched off", description: options.off.join(", ") || "none", off: true });
-    const picked = await window.showQuickPick(items, { title, placeHolder: "Enter samples; or change an option" });
+    const picked = await window.showQuickPick(items, {
+      title,
+      placeHolder: "Press Enter to sample, or change an option",
+    });
     if (!picked) return undefined;
     if (picked.option) options = (await typed(title, options, picked.option)) ?? options;
     else if (picked.off) options = (await switchedOff(title, options, experts)) ?? options;
@@ -57,10 +60,10 @@ async function switchedOff(
   experts: readonly string[],
 ): Promise<SampleOptions | undefined> {
   const items = experts.map((name) => ({ label: name, picked: options.off.includes(name) }));
-  const placeHolder = "Experts switched off: tokens go to the others";
+  const placeHolder = "Experts to switch off: their tokens go to the others";
   const off = await window.showQuickPick(items, { title, placeHolder, canPickMany: true });
   if (off && off.length === experts.length) {
-    void window.showWarningMessage("One expert at least has to stay on.");
+    void window.showWarningMessage("At least one expert must stay on.");
     return undefined;
   }
   return off && { ...options, off: off.map(({ label }) => label) };

@@ -27,10 +27,10 @@ async function picked(studio: Studio): Promise<Device | "auto" | undefined> {
   const looking = { location: ProgressLocation.Window, title: "Looking for devices" };
   const found = window.withProgress(looking, () => studio.backend.request("btx/devices", {}));
   const items = found.then(({ devices }): Item[] => [
-    { label: "$(sparkle) auto", description: "what is fastest on the machine that runs it" },
+    { label: "$(sparkle) auto", description: "the fastest on the machine that runs it" },
     ...devices.map(item),
   ]);
-  const placeHolder = "What the experiment is computed with";
+  const placeHolder = "Device that runs the experiment";
   const chosen = await window.showQuickPick(Promise.resolve(items), { placeHolder, matchOnDescription: true });
   return chosen && (chosen.device ?? "auto");
 }

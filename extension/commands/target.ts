@@ -45,7 +45,7 @@ export async function experimentFile(studio: Studio, argument: unknown): Promise
   if (known) return onDisk(known);
   await studio.experiments.refresh();
   const { files } = studio.experiments;
-  if (files.length === 0) throw new Error("There is not an experiment file (*.btx.yaml) in this workspace.");
+  if (files.length === 0) throw new Error("There is no experiment file (*.btx.yaml) in this workspace.");
   if (files.length === 1) return onDisk(files[0]!);
   const items = files.map((uri) => ({ label: basename(uri.path), description: workspace.asRelativePath(uri), uri }));
   const picked = await window.showQuickPick(items, { placeHolder: "Experiment file" });
@@ -54,7 +54,7 @@ export async function experimentFile(studio: Studio, argument: unknown): Promise
 
 function onDisk(uri: Uri): Uri {
   if (uri.scheme === "file") return uri;
-  throw new Error(`${basename(uri.path)} is not on a disk: save it into a folder first.`);
+  throw new Error(`${basename(uri.path)} is not saved: save it in a folder first.`);
 }
 
 /**
@@ -119,7 +119,7 @@ export async function chosenStage(
   const name = typeof stage === "string" ? stage : (stage as ListedStage | undefined)?.name;
   const named = stages.find((one) => one.name === name);
   if (named) return { run, stage: named };
-  if (name !== undefined) throw new Error(`${none.replace(/\.$/, "")}: ${name} is none.`);
+  if (name !== undefined) throw new Error(`${none.replace(/\.$/, "")}: "${name}" does not qualify.`);
   const items = stages.map((one) => ({
     label: `$(${stateIcon[one.state]}) ${one.name}`,
     description: stageText(one),

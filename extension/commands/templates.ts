@@ -56,7 +56,7 @@ const ablation = (
   domains: readonly Domain[],
   about: string,
   router: string,
-): string => `# One router of an ablation: ${about}. The files of the ablation differ in \`mix.router\` only, so they share
+): string => `# One router of an ablation: ${about}. The files of the ablation differ only in \`mix.router\`, so they share
 # seed and experts, which are trained once. Compare their runs with "BTX Studio: Compare Runs...".
 model:     {layers: 4, hidden: 128, heads: 4, kvHeads: 2, ffn: 352, context: 128}
 tokenizer: {type: bpe, vocab: 1024}
@@ -71,12 +71,13 @@ finetune:  {tokens: 500k, learningRate: 1.5e-3}
 export const templates: readonly Template[] = [
   {
     label: "Minimal",
-    detail: "Domains, and defaults for all else",
+    detail: "Domains, and defaults for everything else",
     files: (name, domains) => [{ name, text: minimal(domains) }],
   },
   {
     label: "As in the paper, with baselines",
-    detail: "Top-2 routing with load balancing; average, dense, sparse upcycling and Branch-Train-Merge beside it",
+    detail:
+      "Top-2 routing with load balancing, compared with averaging, dense training, sparse upcycling and Branch-Train-Merge",
     files: (name, domains) => [{ name, text: paper(domains) }],
   },
   {

@@ -98,10 +98,7 @@ export class LivePage {
     const { toHostSchema } = await heavy();
     const { success, data } = toHostSchema.safeParse(given);
     if (success) await this.#answer(data);
-    else
-      this.#studio.backend.log.warn(
-        `a page said something that is no message: ${JSON.stringify(given)?.slice(0, 200)}`,
-      );
+    else this.#studio.backend.log.warn(`a page sent an invalid message: ${JSON.stringify(given)?.slice(0, 200)}`);
   }
 
   async #answer(message: ToHost): Promise<void> {

@@ -4,6 +4,6 @@ import { showPage } from "./page.ts";
 
 /** Shows `report.html` of a run. */
 export async function showReport(studio: Studio, { report, name, run }: ListedRun): Promise<void> {
-  if (report === undefined) throw new Error(`Run ${run} has no report yet: it is written when the run ends.`);
+  if (report === undefined) throw new Error(`Run ${run} has no report yet: a run writes its report when it ends.`);
   await showPage(studio, { type: "btx.report", path: report, title: `${name}: report` });
 }

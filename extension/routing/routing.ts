@@ -185,7 +185,9 @@ export class Routing {
     const { reference, start, end } = followed;
     if (end - start > most) {
       const [limit, given] = [most, end - start].map((count) => count.toLocaleString("en"));
-      throw new Error(`Up to ${limit} characters are routed at once, these are ${given}: select a part of the text.`);
+      throw new Error(
+        `At most ${limit} characters can be routed at once, and these are ${given}: select a part of the text.`,
+      );
     }
     const source = new CancellationTokenSource();
     this.#replacePending(uri, { dispose: () => source.cancel() });

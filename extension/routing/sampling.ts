@@ -31,7 +31,7 @@ export const numberOptions: readonly NumberOption[] = [
   {
     key: "temperature",
     label: "Temperature",
-    help: "0 takes the likeliest token each time.",
+    help: "0 always takes the likeliest token.",
     integer: false,
     lowest: 0,
     highest: 100,
@@ -40,13 +40,13 @@ export const numberOptions: readonly NumberOption[] = [
   {
     key: "topP",
     label: "Top-p",
-    help: "Samples among the likeliest tokens that together have this probability; 1 among all.",
+    help: "Samples from the likeliest tokens whose probabilities add up to this; 1 samples from all.",
     integer: false,
     lowest: 0,
     highest: 1,
     optional: false,
   },
-  { key: "tokens", label: "Length", help: "Tokens to make at most.", lowest: 1, highest: 1_000_000, ...whole },
+  { key: "tokens", label: "Length", help: "Maximum number of tokens.", lowest: 1, highest: 1_000_000, ...whole },
   {
     key: "randomSeed",
     label: "Random seed",
@@ -57,7 +57,7 @@ export const numberOptions: readonly NumberOption[] = [
   },
   {
     key: "k",
-    label: "Experts a token",
+    label: "Experts per token",
     help: "Empty: as the model was trained.",
     integer: true,
     lowest: 1,
@@ -69,12 +69,12 @@ export const numberOptions: readonly NumberOption[] = [
 /** What is wrong with a typed number, in words; undefined when nothing is. */
 export function problemOf({ integer, lowest, highest, optional }: NumberOption, typed: string): string | undefined {
   const text = typed.trim();
-  if (text === "") return optional ? undefined : "A number is needed.";
+  if (text === "") return optional ? undefined : "Enter a number.";
   const value = Number(text);
   const kind = integer ? "whole number" : "number";
   if (Number.isFinite(value) && value >= lowest && value <= highest && (!integer || Number.isSafeInteger(value)))
     return undefined;
-  return `This is to be a ${kind} from ${lowest} to ${highest}.`;
+  return `Enter a ${kind} from ${lowest} to ${highest}.`;
 }
 
 /** The options with one changed as it was typed, in which there is no problem. */
@@ -86,7 +86,7 @@ export const withNumber = (options: SampleOptions, { key }: NumberOption, typed:
 /** All options in a line. */
 export function summary({ temperature, topP, tokens, randomSeed, k, off }: SampleOptions): string {
   const parts = [`temperature ${temperature}`, `top-p ${topP}`, `${tokens} tokens`, `random seed ${randomSeed}`];
-  if (k !== undefined) parts.push(`${k} expert${k === 1 ? "" : "s"} a token`);
+  if (k !== undefined) parts.push(`${k} expert${k === 1 ? "" : "s"} per token`);
   if (off.length > 0) parts.push(`without ${off.join(", ")}`);
   return parts.join(", ");
 }

@@ -48,13 +48,13 @@ function fileItem({ id, file, missing }: FileRow, runs: number): TreeItem {
   item.contextValue = missing ? "missing" : "experiment";
   const folder = workspace.asRelativePath(Uri.joinPath(file, ".."), false);
   const place = folder === workspace.getWorkspaceFolder(file)?.uri.fsPath ? "" : folder;
-  item.description = missing ? [place, "file is gone"].filter(Boolean).join(", ") : place;
+  item.description = missing ? [place, "file was removed"].filter(Boolean).join(", ") : place;
   item.tooltip = file.fsPath;
   if (!missing) {
     item.resourceUri = file;
     item.command = { command: "vscode.open", title: "Open", arguments: [file] };
   }
-  const about = missing ? "whose file is gone, " : "";
+  const about = missing ? "whose file was removed, " : "";
   item.accessibilityInformation = { label: `Experiment ${basename(file.path)}, ${about}${countText(runs, "run")}` };
   return item;
 }

@@ -66,7 +66,7 @@ export function stageTooltip(stage: ListedStage): MarkdownString {
 }
 
 const parametersText = (all: number, active: number | undefined): string =>
-  active === undefined || active === all ? count(all) : `${count(all)}, ${count(active)} active for a token`;
+  active === undefined || active === all ? count(all) : `${count(all)}, ${count(active)} active per token`;
 
 function placeText({ engine, threads, pid, host }: ListedStage, device: string): string {
   const parts = [`${device} (${engine})`, threads === 1 ? "1 thread" : `${threads} threads`];
@@ -76,7 +76,7 @@ function placeText({ engine, threads, pid, host }: ListedStage, device: string):
 }
 
 export const checkpointTooltip = ({ holds, path, bytes: size, saved, step }: ListedCheckpoint): MarkdownString =>
-  facts(holds === "model" ? "Model in a Hugging Face layout" : "State from which training goes on", [
+  facts(holds === "model" ? "Model in the Hugging Face format" : "State from which training resumes", [
     ["step", known(step, count)],
     ["size", bytes(size)],
     ["saved", time(saved)],

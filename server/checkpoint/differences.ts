@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { UserError } from "../protocol/errors.ts";
 import { type ModelConfig, modelConfigSchema } from "../protocol/model.ts";
 
-/** Why two models cannot be mixed. */
+/** Differences between two models, which keep them from being mixed. */
 
-/** Where two things differ first: a key's path, as "moe.router.k", and both values. */
+/** The first difference of two objects: the path of a key, such as "moe.router.k", and both values. */
 export interface Difference {
   key: string;
   a: unknown;

@@ -17,7 +17,7 @@ export interface Header {
   entries: Map<string, HeaderEntry>;
 }
 
-/** Why a header is not one; `at` counts UTF-16 units of its text. */
+/** Why a header is invalid; `at` counts UTF-16 units of its text. */
 export class HeaderError extends Error {
   readonly at: number;
 
@@ -28,7 +28,7 @@ export class HeaderError extends Error {
 }
 
 const metadataName = "__metadata__";
-/** More names than any file has; the format itself would let a hostile header hold millions. */
+/** More names than any model has; the format would let a hostile header have millions. */
 export const maxNames = 200_000;
 /** More axes than any tensor has. */
 const maxRank = 64;
@@ -63,7 +63,7 @@ class Scanner {
 
   end(): void {
     this.skipSpace();
-    if (this.#at < this.#text.length) this.fail("something follows the JSON");
+    if (this.#at < this.#text.length) this.fail("there is text after the JSON");
   }
 
   string(): string {
@@ -92,7 +92,7 @@ class Scanner {
     if (digits === undefined) this.fail("a number is missing");
     const value = Number(digits);
     if (!/^\d+$/.test(digits) || !Number.isSafeInteger(value))
-      this.fail(`${digits.slice(0, 30)} is no whole number from 0 to 2^53 - 1`);
+      this.fail(`${digits.slice(0, 30)} is not a whole number from 0 to 2^53 - 1`);
     this.#at += digits.length;
     return value;
   }
@@ -117,7 +117,7 @@ class Scanner {
     do {
       const key = this.string();
       if (seen.size === maxNames) this.fail(`there are more than ${maxNames} names`);
-      if (seen.has(key)) this.fail(`the name ${quoted(key)} is there twice`);
+      if (seen.has(key)) this.fail(`the name ${quoted(key)} occurs twice`);
       seen.add(key);
       this.expect(":");
       member(key);
@@ -126,7 +126,7 @@ class Scanner {
   }
 }
 
-/** A name for an error: as JSON, shortened. */
+/** A name in an error message: as JSON, shortened. */
 export const quoted = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 
 /** @throws HeaderError */

@@ -20,7 +20,7 @@ export interface OpenCheckpoint {
   names: string[];
 }
 
-/** How often, and after how many ms each, a checkpoint is opened anew that was replaced while it was opened. */
+/** How often, and after how many ms, a checkpoint is opened again that was replaced while it was being opened. */
 const attempts = 50;
 const pauseMs = 20;
 
@@ -48,7 +48,7 @@ export async function openCheckpoint(folder: string, expected?: ExpectedShapes):
   }
 }
 
-/** Tells a folder from another one of the same name; undefined where there is none. */
+/** Distinguishes a folder from another one of the same name; undefined if there is none. */
 const identity = (folder: string): Promise<string | undefined> =>
   stat(folder, { bigint: true }).then(
     (info) => `${info.dev}:${info.ino}`,
@@ -91,7 +91,7 @@ export async function readCheckpoint({ config, weights, names }: OpenCheckpoint)
   }
 }
 
-/** What can be said against a checkpoint's tensors without reading them: names, shapes and types. */
+/** Checks names, shapes and types of a checkpoint's tensors without reading their values. */
 function checkParameters(
   folder: string,
   config: ModelConfig,
@@ -102,22 +102,22 @@ function checkParameters(
   const text = (shape: number[]): string => `[${shape.join(", ")}]`;
   for (const [name, shape] of expected) {
     if (!found.has(name))
-      throw new UserError(`the checkpoint ${folder} lacks tensor ${quoted(name)} of shape ${text(shape)}`);
+      throw new UserError(`the checkpoint ${folder} has no tensor ${quoted(name)} of shape ${text(shape)}`);
     const { shape: actual, dtype } = weights.tensor(name);
     if (text(actual) !== text(shape))
       throw new UserError(
-        `the checkpoint ${folder} has tensor ${quoted(name)} of shape ${text(actual)}, and its model needs ${text(shape)}`,
+        `the checkpoint ${folder} has tensor ${quoted(name)} of shape ${text(actual)}, but its model needs ${text(shape)}`,
       );
     if (!isFloat(dtype))
       throw new UserError(
-        `the checkpoint ${folder} has tensor ${quoted(name)} of type ${dtype}, and only F32, F16 and BF16 can be used`,
+        `the checkpoint ${folder} has tensor ${quoted(name)} of type ${dtype}, but only F32, F16 and BF16 are supported`,
       );
   }
   for (const name of found)
     if (!expected.has(name) && !isNeedless(name, config))
-      throw new UserError(`the checkpoint ${folder} has tensor ${quoted(name)}, which its model has no place for`);
+      throw new UserError(`the checkpoint ${folder} has tensor ${quoted(name)}, which its model does not have`);
 }
 
-/** What older checkpoints hold beside the parameters: the tied head's copy of the embedding, and rotary frequencies. */
+/** What older checkpoints contain besides parameters: a tied head's copy of the embedding, and rotary frequencies. */
 const isNeedless = (name: string, config: ModelConfig): boolean =>
   (config.tiedEmbeddings && name === "lm_head.weight") || name.endsWith(".rotary_emb.inv_freq");

@@ -12,12 +12,12 @@ import {
 import { hasCode } from "../runs/atomic.ts";
 import { checkpointType } from "./checkpointType.ts";
 
-/** Reading a Hugging Face `config.json`, and refusing what this transformer would compute otherwise. */
+/** Reads a Hugging Face `config.json`, and refuses models that this transformer would compute differently. */
 
 export const configFile = "config.json";
 const maxConfigBytes = 10_000_000;
 
-/** Large enough for any model, small enough that a hostile file cannot make the list of parameters endless. */
+/** Large enough for any model, small enough to bound the list of parameters of a hostile file. */
 const size = z
   .int()
   .min(1)
@@ -32,7 +32,7 @@ const ropeSchema = z.looseObject({
   partial_rotary_factor: z.number().nullish(),
 });
 
-/** Sizes must be there; the rest has Transformers' defaults, where Llama and Mixtral differ, in `defaults`. */
+/** Sizes are required. The rest has Transformers' defaults; those that differ between Llama and Mixtral are in `supported`. */
 const commonSchema = z.object({
   architectures: z.array(z.string()).nullish(),
   vocab_size: size,
@@ -71,15 +71,15 @@ const supported = new Map([
  * The model that a parsed `config.json` describes.
  *
  * @param file for errors.
- * @throws UserError naming the file and the key for another architecture, or one this transformer would not compute alike.
+ * @throws UserError naming the file and the key for another architecture, or a model that this transformer would compute differently.
  */
 export function configFromHuggingFace(json: unknown, file: string): ModelConfig {
   const type = z.object({ model_type: z.string() }).safeParse(json).data?.model_type;
-  if (type === undefined) throw new UserError(`${file} has no \`model_type\`: it is no model's configuration`);
+  if (type === undefined) throw new UserError(`${file} has no \`model_type\`: it is not the configuration of a model`);
   const defaults = supported.get(type);
   if (!defaults)
     throw new UserError(
-      `${file} is of a model of type ${JSON.stringify(type.slice(0, 100))}, and only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported`,
+      `${file} describes a model of type ${JSON.stringify(type.slice(0, 100))}: only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported`,
     );
   const parsed = commonSchema.safeParse(json);
   if (!parsed.success) {
@@ -94,15 +94,13 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
   const headSize = found.head_dim ?? found.hidden_size / heads;
   if (!Number.isInteger(headSize))
     throw new UserError(
-      `${file}: \`hidden_size\` ${found.hidden_size} is no multiple of \`num_attention_heads\` ${heads}`,
+      `${file}: \`hidden_size\` ${found.hidden_size} is not a multiple of \`num_attention_heads\` ${heads}`,
     );
   if (headSize % 2 !== 0)
-    throw new UserError(
-      `${file}: a head of ${headSize} values cannot have rotary embeddings, which need an even number`,
-    );
+    throw new UserError(`${file}: a head is ${headSize} wide, but rotary embeddings need an even width`);
   if (heads % kvHeads !== 0)
     throw new UserError(
-      `${file}: \`num_attention_heads\` ${heads} is no multiple of \`num_key_value_heads\` ${kvHeads}`,
+      `${file}: \`num_attention_heads\` ${heads} is not a multiple of \`num_key_value_heads\` ${kvHeads}`,
     );
   const moe = moeOf(found, type, file);
   const config = modelConfigSchema.parse({
@@ -122,21 +120,23 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
     ...(moe ? { moe } : {}),
   } satisfies ModelConfig);
   if (type === "mixtral" && checkpointType(config) !== "mixtral")
-    throw new UserError(`${file}: \`btx.moe.router\` routes in a way that a mixtral does not`);
+    throw new UserError(`${file}: \`btx.moe.router\` routes in a way that Mixtral does not`);
   return config;
 }
 
-/** Throws for a model whose keys ask for a computation that ours does not do. */
+/** Throws for a model whose keys require a computation that ours does not do. */
 function refuseUnlike(found: HuggingFaceConfig, architecture: string, file: string): void {
   if (found.architectures && !found.architectures.includes(architecture))
     throw new UserError(
-      `${file} is of the architecture ${JSON.stringify(found.architectures.join(", ").slice(0, 100))}, and only ${architecture} is supported for its model type`,
+      `${file} has the architecture ${JSON.stringify(found.architectures.join(", ").slice(0, 100))}: only ${architecture} is supported for its model type`,
     );
   if (found.quantization_config != null)
-    throw new UserError(`${file} is of a quantized model (\`quantization_config\`): take the one it was made from`);
+    throw new UserError(
+      `${file} describes a quantized model (\`quantization_config\`): use the model it was made from`,
+    );
   const activation = found.hidden_act ?? "silu";
   if (activation !== "silu" && activation !== "swish")
-    throw new UserError(`${file} has the \`hidden_act\` ${JSON.stringify(activation)}, and only silu is supported`);
+    throw new UserError(`${file} has the \`hidden_act\` ${JSON.stringify(activation)}: only silu is supported`);
   for (const key of ["rope_scaling", "rope_parameters"] as const) {
     const rope = found[key];
     const scaling = rope?.rope_type ?? rope?.type ?? "default";
@@ -147,7 +147,7 @@ function refuseUnlike(found: HuggingFaceConfig, architecture: string, file: stri
     const nested = Object.entries(rope ?? {}).find(([, value]) => typeof value === "object" && value !== null)?.[0];
     if (nested)
       throw new UserError(
-        `${file} has rotary embeddings a kind of layer (\`${key}.${nested}\`), which is not supported`,
+        `${file} has different rotary embeddings per kind of layer (\`${key}.${nested}\`), which is not supported`,
       );
     if (rope && key === "rope_scaling" && rope.rope_type == null && rope.type == null)
       throw new UserError(
@@ -157,7 +157,7 @@ function refuseUnlike(found: HuggingFaceConfig, architecture: string, file: stri
   const turned = found.rope_parameters?.partial_rotary_factor ?? found.partial_rotary_factor ?? 1;
   if (turned !== 1)
     throw new UserError(
-      `${file} turns only a part of each head (\`partial_rotary_factor\` ${turned}), which is not supported`,
+      `${file} rotates only a part of each head (\`partial_rotary_factor\` ${turned}), which is not supported`,
     );
   if (found.sliding_window != null && found.sliding_window < found.max_position_embeddings)
     throw new UserError(
@@ -177,20 +177,20 @@ function moeOf(found: HuggingFaceConfig, type: string, file: string): MoeConfig 
   const wrong = (key: string, problem: string): never => {
     throw new UserError(`${file}: \`${key}\` ${problem}`);
   };
-  if (type === "btx" && !found.btx) wrong("btx", "is missing, which tells where the experts are");
+  if (type === "btx" && !found.btx) wrong("btx", "is missing, which describes the experts");
   if (moe.experts.length !== count)
-    wrong("btx.moe.experts", `names ${moe.experts.length} and num_local_experts is ${count}`);
+    wrong("btx.moe.experts", `names ${moe.experts.length} experts, but num_local_experts is ${count}`);
   if (new Set(moe.experts).size !== count) wrong("btx.moe.experts", "gives a name twice");
   const k = expertsPerToken(moe, moe.layers.length - 1);
   if (k > count) wrong("num_experts_per_tok", `is ${k}, more than the ${count} experts`);
   if (found.num_experts_per_tok != null && found.num_experts_per_tok !== k)
-    wrong("num_experts_per_tok", `is ${found.num_experts_per_tok} and btx.moe.router asks for ${k}`);
+    wrong("num_experts_per_tok", `is ${found.num_experts_per_tok}, but btx.moe.router uses ${k}`);
   if (!moe.layers.every((layer, i) => layer < found.num_hidden_layers && (i === 0 || layer > moe.layers[i - 1]!)))
-    wrong("btx.moe.layers", `is no ascending list of layers below ${found.num_hidden_layers}`);
+    wrong("btx.moe.layers", `is not an ascending list of layers below ${found.num_hidden_layers}`);
   if (type === "mixtral" && moe.layers.length !== layers.length)
-    wrong("btx.moe.layers", "leaves layers out, which a mixtral cannot");
+    wrong("btx.moe.layers", "leaves out layers, which Mixtral cannot");
   if (type === "mixtral" && moe.ffn !== undefined && moe.ffn !== found.intermediate_size)
-    wrong("btx.moe.ffn", `is ${moe.ffn} and intermediate_size ${found.intermediate_size}`);
+    wrong("btx.moe.ffn", `is ${moe.ffn}, but intermediate_size is ${found.intermediate_size}`);
   return moe;
 }
 
@@ -210,7 +210,7 @@ export async function readConfigText(path: string): Promise<string> {
     const info = await stat(path);
     if (!info.isFile() || info.size > maxConfigBytes)
       throw new UserError(
-        `${path} is no model's configuration: ${info.isFile() ? `it has ${info.size} bytes` : "it is not a file"}`,
+        `${path} is not the configuration of a model: ${info.isFile() ? `it has ${info.size} bytes` : "it is not a file"}`,
       );
     return await readFile(path, "utf8");
   } catch (error) {

@@ -82,7 +82,7 @@ async function readHeader(
 ): Promise<{ metadata: Map<string, string>; entries: Map<string, Entry> }> {
   const { size: fileBytes } = await handle.stat();
   if (fileBytes < 8)
-    throw new UserError(`${path} is truncated: it has ${fileBytes} bytes, and a safetensors file at least 8`);
+    throw new UserError(`${path} is truncated: it has ${fileBytes} bytes, but a safetensors file has at least 8`);
   const prefix = Buffer.alloc(8);
   await readAll(handle, path, prefix, 0);
   if (prefix.toString("latin1") === "version ")
@@ -90,11 +90,11 @@ async function readHeader(
   const headerBytes = prefix.readBigUInt64LE();
   if (headerBytes > maxHeaderBytes)
     throw new UserError(
-      `${path} is not a safetensors file: its header would have ${headerBytes} bytes, and ${maxHeaderBytes} are allowed`,
+      `${path} is not a safetensors file: its header would have ${headerBytes} bytes, but at most ${maxHeaderBytes} are allowed`,
     );
   const dataStart = 8 + Number(headerBytes);
   if (dataStart > fileBytes)
-    throw new UserError(`${path} is truncated: its header has ${headerBytes} bytes and the file ${fileBytes}`);
+    throw new UserError(`${path} is truncated: its header has ${headerBytes} bytes, but the file has ${fileBytes}`);
   const bytes = Buffer.alloc(Number(headerBytes));
   await readAll(handle, path, bytes, 8);
   const header = decodeHeader(bytes, path);
@@ -132,11 +132,15 @@ function layOut(header: Header, path: string, dataStart: number, fileBytes: numb
     const bytes = length * dtypeBytes(dtype);
     if (!Number.isSafeInteger(bytes)) fail(`has the impossible shape [${shape.join(", ")}]`);
     if (end - begin !== bytes)
-      fail(`of type ${dtype} and shape [${shape.join(", ")}] needs ${bytes} bytes and its offsets give ${end - begin}`);
+      fail(
+        `of type ${dtype} and shape [${shape.join(", ")}] needs ${bytes} bytes, but its offsets span ${end - begin}`,
+      );
     if (dataStart + begin < position) fail("overlaps the one before it");
-    if (dataStart + begin > position) fail(`leaves a hole of ${dataStart + begin - position} bytes before it`);
+    if (dataStart + begin > position) fail(`leaves a gap of ${dataStart + begin - position} bytes before it`);
     if (dataStart + end > fileBytes)
-      fail(`ends at byte ${dataStart + end} and the file has ${fileBytes}: the file is truncated, copy it again`);
+      fail(
+        `ends at byte ${dataStart + end}, but the file has ${fileBytes} bytes: the file is truncated, copy it again`,
+      );
     entries.set(name, { dtype, shape, position, length });
     position = dataStart + end;
   }
@@ -189,7 +193,7 @@ function readerOf(
       const { dtype, length, position } = find(name);
       if (!isFloat(dtype))
         throw new UserError(
-          `${path}: tensor ${quoted(name)} is of type ${dtype}, and only F32, F16 and BF16 can be used`,
+          `${path}: tensor ${quoted(name)} is of type ${dtype}, but only F32, F16 and BF16 are supported`,
         );
       const target = make(name, "F32", length) as Float32Array<ArrayBuffer>;
       if (dtype === "F32") {
@@ -215,8 +219,7 @@ async function readAll(handle: FileHandle, path: string, target: Uint8Array, pos
   while (done < target.byteLength) {
     const length = Math.min(maxTransfer, target.byteLength - done);
     const { bytesRead } = await handle.read(target, done, length, position + done);
-    if (bytesRead === 0)
-      throw new UserError(`${path} became shorter while it was read: it is being changed by another program`);
+    if (bytesRead === 0) throw new UserError(`${path} became shorter while being read: another program is changing it`);
     done += bytesRead;
   }
 }

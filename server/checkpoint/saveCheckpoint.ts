@@ -26,7 +26,7 @@ export interface CheckpointFiles extends Checkpoint {
   tokenizerFolder?: string;
 }
 
-/** Where the folder that is being replaced waits, between two renames. */
+/** Name of the folder that is being replaced, between two renames. */
 export const replacedFolder = (folder: string): string => `${folder}.old`;
 
 /**
@@ -64,7 +64,7 @@ export async function saveCheckpoint(folder: string, files: CheckpointFiles): Pr
   });
 }
 
-/** Metadata as Transformers wants it: without it, it refuses the file. */
+/** With the metadata without which Transformers refuses the file. */
 function writeWeights(folder: string, tensors: Map<string, Parameter>): Promise<void> {
   const named = [...tensors].map(([name, { shape, data }]) => ({ name, dtype: "F32" as const, shape, data }));
   return writeSafetensors(join(folder, weightsFile), named, { format: "pt" });
@@ -76,7 +76,7 @@ async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFile
   const files = new Map<string, Uint8Array>([[configFile, Buffer.from(`${JSON.stringify(json, null, 2)}\n`, "utf8")]]);
   if (tokenizerFolder === undefined) return files;
   const tokenizer = await readIfThere(join(tokenizerFolder, "tokenizer.json"));
-  if (!tokenizer) throw new UserError(`${tokenizerFolder} has no tokenizer.json, which the checkpoint needs`);
+  if (!tokenizer) throw new UserError(`${tokenizerFolder} has no tokenizer.json, which a checkpoint needs`);
   files.set("tokenizer.json", tokenizer);
   const tokenizerConfig = await readIfThere(join(tokenizerFolder, "tokenizer_config.json"));
   if (tokenizerConfig) files.set("tokenizer_config.json", tokenizerConfig);
@@ -101,7 +101,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** True when the folder is a checkpoint with exactly these files beside its weights. */
+/** Whether the folder is a checkpoint with exactly these files beside its weights. */
 async function holdsFiles(folder: string, files: Map<string, Uint8Array>): Promise<boolean> {
   const names = await namesIn(folder);
   if (names.length !== files.size + 1 || !names.includes(weightsFile)) return false;
@@ -109,7 +109,7 @@ async function holdsFiles(folder: string, files: Map<string, Uint8Array>): Promi
   return true;
 }
 
-/** Undoes what a killed save left: its temporary files, and a folder that was on its way out. */
+/** Cleans up after a killed save: removes its temporary files, and restores a folder that was being replaced. */
 async function mendFolder(folder: string): Promise<void> {
   const parent = dirname(folder);
   const siblings = await namesIn(parent);
@@ -123,7 +123,7 @@ async function mendFolder(folder: string): Promise<void> {
   else await rename(old, folder);
 }
 
-/** Gives `temporary` the name `folder`. When it cannot, what was there stays. */
+/** Renames `temporary` to `folder`. If that fails, the old folder stays. */
 async function replaceFolder(temporary: string, folder: string): Promise<void> {
   const old = replacedFolder(folder);
   const replaces = (await namesIn(dirname(folder))).includes(basename(folder));

@@ -47,7 +47,7 @@ async function openShards(folder: string, indexPath: string): Promise<TensorRead
       for (const name of shard.names)
         if (shardOf.get(name) !== file)
           throw new UserError(
-            `${join(folder, file)} holds tensor ${quoted(name)}, which ${indexPath} does not place there`,
+            `${join(folder, file)} contains tensor ${quoted(name)}, which ${indexPath} does not assign to it`,
           );
     const find = (name: string): TensorReader => {
       const shard = shards.get(shardOf.get(name) ?? "");
@@ -74,7 +74,7 @@ const indexSchema = z.object({ weight_map: z.unknown() });
 /** Tensor name to shard file. */
 async function readIndex(path: string): Promise<Map<string, string>> {
   const { size } = await stat(path);
-  if (size > maxIndexBytes) throw new UserError(`${path} has ${size} bytes, and ${maxIndexBytes} are allowed`);
+  if (size > maxIndexBytes) throw new UserError(`${path} has ${size} bytes, but at most ${maxIndexBytes} are allowed`);
   let json: unknown;
   try {
     json = JSON.parse(await readFile(path, "utf8"));
@@ -88,7 +88,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w.-]*\.safetensors$/.test(file))
       throw new UserError(
-        `${path} places tensor ${quoted(name)} in ${JSON.stringify(file)}, which is no file of its own folder`,
+        `${path} assigns tensor ${quoted(name)} to ${JSON.stringify(file)}, which is not a file in its folder`,
       );
     shardOf.set(name, file);
   }

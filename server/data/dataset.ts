@@ -8,13 +8,13 @@ import { TokenFile } from "./tokenFile.ts";
 import { loadTokenizer } from "./tokenizers/load.ts";
 import type { Tokenizer } from "./tokenizers/tokenizer.ts";
 
-/** A data folder that prepareData has finished. */
+/** A data folder finished by `prepareData`. */
 export interface Data {
   readonly index: DataIndex;
   readonly tokenizer: Tokenizer;
-  /** Tokens of one side of a domain; the same object each time. */
+  /** Training or held-out tokens of a domain; the same object each time. */
   split(domain: string, split: SplitName): TokenFile;
-  /** Held-out problems of a domain; none where it declares no answer. */
+  /** Held-out problems of a domain; empty if it has no `answerAfter`. */
   answers(domain: string): Problem[];
   close(): void;
 }
@@ -27,12 +27,12 @@ export async function openData(folder: string): Promise<Data> {
     index = dataIndexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : "it is damaged";
-    throw new UserError(`cannot read the data's index ${path}: ${why}; resume the run`);
+    throw new UserError(`cannot read the index of the data, ${path}, because ${why}: resume the run`);
   }
   const tokenizer = await loadTokenizer(folder);
   const open = new Map<string, TokenFile>();
   const domainIndex = (domain: string) => {
-    if (!Object.hasOwn(index.domains, domain)) throw new UserError(`${folder} has no data of a domain "${domain}"`);
+    if (!Object.hasOwn(index.domains, domain)) throw new UserError(`${folder} has no data of the domain "${domain}"`);
     return index.domains[domain]!;
   };
   return {

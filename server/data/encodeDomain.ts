@@ -62,7 +62,7 @@ export async function encodeDomain(
     if (marker !== undefined && problems === 0) {
       const place = ofTemplates > 0 ? " in the last field of its template" : "";
       throw new UserError(
-        `no document of the domain "${name}" has text after ${JSON.stringify(marker)}${place}: correct \`answerAfter\` or leave it out`,
+        `no document of the domain "${name}" has text after ${JSON.stringify(marker)}${place}: correct or remove \`answerAfter\``,
       );
     }
     writers.train.commit();

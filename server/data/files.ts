@@ -20,7 +20,7 @@ export async function expandFiles(patterns: string | string[], baseFolder: strin
   const all = [patterns].flat().map((pattern) => (process.platform === "win32" ? slashes(pattern) : pattern));
   const ignore = all.filter((pattern) => pattern.startsWith("!")).map((pattern) => from(baseFolder, pattern.slice(1)));
   const wanted = all.filter((pattern) => !pattern.startsWith("!"));
-  if (wanted.length === 0) throw new UserError("no files are named: give a file, a folder or a glob");
+  if (wanted.length === 0) throw new UserError("no files are given: name a file, a folder or a glob");
   const found = new Set<string>();
   for (const pattern of wanted) {
     const matches = await expandPattern(pattern, baseFolder, ignore);
@@ -41,7 +41,7 @@ async function expandPattern(pattern: string, baseFolder: string, ignore: string
     });
     const files: string[] = [];
     for (const file of below) if (await looksLikeText(file)) files.push(file);
-    if (files.length === 0) throw new UserError(`the folder ${path} has no text file below it`);
+    if (files.length === 0) throw new UserError(`the folder ${path} contains no text files`);
     return files;
   }
   const isFile = literal !== undefined;
@@ -52,14 +52,14 @@ async function expandPattern(pattern: string, baseFolder: string, ignore: string
     ignore,
   });
   if (matches.length > 0) return matches;
-  if (isFile) throw new UserError(`${path} is not a regular file, or a pattern with ! takes it away`);
+  if (isFile) throw new UserError(`${path} is not a regular file, or a pattern with ! excludes it`);
   if (/[*?{}[\]()]/.test(pattern)) throw new UserError(`no file matches "${pattern}" in ${resolve(baseFolder)}`);
   throw new UserError(`${path} does not exist`);
 }
 
 const slashes = (path: string): string => (process.platform === "win32" ? path.replaceAll("\\", "/") : path);
 
-/** The pattern as an absolute one, since `ignore` must hold whatever folder is searched. */
+/** The pattern made absolute, since `ignore` must apply in every searched folder. */
 function from(baseFolder: string, pattern: string): string {
   if (isAbsolute(pattern)) return pattern;
   let base = resolve(baseFolder);
@@ -71,7 +71,7 @@ function from(baseFolder: string, pattern: string): string {
   return `${escapePath(slashes(base)).replace(/\/$/, "")}/${rest}`;
 }
 
-/** Whether a folder's file is taken for text: by its name if packed, else by its first 8 KiB. Unreadable: no. */
+/** Whether a file in a folder counts as text: by its name if compressed, else by its first 8 KiB. */
 async function looksLikeText(file: string): Promise<boolean> {
   if (/\.(tar|tgz)(\.gz)?$/i.test(file)) return false;
   if (/\.(parquet|gz)$/i.test(file)) return true;

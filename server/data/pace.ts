@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { StopRequested } from "../protocol/errors.ts";
 
-/** Longest stretch of work between two looks at the event loop, ms. */
+/** Longest work between two visits to the event loop, ms. */
 const STRETCH = 25;
 
-/** Lets long work breathe: other events get their turn, and a request to stop is heard. */
+/** Interrupts long work now and then, so that other events are handled and a request to stop is noticed. */
 export class Pace {
   #last = performance.now();
   readonly #stopRequested: () => boolean;

@@ -19,7 +19,7 @@ export interface PrepareOptions {
   stopRequested?(): boolean;
 }
 
-/** `progress.json`: what need not be done again in an unfinished folder. */
+/** `progress.json`: what is finished in an unfinished folder. */
 const progressSchema = z.strictObject({
   spec: z.string(),
   tokenizer: z.boolean(),
@@ -115,7 +115,7 @@ class Preparation {
     if (known) return known;
     this.#pace.check();
     if ((await hashFiles(domain.files)) !== domain.sha256) {
-      throw new UserError(`files of the domain "${name}" have changed since the run was planned: start the run again`);
+      throw new UserError(`files of the domain "${name}" changed after the run was planned: start a new run`);
     }
     const size = domain.files.reduce((sum, file) => sum + statSync(file).size, 0);
     const visit = this.#progress(size, `reading ${name}`);
@@ -124,7 +124,7 @@ class Preparation {
     return split;
   }
 
-  /** Counts bytes of text, reports them and lets others work. Packed files hold more text than their size. */
+  /** Counts and reports bytes of text, and lets other events be handled. Compressed files have more text than their size. */
   #progress(total: number, label: string): (bytes: number) => Promise<void> {
     let done = 0;
     return async (bytes) => {

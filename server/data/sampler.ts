@@ -41,7 +41,7 @@ export class Sampler {
     this.batch = batch;
     this.context = context;
     const names = Object.keys(mixture).sort();
-    if (names.length === 0) throw new UserError("the mixture names no domain to train on");
+    if (names.length === 0) throw new UserError("the mixture names no domain");
     this.#domains = names.map((name) => new DomainWindows(name, data.split(name, "train"), context, randomSeed));
     const offset = hash("sha256", `mixture ${randomSeed}`, "buffer").readUInt32LE();
     this.#schedule = new MixtureSchedule(
@@ -96,7 +96,7 @@ class DomainWindows {
     this.#windows = Math.floor((file.length - 1) / context);
     if (this.#windows < 1) {
       throw new UserError(
-        `the domain "${name}" has ${file.length} tokens to train on, less than one context of ${context} and the token after it: add text or shorten \`context\``,
+        `the domain "${name}" has ${file.length} training tokens, fewer than one context of ${context} tokens plus one: add text or lower \`model.context\``,
       );
     }
   }

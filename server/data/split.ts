@@ -84,7 +84,7 @@ export async function surveySplit(
   }
   if (smallest >= largest) {
     throw new UserError(
-      `the domain "${name}" has only one document (${bytes} bytes): it needs two different ones, one to train on and one to hold out`,
+      `the domain "${name}" has only one document (${bytes} bytes): add a second one, because one is trained on and one is held out`,
     );
   }
   const boundary = Math.min(Math.max(Math.ceil(heldOut * PLACES), smallest + 1), largest);

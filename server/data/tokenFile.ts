@@ -26,7 +26,7 @@ export class TokenFile {
     if (fstatSync(this.#descriptor).size !== this.length * this.#width) {
       this.close();
       throw new UserError(
-        `${path} is damaged, its size is not that of its index: delete its data folder and run again`,
+        `${path} is damaged: its size differs from its index, so delete its data folder and run again`,
       );
     }
   }
@@ -48,7 +48,7 @@ export class TokenFile {
     if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(bytes);
     for (let done = 0; done < bytes; ) {
       const read = readSync(this.#descriptor, this.#scratch, done, bytes - done, offset * this.#width + done);
-      if (read === 0) throw new UserError(`${this.#path} was cut short: delete its data folder and run again`);
+      if (read === 0) throw new UserError(`${this.#path} was truncated: delete its data folder and run again`);
       done += read;
     }
     const { buffer } = this.#scratch;

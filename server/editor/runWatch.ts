@@ -95,7 +95,7 @@ export class RunWatch {
       try {
         await this.#lookOnce();
       } catch (error) {
-        console.error("looking at runs:", error);
+        console.error("reading runs:", error);
       }
     } while (this.#again);
   }

@@ -39,16 +39,16 @@ describe("a corpus that cannot be used ends the run with one sentence that names
   }
 
   it.each([
-    ["an empty file", "", 'is empty: remove it, or leave it out with a pattern that begins with "!"'],
+    ["an empty file", "", 'is empty: remove it, or exclude it with a pattern that begins with "!"'],
     [
       "a binary file",
       Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2]),
-      "is a binary file (NUL at byte 4): leave it out, only text can be read",
+      "is a binary file (NUL at byte 4): exclude it, because only text can be read",
     ],
     [
       "invalid UTF-8",
       Buffer.from("na\u00efve", "latin1"),
-      "is not valid UTF-8 at byte 2: save it as UTF-8 or leave it out",
+      "is not valid UTF-8 at byte 2: save it as UTF-8 or exclude it",
     ],
     ["UTF-16", Buffer.from("\ufeffwords", "utf16le"), "is UTF-16 text: save it as UTF-8"],
   ])("%s", async (_, content, complaint) => {
@@ -64,7 +64,7 @@ describe("a corpus that cannot be used ends the run with one sentence that names
     writeLongLine(path, '{"question": "', '", "answer": "= 3"}\n');
     const ended = await btx(["run", experiment.file], { env: { NODE_OPTIONS: "--max-old-space-size=300" } });
     rmSync(path);
-    expectOneSentence(ended, `line 1 of ${path} is longer than 64 MiB: is it JSON Lines, one object a line?`);
+    expectOneSentence(ended, `line 1 of ${path} is longer than 64 MiB: is it JSON Lines, with one object per line?`);
   });
 });
 
@@ -105,7 +105,7 @@ describe("a run whose corpus was mended", () => {
     const resumed = await btx(["resume"], { cwd: folder });
     expect(resumed.code).toBe(1);
     expect(resumed.stderr).toContain(
-      'files of the domain "words" have changed since the run was planned: start the run again',
+      'files of the domain "words" changed after the run was planned: start the run again',
     );
     const again = startBtx(["run", file, "--json"]);
     await again.line(stageEvent("data", "done"));

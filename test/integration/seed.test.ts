@@ -56,7 +56,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
     [
       "a file that ends in its header",
       () => good.subarray(0, 100),
-      /^WEIGHTS is truncated: its header has \d+ bytes and the file 100$/,
+      /^WEIGHTS is truncated: its header has \d+ bytes, but the file has 100$/,
     ],
     [
       "a header far beyond the file",
@@ -65,7 +65,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
         bytes.writeBigUInt64LE(2n ** 62n);
         return bytes;
       },
-      /^WEIGHTS is not a safetensors file: its header would have 4611686018427387904 bytes, and 100000000 are allowed$/,
+      /^WEIGHTS is not a safetensors file: its header would have 4611686018427387904 bytes, but at most 100000000 are allowed$/,
     ],
     [
       "overlapping offsets",
@@ -83,7 +83,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
         const tensor = `"__proto__":{"dtype":"F32","shape":[0],"data_offsets":[${data.length},${data.length}]}`;
         return safetensors(header.replace(/}$/, `,${tensor}}`), data);
       },
-      /^the checkpoint FOLDER has tensor "__proto__", which its model has no place for$/,
+      /^the checkpoint FOLDER has tensor "__proto__", which its model does not have$/,
     ],
   ];
   /** What `btx run` says, which must be one mistake of the key `seed.from` before anything is run. */
@@ -111,7 +111,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
   });
 
   it.each([
-    ["seed", (text: string) => text.replace('"llama"', '"gpt2"'), /^CONFIG is of a model of type "gpt2", and only/],
+    ["seed", (text: string) => text.replace('"llama"', '"gpt2"'), /^CONFIG describes a model of type "gpt2": only/],
     ["finetune", (text: string) => text, /^the model in FOLDER is a Mixture-of-Experts already/],
   ])("one of another architecture, from a %s, is refused before anything is run", async (stage, change, sentence) => {
     fresh(stage);

@@ -125,7 +125,7 @@ describe("the experiments view", () => {
     assert.ok(tabs().includes("Comparison: tiny"), tabs().join(", "));
   });
 
-  it("shows runs whose file is gone", async () => {
+  it("shows runs whose file was removed", async () => {
     experimentIn(file("gone").fsPath, quick);
     writeFileSync(file("gone/other.btx.yaml").fsPath, "domains: {a: {files: a.txt}}\n");
     const { folder: runFolder, record } = runPaths(file("gone/.btx").fsPath, "20260101-000000");

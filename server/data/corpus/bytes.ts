@@ -25,13 +25,14 @@ export async function* readBytes(file: string): AsyncGenerator<Buffer> {
   } finally {
     source.destroy();
   }
-  if (empty) throw new UserError(`${file} is empty: remove it, or leave it out with a pattern that begins with "!"`);
+  if (empty) throw new UserError(`${file} is empty: remove it, or exclude it with a pattern that begins with "!"`);
 }
 
 function unreadable(file: string, error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "Z_BUF_ERROR") return new UserError(`${file} is a gzip file cut short: fetch or pack it again`);
-  if (code?.startsWith("Z_")) return new UserError(`${file} is not a gzip file (${message}): rename or pack it again`);
+  if (code === "Z_BUF_ERROR") return new UserError(`${file} is a truncated gzip file: download or compress it again`);
+  if (code?.startsWith("Z_"))
+    return new UserError(`${file} is not a gzip file (${message}): rename or compress it again`);
   if (typeof code === "string" && code.startsWith("E")) return new UserError(`cannot read ${file}: ${message}`);
   return error as Error;
 }
@@ -48,11 +49,13 @@ export function decodeUtf8(bytes: Buffer, file: string, offset: number): string 
   }
   const nul = bytes.indexOf(0);
   if (nul >= 0) {
-    throw new UserError(`${file} is a binary file (NUL at byte ${offset + nul}): leave it out, only text can be read`);
+    throw new UserError(
+      `${file} is a binary file (NUL at byte ${offset + nul}): exclude it, because only text can be read`,
+    );
   }
   if (!isUtf8(bytes)) {
     const at = offset + validPrefix(bytes);
-    throw new UserError(`${file} is not valid UTF-8 at byte ${at}: save it as UTF-8 or leave it out`);
+    throw new UserError(`${file} is not valid UTF-8 at byte ${at}: save it as UTF-8 or exclude it`);
   }
   const text = bytes.toString("utf8");
   return offset === 0 && text.startsWith("\ufeff") ? text.slice(1) : text;

@@ -28,7 +28,7 @@ export async function* fileDocuments(file: string, text?: string): AsyncGenerato
       yield whole ? document : { text: piece, piece: true };
     }
   }
-  if (documents === 0) throw new UserError(`${file} holds no text: remove it, or check \`text\``);
+  if (documents === 0) throw new UserError(`${file} contains no text: remove it, or check \`text\``);
 }
 
 function wholeDocuments(file: string, text?: string): AsyncIterable<Document> {

@@ -51,7 +51,7 @@ async function* readLines(
     for (const line of lines.take(chunk)) yield decoded(line);
     if (lines.pending > LONGEST_LINE) {
       throw new UserError(
-        `line ${number} of ${file} is longer than ${LONGEST_LINE >> 20} MiB: is it JSON Lines, one object a line?`,
+        `line ${number} of ${file} is longer than ${LONGEST_LINE >> 20} MiB: is it JSON Lines, with one object per line?`,
       );
     }
   }

@@ -64,7 +64,7 @@ async function* parquetRows(path: string, name: string, rule?: string): AsyncGen
       .reduce((sum, column) => sum + Number(column.meta_data?.total_uncompressed_size ?? 0), 0);
     if (bytes > LARGEST_ROW_GROUP) {
       throw new UserError(
-        `row group ${number} of ${name} holds ${bytes} bytes of text: write it again with row groups below 1 GiB`,
+        `row group ${number} of ${name} has ${bytes} bytes of text: rewrite the file with row groups below 1 GiB`,
       );
     }
     const rows = await parquetReadObjects({
@@ -98,11 +98,10 @@ async function openParquet(path: string, name: string): Promise<AsyncBuffer> {
   } catch (error) {
     throw new UserError(`cannot read ${name}: ${(error as Error).message}`);
   }
-  if (size === 0)
-    throw new UserError(`${name} is empty: remove it, or leave it out with a pattern that begins with "!"`);
+  if (size === 0) throw new UserError(`${name} is empty: remove it, or exclude it with a pattern that begins with "!"`);
   if (marks.toString("latin1") !== "PAR1PAR1") throw notParquet(name, "it does not begin and end with PAR1");
   return asyncBufferFromFile(path);
 }
 
 const notParquet = (name: string, why: string): UserError =>
-  new UserError(`${name} is not a Parquet file, or it is cut short (${why}): fetch or write it again`);
+  new UserError(`${name} is not a Parquet file, or is truncated (${why}): download or write it again`);

@@ -60,7 +60,9 @@ export class ForeignTokenizer implements Tokenizer {
     const { ids } = this.#encoder.encode(text, { add_special_tokens: false });
     return Int32Array.from(ids, (id) => {
       if (Number.isInteger(id) && id >= 0 && id < this.vocab) return id;
-      throw new UserError(`${this.#path} cannot write ${JSON.stringify(text.slice(0, 60))}: it has no unknown token`);
+      throw new UserError(
+        `${this.#path} cannot encode ${JSON.stringify(text.slice(0, 60))}, because it has no unknown token`,
+      );
     });
   }
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { UserError } from "../../protocol/errors.ts";
 import type { TokenizerFiles } from "./build.ts";
 
-/** What is read of a `tokenizer.json` and its config, whatever its model. */
+/** What is read from a `tokenizer.json` and its config, for every type of tokenizer. */
 export interface ParsedTokenizer {
   json: Record<string, unknown>;
   config: Record<string, unknown>;
@@ -11,7 +11,7 @@ export interface ParsedTokenizer {
   ids: ReadonlyMap<string, number>;
   /** Token to id, of the special added tokens. */
   special: ReadonlyMap<string, number>;
-  /** Whether some added token is not special: such tokens are found in plain text. */
+  /** Whether an added token is not special; such tokens are recognized in plain text. */
   addsPlainTokens: boolean;
   endOfText: number;
   endOfTextName: string;
@@ -20,7 +20,7 @@ export interface ParsedTokenizer {
 const addedTokenSchema = z.object({ id: z.int().min(0), content: z.string(), special: z.boolean().default(false) });
 const pieceSchema = z.tuple([z.string(), z.number()]);
 
-/** Names of end-of-text tokens, tried in order where `tokenizer_config.json` names none. */
+/** Usual names of end-of-text tokens, tried in order if `tokenizer_config.json` names none. */
 const USUAL_NAMES = [
   "<|endoftext|>",
   "<|end_of_text|>",
@@ -88,7 +88,7 @@ function endOfTextOf(config: Record<string, unknown>, ids: ReadonlyMap<string, n
   }
   const usual = USUAL_NAMES.find((name) => ids.has(name));
   if (usual !== undefined) return usual;
-  throw new UserError(`${path} has no end-of-text token: name one as "eos_token" in tokenizer_config.json beside it`);
+  throw new UserError(`${path} has no end-of-text token: name it as "eos_token" in a tokenizer_config.json beside it`);
 }
 
 function parseObject(text: string, path: string): Record<string, unknown> {

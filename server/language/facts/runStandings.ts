@@ -59,7 +59,7 @@ export class RunStandings {
       }
       if (hasChanged) this.#changed(hasEnded);
     } catch (error) {
-      console.error("looking at runs:", error);
+      console.error("reading runs:", error);
     } finally {
       this.#isLooking = false;
     }

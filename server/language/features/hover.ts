@@ -35,7 +35,7 @@ const shown = (snapshot: Snapshot, span: Span, value: string): Hover => ({
 async function domainHelp(snapshot: Snapshot, name: string, files: DomainFiles): Promise<string> {
   const entry = entryAt(snapshot.syntax, ["domains", name]);
   const title = `**Domain \`${name}\`**`;
-  if (!entry) return `${title}\n\nThe file defines no such domain.`;
+  if (!entry) return `${title}\n\nThe file does not define this domain.`;
   const patterns = patternsOf(entry);
   if (patterns.length === 0) return `${title}\n\nNo \`files\` are given.`;
   const found = snapshot.file === undefined ? undefined : await files.look(snapshot.file, patterns);

@@ -26,7 +26,7 @@ export function inlayHints(snapshot: Snapshot, wanted: Range, costs: Costs, spee
   add(
     ["mix"],
     `${count(mixed.total)} parameters, ${active}`,
-    "Parameters of the mixed model; active: those a token meets.",
+    "Parameters of the mixed model; active parameters are those that one token uses.",
   );
   if (seed) {
     add(["seed"], effort("seed", [seed], speed), effortHelp);
@@ -37,13 +37,13 @@ export function inlayHints(snapshot: Snapshot, wanted: Range, costs: Costs, spee
   add(["experts", "tokens"], own[0] && expertSteps(own), stepsHelp);
   for (const expert of experts) add(["domains", expert.name, "tokens"], steps(expert), stepsHelp);
   add(["finetune"], effort("finetune", [finetune], speed), effortHelp);
-  add(["finetune", "tokens"], finetuneSteps(costs), `${stepsHelp} Tokens an expert: where all are equally busy.`);
+  add(["finetune", "tokens"], finetuneSteps(costs), `${stepsHelp} Tokens per expert if all experts are equally busy.`);
   return hints.sort(({ position: a }, { position: b }) => a.line - b.line || a.character - b.character);
 }
 
-const stepsHelp = "Optimizer steps: tokens over `batch` x `model.context`, rounded up.";
+const stepsHelp = "Optimizer steps: tokens divided by `batch` x `model.context`, rounded up.";
 const effortHelp =
-  "Floating-point operations of training; memory needed at once; time by the speed of earlier runs beside this file, on the devices that it asks for.";
+  "Floating-point operations of training, the memory it needs, and its time at the speed of earlier runs in this folder on the same devices.";
 
 /** Behind a value in one line or in brackets; for a block, behind its key. */
 function hintOffset({ text }: Snapshot, { key, value }: Entry): number {
@@ -68,7 +68,7 @@ function expertSteps(experts: readonly ModelCost[]): string {
 
 function finetuneSteps({ finetune, routing }: Costs): string {
   const each = (finetune.tokens * routing.perToken) / routing.experts;
-  return `${steps(finetune)}, about ${tokens(each)} an expert`;
+  return `${steps(finetune)}, about ${tokens(each)} per expert`;
 }
 
 /** "1.2 TFLOP, 120 MB, about 12.0 s" */

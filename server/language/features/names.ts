@@ -33,7 +33,7 @@ const sameDomain = (snapshot: Snapshot, position: Position): DomainName[] => {
 /** What a rename at a position would change. @throws UserError where there is no domain. */
 export function prepareRename(snapshot: Snapshot, position: Position): { range: Range; placeholder: string } {
   const here = domainNameAt(snapshot.syntax, snapshot.offset(position));
-  if (!here) throw new UserError("only domains can be renamed: put the cursor on a domain's name");
+  if (!here) throw new UserError("only domains can be renamed: put the cursor on the name of a domain");
   return { range: snapshot.range(here.token.inner), placeholder: here.name };
 }
 
@@ -45,12 +45,11 @@ export function rename(snapshot: Snapshot, position: Position, name: string): Wo
   const { placeholder } = prepareRename(snapshot, position);
   if (!domainNamePattern.test(name) || name.length > 64)
     throw new UserError(
-      `"${name}" cannot be a domain's name: take at most 64 letters, digits, _ and -, a letter first`,
+      `"${name}" cannot be the name of a domain: use at most 64 letters, digits, _ and -, starting with a letter`,
     );
-  if (reservedNames.includes(name))
-    throw new UserError(`"${name}" cannot be a domain's name: it has a meaning of its own here`);
+  if (reservedNames.includes(name)) throw new UserError(`"${name}" cannot be the name of a domain: it is reserved`);
   if (name !== placeholder && definedDomains(snapshot.syntax).includes(name))
-    throw new UserError(`there is a domain "${name}" already: take another name`);
+    throw new UserError(`there is already a domain "${name}": choose another name`);
   const edits = sameDomain(snapshot, position).map(({ token }) => ({
     range: snapshot.range(token.inner),
     newText: token.quote ? name : yamlText(name, true),

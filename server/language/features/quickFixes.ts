@@ -40,7 +40,7 @@ function fixesOf(snapshot: Snapshot, diagnostic: Diagnostic, { path, suggestion 
   }
   const missing = schemaAt(path) && !entryAt(snapshot.syntax, path);
   if (missing) fix(`Add \`${pathText(path)}\``, addition(snapshot, path), true);
-  fix(`Give \`${pathText(path)}\` what it needs`, filling(snapshot, path), true);
+  fix(`Add what \`${pathText(path)}\` needs`, filling(snapshot, path), true);
   if (found && JSON.stringify(found.path) === JSON.stringify(path) && canGo(found, start, diagnostic)) {
     const name = found.key?.text ?? token?.text ?? "it";
     fix(`Remove \`${name}\``, removal(snapshot, found));

@@ -121,17 +121,17 @@ describe("loadCheckpoint", () => {
       tensors.delete("model.norm.weight");
     });
     await expect(loadCheckpoint(folder, parameterShapes)).rejects.toThrow(
-      `the checkpoint ${folder} lacks tensor "model.layers.1.mlp.up_proj.weight" of shape [12, 8]`,
+      `the checkpoint ${folder} has no tensor "model.layers.1.mlp.up_proj.weight" of shape [12, 8]`,
     );
     await rewrite(folder, denseConfig, ({ tensors }) => {
       tensors.set("model.norm.weight", { shape: [2, 4], data: new Float32Array(8) });
     });
     await expect(loadCheckpoint(folder, parameterShapes)).rejects.toThrow(
-      `the checkpoint ${folder} has tensor "model.norm.weight" of shape [2, 4], and its model needs [8]`,
+      `the checkpoint ${folder} has tensor "model.norm.weight" of shape [2, 4], but its model needs [8]`,
     );
     await rewrite(folder, denseConfig, ({ tensors }) => tensors.set("model.layers.2.x", extra));
     await expect(loadCheckpoint(folder, parameterShapes)).rejects.toThrow(
-      `the checkpoint ${folder} has tensor "model.layers.2.x", which its model has no place for`,
+      `the checkpoint ${folder} has tensor "model.layers.2.x", which its model does not have`,
     );
   });
 
@@ -146,7 +146,7 @@ describe("loadCheckpoint", () => {
     ]);
     const untied = await save(denseConfig);
     await rewrite(untied, denseConfig, ({ tensors }) => tensors.delete("lm_head.weight"));
-    await expect(loadCheckpoint(untied, parameterShapes)).rejects.toThrow(/lacks tensor "lm_head.weight"/);
+    await expect(loadCheckpoint(untied, parameterShapes)).rejects.toThrow(/has no tensor "lm_head.weight"/);
   });
 
   it("reads half-precision weights as float32", async () => {
@@ -226,14 +226,14 @@ describe("shards", () => {
       [[], /has no valid `weight_map`/],
       [
         { a: "../secret.safetensors" },
-        /places tensor "a" in "..\/secret.safetensors", which is no file of its own folder/,
+        /places tensor "a" in "..\/secret.safetensors", which is not a file in its folder/,
       ],
-      [{ a: "/etc/passwd" }, /which is no file of its own folder/],
-      [{ a: 3 }, /places tensor "a" in 3/],
+      [{ a: "/etc/passwd" }, /which is not a file in its folder/],
+      [{ a: 3 }, /assigns tensor "a" to 3/],
       [{ a: "absent.safetensors" }, /cannot open .+absent.safetensors/],
       [
         { "model.norm.weight": first },
-        /holds tensor "model.embed_tokens.weight", which .+index.json does not place there/,
+        /contains tensor "model.embed_tokens.weight", which .+index.json does not assign to it/,
       ],
     ];
     for (const [map, message] of cases) {

@@ -169,15 +169,15 @@ describe("configFromHuggingFace", () => {
     [
       "another type",
       { ...tinyLlama, model_type: "gpt2" },
-      'is of a model of type "gpt2", and only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported',
+      'describes a model of type "gpt2": only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported',
     ],
     ["a type named like a property of objects", { ...tinyLlama, model_type: "__proto__" }, 'of type "__proto__"'],
     [
       "another head",
       { ...tinyLlama, architectures: ["LlamaForSequenceClassification"] },
-      'is of the architecture "LlamaForSequenceClassification", and only LlamaForCausalLM',
+      'has the architecture "LlamaForSequenceClassification": only LlamaForCausalLM',
     ],
-    ["another activation", { ...tinyLlama, hidden_act: "gelu" }, 'has the `hidden_act` "gelu", and only silu'],
+    ["another activation", { ...tinyLlama, hidden_act: "gelu" }, 'has the `hidden_act` "gelu": only silu'],
     [
       "linear rope scaling",
       { ...tinyLlama, rope_scaling: { type: "linear", factor: 2 } },
@@ -199,7 +199,7 @@ describe("configFromHuggingFace", () => {
       { ...mixtral, sliding_window: 4096 },
       "has a `sliding_window` of 4096 tokens, less than its context of 32768",
     ],
-    ["quantized weights", { ...tinyLlama, quantization_config: { bits: 4 } }, "is of a quantized model"],
+    ["quantized weights", { ...tinyLlama, quantization_config: { bits: 4 } }, "describes a quantized model"],
     ["a missing size", { ...tinyLlama, hidden_size: undefined }, "has no valid `hidden_size`"],
     ["a negative size", { ...tinyLlama, intermediate_size: -1 }, "has no valid `intermediate_size`"],
     ["a billion layers", { ...tinyLlama, num_hidden_layers: 1e9 }, "has no valid `num_hidden_layers`"],
@@ -207,14 +207,14 @@ describe("configFromHuggingFace", () => {
     [
       "heads that do not divide the hidden size",
       { ...tinyLlama, num_attention_heads: 31 },
-      "`hidden_size` 2048 is no multiple of `num_attention_heads` 31",
+      "`hidden_size` 2048 is not a multiple of `num_attention_heads` 31",
     ],
     [
       "key-value heads that do not divide the heads",
       { ...tinyLlama, num_key_value_heads: 5 },
-      "`num_attention_heads` 32 is no multiple of `num_key_value_heads` 5",
+      "`num_attention_heads` 32 is not a multiple of `num_key_value_heads` 5",
     ],
-    ["odd heads", { ...tinyLlama, head_dim: 7 }, "a head of 7 values"],
+    ["odd heads", { ...tinyLlama, head_dim: 7 }, "a head is 7 wide"],
     [
       "more experts a token than experts",
       { ...mixtral, num_experts_per_tok: 9 },
@@ -223,23 +223,19 @@ describe("configFromHuggingFace", () => {
     [
       "expert names that do not fit",
       { ...ours, num_local_experts: 4 },
-      "`btx.moe.experts` names 3 and num_local_experts is 4",
+      "`btx.moe.experts` names 3 experts, but num_local_experts is 4",
     ],
     [
       "layers that do not exist",
       { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, layers: [0, 2] } } },
-      "`btx.moe.layers` is no ascending list of layers below 2",
+      "`btx.moe.layers` is not an ascending list of layers below 2",
     ],
     [
       "a mixtral with dense layers",
       { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, layers: [0] } } },
-      "`btx.moe.layers` leaves layers out",
+      "`btx.moe.layers` leaves out layers",
     ],
-    [
-      "two different ks",
-      { ...ours, num_experts_per_tok: 1 },
-      "`num_experts_per_tok` is 1 and btx.moe.router asks for 2",
-    ],
+    ["two different ks", { ...ours, num_experts_per_tok: 1 }, "`num_experts_per_tok` is 1, but btx.moe.router uses 2"],
     [
       "a mixtral that is not routed like one",
       {
@@ -247,12 +243,12 @@ describe("configFromHuggingFace", () => {
         num_experts_per_tok: 3,
         btx: { version: 1, moe: { ...moeConfig.moe, router: { type: "soft", loadBalance: 0 } } },
       },
-      "`btx.moe.router` routes in a way that a mixtral does not",
+      "`btx.moe.router` routes in a way that Mixtral does not",
     ],
     [
       "experts of two widths",
       { ...ours, btx: { version: 1, moe: { ...moeConfig.moe, ffn: 5 } } },
-      "`btx.moe.ffn` is 5 and intermediate_size 12",
+      "`btx.moe.ffn` is 5, but intermediate_size is 12",
     ],
     [
       "a router we do not know",
@@ -277,6 +273,6 @@ describe("readConfig", () => {
     expect((await readConfig(folder)).layers).toBe(22);
     const other = join(folder, "other");
     mkdirSync(join(other, "config.json"), { recursive: true });
-    await expect(readConfig(other)).rejects.toThrow(/is no model's configuration: it is not a file/);
+    await expect(readConfig(other)).rejects.toThrow(/is not the configuration of a model: it is not a file/);
   });
 });

@@ -142,12 +142,12 @@ describe("readFloat32", () => {
     await file.close();
   });
 
-  it("says that a file became shorter while it was read", async () => {
+  it("says that a file became shorter while being read", async () => {
     const path = join(temporaryFolder(), "a.safetensors");
     await writeSafetensors(path, [tensor("x", "F32", [100], new Float32Array(100))]);
     const file = await openSafetensors(path);
     truncateSync(path, 100);
-    await expect(file.read("x")).rejects.toThrow(`${path} became shorter while it was read`);
+    await expect(file.read("x")).rejects.toThrow(`${path} became shorter while being read`);
     await file.close();
   });
 });
@@ -159,7 +159,7 @@ describe("openSafetensors refuses, in one sentence that names the file,", () => 
     data_offsets: [begin, end],
   });
   const cases: [what: string, header: unknown, dataBytes: number, message: RegExp, headerBytes?: bigint][] = [
-    ["a header beyond the file", "{}", 0, /is truncated: its header has 1000 bytes and the file 10/, 1000n],
+    ["a header beyond the file", "{}", 0, /is truncated: its header has 1000 bytes, but the file has 10/, 1000n],
     ["a header of more than 100 MB", "{}", 0, /header would have 100000001 bytes/, 100_000_001n],
     ["a header of 2^64 - 1 bytes", "{}", 0, /header would have 18446744073709551615 bytes/, 2n ** 64n - 1n],
     ["a header that is not JSON", "hello", 0, /"\{" is missing/],
@@ -168,42 +168,47 @@ describe("openSafetensors refuses, in one sentence that names the file,", () => 
     ["JSON that does not end", '{"a":{"dtype":"F32"', 0, /"}" is missing/],
     ["a string that does not end", '{"a', 0, /a string does not end/],
     ["a bad escape", '{"\\x":1}', 0, /a string is not valid JSON/],
-    ["something after the JSON", "{} x", 0, /something follows the JSON/],
+    ["something after the JSON", "{} x", 0, /there is text after the JSON/],
     ["deep nesting", "[".repeat(200_000), 0, /"\{" is missing/],
     ["deep nesting in a shape", `{"a":{"dtype":"F32","shape":${"[".repeat(200_000)}`, 0, /a number is missing/],
     [
       "truncated data",
       { a: entry([2], 0, 8) },
       4,
-      /tensor "a" ends at byte \d+ and the file has \d+: the file is truncated/,
+      /tensor "a" ends at byte \d+, but the file has \d+ bytes: the file is truncated/,
     ],
     ["bytes after the last tensor", { a: entry([2], 0, 8) }, 9, /has 1 bytes after its last tensor/],
     ["overlapping offsets", { a: entry([2], 0, 8), b: entry([2], 4, 12) }, 12, /tensor "b" overlaps the one before it/],
     ["the same bytes twice", { a: entry([2], 0, 8), b: entry([2], 0, 8) }, 8, /tensor "b" overlaps/],
-    ["a hole", { a: entry([1], 0, 4), b: entry([1], 8, 12) }, 12, /tensor "b" leaves a hole of 4 bytes/],
-    ["a hole at the beginning", { a: entry([1], 4, 8) }, 8, /tensor "a" leaves a hole of 4 bytes/],
+    ["a hole", { a: entry([1], 0, 4), b: entry([1], 8, 12) }, 12, /tensor "b" leaves a gap of 4 bytes/],
+    ["a hole at the beginning", { a: entry([1], 4, 8) }, 8, /tensor "a" leaves a gap of 4 bytes/],
     [
       "fewer bytes than its shape needs",
       { a: entry([3], 0, 8) },
       8,
       /tensor "a" of type F32 and shape \[3\] needs 12 bytes/,
     ],
-    ["offsets that go backwards", { a: entry([1], 8, 4) }, 8, /needs 4 bytes and its offsets give -4/],
-    ["a negative shape", { a: entry([-1], 0, 4) }, 4, /tensor "a": -1 is no whole number/],
+    ["offsets that go backwards", { a: entry([1], 8, 4) }, 8, /needs 4 bytes, but its offsets span -4/],
+    ["a negative shape", { a: entry([-1], 0, 4) }, 4, /tensor "a": -1 is not a whole number/],
     [
       "two negative sizes that multiply to a good one",
       { a: entry([-1, -1], 0, 4) },
       4,
-      /tensor "a": -1 is no whole number/,
+      /tensor "a": -1 is not a whole number/,
     ],
-    ["a fractional shape", { a: entry([1.5], 0, 6) }, 6, /tensor "a": 1.5 is no whole number/],
+    ["a fractional shape", { a: entry([1.5], 0, 6) }, 6, /tensor "a": 1.5 is not a whole number/],
     [
       "a size above 2^53",
       '{"a":{"dtype":"F32","shape":[9007199254740993],"data_offsets":[0,4]}}',
       4,
-      /no whole number/,
+      /not a whole number/,
     ],
-    ["a number in exponents", '{"a":{"dtype":"F32","shape":[1e0],"data_offsets":[0,4]}}', 4, /1e0 is no whole number/],
+    [
+      "a number in exponents",
+      '{"a":{"dtype":"F32","shape":[1e0],"data_offsets":[0,4]}}',
+      4,
+      /1e0 is not a whole number/,
+    ],
     [
       "a shape whose product is beyond all bounds",
       { a: entry([2 ** 52, 2 ** 52], 0, 4) },
@@ -212,7 +217,7 @@ describe("openSafetensors refuses, in one sentence that names the file,", () => 
     ],
     ["a shape that is no list", { a: entry(4, 0, 4) }, 4, /tensor "a": "\[" is missing/],
     ["a shape of very many axes", { a: entry(new Array(1000).fill(1), 0, 4) }, 4, /more than 64 numbers/],
-    ["negative offsets", { a: entry([1], -4, 0) }, 4, /tensor "a": -4 is no whole number/],
+    ["negative offsets", { a: entry([1], -4, 0) }, 4, /tensor "a": -4 is not a whole number/],
     ["three offsets", { a: { dtype: "F32", shape: [1], data_offsets: [0, 4, 4] } }, 4, /more than 2 numbers/],
     ["an unknown type", { a: entry([1], 0, 4, "F31") }, 4, /tensor "a" has the unknown type "F31"/],
     ["a type that is a property of objects", { a: entry([1], 0, 4, "constructor") }, 4, /unknown type "constructor"/],
@@ -229,13 +234,13 @@ describe("openSafetensors refuses, in one sentence that names the file,", () => 
       "a name twice",
       '{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',
       0,
-      /the name "a" is there twice/,
+      /the name "a" occurs twice/,
     ],
     [
       "a name twice, once escaped",
       '{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"\\u0061":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}',
       0,
-      /the name "a" is there twice/,
+      /the name "a" occurs twice/,
     ],
     ["metadata that is no text", { __metadata__: { a: 1 } }, 0, /__metadata__: "\\?"" is missing/],
     ["metadata that is a list", { __metadata__: [] }, 0, /__metadata__: "\{" is missing/],

@@ -121,7 +121,7 @@ test("cutText prefers a blank line in the second half, then a line end, then a c
 test("empty, binary, UTF-16 and invalid UTF-8 files are refused with file and byte", async () => {
   expect(await messageOf(documents("a.txt", ""))).toMatch(/a\.txt is empty/);
   expect(await messageOf(documents("a.txt.gz", gzipSync("")))).toMatch(/a\.txt\.gz is empty/);
-  expect(await messageOf(documents("a.jsonl", "\n\n"))).toMatch(/a\.jsonl holds no text/);
+  expect(await messageOf(documents("a.jsonl", "\n\n"))).toMatch(/a\.jsonl contains no text/);
   expect(await messageOf(documents("a.txt", Buffer.from("ab\0c")))).toMatch(/binary file \(NUL at byte 2\)/);
   expect(await messageOf(documents("a.txt", Buffer.from("\ufeffhello", "utf16le")))).toMatch(/UTF-16/);
   const late = Buffer.concat([Buffer.alloc(1_500_000, "line of text\n"), Buffer.from([0x61, 0xe9, 0x62])]);
@@ -137,7 +137,7 @@ test("a file that is missing, a folder, or no gzip is refused by name", async ()
   expect(await messageOf(collect(readDocuments(join(folder, "none.txt"))))).toContain("none.txt");
   expect(await messageOf(collect(readDocuments(folder)))).toContain("cannot read");
   expect(await messageOf(collect(readDocuments(join(folder, "a.txt.gz"))))).toContain("not a gzip file");
-  expect(await messageOf(collect(readDocuments(join(folder, "b.txt.gz"))))).toContain("cut short");
+  expect(await messageOf(collect(readDocuments(join(folder, "b.txt.gz"))))).toContain("truncated");
   expect(await messageOf(collect(readDocuments(join(folder, "none.parquet"))))).toContain("none.parquet");
 });
 

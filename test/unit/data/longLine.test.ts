@@ -33,7 +33,7 @@ test("a JSON line of 200 MiB is refused by number before it fills the memory", a
     for await (const _ of jsonlDocuments("long.jsonl", longLine(200))) throw new Error("no line should come");
   };
   await expect(read()).rejects.toThrow(
-    new UserError("line 1 of long.jsonl is longer than 64 MiB: is it JSON Lines, one object a line?"),
+    new UserError("line 1 of long.jsonl is longer than 64 MiB: is it JSON Lines, with one object per line?"),
   );
 });
 

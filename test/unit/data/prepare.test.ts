@@ -188,7 +188,7 @@ test("what is wrong with a corpus is said in a sentence, and nothing finished is
   const changed = join(folderWith({ "y.txt": "before" }), "y.txt");
   const prose = await domainOf([changed]);
   writeFileSync(changed, "after");
-  expect(await failing({ prose })).toContain('files of the domain "prose" have changed');
+  expect(await failing({ prose })).toContain('files of the domain "prose" changed');
 });
 
 test("a token file that is not as long as its index says is refused", async () => {
@@ -198,7 +198,7 @@ test("a token file that is not as long as its index says is refused", async () =
   writeFileSync(path, readFileSync(path).subarray(0, -2));
   const data = await openData(folder);
   expect(() => data.split("prose", "train")).toThrow("is damaged");
-  expect(() => data.split("constructor", "train")).toThrow('no data of a domain "constructor"');
+  expect(() => data.split("constructor", "train")).toThrow('no data of the domain "constructor"');
   data.close();
 });
 

@@ -132,6 +132,6 @@ test("a domain with less text than one window is refused by name, with its token
   const short = tokensOf({ tiny: { first: 0, length: 16 } });
   const make = (context: number) => new Sampler(short, { mixture: { tiny: 1 }, batch: 1, context, randomSeed: 1 });
   expect(() => make(16)).toThrow(UserError);
-  expect(() => make(16)).toThrow('the domain "tiny" has 16 tokens to train on, less than one context of 16');
+  expect(() => make(16)).toThrow('the domain "tiny" has 16 training tokens, fewer than one context of 16');
   expect(Array.from(make(15).next().windows)).toEqual(Array.from({ length: 16 }, (_, i) => i));
 });

@@ -79,7 +79,7 @@ const unusable: [string, (seed: Seed) => void, RegExp][] = [
   [
     "a vocabulary that is not that of the weights",
     (of) => of.config({ vocab_size: 300 }),
-    /tensor "model.embed_tokens.weight" of shape \[257, 64\], and its model needs \[300, 64\]/,
+    /tensor "model.embed_tokens.weight" of shape \[257, 64\], but its model needs \[300, 64\]/,
   ],
   [
     "a vocabulary that is not the tokenizer's",
@@ -106,7 +106,7 @@ const unusable: [string, (seed: Seed) => void, RegExp][] = [
         header.other = header["model.norm.weight"]!;
         delete header["model.norm.weight"];
       }),
-    /lacks tensor "model.norm.weight" of shape \[64\]/,
+    /has no tensor "model.norm.weight" of shape \[64\]/,
   ],
   [
     "a tensor that its model has no place for",
@@ -115,7 +115,7 @@ const unusable: [string, (seed: Seed) => void, RegExp][] = [
         const end = Math.max(...Object.values(header).map(({ data_offsets }) => data_offsets[1]!));
         header.other = { dtype: "F16", shape: [0], data_offsets: [end, end] };
       }),
-    /has tensor "other", which its model has no place for/,
+    /has tensor "other", which its model does not have/,
   ],
   [
     "whole numbers for weights",

@@ -212,7 +212,7 @@ describe("an existing tokenizer.json", () => {
       added_tokens: [],
       model: { ...json.model, vocab: { a: 0, b: 1 }, merges: [] },
     });
-    await expect(load(nameless)).rejects.toThrow('has no end-of-text token: name one as "eos_token"');
+    await expect(load(nameless)).rejects.toThrow('has no end-of-text token: name it as "eos_token"');
     await expect(load(JSON.stringify(json), '{"eos_token":"<eos>"}')).rejects.toThrow('the eos_token "<eos>"');
     await expect(load("{")).rejects.toThrow("is not a Hugging Face tokenizer");
     await expect(load("[]")).rejects.toThrow("is not a Hugging Face tokenizer");

@@ -78,13 +78,13 @@ describe("options of sampling", () => {
     expect(["-1", "101", "x", "", "NaN"].map((typed) => fine("temperature", typed))).toEqual(Array(5).fill(false));
     expect(["0", "1.5", "200"].map((typed) => fine("tokens", typed))).toEqual([false, false, true]);
     expect(["", "2", "0"].map((typed) => fine("k", typed))).toEqual([true, true, false]);
-    expect(problemOf(option("topP"), "2")).toBe("This is to be a number from 0 to 1.");
+    expect(problemOf(option("topP"), "2")).toBe("Enter a number from 0 to 1.");
   });
 
   test("change one at a time and are told in a line", () => {
     const changed = withNumber(withNumber(defaults, option("k"), "1"), option("topP"), " 0.9 ");
     expect(summary({ ...changed, off: ["code"] })).toBe(
-      "temperature 0.8, top-p 0.9, 200 tokens, random seed 0, 1 expert a token, without code",
+      "temperature 0.8, top-p 0.9, 200 tokens, random seed 0, 1 expert per token, without code",
     );
     expect(summary(withNumber(changed, option("k"), ""))).toBe("temperature 0.8, top-p 0.9, 200 tokens, random seed 0");
   });

@@ -47,7 +47,7 @@ describe("a hover", () => {
   it("over a domain says what is wrong with its files", async () => {
     expect((await hovered("domains: {a|: {files: nowhere/*.txt}}"))![1]).toContain('no file matches "nowhere/*.txt"');
     expect((await hovered("domains: {a|: {}}"))![1]).toContain("No `files` are given");
-    expect((await hovered("mix: {experts: [a|]}"))![1]).toContain("defines no such domain");
+    expect((await hovered("mix: {experts: [a|]}"))![1]).toContain("does not define this domain");
   });
 
   it("over nothing says nothing", async () => {

@@ -57,7 +57,7 @@ describe("inlay hints", () => {
       `experts: {tokens: 20k <10 steps each, 40k tokens in all>} <3 TFLOP, ${atOnce}>`,
       "mix: {} <3.1M parameters, 1.6M active>",
       "finetune: <5 TFLOP, 1 MB>",
-      "  tokens: 2.4M <1,200 steps, about 1.2M tokens an expert>",
+      "  tokens: 2.4M <1,200 steps, about 1.2M tokens per expert>",
     ]);
   });
 

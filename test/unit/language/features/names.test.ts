@@ -56,11 +56,11 @@ describe("a domain", () => {
   });
 
   it.each([
-    ["1a", /letter first/],
-    ["a b", /letter first/],
-    ["", /letter first/],
+    ["1a", /starting with a letter/],
+    ["a b", /starting with a letter/],
+    ["", /starting with a letter/],
     ["x".repeat(65), /at most 64/],
-    ["seed", /a meaning of its own/],
+    ["seed", /reserved/],
     ["prose", /already/],
   ])("is not renamed to %j", (name, message) => {
     const { snapshot, position } = cursorIn("code: {files");

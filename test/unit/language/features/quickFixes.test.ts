@@ -87,7 +87,7 @@ describe("quick fixes", () => {
       "Add `domains.code.files`": "domains: {code: {files: code/**/*.txt, text: a}}\n",
     });
     expect(await fixes("domains:\n  code: # soon\n")).toEqual({
-      "Give `domains.code` what it needs": "domains:\n  code: {files: code/**/*.txt} # soon\n",
+      "Add what `domains.code` needs": "domains:\n  code: {files: code/**/*.txt} # soon\n",
     });
   });
 
