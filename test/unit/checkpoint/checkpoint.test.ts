@@ -226,7 +226,7 @@ describe("shards", () => {
       [[], /has no valid `weight_map`/],
       [
         { a: "../secret.safetensors" },
-        /places tensor "a" in "..\/secret.safetensors", which is not a file in its folder/,
+        /assigns tensor "a" to "..\/secret.safetensors", which is not a file in its folder/,
       ],
       [{ a: "/etc/passwd" }, /which is not a file in its folder/],
       [{ a: 3 }, /assigns tensor "a" to 3/],
