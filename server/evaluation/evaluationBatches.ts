@@ -42,6 +42,10 @@ export const evaluationInputs = (
   ...(moe ? { domain: new Int32Array(batch).fill(domainIndex) } : {}),
 });
 
+/** The result `nll` of `evaluation` without padding: negative log-likelihoods of a batch's targets in their order, nats. */
+export const countedNll = ({ inputs: { weights } }: EvaluationBatch, nll: ArrayLike<number> = []): Float32Array =>
+  Float32Array.from(nll).filter((_, target) => (weights[target] ?? 0) > 0);
+
 /** The noise of `count` windows from number `first` on; it does not depend on the batch that a window is in. */
 function noiseOfWindows(config: ModelConfig, first: number, count: number): { noise?: Float32Array } {
   if (!drawsExperts(config)) return {};

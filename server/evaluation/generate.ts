@@ -34,31 +34,33 @@ export async function generator(
   return {
     async generate(prompts, options) {
       if (prompts.length > rows) throw new Error(`${prompts.length} prompts for ${rows} rows`);
-      const random = prompts.map((_, row) => randomStream(options.randomSeed, `row ${row}`));
       const filled = [...prompts, ...Array(rows - prompts.length).fill([0])] as number[][];
-      const output: number[][] = prompts.map(() => []);
-      const open = new Set(prompts.keys());
+      const texts = prompts.map((prompt, row) => ({
+        row,
+        prompt,
+        /** New tokens. */
+        output: [] as number[],
+        random: randomStream(options.randomSeed, `row ${row}`),
+      }));
+      const open = new Set(texts);
       let { logits } = await decoder.takeIn(filled);
       while (open.size > 0) {
         const [tokens, positions] = [new Int32Array(rows), new Int32Array(rows)];
-        for (const row of [...open]) {
+        for (const text of [...open]) {
+          const { row, prompt, output, random } = text;
           const scores = logits.subarray(row * config.vocab, (row + 1) * config.vocab);
-          const token = pick(scores, options, () => random[row]!.uniform());
-          output[row]!.push(token);
+          const token = pick(scores, options, () => random.uniform());
+          output.push(token);
           options.onToken?.(row, token);
-          const position = prompts[row]!.length + output[row]!.length - 1;
+          const position = prompt.length + output.length - 1;
           tokens[row] = token;
           positions[row] = position;
-          if (
-            options.stop(token, row, output[row]!) ||
-            output[row]!.length >= options.tokens ||
-            position + 1 >= config.context
-          )
-            open.delete(row);
+          if (options.stop(token, row, output) || output.length >= options.tokens || position + 1 >= config.context)
+            open.delete(text);
         }
         if (open.size > 0) logits = (await decoder.next(tokens, positions)).logits;
       }
-      return output;
+      return texts.map(({ output }) => output);
     },
     dispose: () => decoder.dispose(),
   };

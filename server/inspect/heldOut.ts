@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type Data, openData } from "../data/dataset.ts";
 import { type EvaluationBatch, evaluationBatches } from "../evaluation/evaluationBatches.ts";
-import type { Values } from "../ops/program.ts";
 import type { InspectionProgress } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
@@ -48,17 +47,6 @@ export async function* heldOutBatches(
       progress({ done: Math.min(done, total), total });
     }
   }
-}
-
-/** Sum and number of the values [N] whose weight [N] is not 0. */
-export function counted(values: Values, weights: Float32Array): { sum: number; count: number } {
-  let [sum, count] = [0, 0];
-  for (let i = 0; i < weights.length; i++) {
-    if (weights[i]! === 0) continue;
-    sum += values[i]!;
-    count++;
-  }
-  return { sum, count };
 }
 
 /**

@@ -1,6 +1,6 @@
-import { evaluationInputs } from "../evaluation/evaluationBatches.ts";
+import { countedNll, evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import type { Inspected, Without } from "../protocol/inspect.ts";
-import { counted, heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
+import { heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
 import type { WarmModel } from "./warmModels.ts";
 
 interface DomainLoss {
@@ -40,13 +40,14 @@ function losses(model: WarmModel, mask: { mask?: Float32Array }, watch: Watch): 
   return withHeldOut(model.found, async (data, spec) => {
     const config = model.config();
     const program = await model.evaluation(spec.batch, spec.domains.length);
-    const found = spec.domains.map((domain) => ({ domain, nats: 0, tokens: 0 }));
+    const domains = spec.domains.map((domain) => ({ domain, nats: 0, tokens: 0 }));
     for await (const batch of heldOutBatches(config, data, spec, watch)) {
       const { nll } = await program.run({ ...evaluationInputs(config, batch, spec.batch), ...mask });
-      const { sum, count } = counted(nll!, batch.inputs.weights);
-      found[batch.domainIndex]!.nats += sum;
-      found[batch.domainIndex]!.tokens += count;
+      const counted = countedNll(batch, nll);
+      const loss = domains[batch.domainIndex]!;
+      loss.nats += counted.reduce((sum, value) => sum + value, 0);
+      loss.tokens += counted.length;
     }
-    return found.map(({ domain, nats, tokens }) => ({ domain, nats: nats / tokens, tokens }));
+    return domains.map(({ domain, nats, tokens }) => ({ domain, nats: nats / tokens, tokens }));
   });
 }

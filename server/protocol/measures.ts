@@ -6,7 +6,7 @@ import { type RoutingStatistic, routingStatistics } from "./routingStatistics.ts
  * what it says, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
  * `vocabularySpecialisation.ts`) and inspect/ (`particularTokens.ts`).
  *
- * In formulas, all of one layer: E an expert, k the experts a token goes to, N_D the tokens of a domain, N_ED those of them
+ * In formulas, all of one layer: E an expert, k the experts that a token goes to, on average where they vary, N_D the tokens of a domain, N_ED those of them
  * that chose the expert, N_E those of all domains; sums are over tokens.
  */
 export interface MeasureText {

@@ -2,7 +2,7 @@ import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
 import { Store } from "../engine/store.ts";
-import { evaluationBatches, evaluationInputs } from "../evaluation/evaluationBatches.ts";
+import { countedNll, evaluationBatches, evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import { generator } from "../evaluation/generate.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
 import type { Problem } from "../protocol/data.ts";
@@ -59,7 +59,7 @@ async function heldOutLosses(
       let [sum, tokens, bytes] = [0, 0, 0];
       for (const batch of evaluationBatches(config, data, spec, domainIndex)) {
         const results = await program.run(evaluationInputs(config, batch, spec.batch));
-        const counted = (results.nll as Float32Array).filter((_, i) => batch.inputs.weights[i]! > 0);
+        const counted = countedNll(batch, results.nll);
         nll.push(counted);
         for (const value of counted) sum += value;
         tokens += counted.length;
