@@ -71,7 +71,7 @@ const requests: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
 
 function exitOf(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
   let said = "";
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-4000);
   });
   return new Promise((resolve) => {

@@ -7,7 +7,7 @@ import type { Plan, PlannedStage } from "../protocol/stage.ts";
 import { writeReport } from "../report/write.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock } from "../runs/lock.ts";
-import { readRun, updateRun } from "../runs/runs.ts";
+import { requireRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import type { Executor, Share, StageJob } from "./executor.ts";
@@ -75,7 +75,7 @@ class Runner {
 
   async run(): Promise<RunRecord["status"]> {
     const paths = runPaths(this.#root, this.#id);
-    const { record } = (await readRun(paths.folder))!;
+    const { record } = await requireRun(this.#root, this.#id);
     await clearStop(paths.stop);
     for (const { name, key } of record.stages) {
       const done = (await readStage(stagePaths(this.#root, key).folder))?.state === "done";

@@ -30,7 +30,7 @@ function chains(plan: Plan): Map<string, number> {
   const lengths = new Map<string, number>();
   for (const stage of plan.toReversed()) {
     const after = plan.filter(({ parents }) => Object.values(parents).includes(stage.name));
-    const rest = Math.max(0, ...after.map((next) => lengths.get(next.name)!));
+    const rest = Math.max(0, ...after.map((next) => lengths.get(next.name) ?? 0));
     lengths.set(stage.name, work(stage, byName) + rest);
   }
   return lengths;
@@ -102,7 +102,7 @@ export function startable(
 /** The stages that may start, the most urgent first. */
 function readyStages(plan: Plan, standing: ReadonlyMap<string, StageStanding>): PlannedStage[] {
   const lengths = chains(plan);
-  const urgencyOf = (stage: PlannedStage) => urgency(stage, lengths.get(stage.name)!);
+  const urgencyOf = (stage: PlannedStage) => urgency(stage, lengths.get(stage.name) ?? 0);
   return plan
     .filter(
       ({ name, parents }) =>

@@ -2,17 +2,19 @@ import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { Metric, StageRecord } from "../protocol/stage.ts";
 import { measuredStage } from "../protocol/stageKinds.ts";
 import { writeFileAtomic } from "../runs/atomic.ts";
-import { runPaths, stagePaths } from "../runs/layout.ts";
+import { stagePaths } from "../runs/layout.ts";
 import { readMetrics } from "../runs/read.ts";
-import { readRun } from "../runs/runs.ts";
+import { requireRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { renderReport } from "./report.ts";
 
 /** Writes `report.html` of a run from what lies in the run folder. @throws UserError when the disk is full. */
 export async function writeReport(root: string, runId: string): Promise<void> {
-  const { folder, report } = runPaths(root, runId);
-  const { record: run } = (await readRun(folder))!;
+  const {
+    record: run,
+    paths: { report },
+  } = await requireRun(root, runId);
   const stages: StageRecord[] = [];
   const metrics = new Map<string, Metric[]>();
   const routing = new Map<string, RoutingSummary>();

@@ -78,8 +78,9 @@ function ensembleParameters(
     const evaluation = plan.find((candidate) => candidate.name === stage.parents[`expert:${expert}`]);
     return records.get(evaluation?.parents.model ?? "")?.result?.parameters;
   });
-  if (sizes.some((size) => size === undefined)) return {};
-  const parameters = sizes.reduce<number>((sum, size) => sum + size!, 0);
+  const known = sizes.filter((size) => size !== undefined);
+  if (known.length < sizes.length) return {};
+  const parameters = known.reduce((sum, size) => sum + size, 0);
   const share = stage.spec.weights === "tf-idf" ? stage.spec.k / stage.spec.experts.length : 1;
   return { parameters, activeParameters: parameters * share };
 }

@@ -197,6 +197,14 @@ const rules: Rule[] = [
     broken: ["server/runs/a.ts", 'import { fixture } from "../../test/fixtures/run.ts";'],
   },
   {
+    says: "execution/ schedules and runs stages on an executor, and knows none",
+    of: (path) =>
+      ["executor", "runner", "schedule", "watchStage"].some((name) => path === `server/execution/${name}.ts`),
+    allows: ({ to }) => !["server/execution/local.ts", "node:child_process", "node:os"].includes(to),
+    kept: ["server/execution/runner.ts", 'import type { Executor } from "./executor.ts";'],
+    broken: ["server/execution/runner.ts", 'import { localExecutor } from "./local.ts";'],
+  },
+  {
     says: "nobody imports the command line",
     of: (path) => path !== "server/cli.ts" && !server("cli")(path),
     allows: ({ to }) => to !== "server/cli.ts" && !server("cli")(to),
