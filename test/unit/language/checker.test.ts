@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Checker } from "../../../server/language/checker.ts";
 import { Snapshot } from "../../../server/language/snapshot.ts";
 import { folderWith, opened, soon } from "./support.ts";
@@ -20,6 +20,8 @@ function checked() {
   return { checker, published };
 }
 
+afterEach(() => void vi.useRealTimers());
+
 describe("checking while one types", () => {
   it("finds mistakes of the text and of what it names", async () => {
     const { checker, published } = checked();
@@ -33,10 +35,15 @@ describe("checking while one types", () => {
 
   it("checks the newest version only", async () => {
     const { checker, published } = checked();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     for (let number = 1; number <= 20; number++) {
       checker.update(version(`${valid}# ${number}\n`, number));
-      await setTimeout(5);
+      vi.advanceTimersByTime(5);
     }
+    expect(published).toEqual([]);
+    // The pause after the last of them, and not yet the time that a look at the disk may take.
+    vi.advanceTimersByTime(200);
+    vi.useRealTimers();
     await expect.poll(() => published, soon).toEqual([[20, []]]);
   });
 
