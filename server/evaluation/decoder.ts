@@ -70,8 +70,8 @@ export async function openDecoder(
 }
 
 /**
- * The noise by which routers draw for `time` tokens per row from its position on; none if they do not draw. It depends on a
- * token's position alone, so how many tokens or rows are read at once changes nothing.
+ * Noise for `time` tokens per row, starting at each row's position; none unless routers sample. It depends only on a
+ * token's position, so results do not depend on how many tokens or rows are read at once.
  */
 export function noiseOfPositions(
   config: ModelConfig,

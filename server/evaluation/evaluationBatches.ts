@@ -11,7 +11,7 @@ export interface EvaluationBatch {
   domain: string;
   domainIndex: number;
   window: HeldOutBatch;
-  /** [B, T] each; a target is the next token, its weight 0 for padding. `noise` only for routers that draw. */
+  /** [B, T] each; a target is the next token, its weight 0 for padding. `noise` only for sampling routers. */
   inputs: { tokens: Int32Array; targets: Int32Array; weights: Float32Array; noise?: Float32Array };
 }
 

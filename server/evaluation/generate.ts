@@ -18,12 +18,15 @@ export interface GenerateOptions {
 }
 
 export interface Generator {
-  /** Continues each prompt (token ids, at least one) and returns the new tokens, the stopping one included. */
+  /** Continues each prompt (token ids, at least one) and returns the new tokens, including the one that ended it. */
   generate(prompts: number[][], options: GenerateOptions): Promise<number[][]>;
   dispose(): Promise<void>;
 }
 
-/** Compiles a model that continues `rows` prompts at a time, with a cache of keys and values for `config.context` tokens. */
+/**
+ * Compiles a model that continues `rows` prompts at a time, with a cache of keys and values for `config.context`
+ * tokens.
+ */
 export async function generator(
   config: ModelConfig,
   parameters: Map<string, { shape: number[]; data: Float32Array }>,
@@ -66,7 +69,7 @@ export async function generator(
   };
 }
 
-/** The next token: the likeliest, or one drawn from the softmax of scores / temperature. */
+/** Chooses the next token: the most likely one, or a sample from softmax(scores / temperature). */
 export function pick(
   scores: Float32Array,
   { temperature, topP }: Pick<GenerateOptions, "temperature" | "topP">,

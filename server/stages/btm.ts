@@ -8,11 +8,12 @@ import { nllPath, readWindows } from "./heldOutNll.ts";
 import { TfIdf } from "./tfIdf.ts";
 
 /**
- * Branch-Train-Merge, the ensemble of the experts without further training (arXiv 2208.03306): p(x_t) is the mean of the
- * experts' probabilities, weighted by what came before. Needs only the probability each expert gave each target, which
- * the experts' evaluations have written.
- * - "tf-idf", as in BTX §4.1.2: the k experts whose data is nearest to the text so far, in equal parts;
- * - "bayes": the posterior over experts, uniform at the start of a window and updated with each token; the k largest.
+ * Branch-Train-Merge: the ensemble of the experts without further training (arXiv 2208.03306). p(x_t) is the mean of
+ * the experts' probabilities, with weights that depend on the preceding tokens. Needs only the probability that each
+ * expert gave each target, which the experts' evaluations have written.
+ * - "tf-idf", as in BTX §4.1.2: the k experts whose data is most similar to the text so far, with equal weights;
+ * - "bayes": the k largest values of the posterior over experts, uniform at the start of a window and updated per
+ *   token.
  */
 export const btm: StageWork<BtmSpec> = async (context) => {
   const { spec } = context;
@@ -54,7 +55,7 @@ export const btm: StageWork<BtmSpec> = async (context) => {
 /** Weights of the experts for the next token. Between two calls of `weights`, `see` must be called with the token. */
 export interface Weighing {
   weights(): Float64Array;
-  /** Takes note of the next token and its log-likelihood by each expert; those are absent for a window's first token. */
+  /** Takes the next token and its log-likelihood under each expert, absent for a window's first token. */
   see(token: number, logLikelihoods?: Float64Array): void;
 }
 
@@ -78,7 +79,7 @@ export function ensembleNll(ids: Int32Array, nll: Float32Array[], weighing: Weig
 const places = (scores: Float64Array, k: number): number[] =>
   [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, k);
 
-/** Keeps the k largest of `scores`, not all 0, and scales them to sum 1; ties go to the earlier expert. */
+/** Keeps the k largest of `scores`, which are not all 0, and scales them to sum 1; ties go to the earlier expert. */
 export function largest(scores: Float64Array, k: number): Float64Array {
   const kept = places(scores, k);
   const total = kept.reduce((sum, j) => sum + scores[j]!, 0);
@@ -87,7 +88,7 @@ export function largest(scores: Float64Array, k: number): Float64Array {
   return weights;
 }
 
-/** The k largest of `scores` in equal parts, however small they are; ties go to the earlier expert. */
+/** Equal weights for the k largest of `scores`, however small they are; ties go to the earlier expert. */
 export function nearest(scores: Float64Array, k: number): Float64Array {
   const kept = places(scores, k);
   const weights = new Float64Array(scores.length);
@@ -122,7 +123,7 @@ async function tfIdf(context: StageContext<BtmSpec>, data: Data): Promise<() => 
   return () => {
     const text = index.text();
     return {
-      // The k nearest in equal parts: their output distributions are averaged.
+      // Equal weights: the output distributions of the k most similar experts are averaged.
       weights: () => nearest(text.similarities(), k),
       see: (token) => text.add(token),
     };

@@ -7,21 +7,20 @@ import { withDiskErrorsSync } from "../runs/atomic.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
 import { stopRequested as isStopRequested } from "../runs/stop.ts";
 
-/** What a stage's work knows of its surroundings. */
+/** The environment in which a stage does its work. */
 export interface StageContext<Spec extends StageSpec = StageSpec> {
   name: string;
   spec: Spec;
   paths: StagePaths;
-  /** Paths of the stage that fills a role. */
+  /** Paths of the parent stage in a role. */
   parent(role: string): StagePaths;
-  /** What computes. */
   engine: Engine;
-  /** Lets signals and messages in, and throws StopRequested if the stage is asked to stop. */
+  /** Yields to signals and messages. @throws StopRequested if the stage was asked to stop */
   breathe(): Promise<void>;
   stopRequested(): boolean;
   /** Adds a line to the stage's log. */
   log(text: string): void;
-  /** Says how far work that has no training steps has come. */
+  /** Reports progress of work without training steps. */
   progress(done: number, total: number, label: string): void;
 }
 

@@ -4,10 +4,10 @@ import { parentModel } from "./model.ts";
 import { train } from "./training/train.ts";
 
 /**
- * Training that goes on from a parent model, all parameters free but those that a phase freezes:
- * - an expert: the seed on one domain, without traffic to the others (BTX §3.1);
+ * Continues training from a parent model. All parameters are trained except those that a phase freezes.
+ * - expert: the seed on one domain, without communication with the others (BTX §3.1);
  * - finetune: the mixed model on the mixture of domains (BTX §3.2, the MiX stage);
- * - dense and upcycling: the baselines, data-matched, first the experts' data, then the mixture (BTX §4.1.2).
+ * - dense and upcycling: the data-matched baselines, first on the experts' data, then on the mixture (BTX §4.1.2).
  */
 export const continued: StageWork<Exclude<TrainSpec, SeedSpec>> = async (context) => {
   const { spec } = context;

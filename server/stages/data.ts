@@ -2,7 +2,7 @@ import { prepareData } from "../data/prepare.ts";
 import type { DataSpec } from "../protocol/stage.ts";
 import type { StageWork } from "./context.ts";
 
-/** The experiment's text as tokens: the tokenizer, and each domain split into what is trained on and what is held out. */
+/** Prepares the experiment's text: makes the tokenizer and writes each domain's training and held-out tokens. */
 export const data: StageWork<DataSpec> = async (context) => {
   const index = await prepareData(context.spec, context.paths.folder, {
     onProgress: context.progress,

@@ -24,6 +24,6 @@ export async function readWindows(stageFolder: string): Promise<Windows> {
   try {
     return windowsSchema.parse(JSON.parse(await readFile(windowsPath(stageFolder), "utf8")));
   } catch {
-    throw new UserError(`${windowsPath(stageFolder)} cannot be read: remove ${stageFolder} and run again`);
+    throw new UserError(`"${windowsPath(stageFolder)}" cannot be read: remove "${stageFolder}" and run again`);
   }
 }

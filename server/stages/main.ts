@@ -21,10 +21,10 @@ import { exitCodes, progressFile, stageAskedSchema } from "./process.ts";
 import { seed } from "./seed.ts";
 
 /**
- * A stage's process: `stage.js ROOT RUN NAME ASKED`, ASKED what it works with, as JSON (`stageAskedSchema`). It takes the
- * stage's lock, does the work of its kind and writes what became of it into the stage's folder. It stops, after a
- * checkpoint, on SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. One that belongs to no
- * runner lives as long as its work, wherever it was started.
+ * A stage's process: `stage.js ROOT RUN NAME ASKED`, where ASKED is JSON (`stageAskedSchema`). It takes the stage's
+ * lock, does the stage's work and writes the outcome into the stage's folder. It saves a checkpoint and stops on
+ * SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. A process without a runner lives
+ * until its work is done.
  */
 
 /** The work of each kind of stage. */
@@ -42,7 +42,7 @@ const works: { readonly [Kind in StageKind]: StageWork<Extract<StageSpec, { kind
 };
 
 const work = (context: StageContext): Promise<StageResult> =>
-  // The kind of a spec chooses the work that takes this spec.
+  // The entry for a spec's kind takes specs of this kind.
   (works[context.spec.kind] as StageWork<StageSpec>)(context);
 
 async function planned(
@@ -73,7 +73,7 @@ async function main(): Promise<number> {
 
   const { stage, parents } = await planned(root, runId, name);
   const paths = stagePaths(root, stage.key);
-  // Whoever resumes the run of a runner that was killed must not find the stage taken by a process that is about to stop.
+  // If the runner is already gone, do not take the lock: whoever resumes the run needs it.
   if (runner !== undefined && (!process.connected || process.ppid !== runner)) return exitCodes.stopped;
   const lock = acquireLock(paths.folder, `stage "${name}"`, runner);
   try {
@@ -93,7 +93,7 @@ async function main(): Promise<number> {
       asked: () => asked,
       progress,
     });
-    // A killed process did not write down how long it worked; its metrics say so.
+    // A killed process did not record its working time, but its metrics contain it.
     const trained = before ? await readLastMetric(before.paths) : undefined;
     const earlier = Math.max(before?.record.seconds ?? 0, trained?.seconds ?? 0);
     const record: StageRecord = {
@@ -123,7 +123,7 @@ async function main(): Promise<number> {
         ...change,
       });
     await writeStage(paths, record);
-    context.log(`process ${process.pid} begins: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
+    context.log(`process ${process.pid} starts: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
     try {
       const result = await work(context);
       lock.check();
@@ -147,7 +147,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** What a stage was worked on with, where that changed. */
+/** The engines and devices that a stage has run on, if there was more than one. */
 function ranOn(before: StageRecord | undefined, engine: Engine): Pick<StageRecord, "ranOn"> {
   if (!before) return {};
   const { engine: name, device, description = "" } = before;

@@ -13,7 +13,7 @@ import { type Model, type Parameters, parentModel, saveModel } from "./model.ts"
 
 type MergeSpec = Extract<StageSpec, { experts: string[]; kind: "mix" | "average" }>;
 
-/** Loads the models to merge one after the other; refuses those that differ in shape or tokenizer. */
+/** Loads the models to merge, one at a time. @throws UserError if they differ in shape or tokenizer */
 async function* models(context: StageContext<MergeSpec>): AsyncGenerator<Model & { name: string }> {
   let first: { name: string; config: ModelConfig; checkpoint: string } | undefined;
   const refuse = (name: string, difference: Difference | undefined, of: string) => {
@@ -28,7 +28,7 @@ async function* models(context: StageContext<MergeSpec>): AsyncGenerator<Model &
     const role = `expert:${name}`;
     const model = await parentModel(context, role);
     if (model.config.moe)
-      throw new UserError(`"${name}" is a Mixture-of-Experts already: only dense models can be mixed`);
+      throw new UserError(`"${name}" is already a Mixture-of-Experts: only dense models can be mixed`);
     const { checkpoint } = context.parent(role);
     first ??= { name, config: model.config, checkpoint };
     refuse(name, firstDifference(first.config, model.config), "configurations");
@@ -46,17 +46,17 @@ async function finish(context: StageContext<MergeSpec>, config: ModelConfig, par
 }
 
 /**
- * MiX, BTX §3.2: each model's whole feed-forward block becomes an expert of the layer, or what `split` and `blend` make of
- * the blocks (§3.3); every other parameter is the plain mean over the models; a linear router [E, D] a layer is new, drawn
- * from the stage's seed of random numbers or, with `routerInit`, taken from the domains' text.
- * In layers that stay dense the feed-forward block is averaged too.
+ * MiX, BTX §3.2: each model's whole feed-forward block becomes an expert of the layer, or is rearranged by `split` or
+ * `blend` (§3.3). Every other parameter is the plain mean over the models. Each layer gets a new linear router [E, D],
+ * initialized randomly from the stage's random seed or, with `routerInit`, from the domains' text.
+ * In layers that stay dense, the feed-forward blocks are averaged, too.
  */
 export const mix: StageWork<MixSpec> = async (context) => {
   const { spec } = context;
   const { routerInit: init } = spec;
   if (init && spec.blend) {
     throw new UserError(
-      `a blended expert stands for no domain, so its router cannot start from "${init.from}": choose random routers`,
+      `a blended expert belongs to no domain, so its router cannot start from "${init.from}": choose random routers`,
     );
   }
   const arranged = arrangement(spec);
@@ -68,7 +68,7 @@ export const mix: StageWork<MixSpec> = async (context) => {
   const parameters: Parameters = new Map();
   for (const parameter of declaredParameters(config)) {
     const { name, shape } = parameter;
-    // What no model has is new: the routers.
+    // Parameters that no model has are new: the routers.
     const data =
       assembly.take(name)?.data ??
       (mean.has(name) ? mean.of(name) : (routers?.get(name) ?? startValues(parameter, spec.randomSeed)));
@@ -77,7 +77,7 @@ export const mix: StageWork<MixSpec> = async (context) => {
   return finish(context, config, parameters);
 };
 
-/** A model that has experts. */
+/** Configuration of a model with experts. */
 type MixedConfig = ModelConfig & { moe: MoeConfig };
 
 interface ReadModels {
@@ -87,7 +87,7 @@ interface ReadModels {
   mean: Mean;
 }
 
-/** What the mixture is made of, from one model after the other: experts, and the mean of what else is needed. */
+/** Reads one model after the other, and collects the experts and the mean of all other parameters that are needed. */
 async function readModels(context: StageContext<MixSpec>, arranged: Arrangement): Promise<ReadModels> {
   const { spec } = context;
   let read: ReadModels | undefined;
@@ -107,7 +107,7 @@ function begin(dense: ModelConfig, spec: MixSpec, arranged: Arrangement): ReadMo
   return { dense, config, assembly: new ExpertAssembly(arranged, dense, config), mean: new Mean() };
 }
 
-/** The baseline that averages all weights of the models, feed-forward blocks included. */
+/** The baseline that averages all weights of the models, including the feed-forward blocks. */
 export const average: StageWork<Extract<StageSpec, { kind: "average" }>> = async (context) => {
   const mean = new Mean();
   let config: ModelConfig | undefined;

@@ -15,16 +15,16 @@ export interface Model {
   parameters: Parameters;
 }
 
-/** Reads the model in a checkpoint folder. @throws UserError naming the first tensor that is not as its config says. */
+/** Reads the model in a checkpoint folder. @throws UserError naming the first tensor that does not match the config */
 export async function loadModel(folder: string): Promise<Model> {
   const { config, tensors } = await loadCheckpoint(folder, parameterShapes);
   return { config, parameters: tensors };
 }
 
 /**
- * Reads the checkpoint of a seed, for a tokenizer of `vocab` tokens.
+ * Reads the checkpoint of a seed for a tokenizer of `vocab` tokens.
  *
- * @throws UserError for one that cannot be the seed: what `btx check` reports.
+ * @throws UserError for the problems that `btx check` reports, if the checkpoint cannot be the seed
  */
 export async function loadSeed(folder: string, vocab: number): Promise<Model> {
   const opened = await openSeed(folder, parameterShapes);
@@ -37,11 +37,11 @@ export async function loadSeed(folder: string, vocab: number): Promise<Model> {
   return { config, parameters: tensors };
 }
 
-/** The model a stage starts from. */
+/** The model that a stage starts from. */
 export const parentModel = (context: StageContext, role = "model"): Promise<Model> =>
   loadModel(context.parent(role).checkpoint);
 
-/** Writes the stage's checkpoint, whole or not at all: a Hugging Face folder with the tokenizer of `tokenizerFolder`. */
+/** Writes the stage's checkpoint atomically: a Hugging Face folder with the tokenizer from `tokenizerFolder`. */
 export async function saveModel(context: StageContext, model: Model, tokenizerFolder: string): Promise<void> {
   const { endOfText } = await loadTokenizer(tokenizerFolder);
   const { config } = model;

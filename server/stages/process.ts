@@ -4,34 +4,34 @@ import * as z from "zod";
 import { deviceReferenceSchema } from "../protocol/devices.ts";
 import { diskError } from "../runs/atomic.ts";
 
-/** What a stage's process and those who start it agree on, besides the run folder. */
+/** The contract between a stage's process and the code that starts it, in addition to the run folder. */
 
-/** "busy": a process of another run works on the stage, or has done it meanwhile. */
+/** "busy": a process of another run is working on the stage or has finished it in the meantime. */
 export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3, busy: 4 } as const;
 
-/** What a stage's process works with; its last argument, as JSON. */
+/** The last argument of a stage's process, as JSON. */
 export const stageAskedSchema = z.strictObject({
-  /** CPU threads of one operator. */
+  /** CPU threads per operator. */
   threads: z.int().min(1),
   device: deviceReferenceSchema,
-  /** For people: what the device is, and why it is this one. */
+  /** For people: the device's name, and why it was chosen. */
   name: z.string(),
   why: z.string(),
   /**
-   * Process id of the runner on this machine that started it and that it does not outlive: it stops when the channel between
-   * the two closes. Absent: it needs nobody.
+   * Process id of the runner on this machine that started the process. The process stops when the channel between the
+   * two closes. Absent: it does not depend on a runner.
    */
   runner: z.int().optional(),
 });
 export type StageAsked = z.infer<typeof stageAskedSchema>;
 
-/** How far work without training steps has come. Overwritten in place: half a line is no harm, and is not read. */
+/** Progress of work without training steps. Overwritten in place; readers ignore an incomplete file. */
 export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });
 export type StageProgress = z.infer<typeof stageProgressSchema>;
 
 export const progressPath = (stageFolder: string): string => join(stageFolder, "working.json");
 
-/** Writes progress at most four times a second. Nothing depends on it: on a full disk it is left out. */
+/** Writes progress at most four times a second. Nothing depends on it, so errors such as a full disk are ignored. */
 export function progressFile(stageFolder: string): (done: number, total: number, label: string) => void {
   let last = 0;
   return (done, total, label) => {

@@ -8,8 +8,8 @@ import { loadSeed, saveModel } from "./model.ts";
 import { train } from "./training/train.ts";
 
 /**
- * The seed: the model that is branched. Trained from random weights on its mixture of domains, or loaded from a
- * checkpoint whose sizes must be those of the experiment. BTX §3.
+ * The seed, from which all experts are branched: trained from random weights on its mixture of domains, or loaded from
+ * a checkpoint whose sizes must match the experiment. BTX §3.
  */
 export const seed: StageWork<SeedSpec> = async (context) => {
   const { spec } = context;
@@ -21,7 +21,7 @@ export const seed: StageWork<SeedSpec> = async (context) => {
   }
   const { path } = spec.from;
   const loaded = await loadSeed(path, vocab);
-  // The experiment may train on shorter sequences than the seed could.
+  // The experiment may train on shorter sequences than the seed supports.
   const shortened = { ...loaded, config: { ...loaded.config, context: spec.model.context } };
   await saveModel(context, shortened, context.parent("data").folder);
   const { total, active } = parameterCount(loaded.config);

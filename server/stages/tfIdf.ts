@@ -6,8 +6,8 @@ const sampleTokens = 2_000_000;
 const documentTokens = 512;
 
 /**
- * How near a text is to each expert's data: the cosine between the text's tf-idf and the mean tf-idf of the expert's
- * documents. BTX §4.1.2. Terms are tokens; the seed's data is that of all domains.
+ * Similarity of a text to each expert's data: the cosine between the text's tf-idf and the mean tf-idf of the expert's
+ * documents. BTX §4.1.2. Terms are tokens. The seed's data is the data of all domains.
  */
 export class TfIdf {
   readonly #idf: Float64Array;
@@ -61,7 +61,7 @@ export class TfIdf {
     const dots = new Float64Array(this.#means.length);
     return {
       add: (token) => {
-        // The text's own length is common to all experts and does not change their order, nor their ratio.
+        // The length of the text's vector is common to all experts, so it does not affect their order or ratio.
         this.#means.forEach((mean, j) => {
           dots[j]! += this.#idf[token]! * mean[token]!;
         });

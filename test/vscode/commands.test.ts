@@ -131,7 +131,7 @@ describe("a command", () => {
 
   it("shows the log of a stage", async () => {
     await vscode.commands.executeCommand("btx.showLog", await stageArgument("mix"));
-    assert.match(vscode.window.activeTextEditor!.document.getText(), /process \d+ begins/);
+    assert.match(vscode.window.activeTextEditor!.document.getText(), /process \d+ starts/);
   });
 
   it("reruns a run from a stage on, after it has said what is lost", async () => {

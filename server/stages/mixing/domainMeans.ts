@@ -6,15 +6,15 @@ import type { StageContext } from "../context.ts";
 import type { TextBatch, TokenVectors } from "./tokenVectors.ts";
 
 export interface TextSample {
-  /** Tokens a domain. */
+  /** Tokens per domain. */
   tokens: number;
-  /** Sequences a batch (B), and tokens a sequence (T). */
+  /** Sequences per batch (B), and tokens per sequence (T). */
   batch: number;
   context: number;
   randomSeed: number;
 }
 
-/** The first `tokens` tokens of a domain's training sequences, in the sampler's order of that seed. */
+/** The first `tokens` tokens of a domain's training sequences, in the sampler's order for this random seed. */
 export function* textBatches(
   data: Pick<Data, "split">,
   domain: string,
@@ -27,7 +27,9 @@ export function* textBatches(
   }
 }
 
-/** The mean vectors [D] of each domain's sample, as `vectors` gives them: one for each of the layers that differ. */
+/**
+ * The mean vectors [D] of each domain's sample: one for each layer, or a single one if `vectors` is the same for all.
+ */
 export async function domainMeans(
   context: StageContext<MixSpec>,
   data: Data,

@@ -6,39 +6,39 @@ import type { MixSpec } from "../../protocol/stage.ts";
 import type { Parameters } from "../model.ts";
 import { cut as cutTensor, join, sum, type Tensor } from "./tensors.ts";
 
-/** One of the equal parts in which a model's feed-forward blocks are cut; both count from 0. */
+/** One of the equal parts into which a model's feed-forward blocks are cut; both indices count from 0. */
 export interface BlockPart {
   model: number;
   part: number;
 }
 
-/** Of which parts of which models' feed-forward blocks the experts of a layer are made. BTX §3.3. */
+/** Which parts of which models' feed-forward blocks make up each expert of a layer. BTX §3.3. */
 export interface Arrangement {
   /** Names of the experts (E of them). */
   names: string[];
-  /** Parts of a block. */
+  /** Number of parts per block. */
   parts: number;
-  /** Parts of each expert, joined in this order. */
+  /** The parts of each expert, joined in this order. */
   experts: BlockPart[][];
 }
 
 type Choice = Pick<MixSpec, "experts" | "split" | "blend">;
 
 /**
- * The experts that N models give:
- * - N whole blocks, named as the models;
- * - with `split` C, N*C experts "code.1", "code.2", ..., each one of C parts of a block;
+ * The experts made from N models:
+ * - by default, N whole blocks, named after the models;
+ * - with `split` C, N*C experts "code.1", "code.2", ..., each one of the C parts of a block;
  * - with `blend`, N experts "blend.1", ..., the n-th made of the n-th of N parts of every model's block.
  *
- * @throws UserError where there are fewer than two models, or both are asked for
+ * @throws UserError if there are fewer than two models, or if both `split` and `blend` are set
  */
 export function arrangement(choice: Choice): Arrangement {
   const { experts: models, split, blend } = choice;
   if (split !== undefined && blend) {
-    throw new UserError("`split` and `blend` cannot be had together: leave one of them out");
+    throw new UserError("`split` and `blend` cannot be combined: remove one of them");
   }
   if (models.length < 2) {
-    throw new UserError(`"${models.join()}" alone cannot be mixed: name two experts or more under \`mix.experts\``);
+    throw new UserError(`"${models.join()}" alone cannot be mixed: name at least two experts under \`mix.experts\``);
   }
   const names = mixedExperts(choice);
   if (blend) {
@@ -54,30 +54,30 @@ export function arrangement(choice: Choice): Arrangement {
   return { names, parts, experts };
 }
 
-/** @throws UserError where blocks of width `ffn` cannot be cut in so many equal parts */
+/** @throws UserError if blocks of width `ffn` cannot be cut into this many equal parts */
 export function assertDivisible(ffn: number, { parts }: Arrangement): void {
   if (ffn % parts === 0) return;
   throw new UserError(
-    `a feed-forward block of width ${ffn} cannot be cut in ${parts} equal parts: choose a width (\`model.ffn\`) that ${parts} divides`,
+    `a feed-forward block of width ${ffn} cannot be cut into ${parts} equal parts: choose a width (\`model.ffn\`) that is a multiple of ${parts}`,
   );
 }
 
-/** Puts experts together while models are read one after the other, in their order. */
+/** Assembles experts while the models are read one after the other, in their order. */
 export class ExpertAssembly {
   readonly #arrangement: Arrangement;
   readonly #dense: ModelConfig;
   readonly #mixed: ModelConfig;
-  /** Parts of each parameter of an expert, and how it is cut. */
+  /** The parts collected for each expert parameter, and how it is cut. */
   readonly #pieces = new Map<string, { cut: Cut; parts: Tensor[] }>();
 
-  /** @param dense configuration of the models, `mixed` that of the mixture */
+  /** `dense` is the configuration of the models, `mixed` that of the mixed model. */
   constructor(arrangement: Arrangement, dense: ModelConfig, mixed: ModelConfig) {
     this.#arrangement = arrangement;
     this.#dense = dense;
     this.#mixed = mixed;
   }
 
-  /** Keeps what the experts take from a model's blocks. */
+  /** Keeps the parts of a model's blocks that experts use. */
   add(model: number, parameters: Parameters): void {
     for (const layer of this.#mixed.moe?.layers ?? []) {
       const block = denseFeedForwardParameters(this.#dense, layer);
@@ -98,7 +98,7 @@ export class ExpertAssembly {
     this.#pieces.set(name, { cut, parts: [...kept.parts, piece] });
   }
 
-  /** Hands out one parameter of a mixture, and forgets it; undefined where it is not an expert's. */
+  /** Returns one parameter of the mixed model and frees its parts; undefined if it does not belong to an expert. */
   take(name: string): Tensor | undefined {
     const pieces = this.#pieces.get(name);
     this.#pieces.delete(name);

@@ -1,6 +1,6 @@
 import type { Parameters } from "../model.ts";
 
-/** Running sums in double precision, so that a mean over any number of models is rounded once. */
+/** Running sums in double precision, so that a mean over any number of models is rounded only once. */
 export class Mean {
   readonly #sums = new Map<string, Float64Array>();
   #count = 0;
@@ -18,7 +18,7 @@ export class Mean {
     return this.#sums.has(name);
   }
 
-  /** The mean of one parameter over the models that were added. */
+  /** The mean of one parameter over all added models. */
   of(name: string): Float32Array {
     return Float32Array.from(this.#sums.get(name)!, (sum) => sum / this.#count);
   }

@@ -1,15 +1,15 @@
 import { randomStream } from "../../model/random.ts";
 
-/** Length of the difference between the rows of experts that stand for the same text; a row's length is 1. */
+/** Expected length of the random difference added to rows that experts share; a row has length 1. */
 const DIFFERENCE = 0.02;
 
-/** Shorter than this, beside the longest mean, is rounding. */
+/** A difference shorter than this, relative to the longest mean, is a rounding error. */
 const NOTHING = 1e-9;
 
 export interface RowsOptions {
   /** Mean vector [D] of each text. */
   means: readonly Float64Array[];
-  /** Index in `means` of the text that each expert stands for (E of them). */
+  /** For each of the E experts, the index in `means` of its text. */
   textOf: readonly number[];
   randomSeed: number;
   /** Names the stream of random numbers. */
@@ -18,17 +18,17 @@ export interface RowsOptions {
 
 const length = (x: Float64Array): number => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
 
-/** The plain mean of vectors of one length. */
+/** The plain mean of vectors of equal length. */
 export const meanOf = (vectors: readonly Float64Array[]): Float64Array =>
   vectors[0]!.map((_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length);
 
 /**
- * A router's weight [E, D] from text, as FlexOlmo's domain embeddings (arXiv 2507.07024) and mergekit's gate modes:
- * row e = (m_e - mean over experts of m) / its length, m_e the mean vector of the text that expert e stands for.
- * Where that difference is nothing, as for a seed that stands for all domains beside one expert each, the row is 0.
+ * A router's weight [E, D] from text, like FlexOlmo's domain embeddings (arXiv 2507.07024) and mergekit's gate modes:
+ * row e = (m_e - mean over experts of m) / its length, where m_e is the mean vector of expert e's text.
+ * If the difference is zero up to rounding, as for a seed with the text of all domains, the row is 0.
  *
- * Experts that stand for the same text (parts of a split expert, copies of the seed) share its row. So that the router
- * can tell them apart, each adds its own random difference: normal with deviation 0.02 / sqrt(D), of length 0.02 or so.
+ * Experts with the same text (parts of a split expert, copies of the seed) share its row. So that the router can tell
+ * them apart, each adds its own random difference: normal with standard deviation 0.02 / sqrt(D), of length about 0.02.
  */
 export function routerRows({ means, textOf, randomSeed, stream }: RowsOptions): Float32Array {
   const centre = meanOf(textOf.map((text) => means[text]!));

@@ -7,22 +7,24 @@ import { domainMeans } from "./domainMeans.ts";
 import { meanOf, routerRows } from "./routerRows.ts";
 import { blockInputs, embeddings } from "./tokenVectors.ts";
 
-/** Tokens a batch, at most, unless one sequence is longer. */
+/** Most tokens per batch, unless one sequence is longer. */
 const BATCH_TOKENS = 4096;
 
 export interface TextRouters {
   init: NonNullable<MixSpec["routerInit"]>;
-  /** Of the models that are mixed. */
+  /** Configuration of the models to mix. */
   dense: ModelConfig;
   /** Layers that have a router. */
   layers: readonly number[];
-  /** Name of the model that each expert is, or is a part of. */
+  /** Name of the model that each expert comes from. */
   modelOf: readonly string[];
-  /** Mean over the models of a parameter: for "domains" of the embedding, for "hidden" of any. */
+  /** Mean of a parameter over the models: for "domains" only of the embedding, for "hidden" of any. */
   mean: (name: string) => Float32Array;
 }
 
-/** The domains that each expert stands for: its own, or all where its model is no domain's (the seed, copies of it). */
+/**
+ * The domains of each expert: its own, or all of them if its model does not belong to a domain (the seed or copies).
+ */
 export function textsOf(
   modelOf: readonly string[],
   domains: readonly string[],
@@ -37,10 +39,10 @@ export function textsOf(
 }
 
 /**
- * Router weights [E, D] by name, from `tokens` tokens of training text a domain, drawn with the stage's random seed:
- * - "domains": from the mean embedding of a domain's tokens, in the mixed model; the same in every layer;
- * - "hidden": in each layer, from the mean input of its feed-forward block, in the model whose weights are all averaged.
- * An expert that stands for several domains has the mean of their means. How rows come from means: `routerRows`.
+ * Router weights [E, D] by name, from `tokens` tokens of training text per domain, in the sampler's order:
+ * - "domains": from the mean embedding of a domain's tokens in the mixed model; the same in every layer;
+ * - "hidden": in each layer, from the mean input of its feed-forward block in the model that averages all weights.
+ * An expert for several domains uses the mean of their means. `routerRows` turns means into rows.
  *
  * @throws UserError if a domain has less training text than one sequence
  */

@@ -5,7 +5,7 @@ export interface Tensor {
 
 const product = (sizes: readonly number[]): number => sizes.reduce((size, by) => size * by, 1);
 
-/** Part number `part`, from 0, of `parts` equal ones along `axis`. Along axis 0 it is a view. */
+/** One of `parts` equal parts along `axis`; `part` counts from 0. Along axis 0 the result is a view. */
 export function cut(
   { shape, data }: Tensor,
   { axis, part, parts }: { axis: number; part: number; parts: number },
@@ -23,7 +23,7 @@ export function cut(
   return { shape: partShape, data: cutOut };
 }
 
-/** Tensors that are alike but for `axis`, one after the other along it. One alone is given back itself. */
+/** Concatenates tensors along `axis`; all other axes must agree. Returns a single tensor itself. */
 export function join(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors as [Tensor];
   if (tensors.length === 1) return first;
@@ -44,7 +44,7 @@ export function join(tensors: readonly Tensor[], axis: number): Tensor {
   return { shape, data };
 }
 
-/** The sum of tensors of one shape, rounded once. */
+/** The sum of tensors of equal shape, rounded once. */
 export function sum(tensors: readonly Tensor[]): Tensor {
   const [first] = tensors as [Tensor];
   if (tensors.length === 1) return first;

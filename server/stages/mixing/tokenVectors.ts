@@ -9,18 +9,18 @@ import type { ModelConfig } from "../../protocol/model.ts";
 export interface TextBatch {
   /** [B, T] */
   tokens: Int32Array;
-  /** [B, T]: 1 where a token counts, 0 where it does not. */
+  /** [B, T]: 1 for tokens that count, else 0. */
   weights: Float32Array;
 }
 
-/** What a token is to a router: a vector [D] a layer, or the same one for all layers. */
+/** How a router sees a token: one vector [D] per layer, or the same one for all layers. */
 export interface TokenVectors {
-  /** The vectors of a batch's tokens that count, summed: one sum for each of the layers that differ. */
+  /** Sums of the vectors of a batch's tokens that count: one per layer, or a single one for all layers. */
   sums(batch: TextBatch): Promise<ArrayLike<number>[]>;
   dispose(): Promise<void>;
 }
 
-/** A token's row of the embedding [V, D], for all layers. */
+/** A token's row of the embedding [V, D], the same for all layers. */
 export function embeddings(embedding: Float32Array, width: number): TokenVectors {
   return {
     async sums({ tokens, weights }) {
@@ -34,7 +34,7 @@ export function embeddings(embedding: Float32Array, width: number): TokenVectors
   };
 }
 
-/** What the feed-forward blocks of these layers of a dense model are given at a token. */
+/** A token's inputs to the feed-forward blocks of these layers of a dense model. */
 export async function blockInputs(
   config: ModelConfig,
   layers: readonly number[],

@@ -1,22 +1,22 @@
-/** Good steps after which the scale is doubled. */
+/** Number of steps without overflow after which the scale is doubled. */
 const growthSteps = 2000;
 const first = 2 ** 16;
 
-/** Where a `LossScale` stands. */
+/** The saved state of a `LossScale`. */
 export interface LossScaleState {
-  /** What the loss is multiplied by, a power of 2. */
+  /** The factor of the loss, a power of 2. */
   scale: number;
-  /** Good steps since it last changed. */
+  /** Steps without overflow since the scale last changed. */
   steps: number;
 }
 
 /**
- * What the loss is multiplied by for gradients in float16, whose small ones would be zero otherwise: as large as they bear.
- * Dynamic loss scaling, Micikevicius et al., arXiv 1710.03740, with the numbers of torch.amp.GradScaler.
+ * Dynamic loss scaling: multiplies the loss by the largest factor at which float16 gradients do not overflow, so that
+ * small gradients do not become zero. Micikevicius et al., arXiv 1710.03740, with the defaults of torch.amp.GradScaler.
  */
 export class LossScale {
   #state: LossScaleState;
-  /** What it was before it was lowered; undefined when that has been told. */
+  /** The scale before it was lowered; undefined once that has been logged. */
   #before: number | undefined;
 
   constructor(state: LossScaleState = { scale: first, steps: 0 }) {
@@ -27,7 +27,7 @@ export class LossScale {
     return { ...this.#state };
   }
 
-  /** Halves it, after gradients that overflowed. False where it is 1 already: then the loss is not what made them so large. */
+  /** Halves the scale after gradients overflowed. Returns false if it is already 1: then the scale is not the cause. */
   lower(): boolean {
     const { scale } = this.#state;
     if (scale <= 1) return false;
@@ -36,19 +36,17 @@ export class LossScale {
     return true;
   }
 
-  /** Counts a step whose gradients did not overflow. */
+  /** Counts a step without overflow. */
   count(): void {
     const { scale, steps } = this.#state;
     this.#state = steps + 1 < growthSteps ? { scale, steps: steps + 1 } : { scale: 2 * scale, steps: 0 };
   }
 
-  /** Says in words what has lowered it since the last time, where something has. */
+  /** Logs a sentence if the scale was lowered since the last call. */
   tell(log: (text: string) => void): void {
     const before = this.#before;
     if (before === undefined) return;
     this.#before = undefined;
-    log(
-      `gradients overflowed in float16 with the loss times ${before}: they were computed again with it times ${this.#state.scale}`,
-    );
+    log(`float16 gradients overflowed with loss scale ${before}: recomputed with loss scale ${this.#state.scale}`);
   }
 }

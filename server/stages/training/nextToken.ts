@@ -13,15 +13,15 @@ import { type PhaseJob, type StepPrograms, scalar, scalarSpecs } from "./stepPro
 import { copied, resultOf, type StepResult, sumsOf } from "./stepResult.ts";
 
 /**
- * The programs of training on the next token: a batch of one micro-batch is one program, gradients and update together; more
- * are accumulated, so that memory is bounded by the micro-batch.
+ * The programs for next-token training. A batch of one micro-batch runs as one program that computes gradients and
+ * updates. For several micro-batches, gradients are accumulated, so that memory is bounded by the micro-batch.
  */
 export const nextToken = (store: Store, job: PhaseJob): Promise<StepPrograms> =>
   job.training.batch === job.training.microBatch ? wholeBatch(store, job) : inMicroBatches(store, job);
 
 /**
- * Computes a step in float16 until its gradients do not overflow, each time with half the loss scale; once where there is
- * none. `attempt` is given the scale, 1 without one.
+ * Repeats a float16 step with half the loss scale until its gradients do not overflow. Without a loss scale, runs the
+ * step once with scale 1.
  */
 async function untilFinite(
   lossScale: LossScale | undefined,
@@ -34,7 +34,7 @@ async function untilFinite(
       lossScale.count();
       return result;
     }
-    // Where the loss is not finite itself, or the scale is 1 already, the scale is not what made gradients so large.
+    // If the loss itself is not finite, or the scale is already 1, the scale is not the cause.
     if (!Number.isFinite(result.loss) || !lossScale.lower()) return result;
   }
 }
@@ -91,7 +91,7 @@ async function inMicroBatches(store: Store, job: PhaseJob): Promise<StepPrograms
     ? await engine.compile(gradientNorm(config, updating), store, scalarSpecs("share"), { state: [...shapes.keys()] })
     : undefined;
 
-  /** Leaves the sums of the micro-batches' gradients in the store; what each reports. */
+  /** Sums the micro-batches' gradients in the store and returns the results of each. */
   async function accumulated(batches: Record<string, Values>[]): Promise<Record<string, Values>[]> {
     const results: Record<string, Values>[] = [];
     for (const [part, batch] of batches.entries()) results.push(copied(await (part === 0 ? first : next).run(batch)));
@@ -125,14 +125,14 @@ async function inMicroBatches(store: Store, job: PhaseJob): Promise<StepPrograms
 
 const normIn = ({ gradientNorm }: Record<string, Values>): number => gradientNorm?.[0] ?? Number.NaN;
 
-/** A forward pass over all micro-batches, for the means over the batch that the gradients of each of them need. */
+/** A forward pass over all micro-batches, for the means over the batch that each micro-batch's gradients need. */
 async function meansOverBatch(store: Store, { config, training, engine }: PhaseJob) {
   const specs = sequenceBatch(config, training.microBatch, config.context, { training: true });
   const program = await engine.compile(balanceMeans(config, training), store, specs, {
     state: [...parameterShapes(config).keys()],
   });
   return {
-    /** `meanGates` and `meanProbabilities` [Lmoe, E] of micro-batches of equal size. */
+    /** `meanGates` and `meanProbabilities` [Lmoe, E] over micro-batches of equal size. */
     async of(batches: Record<string, Values>[]): Promise<Record<string, Values>> {
       const results: Record<string, Values>[] = [];
       for (const batch of batches) results.push(copied(await program.run(batch)));

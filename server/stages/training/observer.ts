@@ -2,17 +2,17 @@ import type { Store } from "../../engine/store.ts";
 import type { PendingRouting } from "../../routing/recorder.ts";
 import type { StepResult } from "./stepResult.ts";
 
-/** Looks on while a model is trained, and writes down what it sees. It changes nothing. */
+/** Watches training and records what it sees. Does not affect training. */
 export interface TrainingObserver {
-  /** Goes back to where `step` steps were taken, and takes up what was pending there. */
+  /** Returns to the state after `step` steps, with the data that was pending then. */
   restore(step: number, saved: PendingRouting): void;
-  /** After step `step`, with what the step reports; 0, without a result, before the first. `store` has the parameters. */
+  /** Called after step `step` with its result, and before the first with 0 and no result. `store`: the parameters. */
   after(step: number, result: StepResult | undefined, store: Store): void | Promise<void>;
-  /** What it has seen and not yet written: it is saved with the training's state. */
+  /** Data that is not yet written; it is saved with the training state. */
   pending?(): PendingRouting;
-  /** Makes sure that what it has written is on the disk. */
+  /** Flushes everything written so far to disk. */
   sync(): void;
-  /** Training ended with this step. */
+  /** Called when training has ended after this step. */
   finish?(step: number): void;
   close(): void | Promise<void>;
 }

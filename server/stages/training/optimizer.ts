@@ -9,17 +9,17 @@ import { type MakePrograms, type PhaseJob, scalar } from "./stepPrograms.ts";
 import type { StepResult } from "./stepResult.ts";
 
 export interface Optimizer {
-  /** Takes optimizer step `step` of the phase, counted from 1. */
+  /** Runs optimizer step `step` of the phase, counted from 1. */
   step(batch: Omit<StepBatch, "noise">, step: number, learningRate: number): Promise<StepResult>;
   dispose(): Promise<void>;
 }
 
 /**
- * Optimizer steps on the parameters and moments of `store`, computed by the programs that the phase's objective makes. In
+ * Optimizer steps on the parameters and moments in `store`, computed by the programs of the phase's objective. In
  * float16 only gradients that did not overflow are applied.
  *
- * A step depends on its batch, its number and the phase only: routers that draw get noise of the phase's seed of random
- * numbers and the step, the same however the batch is cut.
+ * A step depends only on its batch, its number and the phase. Noise for sampling routers depends on the phase's random
+ * seed and the step, not on how the batch is cut.
  */
 export async function openOptimizer(store: Store, job: PhaseJob, make: MakePrograms): Promise<Optimizer> {
   const { config, training, steps, momentSteps = 0, randomSeed } = job;

@@ -6,13 +6,13 @@ import { sizeOf } from "../../ops/program.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { Freeze, Phase } from "../../protocol/stage.ts";
 
-/** A phase's place in the stage. */
+/** A phase and its position in the stage. */
 export interface Stretch {
   phase: Phase;
-  /** Steps of the phases before it. */
+  /** Number of steps in earlier phases. */
   before: number;
   steps: number;
-  /** Steps before it that its moments have seen: those of the phases whose moments it keeps. */
+  /** Number of earlier steps that its moments include, from the phases whose moments it keeps. */
   momentSteps: number;
 }
 
@@ -28,8 +28,8 @@ export function stretchesOf(phases: Phase[], context: number): Stretch[] {
 }
 
 /**
- * Names of the store's tensors that a step reads and a checkpoint of unfinished training must hold: all parameters,
- * frozen ones too, and the moments of those that are trained.
+ * Names of the store's tensors that a step reads and that the state of unfinished training must contain: all
+ * parameters, including frozen ones, and the moments of the trained ones.
  */
 export const stateNames = (config: ModelConfig, freeze?: Freeze): string[] => [
   ...parameterShapes(config).keys(),
@@ -38,11 +38,11 @@ export const stateNames = (config: ModelConfig, freeze?: Freeze): string[] => [
 
 interface MomentOptions {
   freeze?: Freeze | undefined;
-  /** Those that are there already stay. */
+  /** Keeps existing moments instead of resetting them. */
   keep?: boolean | undefined;
 }
 
-/** Adds AdamW's moments of the trained parameters, zero, to a store of parameters; removes those of a phase before. */
+/** Adds zero moments for the trained parameters to the store and removes those of the previous phase. */
 export function beginMoments(store: Store, config: ModelConfig, { freeze, keep = false }: MomentOptions = {}): void {
   const needed = momentShapes(config, freeze);
   const kept = new Set(keep ? [...needed.keys()].filter((name) => store.has(name)) : []);

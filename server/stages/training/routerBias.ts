@@ -4,7 +4,7 @@ import { routerBiasName } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { Freeze } from "../../protocol/stage.ts";
 
-/** How far a bias moves a step where `biasRate` is absent: u of arXiv 2408.15664. */
+/** Default of `biasRate`, the change of a bias per step: u of arXiv 2408.15664. */
 const BIAS_RATE = 1e-3;
 
 /** Routing statistics of a step, each [Lmoe, Domains, E]. */
@@ -13,7 +13,7 @@ interface Load {
   droppedTokens?: ArrayLike<number>;
 }
 
-/** Tokens that chose each expert of a layer, over all domains: [E]. Dropped ones chose it too. */
+/** Number of tokens that chose each expert of a layer, over all domains and including dropped ones: [E]. */
 function chosenOf(load: Load, layer: number, layers: number, experts: number): number[] {
   const chosen = new Array<number>(experts).fill(0);
   for (const counts of [load.routedTokens, load.droppedTokens]) {
@@ -25,9 +25,9 @@ function chosenOf(load: Load, layer: number, layers: number, experts: number): n
 }
 
 /**
- * Balancing without a loss: after a step the bias of each expert moves against its load, b_e += rate * sign(mean(c) - c_e)
- * with c_e the tokens of the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Nothing moves where
- * balancing is another or the routers are frozen.
+ * Loss-free balancing: after a step each expert's bias moves against its load, b_e += rate * sign(mean(c) - c_e), where
+ * c_e is the number of tokens in the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Does
+ * nothing if load is balanced in another way or the routers are frozen.
  */
 export async function moveRouterBiases(store: Store, config: ModelConfig, load: Load, freeze?: Freeze): Promise<void> {
   const { moe } = config;

@@ -26,7 +26,9 @@ import { readJson } from "../../runs/read.ts";
 import type { TrainingObserver } from "./observer.ts";
 import type { StepResult } from "./stepResult.ts";
 
-/** Most probing as a share of training: a probe's token costs a third of a step's, which has a backward pass too. */
+/**
+ * Largest share of training's work for probes. A probe's token costs a third of a step's, as it has no backward pass.
+ */
 const mostShare = 0.01;
 
 export interface ProbeJob {
@@ -41,9 +43,9 @@ export interface ProbeJob {
 }
 
 /**
- * Observes training and records now and then which experts the same held-out tokens choose, a window of each domain, before
- * training and after every few steps: it shows how early routers choose what they choose in the end. It also measures how far
- * experts follow the token and how sure the routers are.
+ * Records which experts the same held-out tokens choose, one window per domain, before training and every few steps.
+ * This shows how early routing settles on its final choices. Also measures how strongly the choice depends on the token
+ * and how confident the routers are. Does not affect training.
  */
 export class RoutingProbe implements TrainingObserver {
   readonly #job: ProbeJob;
@@ -80,7 +82,7 @@ export class RoutingProbe implements TrainingObserver {
     return new RoutingProbe(job, indexes);
   }
 
-  /** Goes back to where `step` steps were taken. */
+  /** Returns to the state after `step` steps. */
   restore(step: number): void {
     for (const records of this.#files()) records.restore(step);
   }
@@ -101,7 +103,7 @@ export class RoutingProbe implements TrainingObserver {
         const given = { ...inputs, ...allOn(config) };
         const results = await this.#program.run(detail ? { ...given, counted: weights } : given);
         windows.push(...routedWindows(config, batch, results));
-        // Results hold until the next run.
+        // Results are valid until the next run.
         if (detail) counted[domain] = Object.fromEntries(detail.statistics.flatMap((name) => copied(results, name)));
       }
     if (this.#choices.due(step)) this.#choices.append(choicesRecord(windows, config, choices));
@@ -126,7 +128,7 @@ export class RoutingProbe implements TrainingObserver {
   }
 }
 
-/** The indices of a training that begins. */
+/** The probe's indexes for a new training. */
 function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
   const { config, domains, steps, tokensPerStep } = job;
   const tokens = domains.map((_, domain) => {

@@ -6,31 +6,31 @@ import type { Store } from "../../engine/store.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { assertFiniteTensor } from "./trainingErrors.ts";
 
-/** Where unfinished training stands, beside its tensors in `state.safetensors`. */
+/** Progress of unfinished training, stored with its tensors in `state.safetensors`. */
 const progressSchema = z.object({
   /** Steps taken over all phases. */
   step: z.int().min(0),
-  /** Seconds worked so far. */
+  /** Working time so far, seconds. */
   seconds: z.number(),
   /** The unfinished record of routing statistics. */
   routing: z.array(z.number()),
-  /** Where loss scaling stands; absent where the phase is float32. */
+  /** State of loss scaling; absent if the phase is float32. */
   lossScale: z.object({ scale: z.number().positive(), steps: z.int().min(0) }).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
-/** Name of the unfinished record of pairs of experts, which is no parameter. */
+/** Name of the tensor with the unfinished record of expert pairs. */
 const pairsName = "routing.pairs";
 
-/** What is saved beside the tensors of the store. */
+/** Everything that is saved besides the store's tensors. */
 export interface Saved extends Progress {
-  /** The unfinished record of pairs of experts; absent where none are recorded. */
+  /** The unfinished record of expert pairs; absent if none are recorded. */
   pairs?: Float64Array;
 }
 
 /**
- * Writes the named tensors of `store` and `saved` as one whole file, in place of the one before. `check` may throw on a
- * tensor: then that one stays.
+ * Atomically replaces the saved state with the named tensors of `store` and with `saved`. If `check` throws for a
+ * tensor, the previous file is kept.
  */
 export async function saveState(
   path: string,
@@ -52,8 +52,10 @@ export async function saveState(
 }
 
 /**
- * Reads what `saveState` wrote into `store`: the tensors that `namesAt` says a state after so many steps has. Undefined if
- * there is nothing yet.
+ * Reads a saved state into `store`; `namesAt` names the tensors of a state after a number of steps. Returns undefined
+ * if there is no file yet.
+ *
+ * @throws UserError if the file is not a readable training state
  */
 export async function loadState(
   path: string,
@@ -69,7 +71,7 @@ export async function loadState(
     return { ...progress, pairs: (await file.read(pairsName)) as Float64Array };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`${path} holds no training state that can be read: remove it to start the stage anew`);
+    throw new UserError(`"${path}" is not a readable training state: remove it to start the stage from the beginning`);
   } finally {
     await file.close();
   }

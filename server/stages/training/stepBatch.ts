@@ -4,15 +4,15 @@ import type { ModelConfig } from "../../protocol/model.ts";
 
 /** Sequences of one optimizer step. */
 export interface StepBatch {
-  /** [B, T + 1]: inputs are its first T columns, targets its last T. */
+  /** [B, T + 1]: the first T columns are inputs, the last T are targets. */
   windows: Int32Array;
   /** [B]: the index of each sequence's domain. */
   domain: Int32Array;
-  /** [Lmoe, B*T, E]: the numbers that routers draw by; absent where they do not draw. */
+  /** [Lmoe, B*T, E]: noise for sampling routers; absent for others. */
   noise?: Float32Array;
 }
 
-/** Of x [layers, parts * n, ...], the rows of one part in every layer: [layers, n, ...]. */
+/** The rows of one part in every layer: x [layers, parts * n, ...] -> [layers, n, ...]. */
 function partOfLayers(x: Float32Array, layers: number, part: number, parts: number): Float32Array {
   const size = x.length / layers / parts;
   const rows = new Float32Array(layers * size);
@@ -23,7 +23,7 @@ function partOfLayers(x: Float32Array, layers: number, part: number, parts: numb
   return rows;
 }
 
-/** Micro-batch `part` of the `parts` of equal size that a batch is cut in. */
+/** Micro-batch number `part`, from 0, of the `parts` equal ones into which a batch is cut. */
 export function partOf(
   { windows, domain, noise }: StepBatch,
   part: number,
@@ -39,7 +39,7 @@ export function partOf(
   };
 }
 
-/** A step's sequences as a program's batch; every target counts. */
+/** A step's sequences as a program's batch, in which every target counts. */
 export function sequences({ windows, domain, noise }: StepBatch, config: ModelConfig): Record<string, Values> {
   const rows = domain.length;
   const weights = new Float32Array(rows * config.context).fill(1);

@@ -7,7 +7,7 @@ import type { LossScale } from "./lossScale.ts";
 import type { StepBatch } from "./stepBatch.ts";
 import type { StepResult } from "./stepResult.ts";
 
-/** One phase of training, as its optimizer steps see it. */
+/** What optimizer steps need to know about their phase. */
 export interface PhaseJob {
   config: ModelConfig;
   training: TrainingConfig;
@@ -16,24 +16,24 @@ export interface PhaseJob {
   engine: Engine;
   /** Steps of the phase. */
   steps: number;
-  /** Steps before the phase whose moments it goes on with. */
+  /** Earlier steps whose moments the phase continues with; default 0. */
   momentSteps?: number;
-  /** Seed of the phase's random numbers. */
+  /** The phase's random seed. */
   randomSeed: number;
-  /** Of a phase in float16, which its steps change. */
+  /** Loss scale of a float16 phase, updated by its steps. */
   lossScale?: LossScale | undefined;
 }
 
-/** Runs a step's programs on its sequences; `inputs` are the step's numbers, for all micro-batches. */
+/** Runs a step's programs on its sequences; `inputs` are the step's scalars, for all micro-batches. */
 export interface StepPrograms {
   run(batch: StepBatch, inputs: Record<string, Values>): Promise<StepResult>;
   dispose(): Promise<void>;
 }
 
-/** Compiles what computes the steps of a phase, on the parameters and moments of `store`. */
+/** Compiles the programs that compute a phase's steps on the parameters and moments in `store`. */
 export type MakePrograms = (store: Store, job: PhaseJob) => Promise<StepPrograms>;
 
-/** Numbers [] that a program is given in every step. */
+/** Specs of scalars [] that a program reads in every step. */
 export const scalarSpecs = (...names: string[]): TensorSpecs =>
   Object.fromEntries(names.map((name) => [name, { shape: [], dtype: "float32" }]));
 

@@ -2,20 +2,20 @@ import { auxiliaryResult, auxiliaryResults } from "../../model/loss.ts";
 import type { Values } from "../../ops/program.ts";
 import { type CountedStatistic, countedIn } from "../../protocol/routingStatistics.ts";
 
-/** What one optimizer step reports; sums over micro-batches are done. */
+/** The result of one optimizer step, aggregated over its micro-batches. */
 export interface StepResult extends Partial<Record<CountedStatistic, Float64Array>> {
   /** Nats per token. */
   loss: number;
-  /** The routers' auxiliary losses by name, such as `loadBalance` and `zLoss`, scaled. */
+  /** The routers' scaled auxiliary losses by name, such as `loadBalance` and `zLoss`. */
   auxiliary: Record<string, number>;
   gradientNorm: number;
 }
 
-/** Results hold until the program's next run; copies stay. */
+/** Copies results, which are only valid until the program's next run. */
 export const copied = (result: Record<string, Values>): Record<string, Values> =>
   Object.fromEntries(Object.entries(result).map(([name, values]) => [name, values.slice()]));
 
-/** One result added up over micro-batches. */
+/** Sums one result over micro-batches. */
 export function sumsOf(results: readonly Record<string, Values>[], name: string): Float64Array {
   const sums = new Float64Array(results[0]?.[name]?.length ?? 0);
   for (const result of results)
@@ -25,7 +25,7 @@ export function sumsOf(results: readonly Record<string, Values>[], name: string)
   return sums;
 }
 
-/** What the programs of a step's micro-batches report: losses averaged, statistics added up. */
+/** Combines the results of a step's micro-batches: averages losses, sums statistics. */
 export function resultOf(results: readonly Record<string, Values>[]): StepResult {
   const first = results[0] ?? {};
   const mean = (name: string) => results.reduce((sum, result) => sum + result[name]![0]!, 0) / results.length;

@@ -23,22 +23,23 @@ import { loadState, saveState } from "./savedState.ts";
 import type { StepResult } from "./stepResult.ts";
 import { assertFiniteStep, assertFiniteTensor, assertPrecision, type Standing } from "./trainingErrors.ts";
 
-/** Seconds between checkpoints of unfinished training; BTX_CHECKPOINT_SECONDS changes it, 0 is after every step. */
+/** Seconds between saves of unfinished training. Set by BTX_CHECKPOINT_SECONDS; 0 saves after every step. */
 const checkpointSeconds = Number(process.env.BTX_CHECKPOINT_SECONDS ?? 10);
-/** Saving may take this share of the time at most, however slow the disk. */
+/** Largest share of the time spent on saving, however slow the disk is. */
 const savingShare = 0.03;
 
 export interface TrainingJob {
   config: ModelConfig;
-  /** The model to start from, name to values; called only if there is no saved state. */
+  /** The parameters to start from, by name; called only if there is no saved state. */
   initial: () => Promise<Map<string, { shape: number[]; data: Float32Array }>>;
   phases: Phase[];
   randomSeed: number;
 }
 
 /**
- * Trains a model through its phases, each with its own data, schedule, frozen groups and fresh optimizer moments, and
- * writes the checkpoint. Killed at any moment and started again it goes on from the last saved state and ends with the same bits.
+ * Trains a model through its phases and writes the checkpoint. Each phase has its own data, schedule and frozen groups,
+ * and fresh optimizer moments unless it keeps them. If the process is killed at any moment and started again, training
+ * continues from the last saved state and ends with bit-identical results.
  */
 export async function train(context: StageContext, job: TrainingJob): Promise<StageResult> {
   const { config, phases } = job;
@@ -59,7 +60,7 @@ export async function train(context: StageContext, job: TrainingJob): Promise<St
   }
 }
 
-/** Who looks on: the routing of a Mixture-of-Experts is recorded and probed. */
+/** The observers of a training: the routing of a Mixture-of-Experts is recorded and probed. */
 async function openObservers(
   { paths, engine }: StageContext,
   { config, phases }: TrainingJob,
@@ -85,11 +86,11 @@ class Training {
   readonly #store = new Store();
   readonly #metrics: LineAppender<Metric>;
   readonly #observers: readonly TrainingObserver[];
-  /** Of a phase in float16. */
+  /** Loss scale of a float16 phase. */
   #lossScale: LossScale | undefined;
   /** Losses of the last tenth of the steps. */
   readonly #recent: number[] = [];
-  /** Of the last step that was taken here. */
+  /** Numbers of the last step of this process, for error messages. */
   #standing: Standing | undefined;
   #step = 0;
   #seconds = 0;
@@ -138,13 +139,13 @@ class Training {
     return steps * phase.training.batch * this.#job.config.context;
   }
 
-  /** Names of the tensors of a state after `step` steps, which has the moments of the phase of that step. */
+  /** Names of the tensors in a state after `step` steps, including the moments of that step's phase. */
   #stateNames(step: number): string[] {
     const reached = this.#stretches.find(({ before, steps }) => step <= before + steps);
     return stateNames(this.#job.config, reached?.phase.training.freeze);
   }
 
-  /** Goes to where the saved state stands, or to the start. */
+  /** Restores the saved state, or starts from the initial parameters. */
   async #begin(): Promise<void> {
     const saved = await loadState(this.#context.paths.state, this.#store, (step) => this.#stateNames(step));
     if (saved) this.#context.log(`resumes after step ${saved.step} of ${this.#steps}`);
@@ -202,7 +203,7 @@ class Training {
     }
   }
 
-  /** Writes down a step that was taken. */
+  /** Records a completed step. */
   #record(result: StepResult, stretch: Stretch, learningRate: number, seconds: number): void {
     const { loss, auxiliary, gradientNorm } = result;
     const tokens = this.#tokensOf(stretch) / stretch.steps;
@@ -234,7 +235,7 @@ class Training {
     if (step > 0.9 * this.#steps) this.#recent.push(loss);
   }
 
-  /** Between two steps: stops, after saving, if that is asked for; saves if it is time. */
+  /** Called between two steps: saves if a save is due; if a stop was requested, saves and throws. */
   async #pause(): Promise<void> {
     try {
       await this.#context.breathe();
@@ -281,20 +282,20 @@ class Training {
     };
   }
 
-  /** Operations of a phase's first `steps` steps. */
+  /** Floating-point operations of a phase's first `steps` steps. */
   #flopsOf(stretch: Stretch, steps = stretch.steps): number {
     const { batch } = stretch.phase.training;
     return (this.#flopsPerToken.get(stretch) ?? 0) * steps * batch * this.#job.config.context;
   }
 
-  /** Those of the phases before this one, and of its steps so far. */
+  /** Floating-point operations of all earlier phases and of this phase's steps so far. */
   #flopsSoFar(stretch: Stretch): number {
     const earlier = this.#stretches.filter(({ before }) => before < stretch.before);
     const now = this.#flopsOf(stretch, this.#step - stretch.before);
     return earlier.reduce((sum, one) => sum + this.#flopsOf(one), now);
   }
 
-  /** How many parameters are as they were because every phase froze them; nothing where no phase froze any. */
+  /** Number of parameters that every phase froze; left out if no phase froze any. */
   #frozen(): Pick<StageResult, "frozenParameters"> {
     const { config, phases } = this.#job;
     if (phases.every(({ training: { freeze = [] } }) => "length" in freeze && freeze.length === 0)) return {};

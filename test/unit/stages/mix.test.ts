@@ -197,7 +197,7 @@ test.each([
   const mixture = { ...tiny, moe: { experts: ["a", "b"], layers: [0], router: mixSpec([]).router } };
   expect(await attempt(mixture)).toMatchObject({
     name: "UserError",
-    message: '"math" is a Mixture-of-Experts already: only dense models can be mixed',
+    message: '"math" is already a Mixture-of-Experts: only dense models can be mixed',
   });
   const otherTokenizer = await attempt(tiny, tokenizerFolder([["a", "b"]]));
   expect(otherTokenizer).toMatchObject({ name: "UserError" });

@@ -14,7 +14,7 @@ describe("capture", () => {
     const program = () =>
       capture((_, batch) => ({ state: {}, results: { y: invertedByAnOddFunction(batch.x!) } }), {}, x);
     expect(program).toThrow(
-      /op Erf cannot be compiled, as it has no shape rule; inputs: x float32 \[2,3\]; called by invertedByAnOddFunction/,
+      /op Erf cannot be compiled because it has no shape rule; inputs: x float32 \[2,3\]; called by invertedByAnOddFunction/,
     );
   });
 

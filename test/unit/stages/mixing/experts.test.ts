@@ -47,11 +47,11 @@ describe("arrangement", () => {
   test("refuses one model alone, and split and blend together", () => {
     expect(refusal(() => arrangement({ experts: ["code"] }))).toMatchObject({
       name: "UserError",
-      message: '"code" alone cannot be mixed: name two experts or more under `mix.experts`',
+      message: '"code" alone cannot be mixed: name at least two experts under `mix.experts`',
     });
     expect(refusal(() => arrangement({ experts: models, split: 2, blend: true }))).toMatchObject({
       name: "UserError",
-      message: "`split` and `blend` cannot be had together: leave one of them out",
+      message: "`split` and `blend` cannot be combined: remove one of them",
     });
   });
 });
@@ -70,7 +70,7 @@ describe("assertDivisible", () => {
     expect(refusal(() => assertDivisible(12, arrangement({ experts: models, ...choice })))).toMatchObject({
       name: "UserError",
       message:
-        "a feed-forward block of width 12 cannot be cut in 8 equal parts: choose a width (`model.ffn`) that 8 divides",
+        "a feed-forward block of width 12 cannot be cut into 8 equal parts: choose a width (`model.ffn`) that is a multiple of 8",
     });
   });
 });

@@ -149,13 +149,13 @@ describe("blend", () => {
 test.each([
   [
     { split: 5 },
-    "a feed-forward block of width 12 cannot be cut in 5 equal parts: choose a width (`model.ffn`) that 5 divides",
+    "a feed-forward block of width 12 cannot be cut into 5 equal parts: choose a width (`model.ffn`) that is a multiple of 5",
   ],
-  [{ split: 2, blend: true as const }, "`split` and `blend` cannot be had together: leave one of them out"],
-  [{ experts: ["code"] }, '"code" alone cannot be mixed: name two experts or more under `mix.experts`'],
+  [{ split: 2, blend: true as const }, "`split` and `blend` cannot be combined: remove one of them"],
+  [{ experts: ["code"] }, '"code" alone cannot be mixed: name at least two experts under `mix.experts`'],
   [
     { blend: true as const, routerInit: { from: "domains" as const, tokens: 8 } },
-    'a blended expert stands for no domain, so its router cannot start from "domains": choose random routers',
+    'a blended expert belongs to no domain, so its router cannot start from "domains": choose random routers',
   ],
 ])("mix refuses %o in one sentence and leaves nothing behind", async (more, message) => {
   const context = await stage(biased, models, mixSpec(more));

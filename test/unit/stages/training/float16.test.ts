@@ -187,8 +187,7 @@ describe("training in float16", () => {
     expect(resumed.logged).toEqual(whole.logged);
     expect(whole.logged).toEqual(
       [1, 9].map(
-        (step) =>
-          `step ${step}: gradients overflowed in float16 with the loss times 65536: they were computed again with it times 4096`,
+        (step) => `step ${step}: float16 gradients overflowed with loss scale 65536: recomputed with loss scale 4096`,
       ),
     );
   });
@@ -199,7 +198,7 @@ describe("training in float16", () => {
     const { description } = cpuEngine(1);
     await expect(train(context, job)).rejects.toEqual(
       new UserError(
-        `\`precision: float16\` cannot be had on cpu (${description}): the CPU gains nothing by it; set \`precision: float32\`, or name another device in \`devices\``,
+        `\`precision: float16\` is not available on cpu (${description}): the CPU gains nothing by it; set \`precision: float32\`, or name another device in \`devices\``,
       ),
     );
     expect(existsSync(context.paths.metrics)).toBe(false);
@@ -209,7 +208,7 @@ describe("training in float16", () => {
     const engine = await openEngine({ engine: "onnx", device: "webgpu" }, { threads: 1, name: "SwiftShader" });
     const context = contextOf(spec, { parents: { data: await data }, engine });
     await expect(train(context, job)).rejects.toThrow(
-      /^`precision: float16` cannot be had on webgpu \(SwiftShader\): its driver offers no float16/,
+      /^`precision: float16` is not available on webgpu \(SwiftShader\): its driver offers no float16/,
     );
   });
 });
