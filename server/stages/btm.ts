@@ -12,8 +12,8 @@ import { TfIdf } from "./tfIdf.ts";
  * the experts' probabilities, with weights that depend on the preceding tokens. Needs only the probability that each
  * expert gave each target, which the experts' evaluations have written.
  * - "tf-idf", as in BTX §4.1.2: the k experts whose data is most similar to the text so far, with equal weights;
- * - "bayes": the k largest values of the posterior over experts, uniform at the start of a window and updated per
- *   token.
+ * - "bayes": the k largest values of the posterior over experts, uniform at the start of a window and then updated
+ *   after each token.
  */
 export const btm: StageWork<BtmSpec> = async (context) => {
   const { spec } = context;

@@ -6,26 +6,26 @@ export const backendName = "btx-capture";
 
 const graphDType = (dtype: DataType): GraphDType => {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
-  throw new Error(`a captured program holds float32, int32 and bool tensors, not ${dtype}`);
+  throw new Error(`a captured program can only use float32, int32 and bool tensors, not ${dtype}`);
 };
 
-/** A TF.js backend that computes nothing: it records which kernel ran on which tensors. */
+/** A TF.js backend that computes nothing but records which kernels ran on which tensors. */
 export class CaptureBackend extends KernelBackend {
   nodes: GraphNode[] = [];
   constants = new Map<Value, Constant>();
   #values = new WeakMap<DataId, Value>();
   #ids = 0;
 
-  /** Forgets what was recorded. */
+  /** Discards the recording. */
   reset(): void {
     this.nodes = [];
     this.constants = new Map();
   }
 
-  /** The graph's value behind a TF.js tensor. */
+  /** The graph value of a TF.js tensor. */
   captured(tensor: TensorInfo): Value {
     const value = this.#values.get(tensor.dataId);
-    if (!value) throw new Error("a captured program used a tensor made outside of it; pass it in as state or batch");
+    if (!value) throw new Error("a captured program used a tensor from outside: pass it in as state or batch");
     return value;
   }
 
@@ -68,7 +68,7 @@ export class CaptureBackend extends KernelBackend {
   }
 
   override readSync(): never {
-    throw new Error("a captured program read a tensor's value; it must not depend on values");
+    throw new Error("a captured program read a tensor's value: programs must not depend on values");
   }
 
   override read(): never {

@@ -9,11 +9,11 @@ import { backendName, CaptureBackend } from "./backend.ts";
 
 type Inputs = Record<string, tf.TensorInfo>;
 
-/** Frames between a kernel and the function that asked for it. */
+/** Stack frames between a kernel and the function that called it. */
 const plumbing =
   /tfjs|server\/engine\/capture\/|server\/ops\/kernel|node:internal|^\s*at (?:Object\.|Engine\.|Array\.|Map\.|new )|<anonymous>/;
 
-/** The function that called the kernel now running, as "name (file:line:column)". */
+/** The function that called the current kernel, as "name (file:line:column)". */
 function caller(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 60;
@@ -44,7 +44,7 @@ function refusal(kernel: string): tf.KernelFunc {
   return ({ inputs, backend }) => {
     const named = namedInputs(backend as CaptureBackend, inputs as Inputs);
     throw new Error(
-      `op ${kernel} cannot be compiled, as it has no shape rule; inputs: ${describe(named)}; called by ${caller()}`,
+      `op ${kernel} cannot be compiled because it has no shape rule; inputs: ${describe(named)}; called by ${caller()}`,
     );
   };
 }
@@ -67,7 +67,7 @@ const range: tf.KernelFunc = ({ attrs, backend }) => {
   return (backend as CaptureBackend).constant({ data }, [length], dtype);
 };
 
-/** Every kernel TF.js knows by name: those without a rule are refused with a clear word. */
+/** The names of all TF.js kernels. Those without a shape rule throw an error that explains the problem. */
 const tfjsKernels = Object.entries(tf)
   .filter(([name, value]) => name === value)
   .map(([name]) => name);
@@ -92,8 +92,9 @@ function captureBackend(): CaptureBackend {
 }
 
 /**
- * Runs `program` once on tensors that hold no values and returns the graph of what it did,
- * TF.js's gradients included. Throws where an op has no kernel: the op, its inputs' shapes, its caller.
+ * Runs `program` once on tensors without values and returns the graph of its operations, including TF.js's gradients.
+ *
+ * @throws Error naming the op, its inputs' shapes and its caller if an op has no shape rule
  */
 export function capture(program: Program, state: TensorSpecs, batch: TensorSpecs): Graph {
   const backend = captureBackend();
@@ -115,7 +116,8 @@ export function capture(program: Program, state: TensorSpecs, batch: TensorSpecs
     tf.engine().startScope("capture");
     const output = program(tensors(stateValues), tensors(batchValues));
     for (const name of Object.keys(output.state)) {
-      if (!stateValues.has(name)) throw new Error(`a program returned the state "${name}", which it was not given`);
+      if (!stateValues.has(name))
+        throw new Error(`a program returned the state "${name}", which is not among its inputs`);
     }
     const graph: Graph = {
       state: stateValues,
@@ -134,8 +136,8 @@ export function capture(program: Program, state: TensorSpecs, batch: TensorSpecs
 }
 
 /**
- * The folded graph of `program` on tensors of `store`: what an engine compiles.
- * @param names of the store's tensors that the program takes; all of them if left out
+ * The folded graph of `program` on tensors in `store`, which an engine compiles.
+ * @param names of the store's tensors that the program reads; default: all
  */
 export function programGraph(program: Program, store: Store, batch: TensorSpecs, names?: readonly string[]): Graph {
   const specs = store.specs();

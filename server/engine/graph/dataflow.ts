@@ -1,25 +1,27 @@
-/** What follows from the data alone that the nodes of a program read and give, in whatever order a runtime takes them. */
+/**
+ * Properties of a program that follow from its data dependencies alone, in whatever order a runtime executes its nodes.
+ */
 
-/** A node of a program written for a runtime, its values by name, each given once. Nodes stand in topological order. */
+/** A node of a lowered program, with values by name; each value is assigned once. Nodes are in topological order. */
 export interface Step {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
 
-/** What a runtime's operators do with memory. */
+/** How a runtime's operators use memory. */
 export interface MemoryUse {
-  /** Whether a node may write its output over `input`, which it reads: element i is read before element i is written. */
+  /** Whether a node may write its output over its input `input`: it reads element i before it writes element i. */
   overwrites(step: Step, input: string): boolean;
-  /** Whether a node's output may be its input's memory. */
+  /** Whether a node's output may share its input's memory. */
   isView(step: Step): boolean;
 }
 
 /**
- * Whether a program may write `output` over the memory of `input` (same shape): every node that reads `input`, or a view of
- * it, must have run before the node that writes `output`, or be that node and overwrite it.
+ * Returns a test whether a program may write `output` over the memory of `input` (same shape). Every node that reads
+ * `input` or a view of it must run before the node that writes `output`, or be that node and allow overwriting.
  *
- * @param outputs names of what the program returns
+ * @param outputs names of the values that the program returns
  */
 export function inPlaceTest(
   steps: readonly Step[],
@@ -37,7 +39,7 @@ export function inPlaceTest(
     }
   }
   const ancestors = ancestorsOf(steps, producer);
-  /** The nodes that read `name` or what may be its memory. */
+  /** The nodes that read `name` or a view of it. */
   function readersOf(name: string): number[] {
     return (consumers.get(name) ?? []).flatMap((reader) => {
       const step = steps[reader]!;
@@ -54,7 +56,7 @@ export function inPlaceTest(
   };
 }
 
-/** For each node the nodes that it depends on, as bits: node i is bit i % 32 of word i / 32. */
+/** For each node, the nodes that it depends on, as bits: node i is bit i % 32 of word i / 32. */
 function ancestorsOf(steps: readonly Step[], producer: ReadonlyMap<string, number>): Uint32Array[] {
   const words = Math.ceil(steps.length / 32);
   const ancestors: Uint32Array[] = [];
@@ -63,7 +65,7 @@ function ancestorsOf(steps: readonly Step[], producer: ReadonlyMap<string, numbe
     for (const name of inputs) {
       const parent = producer.get(name);
       if (parent === undefined) continue;
-      // A parent stands before its child, so its set is complete.
+      // A parent comes before its child, so its set is complete.
       const inherited = ancestors[parent]!;
       for (let word = 0; word < words; word++) bits[word]! |= inherited[word]!;
       bits[parent >> 5]! |= 1 << (parent & 31);
@@ -74,9 +76,9 @@ function ancestorsOf(steps: readonly Step[], producer: ReadonlyMap<string, numbe
 }
 
 /**
- * The nodes in an order that a runtime makes a short-lived one of which works backwards, depth first, from the nodes that
- * nobody reads, the last of them first. So those come at the end, the earliest last: where each is the gradient of a layer's
- * weights, what it is made of is free before the layers before it are come to.
+ * Reorders nodes for a runtime that works backwards, depth first, from the nodes that no one reads, starting with the
+ * last one. These nodes are moved to the end in reverse order, so that values have short lifetimes: if each is the
+ * gradient of a layer's weights, its inputs are freed before the runtime gets to the preceding layer.
  */
 export function unreadLast<S extends Step>(steps: readonly S[]): S[] {
   const read = new Set(steps.flatMap(({ inputs }) => inputs));

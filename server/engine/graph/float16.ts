@@ -1,22 +1,22 @@
 import { type Graph, type GraphNode, newValue, type Value } from "./graph.ts";
 
-/** Kernels that change no number: in float16 they give what they give in float32. */
+/** Kernels that only move values: they give the same values in float16 as in float32. */
 const moves = new Set(["Reshape", "Transpose", "Slice", "Concat", "SplitV", "GatherV2"]);
-/** Kernels that are computed in float16 where they can be. */
+/** Kernels that are computed in float16 if possible. */
 const computes = new Set(["BatchMatMul", "GroupedMatMul", "GroupedWeightGrad", "SwiGlu", "SwiGluGrad"]);
 
 /**
- * Gives values the type float16 where the program asks for that precision with kernel `Float16`: what it rounds, what is
- * moved of it, and results of products that are made of such values only and that nobody reads but to round them. The rest
- * stays float32, with casts in between.
+ * Changes values to float16 where the program asks for that precision with kernel `Float16`: values that it rounds,
+ * values moved from them, and results of products that have only such inputs and are only read to be rounded. All other
+ * values stay float32, with casts in between.
  */
 export function inFloat16(graph: Graph): Graph {
   if (!graph.nodes.some(({ kernel }) => kernel === "Float16")) return graph;
   const unrounded = readUnrounded(graph);
   const nodes: GraphNode[] = [];
-  /** The value in float16 that stands for one in float32. */
+  /** The float16 counterparts of float32 values. */
   const half = new Map<Value, Value>();
-  /** Those of them that are not there in float32. */
+  /** Float32 values that so far exist only as their float16 counterparts. */
   const only = new Set<Value>();
   const cast = (x: Value, to: Value) =>
     nodes.push({ kernel: "Cast", inputs: new Map([["x", x]]), attrs: { dtype: to.dtype }, outputs: [to] });
@@ -56,7 +56,7 @@ export function inFloat16(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** Values that somebody reads other than to round them, moved or not. */
+/** Values with a reader that does not round them, also after being moved. */
 function readUnrounded({ nodes, newState, results }: Graph): Set<Value> {
   const read = new Set<Value>([...newState.values(), ...results.values()]);
   for (const { kernel, inputs, outputs } of nodes.toReversed()) {

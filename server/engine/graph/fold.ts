@@ -3,9 +3,9 @@ import { type Constant, type Graph, type GraphNode, newValue, sameShape, type Va
 import { axesOf } from "./shapes.ts";
 
 /**
- * Removes what TF.js's gradients leave behind and what costs a pass over memory for nothing: multiplication by ones,
- * addition of zeros, casts and reshapes that do nothing, constants as large as a tensor, transposes before a product,
- * work whose result nobody uses, and tensors without elements. The values of the outputs do not change.
+ * Removes operations that TF.js's gradients leave behind and that cost a pass over memory for nothing: multiplication
+ * by ones, addition of zeros, casts and reshapes without effect, constants as large as a tensor, transposes before a
+ * product, unused results, and empty tensors. The values of the outputs do not change.
  */
 export function fold(graph: Graph): Graph {
   const known = new Known(graph.constants);
@@ -25,7 +25,7 @@ export function fold(graph: Graph): Graph {
   return { ...graph, newState, results, ...alive(nodes, known.constants, [...newState.values(), ...results.values()]) };
 }
 
-/** The nodes, in their order, and the constants that the wanted values are made of. */
+/** The nodes, in their order, and the constants that the wanted values depend on. */
 function alive(nodes: GraphNode[], constants: Map<Value, Constant>, wanted: Value[]) {
   const needed = new Set(wanted);
   const kept: GraphNode[] = [];
@@ -37,7 +37,7 @@ function alive(nodes: GraphNode[], constants: Map<Value, Constant>, wanted: Valu
   return { nodes: kept.toReversed(), constants: new Map([...constants].filter(([value]) => needed.has(value))) };
 }
 
-/** What is known of values when a node is reached: those before it are folded. */
+/** What is known about values when a node is reached; all earlier nodes are already folded. */
 class Known {
   readonly constants: Map<Value, Constant>;
   readonly #producer = new Map<Value, GraphNode>();
@@ -51,13 +51,13 @@ class Known {
     for (const output of node.outputs) this.#producer.set(output, node);
   }
 
-  /** The node that makes a value, if it is of this kernel. */
+  /** The node that produces a value, if it has this kernel. */
   producer(value: Value, kernel: string): GraphNode | undefined {
     const node = this.#producer.get(value);
     return node?.kernel === kernel ? node : undefined;
   }
 
-  /** The one number that a constant holds everywhere. */
+  /** The number that all elements of a constant have, if they are equal. */
   uniform(value: Value | undefined): number | undefined {
     const constant = value && this.constants.get(value);
     return constant && "uniform" in constant ? constant.uniform : undefined;
@@ -69,7 +69,7 @@ class Known {
     return value;
   }
 
-  /** The same value for the same number. */
+  /** A scalar constant; the same value for the same number. */
   scalar(uniform: number, dtype: Value["dtype"]): Value {
     const key = `${dtype} ${Object.is(uniform, -0) ? "-0" : uniform}`;
     const value = this.#scalars.get(key) ?? this.constant({ shape: [], dtype }, { uniform });
@@ -77,12 +77,12 @@ class Known {
     return value;
   }
 
-  /** What a value was before it was reshaped. */
+  /** The value before a reshape, or the value itself. */
   unreshaped(value: Value): Value {
     return this.producer(value, "Reshape")?.inputs.values().next().value ?? value;
   }
 
-  /** x where a value is x * ones, of a larger shape. */
+  /** x if a value is x * ones with a larger shape. */
   spread(value: Value): Value | undefined {
     const [a, b] = this.producer(value, "Multiply")?.inputs.values() ?? [];
     if (this.uniform(b) === 1) return a;
@@ -90,14 +90,14 @@ class Known {
   }
 }
 
-/** A node as a rewrite sees it. */
+/** A node with everything that a rewrite may read. */
 interface Match {
   node: GraphNode;
   attrs: GraphNode["attrs"];
-  /** Its first inputs. */
+  /** Its first two inputs. */
   a: Value;
   b: Value | undefined;
-  /** The one number that these hold everywhere. */
+  /** The number that all elements of `a` and of `b` have, if they are constants with equal elements. */
   left: number | undefined;
   right: number | undefined;
   /** Its first output. */
@@ -105,7 +105,7 @@ interface Match {
   known: Known;
 }
 
-/** What stands for a node: a value or values that are there, or the node in a cheaper form; nothing where it stays. */
+/** Replaces a node by existing values or by a cheaper node; returns nothing if the node stays. */
 type Rewrite = (match: Match) => Value | Value[] | GraphNode | undefined | false;
 
 function rewritten(original: GraphNode, known: Known): GraphNode | Value[] {
@@ -135,11 +135,11 @@ function matchOf(node: GraphNode, known: Known): Match | undefined {
 const isEmpty = ({ shape }: Value): boolean => sizeOf(shape) === 0;
 const filled = (uniform: number, { node, known }: Match): Value[] =>
   node.outputs.map((output) => known.constant(output, { uniform }));
-/** The value, where it has the shape of the output. */
+/** The value, if it has the shape of the output. */
 const ofShape = (value: Value | undefined, { shape }: Value): Value | undefined =>
   value && sameShape(value.shape, shape) ? value : undefined;
 
-/** A kernel of uniform operands gives one number everywhere. */
+/** A kernel on uniform operands gives a uniform result. */
 const ofUniform =
   (number: (x: number) => number): Rewrite =>
   (match) =>
@@ -153,7 +153,9 @@ const ofUniforms =
     return filled(round(number(left, right)), match);
   };
 
-/** Operands x * ones as x, and constants as scalars, where the other operand has the shape of the output. */
+/**
+ * Replaces operands x * ones by x, and uniform constants by scalars, if the other operand has the shape of the output.
+ */
 const thinOperands: Rewrite = ({ node, a, b, output, known }) => {
   const thin = (value: Value, other: Value): Value => {
     if (!ofShape(other, output)) return value;
@@ -165,7 +167,7 @@ const thinOperands: Rewrite = ({ node, a, b, output, known }) => {
   return { ...node, inputs: new Map(Object.entries({ a: thin(a, second), b: second })) };
 };
 
-/** Whether a transpose swaps the last two axes and leaves the others. */
+/** Whether a transpose swaps only the last two axes. */
 const swapsLast = (perm: number[]): boolean => {
   const last = perm.length - 1;
   return perm.every((axis, index) => axis === (index < last - 1 ? index : index === last ? last - 1 : last));
@@ -182,11 +184,11 @@ const withoutTranspose =
 
 const everyKernel = "every kernel";
 
-/** Each is tried once on a node, in this order; the next sees what the one before has made of it. */
+/** Each rewrite is tried once on a node, in this order, on the result of the previous ones. */
 const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewrite][] = [
   [["ExpandDims"], ({ node }) => ({ ...node, kernel: "Reshape" })],
 
-  // Tensors without elements, and what sums and products over none give, as TF.js has it.
+  // Empty tensors, and sums and products over them, with TF.js's results.
   [
     everyKernel,
     ({ node, known }) =>
@@ -199,7 +201,7 @@ const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewri
   [["Max", "Min"], (match) => isEmpty(match.a) && filled(Number.NaN, match)],
   [["Concat"], ({ node }) => ({ ...node, inputs: new Map([...node.inputs].filter(([, value]) => !isEmpty(value))) })],
 
-  // What changes nothing.
+  // Operations without effect.
   [["Identity"], ({ a }) => a],
   [["Cast"], ({ a, output }) => a.dtype === output.dtype && a],
   [["Reshape"], ({ a, output, known }) => ofShape(known.unreshaped(a), output)],
@@ -210,7 +212,7 @@ const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewri
   [["Add", "Sub"], ({ a, right, output }) => right === 0 && ofShape(a, output)],
   [["Add"], ({ b, left, output }) => left === 0 && ofShape(b, output)],
 
-  // What is known before it is run.
+  // Results that are known in advance.
   [["ZerosLike"], (match) => filled(0, match)],
   [["OnesLike"], (match) => filled(1, match)],
   [["Reshape", "Transpose", "Tile", "Slice"], ofUniform((x) => x)],
@@ -234,7 +236,7 @@ const rewrites: readonly [kernels: readonly string[] | typeof everyKernel, Rewri
   [["Multiply"], ofUniforms((x, y) => x * y)],
   [["RealDiv"], ofUniforms((x, y) => x / y)],
 
-  // The same in a cheaper form.
+  // Cheaper equivalents.
   [
     ["Sum", "Mean", "Max"],
     ({ node, attrs, a, output }) => {

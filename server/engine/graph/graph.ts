@@ -1,22 +1,22 @@
-/** The graph a program is captured into: TF.js kernels in the order they ran, each value assigned once. */
+/** The graph of a captured program: TF.js kernels in the order they ran; each value is assigned once. */
 
-/** float16 is in lowered graphs only: TF.js has none. */
+/** float16 occurs only in lowered graphs because TF.js does not have it. */
 export type GraphDType = "float32" | "float16" | "int32" | "bool";
 
-/** A tensor of the program; its identity is the object. */
+/** A tensor of the program, identified by object identity. */
 export interface Value {
   id: number;
   shape: number[];
   dtype: GraphDType;
 }
 
-/** What a value without a producing node holds: one number everywhere, or an array (row-major). */
+/** Contents of a value without a producing node: the same number everywhere, or a row-major array. */
 export type Constant = { uniform: number } | { data: Float32Array | Int32Array | Uint8Array };
 
 export interface GraphNode {
   /** TF.js kernel name. */
   kernel: string;
-  /** Inputs by the kernel's names for them, in order; an array input is "0", "1", ... */
+  /** Inputs by their kernel's names, in order; array inputs are named "0", "1", ... */
   inputs: Map<string, Value>;
   attrs: Record<string, unknown>;
   outputs: Value[];

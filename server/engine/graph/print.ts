@@ -2,27 +2,27 @@ import { appendFileSync } from "node:fs";
 import { UserError } from "../../protocol/errors.ts";
 import type { Constant, Graph, Value } from "./graph.ts";
 
-/** What is known of a graph besides itself. */
+/** What is printed besides the graph itself. */
 export interface Printed {
-  /** Name of the program; "" where it has none. */
+  /** Name of the program; "" if it has none. */
   program: string;
-  /** Whether the engine writes the new values of a tensor of the state over the old. */
+  /** Whether the engine overwrites a state tensor with its new values. */
   inPlace(state: string): boolean;
 }
 
-/** Appends the graph to the file that the environment variable BTX_GRAPH names, as text for people, if it is set. */
+/** Appends the graph as readable text to the file named by the environment variable BTX_GRAPH, if it is set. */
 export function printGraph(graph: Graph, printed: Printed): void {
   const file = process.env.BTX_GRAPH;
   if (!file) return;
   try {
-    // In one go: several processes may print into one file.
+    // In a single write, because several processes may print to the same file.
     appendFileSync(file, graphText(graph, printed));
   } catch (error) {
     throw new UserError(`BTX_GRAPH: "${file}" cannot be written: ${(error as Error).message}`);
   }
 }
 
-/** Most elements of a constant that are printed. */
+/** Most elements printed for a constant. */
 const mostElements = 8;
 
 const typeText = ({ dtype, shape }: Value): string => `${dtype} [${shape.join(", ")}]`;
@@ -34,7 +34,7 @@ function constantText(constant: Constant): string {
   return data.length <= mostElements ? `[${first}]` : `[${first}, and ${data.length - mostElements} more]`;
 }
 
-/** {perm: [1, 0], transposeB: true}; nothing where there are none. */
+/** For example {perm: [1, 0], transposeB: true}; empty if there are none. */
 function attributesText(attributes: Record<string, unknown>): string {
   const valueText = (value: unknown): string =>
     Array.isArray(value) ? `[${value.map(valueText).join(", ")}]` : (JSON.stringify(value) ?? `${value}`);
@@ -44,8 +44,8 @@ function attributesText(attributes: Record<string, unknown>): string {
 }
 
 /**
- * A graph for people: what goes in, a line a node with its operands, attributes, type and shape, and what comes out.
- * Every value has a number, and is defined before it is used:
+ * A graph as readable text: its inputs, one line per node with operands, attributes, type and shape, and its outputs.
+ * Every value has a number and is defined before it is used:
  *
  *     program trainStep
  *     state

@@ -5,7 +5,7 @@ import type { GraphDType, Value } from "./graph.ts";
 
 export type Output = { shape: number[]; dtype: GraphDType };
 type Attrs = Record<string, unknown>;
-/** Outputs of a kernel on `inputs` (in order). */
+/** Outputs of a kernel for `inputs` (in order). */
 export type ShapeRule = (inputs: Value[], attrs: Attrs) => Output[];
 
 export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
@@ -40,7 +40,7 @@ const reduction =
     return [{ shape, dtype: dtype ?? (x!.dtype === "bool" ? "int32" : x!.dtype) }];
   };
 
-/** The one -1 of a TF.js shape or split, worked out. */
+/** Replaces the single -1 in a TF.js shape or split by its inferred size. */
 function inferred(sizes: number[], total: number): number[] {
   const known = sizes.filter((size) => size !== -1);
   return sizes.map((size) => (size === -1 ? total / sizeOf(known) : size));
@@ -141,7 +141,7 @@ export const shapeRules: Record<string, ShapeRule> = {
     { shape: [...indices!.shape, depth as number], dtype: dtype as GraphDType },
   ],
   Select: ([, t, e]) => [{ shape: broadcastShape(t!.shape, e!.shape), dtype: t!.dtype }],
-  // Ops of server/ops that TF.js core lacks.
+  // Kernels of server/ops, which TF.js does not have.
   After: unary,
   Choose: ([, a]) => [a!],
   PlaceRows: unary,

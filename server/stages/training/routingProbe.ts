@@ -26,9 +26,7 @@ import { readJson } from "../../runs/read.ts";
 import type { TrainingObserver } from "./observer.ts";
 import type { StepResult } from "./stepResult.ts";
 
-/**
- * Largest share of training's work for probes. A probe's token costs a third of a step's, as it has no backward pass.
- */
+/** Largest share of training's work for probes. A probe's token costs a third of a step's: it has no backward pass. */
 const mostShare = 0.01;
 
 export interface ProbeJob {
