@@ -2,12 +2,13 @@ import * as z from "zod";
 import { type RoutingStatistic, routingStatistics } from "./routingStatistics.ts";
 
 /**
- * The measures of routing: of which statistic (routingStatistics.ts) each is worked out, what it is called, its formula and
- * what it says, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
+ * The measures of routing: the statistic (routingStatistics.ts) that each is computed from, its label, its formula and what it
+ * means, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
  * `vocabularySpecialisation.ts`) and inspect/ (`particularTokens.ts`).
  *
- * In formulas, all of one layer: E an expert, k the experts that a token goes to, on average where they vary, N_D the tokens of a domain, N_ED those of them
- * that chose the expert, N_E those of all domains; sums are over tokens.
+ * In formulas, all of one layer: E an expert, k the experts that a token goes to (their mean where tokens go to different
+ * numbers), N_D the tokens of a domain, N_ED those of them that chose the expert, N_E those of all domains; sums are over
+ * tokens.
  */
 export interface MeasureText {
   label: string;

@@ -1,32 +1,32 @@
 /**
- * The routing statistics: what is counted of the tokens that routers send to experts. This table is the one place that names
- * them; what programs report, what records hold, and what the measures (measures.ts) divide follow from it. How a statistic is
- * counted says model/routingStatistics.ts or, of those that `follows` tokens, routing/vocabularySpecialisation.ts.
+ * The routing statistics: sums over the tokens that routers send to experts. Only this table names them all; the results of
+ * programs, the layout of records and what the measures (measures.ts) divide follow from it. How a statistic is counted is in
+ * model/routingStatistics.ts or, if it `follows` tokens, in routing/vocabularySpecialisation.ts.
  */
 
 /**
- * The axes of a statistic, over L Mixture-of-Experts layers, D domains and E experts: `layer` has L places, `layerBefore`
- * L - 1 (each layer but the last), `domain` D, `domainAndAll` D + 1 (all domains together at the end), `expert` E, and `bin`
- * those of a histogram.
+ * The axes of a statistic, over L Mixture-of-Experts layers, D domains and E experts: `layer` has length L, `layerBefore`
+ * L - 1 (each layer but the last), `domain` D, `domainAndAll` D + 1 (all domains together last), `expert` E, and `bin` that
+ * of a histogram.
  */
 export type RoutingAxis = "layer" | "layerBefore" | "domain" | "domainAndAll" | "expert" | "bin";
 
 /**
- * Where a statistic is recorded: of training in `routing.f32`, in `routing-pairs.f32` ("pairs") and, of the same held-out
- * tokens again and again, in `routing-probe-detail.f32` ("probe"); of an evaluation in its result ("summary") and in
- * `routing-detail.f32` ("detail"); and, not in a file, of a text that is routed ("text").
+ * Where a statistic is recorded. In training: `routing.f32` ("training"), `routing-pairs.f32` ("pairs") and, for the same
+ * held-out tokens at every probe, `routing-probe-detail.f32` ("probe"). In an evaluation: its result ("summary") and
+ * `routing-detail.f32` ("detail"). When a text is routed ("text") it is not written to a file.
  */
 export type RoutingRecord = "training" | "pairs" | "probe" | "summary" | "detail" | "text";
 
 interface StatisticDeclaration {
-  /** What is counted or summed over tokens; a unit where there is one. */
+  /** What is counted or summed over tokens, with its unit if it has one. */
   counts: string;
-  /** As a program reports it, slowest first. */
+  /** As programs report it, slowest first. */
   axes: readonly RoutingAxis[];
   records: readonly RoutingRecord[];
-  /** Only for routers that drop tokens. */
+  /** Only routers that drop tokens have it. */
   drops?: true;
-  /** Not counted in a program but from the tokens' choices, after a text was routed. */
+  /** Computed from the choices of all tokens after the programs have run, not in a program. */
   follows?: true;
 }
 
@@ -79,7 +79,7 @@ export const routingStatistics = {
     records: ["probe", "detail", "text"],
   },
   vocabularyInput: {
-    counts: "vocabulary specialisation (measures.ts) by the token that goes in; no sum, but a share",
+    counts: "vocabulary specialisation by the token that goes in: a share, not a sum",
     axes: ["layer", "domainAndAll", "expert"],
     records: ["probe", "summary", "text"],
     follows: true,
