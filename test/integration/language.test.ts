@@ -134,7 +134,7 @@ describe("the language server, as the process that an editor starts", () => {
       arguments: command.arguments as never[],
     });
     expect(existsSync(join(folder, "more/new"))).toBe(true);
-    await expect.poll(() => client.diagnostics(file)?.[0]?.message, soon).toContain("has no text file below it");
+    await expect.poll(() => client.diagnostics(file)?.[0]?.message, soon).toContain("contains no text files");
     const wrong = { command: command.command, arguments: [{ path: "relative" }] };
     await expect(client.connection.sendRequest(ExecuteCommandRequest.type, wrong)).rejects.toThrow("absolute");
     client.close(file);
