@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
+import { decodeFrame } from "../../../server/protocol/frame.ts";
+import type { PageMessage } from "../../../server/protocol/stream.ts";
 import { exact } from "../../../webview/components/format.ts";
 import { writeRun } from "../../fixtures/runFolder.ts";
 import { temporaryFolder } from "../runs/folder.ts";
@@ -14,6 +17,22 @@ async function openRun(options: Parameters<typeof openPage>[2] = {}, run: Parame
   await opened.row("seed").getByText("nats").first().waitFor();
   const values = (stage: string) => written.fixture.metrics.get(stage)!.map(({ loss }) => loss);
   return { ...written, ...opened, values };
+}
+
+/** Watches the stream from now on. @returns whether the last view that the page asked for has been answered. */
+async function watchViews(page: Page): Promise<() => boolean> {
+  let [asked, answered] = [-1, -1];
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  session.on("Network.webSocketFrameSent", ({ response }) => {
+    const message = JSON.parse(response.payloadData) as PageMessage;
+    if (message.type === "view") asked = message.id;
+  });
+  session.on("Network.webSocketFrameReceived", ({ response }) => {
+    if (response.opcode === 2)
+      answered = decodeFrame(Uint8Array.from(Buffer.from(response.payloadData, "base64")).buffer).id;
+  });
+  return () => asked >= 0 && answered === asked;
 }
 
 describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
@@ -111,6 +130,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
 
   it("finds everything as it was left when the page is loaded again", async () => {
     const { page, row } = await openRun();
+    const answered = await watchViews(page);
     await page.getByRole("button", { name: "Gradient norm" }).click();
     await page.getByText("Log scale").click();
     await page.getByRole("checkbox", { name: "dense" }).uncheck();
@@ -129,6 +149,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
       smoothing: await page.getByRole("slider").getAttribute("aria-valuetext"),
       dense: await page.getByRole("checkbox", { name: "dense" }).isChecked(),
     });
+    await expect.poll(answered).toBe(true);
     const before = await look();
     expect(before).toMatchObject({ charts: 2, log: true, smoothing: "mean of 100,001 steps", dense: false });
     await page.reload();
