@@ -11,9 +11,9 @@ import {
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { Answer, Asked, Heard, News, Notice, Request, Told } from "../server/protocol/editor.ts";
 
-/** A crash later than this after the last does not count as the same trouble, ms. */
+/** Crashes further apart than this are counted separately, ms. */
 const calm = 180_000;
-/** The backend is not started again after so many crashes in trouble. */
+/** After this many crashes in a row the backend is not restarted. */
 const most = 5;
 
 /** Not loaded with the extension, which would take longer to activate. */
@@ -31,7 +31,7 @@ export class Backend implements Disposable {
   #crashes: number[] = [];
   #told = false;
 
-  /** The backend has started, for the first time or again: what it was told before it has forgotten. */
+  /** The backend has started, or restarted without any of its earlier state. */
   readonly onDidStart = this.#onStart.event;
 
   /** @param commands that the backend may offer in lenses. */
@@ -49,7 +49,7 @@ export class Backend implements Disposable {
     setTimeout(() => void this.#start().catch(() => {}));
   }
 
-  /** Asks, once the backend runs. A cancelled request ends its work. @throws Error with a sentence for people. */
+  /** Sends a request once the backend is running. Cancelling it stops its work. @throws Error with a sentence for people. */
   async request<R extends Request>(name: R, params: Asked<R>, token?: CancellationToken): Promise<Answer<R>> {
     const client = await this.#start();
     const { requests } = await heavy();
@@ -65,7 +65,7 @@ export class Backend implements Disposable {
     if (client?.isRunning()) await client.sendNotification(name, params);
   }
 
-  /** Calls `listener` with what the backend tells, from now on and after every start. */
+  /** Calls `listener` with the backend's notifications, also after restarts. */
   hear<N extends News>(name: N, listener: (told: Heard<N>) => void): Disposable {
     let emitter = this.#news.get(name);
     if (!emitter) {
@@ -137,7 +137,7 @@ export class Backend implements Disposable {
     return client;
   }
 
-  /** Whether to start the backend again, whose process has ended unasked. Runs are not its children and go on. */
+  /** Whether to restart the backend after its process exited unexpectedly. Runs are not its children and continue. */
   #mayRestart(): boolean {
     const now = Date.now();
     this.#crashes = [...this.#crashes.filter((time) => now - time < calm), now];

@@ -4,7 +4,7 @@ import type { Heard, ListedRun, ListedStage, RunReference } from "../server/prot
 import type { Backend } from "./backend.ts";
 
 const pattern = "**/*.btx.yaml";
-/** More files than a person has; a search that finds more is of a folder that was not meant. */
+/** More experiment files than anyone has; a search that finds more is in the wrong folder. */
 const mostFiles = 500;
 
 /** One text a run; no path holds the character between. */
@@ -13,7 +13,7 @@ const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
 /** Name of an experiment file, from the path that a run has of it: it may have been written on another system. */
 const nameIn = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 
-/** The experiment files of the workspace, their runs and the runs' stages, as the backend tells of them. */
+/** The experiment files of the workspace, their runs and the runs' stages, as the backend reports them. */
 export class Experiments {
   readonly #backend: Backend;
   readonly #onChange = new EventEmitter<void>();
@@ -24,9 +24,9 @@ export class Experiments {
   #loading: Promise<void> | undefined;
   #again = false;
 
-  /** Files or runs are otherwise than before. */
+  /** Files or runs have changed. */
   readonly onDidChange = this.#onChange.event;
-  /** Stages of this run are otherwise than before. */
+  /** Stages of this run have changed. */
   readonly onDidChangeStages = this.#onStages.event;
 
   constructor(context: ExtensionContext, backend: Backend) {
@@ -48,7 +48,7 @@ export class Experiments {
       backend.hear("btx/runsChanged", (changed) => this.#changeRuns(changed)),
       backend.hear("btx/stagesChanged", (changed) => this.#changeStages(changed)),
       backend.onDidStart(() => {
-        // The new backend does not know which stages the old one told of.
+        // The new backend does not know which stages the old one reported.
         this.#stages.clear();
         void this.refresh();
       }),
@@ -79,7 +79,7 @@ export class Experiments {
     return this.runs.filter((run) => run.root === root && nameIn(run.file) === name);
   }
 
-  /** Files that runs are of, but that are no longer there. */
+  /** Files of runs that no longer exist. */
   get missingFiles(): Uri[] {
     const known = new Set(this.#files.map(({ fsPath }) => fsPath));
     const paths = this.runs.map((run) => join(dirname(run.root), nameIn(run.file)));
@@ -91,7 +91,7 @@ export class Experiments {
     return this.#stages.get(idOf(run));
   }
 
-  /** The stages of a run; their changes are told from now on. @throws Error when the run cannot be read. */
+  /** The stages of a run; changes to them are reported from now on. @throws Error if the run cannot be read. */
   async stagesOf({ root, run }: RunReference): Promise<readonly ListedStage[]> {
     const known = this.#stages.get(idOf({ root, run }));
     if (known) return known;

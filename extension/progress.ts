@@ -1,6 +1,6 @@
 import type { ListedStage } from "../server/protocol/editor.ts";
 
-/** Share at most of what is not done: saving and evaluating are work that nobody counts. */
+/** The largest share of work that is not done, since saving and evaluating are not counted. */
 const almost = 0.999;
 
 /** Share of a stage's work that is done, 0..1. */

@@ -7,7 +7,7 @@ import { runShare } from "./progress.ts";
 import type { Studio } from "./studio.ts";
 import { stageText } from "./tree/texts.ts";
 
-/** How often the log is looked at, ms. */
+/** How often the log is read, ms. */
 const tick = 300;
 const exitCodes: Readonly<Record<string, number>> = { done: 0, failed: 1, stopped: 3, interrupted: 1 };
 const erase = "\r\u001b[K";

@@ -9,12 +9,12 @@ import {
 } from "vscode";
 
 const scheme = "btx-sample";
-/** How often a document is shown anew while text comes, ms. */
+/** How often a document is refreshed while text arrives, ms. */
 const frame = 100;
 /** Documents whose text is kept, the latest. */
 const most = 50;
 
-/** What models wrote, as documents that are only to be read and need not be saved. */
+/** Texts written by models, as read-only documents that need not be saved. */
 export class Samples implements TextDocumentContentProvider {
   readonly #texts = new Map<string, string>();
   readonly #onChange = new EventEmitter<Uri>();
@@ -64,7 +64,7 @@ export class Samples implements TextDocumentContentProvider {
 
 export interface SampleOutput {
   uri: Uri;
-  /** Gives where it is in the text, in UTF-16 units. Lines end at "\n" whatever the model wrote. */
+  /** Returns its offset in the text, in UTF-16 units. Lines end with "\n" whatever the model wrote. */
   add(piece: string): { start: number; end: number };
   /** All text has come. */
   end(): void;

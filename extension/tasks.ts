@@ -31,7 +31,7 @@ export interface RunDefinition extends TaskDefinition {
 export function registerTasks(studio: Studio): void {
   const provider = {
     async provideTasks() {
-      // A new file is not always told of by the editor.
+      // The editor does not always report a new file.
       await studio.experiments.refresh();
       return studio.experiments.files.filter(({ scheme }) => scheme === "file").map((file) => taskOf(studio, file));
     },

@@ -42,7 +42,7 @@ function runsIn(values: unknown): ListedRun[] {
   return [...new Map(runs.map((run) => [`${run.root}\0${run.run}`, run])).values()];
 }
 
-/** Lets the backend compare runs, and shows the page. Gives its path. */
+/** Lets the backend compare runs, shows the page, and returns its path. */
 function comparison(studio: Studio, runs: readonly ListedRun[]): Thenable<string> {
   const names = [...new Set(runs.map(({ name }) => name))].join(", ");
   return window.withProgress({ location: { viewId: "btx.experiments" } }, async () => {

@@ -57,7 +57,7 @@ export function registerCommands(studio: Studio): void {
   }
 }
 
-/** Does a command's work; what goes wrong is said in one message. */
+/** Runs a command; an error is shown in one message. */
 async function said(studio: Studio, work: () => Promise<unknown>): Promise<unknown> {
   try {
     return await work();

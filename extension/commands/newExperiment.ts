@@ -4,7 +4,7 @@ import { hasModel } from "../tree/states.ts";
 import { chosenStage } from "./target.ts";
 import { domainsOf, type Template, templates } from "./templates.ts";
 
-/** Folders offered as domains at most. */
+/** Most folders that are offered as domains. */
 const mostFolders = 200;
 
 /** Writes an experiment file from a template, with folders of the workspace as domains, and opens it. */
@@ -86,7 +86,7 @@ function askedName(folder: Uri, template: Template): Thenable<string | undefined
 
 const name = "btx-demo";
 
-/** Writes the demo experiment and its texts into a new folder of the workspace, and opens it. Opens it only, if it is there. */
+/** Writes the demo experiment and its texts into a new folder of the workspace, unless it exists, and opens it. */
 export async function createDemo(studio: Studio): Promise<unknown> {
   const parent = await chosenFolder("Folder for the demo");
   if (!parent) return undefined;

@@ -11,7 +11,7 @@ import { mixedModel } from "./mixedModel.ts";
 /** Before that there is nothing to be told of, ms. */
 const patience = 1000;
 
-/** Colours the selected text, or the whole text, by the experts that its tokens go to. Gives the document's Uri. */
+/** Colours the selected text, or the whole text, by the experts that its tokens go to. Returns the document's Uri. */
 export async function routeSelection(studio: Studio): Promise<unknown> {
   const editor = window.activeTextEditor;
   if (!editor) throw new Error("There is no text to route: open a file or select text in one.");

@@ -5,7 +5,7 @@ import type { Studio } from "../studio.ts";
 import { hasModel } from "../tree/states.ts";
 import { chosenRun, chosenStage } from "./target.ts";
 
-/** Shows what the runner of a run, or a stage's process, said; called for neither, the log of extension and backend. */
+/** Shows the log of a run or of a stage; without either, that of the extension and its backend. */
 export async function showLog(studio: Studio, argument: unknown): Promise<unknown> {
   if (argument === undefined) {
     studio.backend.log.show();
@@ -33,7 +33,7 @@ async function show(path: string, none: string): Promise<void> {
   await window.showTextDocument(await workspace.openTextDocument(log), { preview: true });
 }
 
-/** Shows the folder of a run, a stage or a checkpoint: in the system's file manager, or over a remote in the explorer. */
+/** Shows the folder of a run, a stage or a checkpoint in the system's file manager, or in the explorer if it is remote. */
 export async function revealFolder(studio: Studio, argument: unknown): Promise<unknown> {
   const { stage, checkpoint } = (argument ?? {}) as { stage?: { folder?: string }; checkpoint?: { path?: string } };
   let path = checkpoint?.path ?? stage?.folder;
@@ -46,7 +46,7 @@ export async function revealFolder(studio: Studio, argument: unknown): Promise<u
   return commands.executeCommand(here ? "revealFileInOS" : "revealInExplorer", Uri.file(path));
 }
 
-/** Copies the model of a stage, in a Hugging Face layout, into a new folder in a folder that the person chooses. */
+/** Copies the model of a stage, in the Hugging Face format, into a new folder below a chosen folder. */
 export async function exportModel(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(studio, argument, hasModel, "This run has no model yet.");
   if (!chosen) return undefined;

@@ -7,7 +7,7 @@ import { runText, stageText } from "../tree/texts.ts";
 import { lostText } from "./remove.ts";
 import { chosenRun, chosenStage, experimentFile } from "./target.ts";
 
-/** Runs an experiment file. Gives the run. */
+/** Runs an experiment file and returns the run. */
 export async function run(studio: Studio, argument: unknown): Promise<unknown> {
   const file = await experimentFile(studio, argument);
   return file && startRun(studio, file);
@@ -18,12 +18,12 @@ export async function startRun(studio: Studio, file: Uri, stage?: string): Promi
   await saved(file);
   const asked = { file: file.fsPath, ...cores(), ...(stage === undefined ? {} : { stage }) };
   const run = await starting(basename(file.path), () => studio.backend.request("btx/startRun", asked));
-  // A new file is not always told of by the editor.
+  // The editor does not always report a new file.
   if (!studio.experiments.files.some(({ path }) => path === file.path)) void studio.experiments.refresh();
   return run;
 }
 
-/** Says that a run is about to begin: its texts are read before it shows in the tree, which may take a while. */
+/** Shows that a run is about to start: reading its texts may take a while before it appears in the tree. */
 const starting = <T>(name: string, work: () => Promise<T>): Thenable<T> =>
   window.withProgress({ location: ProgressLocation.Window, title: `Starting ${name}` }, work);
 
@@ -57,7 +57,7 @@ async function picked(studio: Studio, file: string): Promise<string | undefined>
   return (await window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.label;
 }
 
-/** Does a stage of a run, and all that depends on it, again: says what is lost, removes it and goes on with the run. */
+/** Runs a stage and all that depends on it again: shows what is lost, removes it, and resumes the run. */
 export async function rerun(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(
     studio,
@@ -83,7 +83,7 @@ export async function rerun(studio: Studio, argument: unknown): Promise<unknown>
   return starting(chosen.run.name, () => studio.backend.request("btx/rerun", { ...reference, keys, ...cores() }));
 }
 
-/** Goes on with a run that did not come to its end. */
+/** Resumes a run that did not finish. */
 export async function resume(studio: Studio, argument: unknown): Promise<unknown> {
   const unfinished = ({ state }: { state: string }) => state !== "running" && state !== "done";
   const chosen = await chosenRun(
@@ -99,7 +99,7 @@ export async function resume(studio: Studio, argument: unknown): Promise<unknown
   return resumed;
 }
 
-/** Asks a run to stop after a checkpoint. */
+/** Asks a run to stop at its next checkpoint. */
 export async function stop(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenRun(studio, argument, ({ state }) => state === "running", "No run is running.");
   if (!chosen) return undefined;

@@ -6,7 +6,7 @@ import { hasModel } from "../tree/states.ts";
 import { sampleOptions } from "./sampleOptions.ts";
 import { chosenStage } from "./target.ts";
 
-/** As they were last. The random seed is another for every sample, so that each is another continuation. */
+/** The last options. Each sample has a new random seed, so that each continuation differs. */
 let last: SampleOptions = defaults;
 let count = 0;
 
@@ -16,7 +16,7 @@ let count = 0;
  */
 export async function sample(studio: Studio, argument: unknown): Promise<unknown> {
   const prompt = selectedText();
-  // A menu of an editor gives the file that the prompt is from: a run of any experiment may go on from it.
+  // An editor's menu passes the file of the prompt, which any run may continue.
   const of = argument instanceof Uri && !argument.path.endsWith(".btx.yaml") ? undefined : argument;
   const chosen = await chosenStage(studio, of, hasModel, "This run has no model yet.");
   const text = chosen && (prompt ?? (await typedPrompt()));

@@ -7,7 +7,7 @@ import { experimentFile } from "./target.ts";
 
 type Item = QuickPickItem & { device?: Device };
 
-/** Chooses what an experiment is computed with: writes its keys `engine` and `devices`, which can be undone. */
+/** Chooses the device of an experiment: sets its keys `engine` and `devices`, which can be undone. */
 export async function selectDevice(studio: Studio, argument: unknown): Promise<unknown> {
   const { device: given } = (argument ?? {}) as { device?: Device };
   const file = await experimentFile(studio, argument);
@@ -22,7 +22,7 @@ export async function selectDevice(studio: Studio, argument: unknown): Promise<u
   return file;
 }
 
-/** @returns "auto" for what is fastest; undefined when the person chose nothing. */
+/** @returns "auto" for the fastest; undefined if nothing was chosen. */
 async function picked(studio: Studio): Promise<Device | "auto" | undefined> {
   const looking = { location: ProgressLocation.Window, title: "Looking for devices" };
   const found = window.withProgress(looking, () => studio.backend.request("btx/devices", {}));

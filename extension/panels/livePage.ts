@@ -19,7 +19,7 @@ export class LivePage {
   readonly #page: PageName;
   readonly #open: (page: PageName, start: Start) => void;
   readonly #folder: Uri;
-  /** What the page is to be about, until it has been told: then it keeps that itself. */
+  /** What the page shows at first; once the page has been told, it keeps this itself. */
   #start: Start | undefined;
   /** The port that the page's policy allows. */
   #port: number | undefined;
@@ -48,7 +48,7 @@ export class LivePage {
     void this.#load();
   }
 
-  /** Shows it, and something else in it. */
+  /** Reveals the page and shows something else in it. */
   show(start: Start): void {
     this.#start = start;
     this.panel.reveal();
@@ -145,7 +145,7 @@ export class LivePage {
     }
   }
 
-  /** Connects in the page's place. */
+  /** Connects on behalf of the page. */
   async #openRelay(): Promise<void> {
     this.#closeRelay();
     try {

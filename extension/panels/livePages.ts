@@ -45,7 +45,7 @@ export function showPage(studio: Studio, page: PageName, about: string, start: S
   );
 }
 
-/** Pages come back with the window. What they were about they have kept themselves. */
+/** Pages are restored with the window; they keep their own state. */
 export function registerPages(studio: Studio): void {
   for (const page of kinds)
     studio.context.subscriptions.push(

@@ -1,7 +1,7 @@
 import { ColorThemeKind, Uri, ViewColumn, type WebviewPanel, window, workspace } from "vscode";
 import type { Studio } from "../studio.ts";
 
-/** Pages that the backend has written into the run folder: reports and comparisons. */
+/** Pages that the backend wrote into a run folder: reports and comparisons. */
 
 const types = ["btx.report", "btx.comparison"] as const;
 
@@ -21,7 +21,7 @@ const powerless = { enableScripts: false, localResourceRoots: [] };
 /** Open pages, by their paths. */
 const panels = new Map<string, { panel: WebviewPanel; update(): Promise<void> }>();
 
-/** Shows a page, or what it now is if it is open. */
+/** Shows a page, or reloads it if it is open. */
 export async function showPage(studio: Studio, page: Page): Promise<void> {
   const open = panels.get(page.path);
   if (open) {
@@ -34,7 +34,7 @@ export async function showPage(studio: Studio, page: Page): Promise<void> {
   await fill(studio, window.createWebviewPanel(page.type, page.title, ViewColumn.Active, options), page);
 }
 
-/** Pages come back with the window; what has been removed since then does not. */
+/** Pages are restored with the window, unless their file was removed. */
 export function registerWrittenPages(studio: Studio): void {
   for (const type of types)
     studio.context.subscriptions.push(

@@ -1,6 +1,6 @@
 import { type Memento, type TreeItem, TreeItemCollapsibleState } from "vscode";
 
-/** Which rows a person has opened and closed, over reloads of the window: VS Code keeps it only while a window is open. */
+/** Which rows are expanded and collapsed, kept across reloads of the window, since VS Code forgets it. */
 
 /** Rows remembered, the last that were opened or closed. */
 const most = 500;

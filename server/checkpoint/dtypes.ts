@@ -50,10 +50,10 @@ export const isFloat = (dtype: Dtype): dtype is FloatDtype => dtype === "F32" ||
 /** Bytes an element. */
 export const dtypeBytes = (dtype: Dtype): number => arrays[dtype].BYTES_PER_ELEMENT;
 
-/** An array of zeros. @throws RangeError when there is no memory for it. */
+/** An array of zeros. @throws RangeError if there is not enough memory. */
 export const allocate = (dtype: Dtype, length: number): TypedArray => new (arrays[dtype] as ArrayType)(length);
 
-/** True where `array` is of the kind that holds `dtype`. */
+/** Whether `array` is of the type that stores `dtype`. */
 export const holds = (dtype: Dtype, array: ArrayBufferView): boolean => array instanceof arrays[dtype];
 
 /** Float32 from bfloat16 bits: exact, they are its upper half. */

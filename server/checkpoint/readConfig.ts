@@ -225,7 +225,7 @@ export async function readConfigText(path: string): Promise<string> {
   }
 }
 
-/** @throws UserError for a folder with what was added to a model, which has neither a configuration nor weights of its own. */
+/** @throws UserError for the folder of an adapter, which has neither a configuration nor weights of its own. */
 export async function refuseAdapter(folder: string): Promise<void> {
   if (await stat(join(folder, "adapter_config.json")).catch(() => undefined))
     throw new UserError(

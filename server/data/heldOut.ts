@@ -14,7 +14,7 @@ export interface HeldOutOptions {
   context: number;
   /** B */
   batch: number;
-  /** Targets at most; absent: all. */
+  /** Maximum number of targets; absent: all. */
   maxTokens?: number;
 }
 

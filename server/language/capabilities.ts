@@ -3,7 +3,7 @@ import { triggerCharacters } from "./features/completion.ts";
 import { createFolderCommand } from "./features/quickFixes.ts";
 import { semanticTokensLegend } from "./features/semanticTokens.ts";
 
-/** What this server does, as it tells the editor. */
+/** The capabilities that this server announces to the editor. */
 export const serverCapabilities: InitializeResult = {
   capabilities: {
     textDocumentSync: {

@@ -2,9 +2,9 @@ import { checkExperiment } from "../experiment/check.ts";
 import { type Problem, sortProblems } from "../experiment/problem.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** How long nothing must have been typed before a text is checked, ms. */
+/** Pause in typing after which a text is checked, ms. */
 const pause = 150;
-/** How long mistakes of the text itself wait for what the folders say, so that both show at once, ms. */
+/** How long mistakes in the text wait for the check of files, so that both appear at once, ms. */
 const patience = 400;
 
 interface Check {
@@ -25,14 +25,14 @@ export class Checker {
     this.#publish = publish;
   }
 
-  /** Checks this version in place of any before it. */
+  /** Checks this version instead of earlier ones. */
   update(snapshot: Snapshot, delay: number = pause): void {
     this.forget(snapshot.uri);
     const check: Check = { snapshot, timer: setTimeout(() => this.#check(check), delay) };
     this.#checks.set(snapshot.uri, check);
   }
 
-  /** Leaves off checking a file. */
+  /** Stops checking a file. */
   forget(uri: string): void {
     clearTimeout(this.#checks.get(uri)?.timer);
     this.#checks.delete(uri);

@@ -9,7 +9,7 @@ export interface DomainName {
   role: "definition" | "expert" | "weight";
 }
 
-/** What a name at this path is of a domain; undefined for any other path. */
+/** The role of a domain's name at this path; undefined if the path holds no domain's name. */
 export function domainRole(path: Path): DomainName["role"] | undefined {
   const [first, second] = path;
   if (path.length === 2 && first === "domains") return "definition";
@@ -18,7 +18,7 @@ export function domainRole(path: Path): DomainName["role"] | undefined {
   return (first === "seed" || first === "finetune") && second === "mixture" ? "weight" : undefined;
 }
 
-/** Every place where a domain is named, in the order of the text; the `seed` among the experts is no domain. */
+/** Every occurrence of a domain's name, in the order of the text; `seed` among the experts is not a domain. */
 export function domainNames(root: Entry): DomainName[] {
   const found: DomainName[] = [];
   for (const entry of entriesOf(root)) {

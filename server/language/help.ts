@@ -2,7 +2,7 @@ import { expectedText, type SchemaNode } from "../experiment/describe.ts";
 import { type Path, pathText } from "../experiment/problem.ts";
 import { expertPrefix } from "../experiment/schema/stages.ts";
 
-/** What a key does, as Markdown: its values, unit, default and the paper's value. */
+/** Markdown help for a key: what it does, valid values, unit, default and the paper's value. */
 export function keyHelp(path: Path, node: SchemaNode): string {
   const facts = [
     ["Value", capital(expectedText(node))],
@@ -22,7 +22,7 @@ export function defaultText({ defaultText: text, default: value }: SchemaNode): 
   return `\`${JSON.stringify(value).replaceAll('"', "")}\``;
 }
 
-/** What a description says of one of a key's values, which it lists as "`name`: what it is."; undefined if it does not. */
+/** The part of a key's description about one of its values, written there as "`name`: what it is."; undefined if there is none. */
 export function valueHelp({ description }: SchemaNode, value: string): string | undefined {
   const name = value.startsWith(expertPrefix) ? `${expertPrefix}NAME` : value;
   const parts = description?.split(/(?=`[\w:-]+`: )/) ?? [];

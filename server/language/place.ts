@@ -8,7 +8,7 @@ export interface Place {
   /** Key: of the mapping at `path`. Value: of the key or list item at `path`. */
   kind: "key" | "value";
   path: Path;
-  /** What is typed so far, up to the cursor, without a quote. */
+  /** Text typed so far, up to the cursor, without a quote. */
   prefix: string;
   /** What a completion replaces: the whole word around the cursor. */
   span: Span;
@@ -38,7 +38,7 @@ interface Frame {
 }
 
 /**
- * Where in the experiment the cursor is, from the text before it alone: so it works where the rest does not parse.
+ * Where in the experiment the cursor is, found from the text before it alone, so that it works even if the rest does not parse.
  * Undefined in comments, in texts of several lines, and where nothing can follow.
  */
 export function placeAt(text: string, offset: number): Place | undefined {

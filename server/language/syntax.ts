@@ -142,7 +142,7 @@ export function entryAt(root: Entry, path: Path): Entry | undefined {
   return entry;
 }
 
-/** The innermost entry at an offset, its end included; the root where there is no other. */
+/** The innermost entry at an offset, end included; the root if there is no other. */
 export function entryAround(root: Entry, offset: number): Entry {
   const child = root.children.find(({ span }) => touches(span, offset));
   return child ? entryAround(child, offset) : root;

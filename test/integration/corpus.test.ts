@@ -104,9 +104,7 @@ describe("a run whose corpus was mended", () => {
     writeFileSync(path, "branch train mix expert router token of the and .\n");
     const resumed = await btx(["resume"], { cwd: folder });
     expect(resumed.code).toBe(1);
-    expect(resumed.stderr).toContain(
-      'files of the domain "words" changed after the run was planned: start the run again',
-    );
+    expect(resumed.stderr).toContain('files of the domain "words" changed after the run was planned: start a new run');
     const again = startBtx(["run", file, "--json"]);
     await again.line(stageEvent("data", "done"));
     again.signalAll("SIGINT");

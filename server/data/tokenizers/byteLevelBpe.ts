@@ -12,7 +12,7 @@ export interface ByteLevelBpe {
   endOfText: number;
   /** Words, which no merge crosses; has the flags g and u. */
   pattern: RegExp;
-  /** A word that is a token is not taken apart (Llama 3). */
+  /** A word that is a token is not split (Llama 3). */
   ignoreMerges?: boolean | undefined;
   /** Unicode normal form the text is brought into first. */
   normalForm?: "NFC" | undefined;

@@ -6,7 +6,7 @@ export interface Tokenizer {
   readonly endOfText: number;
   /** Ids of a text. A special token's name in the text is plain text; no special id is ever among them. */
   encode(text: string): Int32Array;
-  /** Text of ids; special ids give none, bytes that are no UTF-8 give U+FFFD. */
+  /** Text of ids; special ids have no text, and invalid UTF-8 becomes U+FFFD. */
   decode(ids: ArrayLike<number>): string;
   /** UTF-8 bytes of text that an id stands for; 0 for special ids. */
   byteLength(id: number): number;

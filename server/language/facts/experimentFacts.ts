@@ -1,7 +1,7 @@
 import type { Snapshot } from "../snapshot.ts";
 import { type Costs, experimentCosts } from "./costs.ts";
 
-/** The costs of experiments, each version's worked out once; while a text has mistakes, those of the last without. */
+/** The costs of experiments, computed once per version; while a text has mistakes, those of the last valid version. */
 export class ExperimentFacts {
   readonly #known = new Map<string, { snapshot: Snapshot; costs: Promise<Costs | undefined> }>();
 

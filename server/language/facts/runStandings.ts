@@ -2,11 +2,11 @@ import { NewestRuns, type RunStanding } from "./newestRun.ts";
 
 const everyTwoSeconds = 2000;
 
-/** Looks now and then how the newest runs of some files stand, and tells when one stands otherwise than before. */
+/** Polls the newest runs of files, and reports when the state of one changed. */
 export class RunStandings {
   readonly #runs = new NewestRuns();
   readonly #read = new Map<string, { at: number; standing: Promise<RunStanding | undefined> }>();
-  /** What was last told, by file. */
+  /** The last reported state, by file. */
   readonly #told = new Map<string, RunStanding | undefined>();
   readonly #files: () => Iterable<string>;
   readonly #changed: (ended: boolean) => void;
@@ -34,7 +34,7 @@ export class RunStandings {
     clearInterval(this.#timer);
   }
 
-  /** How a file's newest run stands, as of a moment ago. */
+  /** The state of a file's newest run, as of the last poll. */
   of(file: string): Promise<RunStanding | undefined> {
     const known = this.#read.get(file);
     return known && Date.now() - known.at < this.#interval ? known.standing : this.#readNow(file);

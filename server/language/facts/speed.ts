@@ -7,9 +7,9 @@ import { runRoot, stagePathsIn, stagesFolder } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
 import type { ModelCost } from "./costs.ts";
 
-/** How fast this experiment's earlier stages were, to tell how long the next ones will take. */
+/** How fast this experiment's earlier stages were, to estimate how long the next ones take. */
 export interface Speed {
-  /** Seconds that models take that are trained at the same time; undefined where nothing was measured. */
+  /** Seconds for models that are trained at the same time; undefined if nothing was measured. */
   seconds(kind: "seed" | "expert" | "finetune", models: readonly ModelCost[]): number | undefined;
 }
 
@@ -93,7 +93,7 @@ async function readRecords(folder: string): Promise<StageRecord[]> {
   const names = await readdir(folder).catch(() => []);
   const records: StageRecord[] = [];
   for (const name of names) {
-    // A record that cannot be read tells nothing of speed.
+    // Records that cannot be read are ignored.
     const record = await readJson(stagePathsIn(join(folder, name)).record, stageRecordSchema).catch(() => undefined);
     if (record) records.push(record);
   }

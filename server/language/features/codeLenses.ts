@@ -4,20 +4,20 @@ import { type StageKindFacts, sectionOf } from "../../protocol/stageKinds.ts";
 import type { RunStanding, StageStanding } from "../facts/newestRun.ts";
 import type { Snapshot } from "../snapshot.ts";
 
-/** What the commands of lenses are given. `stage` is a section of the file. */
+/** Arguments of the commands of lenses. `stage` is a section of the file. */
 export interface LensArguments {
   file: string;
   run?: string;
   stage?: Section;
 }
 
-/** Sections that stages come of. */
+/** Sections that describe stages. */
 export type Section = Exclude<StageKindFacts["section"], "domains" | "evaluate">;
 
 const sections: readonly string[] = ["seed", "experts", "mix", "finetune", "compare"] satisfies Section[];
 
 /**
- * Lenses above the file and above each section that stages come of.
+ * Lenses above the file and above each section that describes stages.
  * @param run the file's newest run.
  * @param offered the editor's commands; undefined: all.
  */

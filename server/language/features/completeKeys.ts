@@ -8,7 +8,7 @@ import type { Place } from "../place.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type Entry, entryAt, readSyntax } from "../syntax.ts";
 
-/** The keys that a mapping may have and has not. */
+/** The valid keys that a mapping does not have yet. */
 export function keyItems(snapshot: Snapshot, place: Place, node: SchemaNode, snippets: boolean): CompletionItem[] {
   const root = withoutWord(snapshot, place);
   const present = presentKeys(root, place);
@@ -37,7 +37,7 @@ export function keyItems(snapshot: Snapshot, place: Place, node: SchemaNode, sni
     });
 }
 
-/** Asks for completions again, of what was just begun. */
+/** Asks for completions again after one that starts something. */
 export const suggest = { title: "Suggest", command: "editor.action.triggerSuggest" };
 
 /** The tree without the word that is being typed: before it has a colon, it is read as part of the key below. */
@@ -51,7 +51,7 @@ function presentKeys(root: Entry, { path, span }: Place): Set<string> {
   return new Set(children.flatMap(({ key }) => (key && key.inner.start !== span.start ? [key.text] : [])));
 }
 
-/** Whether a key has a meaning beside what is given: some keys of a router are for other types of router. */
+/** Whether a key fits the keys that are given: some keys belong to other types of router. */
 function belongs(root: Entry, path: Path, key: string): boolean {
   if (path.join(".") !== "mix.router") return true;
   const type = entryAt(root, [...path, "type"])?.value;

@@ -20,7 +20,7 @@ export function pathKind(path: Path): PathKind | undefined {
 
 const maxItems = 500;
 
-/** Files and folders that are there, and globs for the kinds of files in a folder; one level at a time. */
+/** Existing files and folders, one level at a time, and globs for the kinds of files in a folder. */
 export async function pathItems(snapshot: Snapshot, place: Place, kind: PathKind): Promise<CompletionItem[]> {
   if (snapshot.file === undefined) return [];
   const without = place.prefix.startsWith("!") ? "!" : "";

@@ -15,7 +15,7 @@ interface Choice {
   help?: string;
 }
 
-/** The values that may stand at a place, where they can be counted. */
+/** The valid values at a place, if they can be enumerated. */
 export function valueItems(snapshot: Snapshot, place: Place, node: SchemaNode): CompletionItem[] {
   const root = snapshot.syntax;
   const isItem = typeof place.path.at(-1) === "number";
@@ -85,7 +85,7 @@ function expertNames(root: Entry, [section, key]: Path): string[] {
   return names.map((name) => `${expertPrefix}${name}`);
 }
 
-/** What a list holds besides the item at the place. */
+/** The other items of a list. */
 function givenItems(root: Entry, path: Path, { span }: Place): Set<string> {
   const items = entryAt(root, path)?.children ?? [];
   return new Set(

@@ -6,11 +6,11 @@ import { keyItems } from "./completeKeys.ts";
 import { pathItems, pathKind } from "./completePaths.ts";
 import { valueItems } from "./completeValues.ts";
 
-/** Characters after which completions are asked for without a letter. */
+/** Characters that trigger completion. */
 export const triggerCharacters = ["/", " ", "[", "{", '"', "'"];
 
 /**
- * What may be typed at a position: keys that are not there yet, values, names of domains, paths that exist.
+ * Completions at a position: keys that are not there yet, values, names of domains, existing paths.
  * @param snippets the editor understands `$0` as where the cursor goes.
  */
 export async function complete(snapshot: Snapshot, position: Position, snippets: boolean): Promise<CompletionItem[]> {
@@ -20,7 +20,7 @@ export async function complete(snapshot: Snapshot, position: Position, snippets:
   const mapping = mappingOf(node);
   if (place.kind === "key" && mapping) {
     const keys = keyItems(snapshot, place, mapping, snippets);
-    // Where a block begins it may be a list as well.
+    // The start of a block may become a list as well.
     return itemsOf(node) && place.indent !== undefined ? [...keys, ...valueItems(snapshot, place, node)] : keys;
   }
   const kind = pathKind(place.path);

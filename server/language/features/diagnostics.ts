@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Problem } from "../../experiment/problem.ts";
 import type { Snapshot } from "../snapshot.ts";
 
-/** What a diagnostic carries for its quick fixes. */
+/** Data of a diagnostic for its quick fixes. */
 export const problemDataSchema = z.object({
   path: z.array(z.union([z.string(), z.number()])),
   suggestion: z.string().optional(),

@@ -4,7 +4,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { type Edit, type Entry, entryAt } from "../syntax.ts";
 import { yamlText } from "../yamlText.ts";
 
-/** Takes an entry out, with its comma or its lines. */
+/** Removes an entry, with its comma or its lines. */
 export function removal({ syntax, text }: Snapshot, entry: Entry): Edit {
   const parent = entryAt(syntax, entry.path.slice(0, -1));
   const siblings = parent?.children ?? [];
@@ -33,7 +33,7 @@ export function removal({ syntax, text }: Snapshot, entry: Entry): Edit {
 const lineStartAt = (text: string, offset: number): number =>
   offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
 
-/** Puts a key that must be there where it must be, with an example of its value; undefined where it has no place. */
+/** Inserts a missing required key, with an example value; undefined if there is no place for it. */
 export function addition({ syntax, text }: Snapshot, path: Path): Edit | undefined {
   const key = path.at(-1);
   const node = schemaAt(path);
@@ -55,14 +55,14 @@ export function addition({ syntax, text }: Snapshot, path: Path): Edit | undefin
   return { start: text.length, end: text.length, text: `${/[^\n]$/.test(text) ? "\n" : ""}${pair}\n` };
 }
 
-/** Gives a key that has no value one with all that it must hold. */
+/** Gives a key without a value one with all required keys. */
 export function filling({ syntax, text }: Snapshot, path: Path): Edit | undefined {
   const entry = entryAt(syntax, path);
   const node = schemaAt(path);
   return entry?.key && !entry.value && node?.required ? filled(text, entry, example(path, node)) : undefined;
 }
 
-/** Puts a value after the colon of a key without one. */
+/** Inserts a value after the colon of a key without one. */
 function filled(text: string, { key }: Entry, value: string): Edit | undefined {
   const colon = key && /^\s*:/.exec(text.slice(key.end));
   if (!colon) return undefined;

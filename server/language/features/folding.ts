@@ -14,7 +14,7 @@ export function foldingRanges(snapshot: Snapshot): FoldingRange[] {
   return [...found.values()].sort((a, b) => a.startLine - b.startLine);
 }
 
-/** Two or more lines in a row that hold nothing but a comment. */
+/** Two or more consecutive lines with only a comment. */
 function commentFolds(text: string): FoldingRange[] {
   const folds: FoldingRange[] = [];
   let first = -1;

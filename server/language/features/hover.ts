@@ -9,7 +9,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { type Entry, entryAround, entryAt, type Span, touches } from "../syntax.ts";
 import { helpOf } from "./completeValues.ts";
 
-/** What the key, value or domain at a position means. `files` looks at a domain's files on the disk. */
+/** Help for the key, value or domain at a position. `files` counts a domain's files. */
 export async function hover(snapshot: Snapshot, position: Position, files: DomainFiles): Promise<Hover | null> {
   const root = snapshot.syntax;
   const offset = snapshot.offset(position);

@@ -6,7 +6,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { entriesOf, type ScalarValue } from "../syntax.ts";
 import { pathKind } from "./completePaths.ts";
 
-/** Links from the paths of a file to what lies there; paths that lead nowhere and globs have none. */
+/** Links from paths to existing files and folders; globs have none. */
 export async function documentLinks(snapshot: Snapshot): Promise<DocumentLink[]> {
   const { file } = snapshot;
   if (file === undefined) return [];
@@ -19,7 +19,7 @@ export async function documentLinks(snapshot: Snapshot): Promise<DocumentLink[]>
   return (await Promise.all(links)).flat();
 }
 
-/** The values that are paths and no patterns. */
+/** The values that are paths but not patterns. */
 function pathValues(snapshot: Snapshot): ScalarValue[] {
   const found: ScalarValue[] = [];
   for (const { path, value } of entriesOf(snapshot.syntax)) {
@@ -29,7 +29,7 @@ function pathValues(snapshot: Snapshot): ScalarValue[] {
   return found;
 }
 
-/** The file to show for a path: of a checkpoint's or tokenizer's folder what says most of it; undefined if nothing is there. */
+/** The file to open for a path; for the folder of a checkpoint or tokenizer, its most informative file. Undefined if there is none. */
 async function shownFile(path: string): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory()) return found ? path : undefined;

@@ -15,7 +15,7 @@ import { addition, filling, removal } from "./edits.ts";
 /** The command that makes a folder; its argument is `{path}`, absolute. */
 export const createFolderCommand = "btx.createFolder";
 
-/** What can be done about mistakes, by what they carry. */
+/** Fixes for mistakes, from the data of their diagnostics. */
 export async function quickFixes(snapshot: Snapshot, diagnostics: readonly Diagnostic[]): Promise<CodeAction[]> {
   const actions: CodeAction[] = [];
   for (const diagnostic of diagnostics) {
@@ -77,13 +77,13 @@ function isSibling(root: Entry, entry: Entry, name: string): boolean {
   return siblings.some(({ key, value }) => (key ? key.text === name : value?.kind === "scalar" && value.text === name));
 }
 
-/** Keys that are too much, and items; not a value that is wrong, nor a domain whose name is. */
+/** Removes superfluous keys and items, but neither wrong values nor domains with wrong names. */
 function canGo(entry: Entry, start: number, { severity }: Diagnostic): boolean {
   if (domainRole(entry.path) === "definition" && severity !== DiagnosticSeverity.Warning) return false;
   return !entry.key || entry.key.start === start;
 }
 
-/** For a domain's files that are not there: makes the file, or the folder that a glob begins with. */
+/** For missing files of a domain: creates the file, or the folder with which a glob begins. */
 async function missingFile(snapshot: Snapshot, diagnostic: Diagnostic, { path }: ProblemData): Promise<CodeAction[]> {
   const value = entryAt(snapshot.syntax, path)?.value;
   if (pathKind(path) !== "files" || snapshot.file === undefined || value?.kind !== "scalar") return [];
