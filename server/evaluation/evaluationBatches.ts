@@ -42,7 +42,9 @@ export const evaluationInputs = (
   ...(moe ? { domain: new Int32Array(batch).fill(domainIndex) } : {}),
 });
 
-/** The result `nll` of `evaluation` without padding: negative log-likelihoods of a batch's targets in their order, nats. */
+/**
+ * The result `nll` of `evaluation` without padding: negative log-likelihoods of a batch's targets in their order, nats.
+ */
 export const countedNll = ({ inputs: { weights } }: EvaluationBatch, nll: ArrayLike<number> = []): Float32Array =>
   Float32Array.from(nll).filter((_, target) => (weights[target] ?? 0) > 0);
 

@@ -11,7 +11,7 @@ import type { WarmModel } from "./warmModels.ts";
 /** Reports the progress of work on held-out text, and cancels it: it throws the signal's reason between two batches. */
 export interface Watch {
   signal: AbortSignal;
-  progress(told: InspectionProgress): void;
+  progress(news: InspectionProgress): void;
 }
 
 /** Opens the held-out text that a model is evaluated on, and closes it after `work`. */

@@ -24,8 +24,8 @@ export async function route(
   const axes = model.axes(k);
   const mask = model.mask(off);
   const ids = tokenizer.encode(text);
-  const told = axes.layers.length * ids.length * axes.k;
-  if (told > mostChoicesOfText)
+  const choiceCount = axes.layers.length * ids.length * axes.k;
+  if (choiceCount > mostChoicesOfText)
     throw new UserError(`the text has ${ids.length} tokens, too many to route at once: select a part of it`);
   const counts = asked.measured === true && ids.length > 0;
   const { choices, surprise, likeliest, ...rest } = await forward(model, ids, { k, mask, counts, signal });
@@ -59,10 +59,10 @@ function measuresOf(
   const k = moe ? moe.layers.map((_, position) => expertsPerToken(moe, position)) : [];
   const counts: RoutingCounts = { shape: [L, 1, E], statistics, k };
   // [1 + 1, L, E]: the text, then all domains together, which is the text again.
-  const told = (measure: CellMeasure) => Array.from(cells(counts, measure).subarray(0, L * E), rounded);
+  const valuesOf = (measure: CellMeasure) => Array.from(cells(counts, measure).subarray(0, L * E), rounded);
   const measures = cellMeasureNames.filter((measure) => statistics[cellMeasures[measure].of]);
   return {
-    cells: Object.fromEntries(measures.map((measure) => [measure, told(measure)])),
+    cells: Object.fromEntries(measures.map((measure) => [measure, valuesOf(measure)])),
     layers: layerRows(counts)[0] ?? {},
     histogram: Array.from(binShares(statistics.histogram ?? []), rounded),
   };

@@ -32,7 +32,7 @@ export async function sample(
   tell(axes);
   let { logits } = await decoder.takeIn([ids], mask);
   const shown: number[] = [];
-  let said = "";
+  let reported = "";
   for (let count = 1; ; count++) {
     // Lets a message arrive.
     await setImmediate();
@@ -47,8 +47,8 @@ export async function sample(
     const ended = count === most ? "tokens" : position + 1 === config.context ? "context" : undefined;
     const whole = tokenizer.decode(shown);
     // A character may take several tokens: its text is reported once it is complete, or generation ends.
-    const text = whole.endsWith("\ufffd") && !ended ? "" : whole.slice(said.length);
-    said += text;
+    const text = whole.endsWith("\ufffd") && !ended ? "" : whole.slice(reported.length);
+    reported += text;
     const choices = new Choices(config, 1);
     choices.take(results, 0, 0);
     tell({ text, ...choices.told(), surprise });

@@ -44,10 +44,10 @@ function byTexts(text: string, pieces: string[]): Place[] {
   let unit = 0;
   return pieces.map((piece, i) => {
     const start = unit;
-    const said = piece.trim();
-    const found = text.slice(start, start + said.length + lookahead).indexOf(said);
+    const trimmed = piece.trim();
+    const found = text.slice(start, start + trimmed.length + lookahead).indexOf(trimmed);
     if (i === pieces.length - 1) unit = text.length;
-    else if (found >= 0 && said !== "") unit = start + found + said.length;
+    else if (found >= 0 && trimmed !== "") unit = start + found + trimmed.length;
     return { start, end: unit };
   });
 }

@@ -79,5 +79,7 @@ export function linearLayer({ name, out, input, hasBias, ...rest }: LinearLayer)
   return hasBias ? [weight, bias({ ...rest, name: `${name}.bias`, shape: [out] })] : [weight];
 }
 
-/** Standard deviation of the two matrices per layer that write into the residual stream: 0.02 / sqrt(2 L), as in GPT-2. */
+/**
+ * Standard deviation of the two matrices per layer that write into the residual stream: 0.02 / sqrt(2 L), as in GPT-2.
+ */
 export const residualDeviation = (layers: number): number => STANDARD_DEVIATION / Math.sqrt(2 * layers);

@@ -35,11 +35,9 @@ export const routerConfigSchema = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     type: z.literal("switch"),
-    /**
-     * Capacity of an expert in training, as a multiple of an even share of the batch's tokens. The rest are dropped.
-     */
+    /** Capacity of an expert in training: this many times an even share of the batch's tokens, rounded up. */
     capacity: z.number().positive(),
-    /** The same in evaluation; absent: no tokens are dropped there. */
+    /** The same in evaluation; absent: no capacity limit, so no tokens are dropped. */
     evaluationCapacity: z.number().positive().optional(),
     ...balancing,
   }),

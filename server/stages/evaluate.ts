@@ -15,8 +15,8 @@ import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";
 
 /**
- * Held-out loss of one model by domain, in nats per token and bits per byte; where its tokens went; and, for domains that
- * declare how an answer is marked, the share of answers that greedy decoding gets exactly right.
+ * Held-out loss of one model by domain, in nats per token and bits per byte; where its tokens went; and, for domains
+ * that declare how an answer is marked, the share of answers that greedy decoding gets exactly right.
  */
 export const evaluate: StageWork<EvaluateSpec> = async (context) => {
   const data = await openData(context.parent("data").folder);
@@ -80,8 +80,8 @@ async function heldOutLosses(
 }
 
 /**
- * Greedy decoding of held-out problems, each up to the end of its answer's line, of the text or of the context. Problems whose
- * prompt and solution do not fit in the context are left out.
+ * Greedy decoding of held-out problems, each up to the end of its answer's line, of the text or of the context.
+ * Problems whose prompt and solution do not fit in the context are left out.
  */
 async function exactMatches(
   context: StageContext<EvaluateSpec>,
@@ -138,7 +138,7 @@ async function exactMatches(
   }
 }
 
-/** The line of the answer in a model's text, as far as it is written, and whether it is complete. */
+/** The line of the answer in a model's text, possibly incomplete, and whether it is complete. */
 function answerLine(text: string, { marker }: Problem): { line: string; finished: boolean } {
   if (marker !== undefined) return lineAfter(text, marker) ?? { line: "", finished: false };
   const [line, ...more] = text.split("\n");

@@ -31,7 +31,7 @@ export type StageProgress = z.infer<typeof stageProgressSchema>;
 
 export const progressPath = (stageFolder: string): string => join(stageFolder, "working.json");
 
-/** Writes progress at most four times a second. Nothing depends on it, so errors such as a full disk are ignored. */
+/** Writes progress at most four times a second. Nothing depends on it, so disk errors are ignored. */
 export function progressFile(stageFolder: string): (done: number, total: number, label: string) => void {
   let last = 0;
   return (done, total, label) => {

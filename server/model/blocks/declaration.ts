@@ -1,7 +1,7 @@
 import { type Declared, totalSize } from "../../parameters/declared.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 
-/** What the size of the activations that a forward pass keeps depends on. */
+/** The quantities that determine how many activations a forward pass keeps. */
 export interface KeptFor {
   /** Sequences (B) and tokens per sequence (T). */
   batch: number;
@@ -49,6 +49,6 @@ export function wholeBlock(
   return { parameters, activeParameters: totalSize(parameters), multiplied, multiplyAdds, kept };
 }
 
-/** The training option that the size of kept activations depends on. */
+/** The training option that affects how many floats are kept. */
 export type Precision = Pick<TrainingConfig, "precision">;
 export const floatShare = ({ precision }: Precision): number => (precision === "float16" ? 1 / 2 : 1);

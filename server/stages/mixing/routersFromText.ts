@@ -39,7 +39,7 @@ export function textsOf(
 }
 
 /**
- * Router weights [E, D] by name, from `tokens` tokens of training text per domain, in the sampler's order:
+ * Router weights [E, D] by name, from `tokens` training tokens per domain, sampled with the stage's random seed:
  * - "domains": from the mean embedding of a domain's tokens in the mixed model; the same in every layer;
  * - "hidden": in each layer, from the mean input of its feed-forward block in the model that averages all weights.
  * An expert for several domains uses the mean of their means. `routerRows` turns means into rows.

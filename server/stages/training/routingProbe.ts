@@ -65,7 +65,7 @@ export class RoutingProbe implements TrainingObserver {
       });
   }
 
-  /** Undefined for a dense model. A resumed stage keeps the files it began. */
+  /** Undefined for a dense model. A resumed stage continues its existing files. */
   static async open(job: ProbeJob, begun: boolean): Promise<RoutingProbe | undefined> {
     const { paths, config } = job;
     if (!config.moe) return undefined;
@@ -85,7 +85,7 @@ export class RoutingProbe implements TrainingObserver {
     for (const records of this.#files()) records.restore(step);
   }
 
-  /** After step `step`, 0 before the first: probes, if it is time. */
+  /** Called after step `step` (0 before the first): probes if a record is due. */
   async after(step: number, _: StepResult | undefined, store: Store): Promise<void> {
     if (!this.#files().some((records) => records.due(step))) return;
     const { config, engine, domains } = this.#job;

@@ -14,7 +14,7 @@ export interface Standing {
   float16?: boolean;
 }
 
-const goOn = (float16?: boolean): string =>
+const remedy = (float16?: boolean): string =>
   `lower the learning rate${float16 ? " or set `precision: float32`" : ""}, then run again; the last checkpoint is kept`;
 
 /** @throws UserError if the loss or the gradient norm of a step is NaN or infinite */
@@ -22,7 +22,7 @@ export function assertFiniteStep({ step, learningRate, loss, gradientNorm, float
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   const what = Number.isFinite(loss) ? `the gradient norm is ${gradientNorm}` : `the loss is ${loss}`;
   const rest = Number.isFinite(loss) ? `loss ${brief(loss)}` : `gradient norm ${brief(gradientNorm)}`;
-  throw new UserError(`${what} at step ${step} (learning rate ${brief(learningRate)}, ${rest}): ${goOn(float16)}`);
+  throw new UserError(`${what} at step ${step} (learning rate ${brief(learningRate)}, ${rest}): ${remedy(float16)}`);
 }
 
 /** @throws UserError if a tensor contains NaN or infinity, even though the last step's loss was finite */
@@ -34,7 +34,7 @@ export function assertFiniteTensor(name: string, data: ArrayLike<number>, after?
   const facts = after
     ? ` after step ${after.step} (learning rate ${brief(after.learningRate)}, gradient norm ${brief(after.gradientNorm)})`
     : "";
-  throw new UserError(`"${name}" contains NaN or infinity${facts}: ${goOn(after?.float16)}`);
+  throw new UserError(`"${name}" contains NaN or infinity${facts}: ${remedy(after?.float16)}`);
 }
 
 const brief = (value: number): string => (Number.isFinite(value) ? value.toPrecision(3) : String(value));

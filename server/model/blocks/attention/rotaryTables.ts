@@ -11,8 +11,8 @@ export interface RotaryTables {
 }
 
 /**
- * f of the angles of positions 0 to `length` - 1 [length, headSize/2]: element i turns by position * theta^(-2i /
- * headSize).
+ * Table [length, headSize/2] of f(angle) for positions 0 to `length` - 1: element i is rotated by the angle
+ * position * theta^(-2i / headSize).
  */
 function angles(config: ModelConfig, length: number, f: (angle: number) => number): Tensor {
   const half = config.headSize / 2;
