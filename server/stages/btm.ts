@@ -40,7 +40,7 @@ export const btm: StageWork<BtmSpec> = async (context) => {
       }
       if (nll.some((values) => values.length !== tokens)) {
         throw new UserError(
-          `the experts' evaluations of "${domain}" cover other text than the data has: remove their stages and run again`,
+          `the experts' evaluations of "${domain}" cover different text than the data: remove their stages and run again`,
         );
       }
       losses[domain] = { nats: sum / tokens, bitsPerByte: sum / Math.LN2 / bytes, tokens, bytes };
