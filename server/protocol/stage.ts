@@ -311,5 +311,5 @@ export const metricSchema = z
     memory: z.number().optional(),
     /** Other auxiliary losses of the routers, by name, scaled. */
   })
-  .catchall(z.number().optional());
+  .catchall(z.number().optional().catch(undefined));
 export type Metric = z.infer<typeof metricSchema>;

@@ -58,6 +58,15 @@ describe("reading", () => {
     expect(await readLastMetric(paths)).toBeUndefined();
   });
 
+  it("reads metrics with columns that it does not know, numbers as losses by name", async () => {
+    const paths = stagePathsIn(temporaryFolder());
+    const line = { ...metric(1), distil: 0.25, comment: "of a later version" };
+    writeFileSync(paths.metrics, `${JSON.stringify(line)}\n`);
+    const read = await readLastMetric(paths);
+    expect(read).toMatchObject({ step: 1, distil: 0.25 });
+    expect(read?.comment).toBeUndefined();
+  });
+
   it("reads routing with the axes of its index", async () => {
     const paths = stagePathsIn(temporaryFolder());
     const index = { version: 1, statistics: ["routed"], layers: [0, 1], domains: ["a"], experts: ["x", "y"], every: 5 };
