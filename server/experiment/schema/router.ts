@@ -263,7 +263,9 @@ function balancingOf(given: RouterKeys): Balancing {
 }
 
 /**
- * The configuration of a file's router, defaults filled in. A key whose default applies is absent there.
+ * The configuration of a file's router. A key of the file that is absent has its default; a key of the configuration that is
+ * absent has the plainest meaning, whatever the file's default: no `balance` is BTX's loss, and the file's `balance: none` is
+ * `loadBalance: 0`. So equal routers have equal configurations, and stages equal keys.
  * @param experts number of experts, after splitting.
  * @param split number of parts that each model is split into; 1 for no split.
  */
