@@ -9,7 +9,7 @@ import { MASKED } from "../ops/maskedSoftmax.ts";
 import type { StageReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutingAxes } from "../protocol/inspect.ts";
-import type { ModelConfig } from "../protocol/model.ts";
+import { type ModelConfig, withK } from "../protocol/model.ts";
 import { toldChoices } from "../routing/choices.ts";
 import { checkpointOf, colouredExperts, type FoundModel, findModel } from "../runs/findModel.ts";
 
@@ -44,13 +44,14 @@ export class WarmModel {
     const { config } = this.opened;
     if (k === undefined) return config;
     const { moe } = config;
-    if (moe?.router.type !== "top-k")
+    const router = moe && withK(moe.router, k);
+    if (!router)
       throw new UserError(
         `"${this.name}" has no number of experts per token to change: its ${moe ? `router is ${moe.router.type}` : "layers are dense"}`,
       );
     if (k > moe.experts.length)
       throw new UserError(`"${this.name}" has ${moe.experts.length} experts, so a token cannot go to ${k} of them`);
-    return { ...config, moe: { ...moe, router: { ...moe.router, k } } };
+    return { ...config, moe: { ...moe, router } };
   }
 
   /** The axes of its routing. */

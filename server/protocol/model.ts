@@ -57,6 +57,10 @@ export type RouterType = RouterConfig["type"];
 export const takesK = (type: string): boolean =>
   routerConfigSchema.options.some(({ shape }) => shape.type.value === type && "k" in shape);
 
+/** The same router with another K; undefined where it has no configurable K. */
+export const withK = (router: RouterConfig, k: number): RouterConfig | undefined =>
+  "k" in router ? { ...router, k } : undefined;
+
 export const moeConfigSchema = z.strictObject({
   /** Names of the experts, in the order of their weights (E of them). */
   experts: z.array(z.string()).min(1),

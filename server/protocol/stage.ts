@@ -9,14 +9,11 @@ import { routingSummarySchema } from "./routingFiles.ts";
  */
 
 /**
- * Groups of parameters that can be frozen. "experts": the experts of Mixture-of-Experts layers; "attention": the
- * attention projections; "router": the routers; "embeddings": the embedding and the head.
+ * Groups of parameters, each parameter in one. "experts": the experts of Mixture-of-Experts layers; "attention": the
+ * attention projections; "router": the routers; "embeddings": the embedding and the head; "norms"; "dense": the feed-forward
+ * blocks of dense layers.
  */
-export const frozenGroupSchema = z.enum(["experts", "attention", "router", "embeddings"]);
-export type FrozenGroup = z.infer<typeof frozenGroupSchema>;
-
-/** All groups of parameters: those above, "norms", and "dense" (feed-forward blocks of dense layers). */
-export const parameterGroupSchema = z.enum([...frozenGroupSchema.options, "norms", "dense"]);
+export const parameterGroupSchema = z.enum(["experts", "attention", "router", "embeddings", "norms", "dense"]);
 export type ParameterGroup = z.infer<typeof parameterGroupSchema>;
 
 /** A group, or a single expert by name: "expert:code". */

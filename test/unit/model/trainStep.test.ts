@@ -22,7 +22,7 @@ import {
 import type { TensorSpecs, Tensors } from "../../../server/ops/program.ts";
 import { routerBiasName } from "../../../server/parameters/names.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
-import { type FrozenGroup, frozenGroupSchema } from "../../../server/protocol/stage.ts";
+import type { ParameterGroup } from "../../../server/protocol/stage.ts";
 import { expectClose, useCpu, values } from "../ops/support.ts";
 import { models, randomBatch, randomParameters, scalars } from "./support.ts";
 
@@ -125,10 +125,11 @@ describe("trainStep", () => {
   });
 });
 
-const groups = frozenGroupSchema.options;
+/** All that a mixture without dense layers has, but its norms. */
+const groups: ParameterGroup[] = ["experts", "attention", "router", "embeddings"];
 
 /** The first step of a model, without clipping: the state before and after, and what of it is new. */
-function firstStep(config: ModelConfig, freeze: FrozenGroup[]) {
+function firstStep(config: ModelConfig, freeze: ParameterGroup[]) {
   const state: Tensors = { ...randomParameters(config), ...zeros(momentShapes(config, freeze)) };
   const step = trainStep(config, { ...training, clip: 0, freeze }, 2);
   const { state: changed, results } = step(state, { ...randomBatch(config, 2), ...numbers(1, 0.01) });
@@ -138,7 +139,10 @@ function firstStep(config: ModelConfig, freeze: FrozenGroup[]) {
 describe("frozen groups", () => {
   beforeAll(useCpu);
 
-  test.each(groups)("%s: neither they nor moments of them are in the new state", (group) => {
+  test.each<ParameterGroup>([
+    ...groups,
+    "norms",
+  ])("%s: neither they nor moments of them are in the new state", (group) => {
     const { before, changed } = firstStep(mixed, [group]);
     const trained = declaredParameters(mixed).flatMap((one) => (one.group !== group ? [one.name] : []));
     const moments = trained.flatMap((name) => [`adam.m.${name}`, `adam.v.${name}`]);
@@ -147,7 +151,10 @@ describe("frozen groups", () => {
     for (const name of trained) expect(values(changed[name]!)).not.toEqual(values(before[name]!));
   });
 
-  test.each(groups)("%s: the gradients of the others stay the same, and the norm is over those", (group) => {
+  test.each<ParameterGroup>([
+    ...groups,
+    "norms",
+  ])("%s: the gradients of the others stay the same, and the norm is over those", (group) => {
     const [all, some] = [firstStep(mixed, []), firstStep(mixed, [group])];
     let squares = 0;
     for (const name of trainedShapes(mixed, [group]).keys()) {
@@ -193,7 +200,7 @@ describe("frozen groups", () => {
   });
 
   /** Kernels of the step's graph as it is compiled, by name. */
-  function kernels(freeze: FrozenGroup[]): Map<string, number> {
+  function kernels(freeze: ParameterGroup[]): Map<string, number> {
     const specs = (tensors: Tensors): TensorSpecs =>
       Object.fromEntries(
         Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype: dtype as "float32" }]),
@@ -214,7 +221,7 @@ describe("frozen groups", () => {
     expect(kernels(["router"]).get("GroupedWeightGrad")).toBe(3 * layers);
     expect(all.get("EmbeddingGrad")).toBe(1);
     expect(kernels(["embeddings"]).get("EmbeddingGrad")).toBeUndefined();
-    const products = (freeze: FrozenGroup[]) => kernels(freeze).get("BatchMatMul")!;
+    const products = (freeze: ParameterGroup[]) => kernels(freeze).get("BatchMatMul")!;
     expect(products([]) - products(["attention"])).toBe(4 * layers);
     expect(products([]) - products(["router"])).toBe(layers);
     // That of the head.
@@ -251,7 +258,7 @@ describe("gradient accumulation", () => {
   });
 
   test("of frozen groups is none", () => {
-    const freeze: FrozenGroup[] = ["attention", "embeddings"];
+    const freeze: ParameterGroup[] = ["attention", "embeddings"];
     const shapes = gradientShapes(dense, freeze);
     expect([...shapes.keys()]).toEqual([...trainedShapes(dense, freeze).keys()].map(gradientName));
     const state: Tensors = {

@@ -10,7 +10,7 @@ import { accumulate, firstMomentName, gradientShapes, trainStep } from "../../..
 import type { TensorSpecs } from "../../../../server/ops/program.ts";
 import { routerName } from "../../../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
-import type { FrozenGroup } from "../../../../server/protocol/stage.ts";
+import type { ParameterGroup } from "../../../../server/protocol/stage.ts";
 import { nextToken } from "../../../../server/stages/training/nextToken.ts";
 import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
 import { beginMoments, stateNames } from "../../../../server/stages/training/phases.ts";
@@ -36,7 +36,7 @@ const batchOf = (step: number): StepBatch => ({
 
 interface Options {
   count?: number;
-  freeze?: FrozenGroup[];
+  freeze?: ParameterGroup[];
   randomSeed?: number;
   learningRate?: number;
   /** The first of the `count` steps, of 10. */
@@ -97,7 +97,7 @@ function expectSameSteps(parts: StepResult[], whole: StepResult[]): void {
 const drawing: RouterConfig = { type: "sample-top-1", temperatureRate: 3, minTemperature: 0.5, loadBalance: 0 };
 
 describe("gradients accumulated over micro-batches give the update of the whole batch", () => {
-  test.each<[string, ModelConfig, number, FrozenGroup[]?]>([
+  test.each<[string, ModelConfig, number, ParameterGroup[]?]>([
     ["a dense model", dense, 1],
     ["a dense model", dense, 2],
     ["a Mixture-of-Experts", mixture, 1],
@@ -121,7 +121,7 @@ describe("gradients accumulated over micro-batches give the update of the whole 
 });
 
 test("steps with frozen groups are those of the same program run eagerly", async () => {
-  const freeze: FrozenGroup[] = ["experts", "attention"];
+  const freeze: ParameterGroup[] = ["experts", "attention"];
   const config = mixtureOf({ type: "top-k", k: 2, loadBalance: 0.1 });
   const { store, results } = await steps(config, 4, { freeze });
   const slow = decided(config);

@@ -4,7 +4,7 @@ import { routerBiasName } from "../../../../server/parameters/names.ts";
 import { StopRequested } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import { routingIndexSchema } from "../../../../server/protocol/routingFiles.ts";
-import type { FrozenGroup, Phase } from "../../../../server/protocol/stage.ts";
+import type { ParameterGroup, Phase } from "../../../../server/protocol/stage.ts";
 import { train } from "../../../../server/stages/training/train.ts";
 import { contextOf, savedModel, temporaryFolder, tiny, training, untrained } from "../support.ts";
 import { bytesOf, metrics, metricsCount, timeless, twoDomains } from "./support.ts";
@@ -13,7 +13,7 @@ const mixtureOf = (router: RouterConfig): ModelConfig => ({
   ...tiny,
   moe: { experts: ["x", "y", "z"], layers: [0, 1], router },
 });
-const phaseOf = (steps: number, freeze?: FrozenGroup[], rest: Partial<typeof training> = {}): Phase => ({
+const phaseOf = (steps: number, freeze?: ParameterGroup[], rest: Partial<typeof training> = {}): Phase => ({
   tokens: steps * 4 * 16,
   mixture: { letters: 2, digits: 1 },
   training: { ...training, ...rest, ...(freeze ? { freeze } : {}) },
