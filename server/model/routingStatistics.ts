@@ -17,7 +17,14 @@ import {
 import { oneHot } from "../ops/oneHot.ts";
 import type { Tensors } from "../ops/program.ts";
 import { untaped } from "../ops/untaped.ts";
-import { type CountedStatistic, expertsResult, gatesResult, histogramBins } from "../protocol/routingStatistics.ts";
+import {
+  type CountedStatistic,
+  declareStatistic,
+  expertsResult,
+  gatesResult,
+  histogramBins,
+  type StatisticDeclaration,
+} from "../protocol/routingStatistics.ts";
 import type { Routing } from "../routers/router.ts";
 import type { LayerRouting } from "./blocks/moe/forward.ts";
 
@@ -62,11 +69,17 @@ const byDomain = ({ tokens }: Counting, x: Tensor): Tensor => matMul(tokens, x, 
 const pairs = ({ counted }: Counting, { chosen }: LayerRouting, other: number): Tensor =>
   matMul(chosen, counted[other]!, true);
 
-/**
- * How each statistic is counted. Returns one tensor per layer with the axes of the table, or none if there is nothing
- * to count.
- */
-export const countedByLayer: Record<CountedStatistic, (counting: Counting) => Tensor[]> = {
+/** Counts a statistic: one tensor per layer with the axes of the table, or none if there is nothing to count. */
+export type CountByLayer = (counting: Counting) => Tensor[];
+
+/** Adds a statistic that programs count. @throws Error if there is one of that name. */
+export function addStatistic(name: string, declaration: StatisticDeclaration, count: CountByLayer): void {
+  declareStatistic(name, declaration);
+  (countedByLayer as Record<string, CountByLayer>)[name] = count;
+}
+
+/** How each statistic is counted. */
+const countedByLayer: Record<CountedStatistic, CountByLayer> = {
   routedTokens: (counting) => counting.routings.map(({ chosen }) => byDomain(counting, chosen)),
   gateMass: (counting) => counting.routings.map(({ gateOfExpert }) => byDomain(counting, gateOfExpert)),
   probability: (counting) => counting.softmaxes.map((softmax) => byDomain(counting, softmax)),

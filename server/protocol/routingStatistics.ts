@@ -18,7 +18,7 @@ export type RoutingAxis = "layer" | "layerBefore" | "domain" | "domainAndAll" | 
  */
 export type RoutingRecord = "training" | "pairs" | "probe" | "summary" | "detail" | "text";
 
-interface StatisticDeclaration {
+export interface StatisticDeclaration {
   /** What is counted or summed over tokens, with its unit if it has one. */
   counts: string;
   /** As programs report it, slowest first. */
@@ -106,6 +106,12 @@ export type StatisticIn<R extends RoutingRecord, A extends readonly RoutingAxis[
 }[RoutingStatistic];
 
 const declarations: Record<RoutingStatistic, StatisticDeclaration> = routingStatistics;
+
+/** Adds a statistic to the table; `addStatistic` (model/routingStatistics.ts) does it with how it is counted. */
+export function declareStatistic(name: string, declaration: StatisticDeclaration): void {
+  if (Object.hasOwn(declarations, name)) throw new Error(`there is a routing statistic "${name}" already`);
+  (declarations as Record<string, StatisticDeclaration>)[name] = declaration;
+}
 
 export const isStatistic = (name: string): name is RoutingStatistic => Object.hasOwn(routingStatistics, name);
 

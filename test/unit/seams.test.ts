@@ -1,21 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { add, matMul, mean, mul, softmax, square, sum, type Tensor, tanh } from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { add, matMul, mean, mul, softmax, square, sum, tanh } from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
 import { openSafetensors } from "../../server/checkpoint/safetensors.ts";
 import { prepareData } from "../../server/data/prepare.ts";
 import type { Executor, Place, StageJob, StageRequest } from "../../server/execution/executor.ts";
 import { runStages } from "../../server/execution/runner.ts";
 import { parseExperiment } from "../../server/experiment/parse.ts";
 import { planExperiment } from "../../server/experiment/plan.ts";
-import { type Counting, countedByLayer } from "../../server/model/routingStatistics.ts";
+import { addStatistic } from "../../server/model/routingStatistics.ts";
 import { oneHot } from "../../server/ops/oneHot.ts";
 import { named } from "../../server/ops/program.ts";
 import { matrix } from "../../server/parameters/declared.ts";
 import { routerName } from "../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../server/protocol/model.ts";
 import { routingIndexSchema } from "../../server/protocol/routingFiles.ts";
-import { routingStatistics } from "../../server/protocol/routingStatistics.ts";
 import type { RunEvent } from "../../server/protocol/run.ts";
 import type { Metric, StageSpec } from "../../server/protocol/stage.ts";
 import { addRouter } from "../../server/routers/index.ts";
@@ -74,15 +73,15 @@ function addRememberingRouter(): void {
 
 /** The sum of the squares of gates, beside the sum of gates. */
 function addGateSquares(): void {
-  const declarations: Record<string, unknown> = routingStatistics;
-  const counted: Record<string, (counting: Counting) => Tensor[]> = countedByLayer;
-  declarations.gateSquares = {
-    counts: "sum of the squares of the expert's gates",
-    axes: ["layer", "domain", "expert"],
-    records: ["training"],
-  };
-  counted.gateSquares = ({ routings, tokens }) =>
-    routings.map(({ gateOfExpert }) => matMul(tokens, square(gateOfExpert), true));
+  addStatistic(
+    "gateSquares",
+    {
+      counts: "sum of the squares of the expert's gates",
+      axes: ["layer", "domain", "expert"],
+      records: ["training"],
+    },
+    ({ routings, tokens }) => routings.map(({ gateOfExpert }) => matMul(tokens, square(gateOfExpert), true)),
+  );
 }
 
 /** Runs the finetuning of a run itself and pretends that all else was done: no process is started. */
@@ -168,11 +167,6 @@ describe("what is added from outside: a router, a statistic and an executor", ()
     expect(events.filter((event) => event.event === "stage" && event.error !== undefined)).toEqual([]);
     folder = stagePaths(root, plan.find(({ name }) => name === "finetune")!.key).folder;
     lines = metrics(folder);
-  });
-
-  afterAll(() => {
-    delete (routingStatistics as Record<string, unknown>).gateSquares;
-    delete (countedByLayer as Record<string, unknown>).gateSquares;
   });
 
   test("a whole run goes through the executor, and two steps are trained", () => {

@@ -28,6 +28,9 @@ const checkpointSeconds = Number(process.env.BTX_CHECKPOINT_SECONDS ?? 10);
 /** Largest share of the time spent on saving, however slow the disk is. */
 const savingShare = 0.03;
 
+/** Columns of `metrics.jsonl` that no auxiliary loss may take. */
+const reserved = new Set(Object.keys(metricSchema.omit({ loadBalance: true, zLoss: true }).shape));
+
 export interface TrainingJob {
   config: ModelConfig;
   /** The parameters to start from, by name; called only if there is no saved state. */
@@ -211,6 +214,9 @@ class Training {
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
     this.#standing = { step: this.#step + 1, learningRate, loss, gradientNorm, float16: !!this.#lossScale };
     assertFiniteStep(this.#standing);
+    for (const name of Object.keys(auxiliary))
+      if (reserved.has(name))
+        throw new Error(`an auxiliary loss cannot be named "${name}": it is a column of every step`);
     this.#step++;
     this.#seconds += seconds;
     this.#tokens += tokens;
