@@ -14,7 +14,9 @@ export async function hover(snapshot: Snapshot, position: Position, files: Domai
   const root = snapshot.syntax;
   const offset = snapshot.offset(position);
   const domain = domainNameAt(root, offset);
-  if (domain) return shown(snapshot, domain.token, await domainHelp(snapshot, domain.name, files));
+  // A frozen expert is no domain: the help of `freeze` says what it is.
+  if (domain && domain.role !== "frozen")
+    return shown(snapshot, domain.token, await domainHelp(snapshot, domain.name, files));
   const entry = entryAround(root, offset);
   const node = schemaAt(entry.path);
   if (!node) return null;

@@ -50,9 +50,9 @@ export function rename(snapshot: Snapshot, position: Position, name: string): Wo
   if (reservedNames.includes(name)) throw new UserError(`"${name}" cannot be the name of a domain: it is reserved`);
   if (name !== placeholder && definedDomains(snapshot.syntax).includes(name))
     throw new UserError(`there is already a domain "${name}": choose another name`);
-  const edits = sameDomain(snapshot, position).map(({ token }) => ({
+  const edits = sameDomain(snapshot, position).map(({ token, role }) => ({
     range: snapshot.range(token.inner),
-    newText: token.quote ? name : yamlText(name, true),
+    newText: token.quote || role === "frozen" ? name : yamlText(name, true),
   }));
   return { changes: { [snapshot.uri]: edits } };
 }

@@ -41,6 +41,18 @@ describe("a domain", () => {
     );
   });
 
+  it("is renamed where its expert is frozen, in parts too", () => {
+    const frozen = `domains: {co|de: {files: a}, prose: {files: b}}
+finetune: {freeze: [norms, expert:code, "expert:code.2", expert:prose]}
+`;
+    const { snapshot, position } = cursor(frozen);
+    const after = edited(snapshot, rename(snapshot, position, "true").changes![snapshot.uri]!);
+    expect(after).toContain('freeze: [norms, expert:true, "expert:true.2", expert:prose]');
+    const but = cursor("domains: {co|de: {files: a}}\nfinetune: {freeze: {all-but: [expert:code]}}\n");
+    const other = edited(but.snapshot, rename(but.snapshot, but.position, "x").changes![but.snapshot.uri]!);
+    expect(other).toContain("{all-but: [expert:x]}");
+  });
+
   it("keeps its meaning under a name that YAML takes for something else", () => {
     const { snapshot, position } = cursorIn("prose: 1");
     const after = edited(snapshot, rename(snapshot, position, "true").changes![snapshot.uri]!);
