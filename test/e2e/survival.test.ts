@@ -57,7 +57,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
   it("goes on when the backend is killed, which is started again and says so once", async () => {
     const [first] = backend();
     process.kill(first!, "SIGKILL");
-    const message = window.notifications("backend exited and was restarted");
+    const message = window.notifications("exited and was restarted");
     await message.waitFor();
     const [next] = await until("another backend", () => {
       const now = backend().filter((pid) => pid !== first);
