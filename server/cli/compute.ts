@@ -4,7 +4,7 @@ import { type Compute, computeSchema, deviceNameSchema, devicesOf, engineChoiceS
 import { UserError } from "../protocol/errors.ts";
 import { CommandError } from "./command.ts";
 
-/** What a run computes with: its file's `engine` and `devices`, or what the command line has in their place. */
+/** What a run computes on: the file's `engine` and `devices`, unless the command line overrides them. */
 
 export function computeAsked(values: { engine?: string; device?: string[] }, of: Compute): Compute {
   if (values.engine === undefined && values.device === undefined) return of;

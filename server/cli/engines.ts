@@ -77,7 +77,7 @@ async function install(engine: EnginePackage, json: boolean): Promise<number> {
   }
 }
 
-/** Shows progress in one line that is written over, or, where that cannot be, a line for each thing that is done. */
+/** Shows progress on one rewritten line or, if that is not possible, one line per completed item. */
 function createLine(): (event: InstallEvent) => void {
   const { stderr, stdout } = process;
   let last = "";

@@ -72,7 +72,7 @@ const sections: Readonly<Record<string, (name: string) => boolean>> = {
   compare: (name) => sectionOf(name.replace(/^evaluate:/, "")) === "compare",
 };
 
-/** The stages of a plan that `name` needs, and itself; `name` may be a section's. @throws CommandError when there is none. */
+/** The stages that `name`, a stage or section, needs, and itself. @throws CommandError if there is no such stage. */
 function upTo(plan: Plan, name: string): Plan {
   const names = plan.map((stage) => stage.name);
   const wanted = Object.hasOwn(sections, name) ? names.filter(sections[name]!) : [name];
@@ -106,7 +106,7 @@ const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attend
   cores: cores === undefined ? undefined : wholeNumber(cores, "cores", 1),
 });
 
-/** Runs a run's stages to the end while showing their progress. */
+/** Runs all stages of a run and shows their progress. */
 async function attend(root: string, id: string, { json, cores, choice, fresh }: Start): Promise<number> {
   const tty = process.stderr.isTTY === true;
   const color = wantsColor(tty);

@@ -56,7 +56,7 @@ export async function sample(args: string[]): Promise<number> {
   const onToken = (_: number, token: number) => {
     if (token === tokenizer.endOfText || values.json) return;
     shown.push(token);
-    // A character may take several tokens: nothing is printed until it is whole.
+    // A character may take several tokens; nothing is printed until it is complete.
     const text = tokenizer.decode(shown);
     if (text.endsWith("\ufffd")) return;
     process.stdout.write(text.slice(printed.length));

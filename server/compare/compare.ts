@@ -46,7 +46,7 @@ export async function compareRuns(
   return compareResults(results, options);
 }
 
-/** `compareRuns` of what was read; computes only. A run that is there twice counts once. */
+/** `compareRuns` on results already read; pure computation. A repeated run counts once. */
 export function compareResults(
   results: readonly RunResults[],
   { equal = "tokens", measure = "nats" }: CompareOptions = {},
@@ -93,7 +93,7 @@ interface Evaluated {
   cost: Cost;
 }
 
-/** The models of a run whose evaluation is done, in the plan's order. */
+/** The evaluated models of a run, in plan order. */
 function evaluatedModels({ record, records }: RunResults): Evaluated[] {
   const byName = new Map(record.stages.map((stage) => [stage.name, stage]));
   return record.stages.flatMap((planned) => {

@@ -98,7 +98,7 @@ function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolea
 /** Keys that every router of some types has: where all routers of a type agree on one, the type says it. */
 const BY_TYPE = new Set(["k", "capacity", "temperatureRate", "minTemperature"].map((key) => `router.${key}`));
 
-/** True where the column says nothing that other columns do not say. */
+/** True if the column only repeats other columns. */
 function isImplied(column: Column, columns: readonly Column[], rows: readonly Row[]): boolean {
   const { key, phase, stage } = column.place;
   const sibling = (name: string) => columns.find(({ place }) => place.stage === stage && place.key === name);

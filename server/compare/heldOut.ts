@@ -49,7 +49,7 @@ const tokenizerId = (tokenizer: DataSpec["tokenizer"]): string => {
 };
 
 const LONG = 16;
-/** Hashes say nothing to people. */
+/** Hashes mean nothing to people. */
 const isWord = (value: string) => !/^[0-9a-f]{32,}$/.test(value);
 const quoted = (a: string, b: string) => (isWord(a) && isWord(b) ? `: ${cut(a)} and ${cut(b)}` : "");
 const cut = (value: string) =>

@@ -13,7 +13,7 @@ export interface RunReference {
   id: string;
 }
 
-/** What a run has come to, as far as it is compared. */
+/** The results of a run that are compared. */
 export interface RunResults {
   folder: string;
   record: RunRecord;
@@ -25,7 +25,7 @@ export interface RunResults {
   heldOutTokens: ReadonlyMap<string, number>;
 }
 
-/** Reads a run's results. @throws UserError when there is no such run, or naming the file and key of a broken record. */
+/** Reads a run's results. @throws UserError if the run does not exist, or naming file and key of an invalid record. */
 export async function readResults({ root, id }: RunReference): Promise<RunResults> {
   const run = await requireRun(root, id);
   const { folder } = run.paths;

@@ -14,7 +14,7 @@ function sharesOf({ routedTokens, domains }: RoutingSummary): number[][][] {
 
 /**
  * Where held-out tokens went, as means over random seeds. A share is of the tokens that were routed, so it does not grow
- * with the number of experts a token (K): without preference it is 1/E. Every domain counts alike in a layer's shares.
+ * with the number of experts per token (K): without preference it is 1/E. Domains count equally in a layer's shares.
  * The largest and smallest share are the extremes over layers, experts and random seeds: an expert that is dead in one
  * seed counts.
  * @param seeds of equal layers, experts and domains, at least one.

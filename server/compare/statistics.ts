@@ -22,7 +22,7 @@ const points = [
 export const studentPoint = (degrees: number): number =>
   points[Math.min(points.length, Math.max(1, Math.floor(degrees))) - 1]!;
 
-/** Values nearer than this are level: they are printed alike. */
+/** Values closer than this count as equal: they print the same. */
 const RESOLUTION = 1e-3;
 
 /** Whether two means do not differ at the 5 % level (Welch's t-test); undefined where a noise is unknown. */
@@ -67,7 +67,7 @@ export function measured(samples: readonly (Record<string, number> | undefined)[
   return { domains: Object.fromEntries(domains), mean: of("mean") };
 }
 
-/** Writes into every statistic how it stands in its column. */
+/** Records in every statistic how it ranks in its column. */
 export function setStandings(rows: readonly (Measured | undefined)[], better: "lower" | "higher"): void {
   const domains = new Set(rows.flatMap((row) => Object.keys(row?.domains ?? {})));
   const columns = [rows.map((row) => row?.mean), ...[...domains].map((name) => rows.map((row) => row?.domains[name]))];

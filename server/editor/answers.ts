@@ -22,23 +22,23 @@ export interface Answers {
     name: R,
     handle: (params: Asked<R>, signal: AbortSignal) => Answer<R> | Promise<Answer<R>>,
   ): void;
-  /** As `to`, in a trusted workspace only. @param what may not be done otherwise, as "Runs start". */
+  /** As `to`, but only in a trusted workspace. @param what is refused elsewhere, for example "Runs start". */
   toTrusted<R extends Request>(
     name: R,
     what: string,
     handle: (params: Asked<R>, signal: AbortSignal) => Answer<R> | Promise<Answer<R>>,
   ): void;
-  /** Hears what the editor tells. */
+  /** Handles a notification from the editor. */
   hear<N extends Notice>(name: N, handle: (params: Told<N>) => void): void;
-  /** Tells the editor. */
+  /** Notifies the editor. */
   tell<N extends News>(name: N, params: Heard<N>): void;
-  /** Does something when the editor has gone. */
+  /** Registers work to do when the editor disconnects. */
   onEnd(work: () => void): void;
-  /** Whether the editor has said that its workspace is trusted. */
+  /** Whether the editor has declared its workspace trusted. */
   trusted(): boolean;
 }
 
-/** Nothing is started or removed before the editor has said that its workspace is trusted. */
+/** Nothing is started or removed until the editor declares its workspace trusted. */
 export function answersOver(connection: Connection): Answers {
   let trusted = false;
   const answers: Answers = {

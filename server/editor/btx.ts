@@ -4,28 +4,28 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../protocol/errors.ts";
 import { environment } from "./launch.ts";
 
-/** The command `btx` as a process that ends with this one: what it prints is the answer. */
+/** Runs `btx` as a child process that ends with this one; its output is the answer. */
 
 const program = fileURLToPath(new URL("./btx.js", import.meta.url));
 
-/** Most of what is kept of an error's text, characters. */
+/** Maximum length of the error text kept, characters. */
 const mostSaid = 4000;
-/** How long a process that is to end may take to clean up, ms. */
+/** Time a process has to clean up after it is asked to end, ms. */
 const patience = 3000;
 
 export interface BtxOptions {
   /** Standard input; none if left out. */
   input?: string;
-  /** Ends the process, which may clean up for a moment. */
+  /** Ends the process, which gets a moment to clean up. */
   signal?: AbortSignal;
-  /** Is given what it prints, piece by piece. */
+  /** Called with each chunk of output. */
   onOutput(text: string): void;
 }
 
 /**
  * Runs `btx` to its end. No shell sees the arguments.
  *
- * @throws UserError with what the command said, when it fails.
+ * @throws UserError with the command's output if it fails.
  */
 export async function btx(args: readonly string[], { input, signal, onOutput }: BtxOptions): Promise<void> {
   if (signal?.aborted) return;
@@ -55,7 +55,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-mostSaid);
   });
-  // It may end before it has read all.
+  // It may exit before reading all its input.
   child.stdin.on("error", () => {});
   child.stdin.end(input ?? "");
   try {
@@ -76,7 +76,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
   }
 }
 
-/** Runs `btx` and gives the objects it prints with `--json`. @throws UserError with what the command said. */
+/** Runs `btx` and returns the objects it prints with `--json`. @throws UserError with the command's output. */
 export async function btxJson(args: readonly string[], signal?: AbortSignal): Promise<unknown[]> {
   const objects: unknown[] = [];
   const onOutput = jsonLines((object) => objects.push(object));
@@ -84,7 +84,7 @@ export async function btxJson(args: readonly string[], signal?: AbortSignal): Pr
   return objects;
 }
 
-/** Takes text in pieces and gives the object of each whole line. */
+/** Takes text in chunks and passes on the object of each complete line. */
 export function jsonLines(onObject: (object: unknown) => void): (text: string) => void {
   let rest = "";
   return (text) => {

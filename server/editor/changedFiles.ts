@@ -1,17 +1,17 @@
 import { stat } from "node:fs/promises";
 
-/** Reading many files again and again, each only when it has changed. */
+/** Rereads many files, each only when it has changed. */
 
 export class ChangedFiles {
   readonly #known = new Map<string, { look: string; value: unknown }>();
   readonly #most: number;
 
-  /** @param most files that are remembered; then all are forgotten. */
+  /** @param most files to remember; beyond that the cache is cleared. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** What a file gives, as it was read when it last changed; undefined where there is no file. */
+  /** The content of a file, reread only after it changes; undefined if it does not exist. */
   async read<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
     const found = await stat(path).catch(() => undefined);
     if (!found) {
@@ -28,7 +28,7 @@ export class ChangedFiles {
   }
 }
 
-/** `work` on every item, so many at a time; results in the order of the items. */
+/** Runs `work` on every item, at most `most` at a time; results are in the order of the items. */
 export async function inParallel<T, R>(items: readonly T[], most: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = new Array(items.length);
   let next = 0;

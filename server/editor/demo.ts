@@ -31,7 +31,7 @@ compare:   [average, dense]
 /** Lines of each text. */
 const lines = 4000;
 
-/** Writes the demo into a folder that is empty or not there; gives the experiment file. @throws UserError otherwise. */
+/** Writes the demo into an empty or new folder; returns the experiment file. @throws UserError for any other folder. */
 export async function writeDemo(folder: string): Promise<string> {
   const there = await readdir(folder).catch(() => []);
   if (there.length > 0) throw new UserError(`${folder} is not empty: choose another folder for the demo`);
@@ -43,7 +43,7 @@ export async function writeDemo(folder: string): Promise<string> {
       const pick: Pick = (items) => items[Math.floor(uniform() * items.length)]!;
       await writeFile(join(folder, name), Array.from({ length: lines }, () => `${line(pick)}\n`).join(""));
     }
-    // Last: a folder with the file has its texts.
+    // Written last: if the experiment file exists, so do its texts.
     await writeFile(file, experiment);
   });
   return file;

@@ -13,10 +13,10 @@ import { withCompute } from "./experimentText.ts";
 import { LoadMeter } from "./loadMeter.ts";
 import type { RunWatch } from "./runWatch.ts";
 
-/** How often the editor is told how busy the devices are, ms. */
+/** How often device load is sent to the editor, ms. */
 const period = 2000;
 
-/** Tells what this machine computes with and, while it is shown, how busy it is; installs engines. */
+/** Reports this machine's devices and, while they are shown, their load; installs engines. */
 export function serveDevices(answers: Answers, watch: RunWatch): void {
   let timer: NodeJS.Timeout | undefined;
   answers.to("btx/devices", async () => ({ devices: await devices() }));
@@ -42,7 +42,7 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
   answers.onEnd(() => clearInterval(timer));
 }
 
-/** Asks the command, in a process of its own: a device's library may take seconds to load, and may crash. */
+/** Runs the command in a separate process: a device's library may take seconds to load, or crash. */
 async function devices(): Promise<Device[]> {
   const lines = await btxJson(["devices"], AbortSignal.timeout(60_000));
   return lines.map((line) => deviceSchema.strip().parse(line));
@@ -50,7 +50,7 @@ async function devices(): Promise<Device[]> {
 
 type Installed = Extract<InstallEvent, { event: "installed" }>;
 
-/** @throws UserError with what the command said, and when it was cancelled. */
+/** @throws UserError with the command's output if it fails, or if it is cancelled. */
 async function install(
   engine: EnginePackage,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ import { UserError } from "../protocol/errors.ts";
 /**
  * An experiment's text with other sections.
  *
- * @param sections by their names: each a line, without its end; "" takes the section out. What was not there comes last.
+ * @param sections by name: each one line without its line end; "" removes the section. New sections are appended.
  * @throws UserError where the text is no list of sections.
  */
 export function withSections(experiment: string, sections: Readonly<Record<string, string>>): string {
@@ -32,7 +32,7 @@ export function withSections(experiment: string, sections: Readonly<Record<strin
   return text + [...left.values()].join("");
 }
 
-/** An experiment's text with these keys of what it is computed with. */
+/** An experiment's text with its compute settings replaced. */
 export function withCompute(text: string, compute: Compute | undefined): string {
   const { engine = "auto", devices = [] } = compute ?? {};
   return withSections(text, {
@@ -47,7 +47,7 @@ export function withCompute(text: string, compute: Compute | undefined): string 
  */
 export function forkText(experiment: string, checkpoint: string, note: string): string {
   const document = parseDocument(experiment);
-  // The checkpoint brings its tokenizer and its sizes; what is left of them must not contradict it.
+  // The checkpoint defines the tokenizer and sizes; the remaining keys must not contradict it.
   const kept = ["context", "moeLayers"].flatMap((key) => {
     const value = document.getIn(["model", key]);
     return value === undefined ? [] : [`${key}: ${isNode(value) ? JSON.stringify(value.toJSON()) : value}`];

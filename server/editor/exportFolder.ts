@@ -6,9 +6,9 @@ import { UserError } from "../protocol/errors.ts";
 import { syncFolder, temporaryName, withDiskErrors } from "../runs/atomic.ts";
 
 /**
- * Copies a folder of files to a folder that must not be there yet: it appears when it is whole. Gives its bytes.
+ * Copies a folder of files to a new folder, which appears only once complete. Returns its size in bytes.
  *
- * @throws UserError when there is nothing to copy, the target exists, or the disk is full; and when the copy is cancelled.
+ * @throws UserError if there is nothing to copy, the target exists, the disk is full or the copy is cancelled.
  */
 export async function copyFolder(from: string, to: string, signal: AbortSignal): Promise<number> {
   if (!existsSync(from)) throw new UserError(`${from} does not exist: the stage has not made a model yet`);

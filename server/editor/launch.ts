@@ -8,26 +8,26 @@ import { UserError } from "../protocol/errors.ts";
 import { createRoot, runPaths } from "../runs/layout.ts";
 
 /**
- * Starting the command `btx` so that it outlives whoever starts it: in a session of its own, with a file for what it
- * says, and nothing between the two but the run folder.
+ * Starts the command `btx` so that it outlives its parent: in its own session, with its output in a file. The two share
+ * only the run folder.
  */
 
-/** The command beside this program, in the same build. */
+/** The command next to this program, in the same build. */
 const program = fileURLToPath(new URL("./btx.js", import.meta.url));
 
-/** How often the log of a new process is looked at until its run is known, ms. */
+/** How often a new process's log is polled until its run is known, ms. */
 const tick = 50;
 
 /** The line with which `btx run` and `btx resume` begin their work on a run. */
 const beginning = /^Run (\S+), \d+ stages?, .*\n/m;
 
-/** What the runner of a run says, for people. */
+/** The human-readable log of a run's runner. */
 export const runnerLog = (root: string, run: string): string => join(runPaths(root, run).folder, "log.txt");
 
 /**
  * Starts `btx run FILE` and returns the id of its run.
  *
- * @throws UserError with what the command said, when it ends without making a run.
+ * @throws UserError with the command's output if it exits without creating a run.
  */
 export async function launchRun(root: string, file: string, options: string[]): Promise<string> {
   await createRoot(root);
@@ -42,7 +42,7 @@ export async function launchRun(root: string, file: string, options: string[]): 
   }
 }
 
-/** Starts `btx resume` and returns when it works on the run. @throws UserError with what the command said. */
+/** Starts `btx resume` and returns once it is working on the run. @throws UserError with the command's output. */
 export async function launchResume(root: string, run: string, options: string[]): Promise<void> {
   const log = runnerLog(root, run);
   const from = await stat(log).then(
@@ -70,7 +70,7 @@ function startDetached(args: string[], cwd: string, log: string): ChildProcess {
   }
 }
 
-/** The environment without what an editor or a debugger put into it for their own children. */
+/** The environment without variables that an editor or debugger sets for its own children. */
 export function environment(inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const theirs = /^(VSCODE_.*|NODE_OPTIONS|NODE_CHANNEL_.*|FORCE_COLOR)$/;
   const kept = Object.entries(inherited).filter(([name]) => !theirs.test(name));
@@ -78,7 +78,7 @@ export function environment(inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ...asNode, NO_COLOR: "1" };
 }
 
-/** Waits until the process says which run it works on. @param from where in the log its words begin, bytes. */
+/** Waits until the process logs which run it works on. @param from offset in the log of its output, bytes. */
 async function began(child: ChildProcess, log: string, from: number): Promise<string> {
   let end: string | undefined;
   child.once("error", (error) => {
@@ -88,7 +88,7 @@ async function began(child: ChildProcess, log: string, from: number): Promise<st
     end = `its process ended with ${signal ?? `code ${code}`}`;
   });
   for (;;) {
-    // What is read after the end was noticed is all there is.
+    // Once the process has exited, this read sees its complete output.
     const ended = end;
     const said = (await readFile(log)).subarray(from).toString("utf8");
     const run = beginning.exec(said)?.[1];
@@ -98,7 +98,7 @@ async function began(child: ChildProcess, log: string, from: number): Promise<st
   }
 }
 
-/** The first lines of what the command said, without its name. */
+/** The first lines of the command's output, without its name. */
 function shortened(said: string): string {
   const lines = said.trim().split("\n");
   const more = lines.length > 4 ? [`and ${lines.length - 4} more`] : [];

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, freemem, hostname, totalmem } from "node:os";
 import type { ListedRun, ListedStage, Load, WorkingStage } from "../protocol/editor.ts";
 
-/** How busy this machine is, and what each stage's process takes of it. */
+/** The load of this machine, and the share of each stage's process. */
 
 /** Ticks of /proc in a second: Linux has 100 on all machines that Node runs on. */
 const ticksPerSecond = 100;
@@ -17,13 +17,13 @@ export interface ProcessUse {
 export interface Machine {
   /** Milliseconds of all CPU cores since the start: idle, and in all. */
   times(): { idle: number; all: number };
-  /** Undefined where the system does not report it, or the process has ended. */
+  /** Undefined if the system does not report it or the process has ended. */
   use(pid: number): ProcessUse | undefined;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
 }
 
-/** Sets each look against the one before. */
+/** Measures load between consecutive samples. */
 export class LoadMeter {
   readonly #machine: Machine;
   #times: { idle: number; all: number } | undefined;
@@ -75,7 +75,7 @@ export class LoadMeter {
   }
 }
 
-/** Two runs may show one stage; the process works once. */
+/** Removes duplicates: two runs may share a stage, which has one process. */
 function unique(stages: readonly WorkingStage[]): WorkingStage[] {
   return [...new Map(stages.map((stage) => [`${stage.host ?? hostname()} ${stage.pid}`, stage])).values()];
 }
@@ -106,7 +106,7 @@ const thisMachine: Machine = {
   now: () => performance.now(),
 };
 
-/** Memory that a program could have: on Linux, what the system would free counts as free. */
+/** Memory available to a program; on Linux, reclaimable memory counts as free. */
 function availableMemory(): number {
   try {
     const found = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"));

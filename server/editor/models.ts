@@ -14,14 +14,14 @@ import { writeDemo } from "./demo.ts";
 import { forkText } from "./experimentText.ts";
 import { copyFolder } from "./exportFolder.ts";
 
-/** Answers what is done with finished models and runs. */
+/** Answers requests about finished models and runs. */
 export function serveModels(answers: Answers): void {
   answers.toTrusted("btx/sample", "Models are sampled", async (asked, signal) => {
     const { root, run, stage, id, prompt, tokens, temperature, randomSeed } = asked;
     await findModel({ root, run, stage });
     const numbers = { tokens, temperature, "random-seed": randomSeed };
     const options = Object.entries({ model: stage, ...numbers }).map(([name, value]) => `--${name}=${value}`);
-    // What the command prints begins with the prompt.
+    // The command's output begins with the prompt.
     let toSkip = prompt.length;
     await btx(["sample", runPaths(root, run).folder, ...options], {
       input: prompt,

@@ -9,7 +9,7 @@ import type { Answers } from "./answers.ts";
 import { needIdle, resume } from "./runs.ts";
 import type { RunWatch } from "./runWatch.ts";
 
-/** Tells what removing a run or stages would lose, and removes what the person agreed to. */
+/** Reports what removing a run or stages would lose, and removes what the user confirmed. */
 export function serveRemoval(answers: Answers, watch: RunWatch): void {
   const seen = async (): Promise<void> => {
     await watch.look();
@@ -48,7 +48,7 @@ async function planOf({ root, run }: RunReference): Promise<PlannedStage[]> {
   return (await requireRun(root, run)).record.stages;
 }
 
-/** A stage and what depends on it, in the order of the plan. */
+/** A stage and its dependents, in plan order. */
 async function dependents({ stage, ...run }: StageReference): Promise<PlannedStage[]> {
   const plan = await planOf(run);
   const found = plan.filter(({ name }) => lineage(name, plan).some((ancestor) => ancestor.name === stage));
@@ -67,7 +67,7 @@ async function rerunLoses(reference: StageReference): Promise<LostStage[]> {
   );
 }
 
-/** Removes stages of a run that the person agreed to. @throws UserError when one of them is being worked with. */
+/** Removes the stages of a run that the user confirmed. @throws UserError if one of them is in use. */
 async function makeUndone(reference: StageReference, agreed: readonly string[]): Promise<void> {
   const { root, run } = reference;
   await needIdle(reference);

@@ -8,9 +8,9 @@ import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
-/** Runs as the editor lists them: many, so that of each only its head is read, and that again only when it changed. */
+/** Runs as the editor lists them. There may be many, so only each one's head is read, and only after a change. */
 
-/** What a list needs of `run.json`; the rest is long. */
+/** The part of `run.json` that a list needs; the rest is long. */
 const headSchema = runRecordSchema
   .pick({ id: true, name: true, file: true, status: true, created: true, finished: true, error: true })
   .strip();
@@ -20,13 +20,13 @@ const atOnce = 16;
 
 export interface ListedRuns {
   runs: ListedRun[];
-  /** Why others cannot be read, a sentence each. */
+  /** Why other runs cannot be read, one sentence each. */
   problems: string[];
 }
 
 type Head = Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "error"> | { problem: string };
 
-/** Lists runs; remembers what it read while files stay as they are. */
+/** Lists runs; caches what it read until files change. */
 export class RunList {
   readonly #files = new ChangedFiles(100_000);
 
@@ -40,7 +40,7 @@ export class RunList {
     };
   }
 
-  /** A run, a sentence about one that cannot be read, or nothing for a folder without a record. */
+  /** A run, a sentence about why it cannot be read, or undefined for a folder without a record. */
   async #entry(root: string, id: string): Promise<ListedRun | string | undefined> {
     const folder = join(runsFolder(root), id);
     const head = await this.#head(folder);
@@ -57,7 +57,7 @@ export class RunList {
       run: id,
       name,
       file,
-      // The runner writes how a run ended before it gives the lock back.
+      // The runner records the final status before it releases the lock.
       state: status === "running" && !lockHolder(folder) ? await this.#ended(folder) : status,
       created,
       ...(finished === undefined ? {} : { finished }),
@@ -66,7 +66,7 @@ export class RunList {
     };
   }
 
-  /** How a run ended that nobody works on, though its record said a moment ago that it is running. */
+  /** The final state of a run that was recorded as running a moment ago but has no process. */
   async #ended(folder: string): Promise<ListedRun["state"]> {
     const head = await this.#head(folder);
     return head && "status" in head && head.status !== "running" ? head.status : "interrupted";

@@ -4,13 +4,13 @@ import { RunList } from "./runList.ts";
 import { StageReader } from "./stageReader.ts";
 
 /**
- * Notices what becomes of runs and of their stages, and tells what changed. It looks at times of files instead of asking
- * the system to tell it of changes: that works on disks of other machines, too, and costs a few calls a run.
+ * Watches runs and their stages and reports changes. It polls file times instead of using file system events: that also
+ * works on network disks and costs a few calls per run.
  */
 
 /** How often, ms. */
 const period = 1000;
-/** Runs at rest whose stages are kept up to date, the last that were asked for. */
+/** Number of idle runs, the most recently requested, whose stages are kept up to date. */
 const mostShown = 20;
 
 export interface Listener {
@@ -18,7 +18,7 @@ export interface Listener {
   stages(changed: Heard<"btx/stagesChanged">): void;
 }
 
-/** One text a run; no path holds the character between. */
+/** A unique key per run; no path contains the separator. */
 const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
 
 export class RunWatch {
@@ -28,11 +28,11 @@ export class RunWatch {
   #roots: readonly string[] = [];
   #runs = new Map<string, ListedRun>();
   #problems = new Set<string>();
-  /** Stages as they were last told. */
+  /** Stages as last reported. */
   readonly #stages = new Map<string, ListedStage[]>();
-  /** Runs whose stages were asked for, the latest last. */
+  /** Runs whose stages were requested, the latest last. */
   readonly #shown = new Set<string>();
-  /** Runs that were running when their stages were last looked at. */
+  /** Runs that were running when their stages were last read. */
   #live: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class RunWatch {
     this.#listener = listener;
   }
 
-  /** Watches these run folders and no others; gives their runs, the newest first. */
+  /** Watches exactly these run folders; returns their runs, newest first. */
   async watch(roots: readonly string[]): Promise<{ runs: ListedRun[]; problems: string[] }> {
     this.#roots = roots;
     clearInterval(this.#timer);
@@ -54,7 +54,7 @@ export class RunWatch {
     return found;
   }
 
-  /** The stages of a run; tells of their changes from now on. @throws UserError when the run cannot be read. */
+  /** The stages of a run; reports their changes from now on. @throws UserError if the run cannot be read. */
   async stages(run: RunReference): Promise<ListedStage[]> {
     const id = idOf(run);
     this.#shown.delete(id);
@@ -75,7 +75,7 @@ export class RunWatch {
       .map(([id, run]) => ({ run, stages: this.#stages.get(id) ?? [] }));
   }
 
-  /** Looks now. One look at a time: what is asked for meanwhile is done once after it. */
+  /** Checks now. Only one check runs at a time: requests made during one cause a single further check. */
   look(): Promise<void> {
     if (this.#looking) this.#again = true;
     this.#looking ??= this.#look().finally(() => {
@@ -121,14 +121,14 @@ export class RunWatch {
     const problems = found.problems.filter((problem) => !this.#problems.has(problem));
     this.#problems = new Set(found.problems);
     for (const gone of removed) this.#stages.delete(idOf(gone));
-    // Stages first: who hears that a run has ended finds its stages as they ended.
+    // Stages first, so that they are final by the time the end of the run is reported.
     await this.#lookAtStages();
     if (roots !== this.#roots) return;
     if (runs.length + removed.length + problems.length > 0) this.#listener.runs({ runs, removed, problems });
   }
 
   /**
-   * Running runs, those that were running at the last look, and those shown in a folder in which a run is running: it may
+   * Runs that are running or were at the last check, and shown runs in a folder where a run is running, because it may
    * work on their stages.
    */
   async #lookAtStages(): Promise<void> {
@@ -144,7 +144,7 @@ export class RunWatch {
 
   async #lookAtStagesOf({ root, run }: ListedRun, id: string): Promise<void> {
     const before = this.#stages.get(id);
-    // Its record may be gone or broken since; the list of runs says so.
+    // Its record may have been removed or damaged since; the list of runs reports that.
     const now = await this.#reader.read(root, run).catch(() => undefined);
     if (!now) return;
     this.#stages.set(id, now);
@@ -153,7 +153,7 @@ export class RunWatch {
     if (stages.length > 0) this.#listener.stages({ root, run, all, stages });
   }
 
-  /** Looks at the stages of all runs that are shown, whatever their state: some were removed. */
+  /** Rereads the stages of all shown runs, whatever their state, after some were removed. */
   async lookAtShown(): Promise<void> {
     for (const [id, run] of this.#runs) if (this.#shown.has(id)) await this.#lookAtStagesOf(run, id);
   }

@@ -14,7 +14,7 @@ import type { Answers } from "./answers.ts";
 import { launchResume, launchRun, runnerLog } from "./launch.ts";
 import type { RunWatch } from "./runWatch.ts";
 
-/** Answers what is asked about runs, and starts and stops them. */
+/** Answers requests about runs; starts and stops runs. */
 export function serveRuns(answers: Answers, watch: RunWatch): void {
   answers.toTrusted("btx/startRun", "Runs start", async ({ file, cores, randomSeed, stage }) => {
     if (!file.endsWith(".btx.yaml")) throw new UserError(`${basename(file)} is not an experiment file (*.btx.yaml)`);
@@ -47,17 +47,17 @@ const rootsOf = (files: string[]): string[] => [...new Set(files.map(runRoot))];
 const option = (name: string, value: number | string | undefined): string[] =>
   value === undefined ? [] : [`--${name}=${value}`];
 
-/** Goes on with a run. @throws UserError when there is none, or it is being worked on. */
+/** Resumes a run. @throws UserError if it does not exist or is already running. */
 export async function resume({ root, run }: RunReference, cores: number | undefined): Promise<void> {
   await needIdle({ root, run });
   await requireRun(root, run);
   await launchResume(root, run, option("cores", cores));
 }
 
-/** How long a run that has ended may take to write its report and go, ms. */
+/** Time an ended run has to write its report and exit, ms. */
 const mostEnding = 15_000;
 
-/** Waits for the runner of a run that has just ended. @throws UserError when the run is being worked on. */
+/** Waits for the runner of a run that has just ended. @throws UserError if the run is still running. */
 export async function needIdle({ root, run }: RunReference): Promise<void> {
   const { folder } = runPaths(root, run);
   for (const until = Date.now() + mostEnding; ; await setTimeout(50)) {
@@ -69,17 +69,17 @@ export async function needIdle({ root, run }: RunReference): Promise<void> {
   }
 }
 
-/** Most of a log that is given at once, bytes. */
+/** Maximum part of a log returned at once, bytes. */
 const mostLog = 256 * 1024;
 
 async function runLog({ root, run }: RunReference, offset: number) {
-  // The state first: of a run that has ended all is there.
+  // Read the state first: if the run has ended, its log is complete.
   const { state } = await requireRun(root, run);
   const handle = await open(runnerLog(root, run), "r").catch(() => undefined);
   if (!handle) return { text: "", offset, state };
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(mostLog), 0, mostLog, offset);
-    // A character that is not whole yet comes with the next piece.
+    // An incomplete character is sent with the next chunk.
     const end = wholeCharacters(buffer.subarray(0, bytesRead));
     return { text: buffer.toString("utf8", 0, end), offset: offset + end, state };
   } finally {
@@ -87,7 +87,7 @@ async function runLog({ root, run }: RunReference, offset: number) {
   }
 }
 
-/** Bytes up to the end of the last whole UTF-8 character. */
+/** Bytes up to the end of the last complete UTF-8 character. */
 function wholeCharacters(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!;
@@ -102,7 +102,7 @@ function wholeCharacters(bytes: Buffer): number {
 export interface StageName {
   /** As `btx run --stage` takes it. */
   name: string;
-  /** What it is, for people. */
+  /** Description for people. */
   does: string;
 }
 

@@ -10,7 +10,7 @@ import { RunWatch } from "./runWatch.ts";
 /**
  * Answers the editor's own requests. It computes nothing and keeps no run alive.
  *
- * @returns whether the editor has said that its workspace is trusted.
+ * @returns a function that says whether the editor has declared its workspace trusted.
  */
 export function serveEditor(connection: Connection, inspector: Inspector): () => boolean {
   const answers = answersOver(connection);
@@ -27,7 +27,7 @@ export function serveEditor(connection: Connection, inspector: Inspector): () =>
   return answers.trusted;
 }
 
-/** Answers what is asked of models in the text itself: where a text goes, and how it continues. */
+/** Answers requests that run a model on a text: routing and continuation. */
 function serveInspector(answers: Answers, inspector: Inspector): void {
   answers.toTrusted("btx/route", "Texts are routed", (asked, signal) => inspector.ask("route", asked, { signal }));
   answers.toTrusted("btx/sampleTokens", "Models are sampled", ({ id, ...asked }, signal) =>

@@ -17,7 +17,7 @@ import { readLastMetric } from "../runs/read.ts";
 import { progressPath, stageProgressSchema } from "../stages/process.ts";
 import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
-/** The stages of runs as the editor lists them, read again only where files have changed. */
+/** The stages of runs as the editor lists them, reread only when files change. */
 
 const atOnce = 8;
 
@@ -71,13 +71,13 @@ export class StageReader {
     );
   }
 
-  /** How a stage ended that nobody works on, though its record said a moment ago that it is running. */
+  /** The final state of a stage that was recorded as running a moment ago but has no process. */
   async #ended(paths: StagePaths): Promise<ListedStage["state"]> {
     const record = await this.#record(paths);
     return record && record.status !== "running" ? record.status : "interrupted";
   }
 
-  /** How far a stage has come that is not done. */
+  /** Progress of an unfinished stage. */
   async #soFar(paths: StagePaths, record: StageRecord): Promise<Partial<ListedStage>> {
     const metric = await this.#files.read(paths.metrics, () => readLastMetric(paths).catch(() => undefined));
     if (metric) {
@@ -94,7 +94,7 @@ export class StageReader {
     }
     const path = progressPath(paths.folder);
     const work = await this.#files.read(path, async () => {
-      // It may be half written: that is not an error.
+      // A half-written file is not an error.
       const text = await readFile(path, "utf8").catch(() => "");
       try {
         return stageProgressSchema.safeParse(JSON.parse(text)).data;
@@ -106,7 +106,7 @@ export class StageReader {
   }
 }
 
-/** What a stage's record says of it. */
+/** What a stage's record says about it. */
 function recorded({ engine, device, threads, started, finished, error, seconds, result }: StageRecord): object {
   const heldOut = Object.entries(result?.losses ?? {}).map(([domain, { nats }]): [string, number] => [domain, nats]);
   const { trainingLoss, tokens, tokensPerSecond, parameters, activeParameters, flops, steps } = result ?? {};
@@ -130,13 +130,13 @@ function recorded({ engine, device, threads, started, finished, error, seconds, 
   });
 }
 
-/** Names of a mixed model's experts: those of the mixture that it is, or comes from. */
+/** Names of a mixed model's experts, taken from the mix stage it is or descends from. */
 function expertsOf(stage: PlannedStage, plan: readonly PlannedStage[]): string[] {
   const mix = stageKinds[stage.spec.kind].hasExperts ? mixOf({ stage, stages: plan }) : undefined;
   return mix ? mixedExperts(mix.spec) : [];
 }
 
-/** The model that a stage has made, and the state from which its unfinished training goes on. */
+/** A stage's model, and the state from which unfinished training resumes. */
 async function checkpointsOf(paths: StagePaths, unfinished: boolean, files: ChangedFiles): Promise<ListedCheckpoint[]> {
   const found: ListedCheckpoint[] = [];
   const weights = join(paths.checkpoint, "model.safetensors");
@@ -160,7 +160,7 @@ async function readState(path: string): Promise<{ bytes: number; saved: string; 
     const step: unknown = JSON.parse(file.metadata.get("progress") ?? "{}").step;
     return Number.isSafeInteger(step) ? { ...facts, step: step as number } : facts;
   } catch {
-    // It was being replaced, or is damaged: the stage will say so when it goes on.
+    // It was being replaced or is damaged; the stage reports that when it resumes.
     return facts;
   }
 }

@@ -9,7 +9,7 @@ import type { StageAsked } from "../stages/process.ts";
 export interface Executor {
   readonly place: Place;
   /**
-   * Whether a process works on a stage, whoever started it: "ending" where it will soon stop by itself, because the runner
+   * Whether a process works on a stage, whoever started it: "ending" if it will soon stop by itself because the runner
    * that started it is gone.
    */
   occupancy(root: string, stage: PlannedStage): Promise<"free" | "busy" | "ending">;
@@ -34,7 +34,7 @@ export interface Place {
 export interface Share {
   threads: number;
   device: DeviceReference;
-  /** Bytes of memory that it is estimated to take, besides a GPU's. */
+  /** Estimated memory, not counting GPU memory, bytes. */
   memory: number;
 }
 

@@ -17,7 +17,7 @@ import { watchStage } from "./watchStage.ts";
 export interface RunnerOptions {
   /** What runs the stages. */
   executor: Executor;
-  /** The run was just made: stages that are done are other runs' work. */
+  /** The run is new: stages that are already done were done by other runs. */
   fresh: boolean;
   onEvent(event: RunEvent): void;
   /** Asks the run to stop after checkpoints. A second abort of `kill` ends it at once. */
@@ -31,8 +31,8 @@ const tick = 200;
 const endingMs = 120_000;
 
 /**
- * Runs all stages of a run that are not done, each in its own process, in parallel where plan and place allow. Returns the
- * run's new status. Whatever happens, what was done stays done and `run.json` says how it ended.
+ * Runs all unfinished stages of a run, each in its own process, in parallel if plan and place allow. Returns the run's
+ * new status. Whatever happens, finished stages stay finished and `run.json` records how the run ended.
  */
 export async function runStages(root: string, runId: string, options: RunnerOptions): Promise<RunRecord["status"]> {
   const { folder } = runPaths(root, runId);
@@ -56,11 +56,11 @@ class Runner {
   readonly #options: RunnerOptions;
   readonly #standing = new Map<string, StageStanding>();
   readonly #running = new Map<string, Running>();
-  /** Stages that a process which this runner did not start works on. */
+  /** Stages worked on by a process that this runner did not start. */
   readonly #elsewhere = new Set<PlannedStage>();
-  /** Bytes that stages are estimated to take, by name; of those that might start. */
+  /** Estimated memory, bytes, by name, of stages that could start. */
   readonly #needed = new Map<string, number>();
-  /** Names of stages that another run did. */
+  /** Names of stages that another run completed. */
   #reused = new Set<string>();
   #error: string | undefined;
   /** Whether a stage's event has reported `#error` already. */
@@ -129,7 +129,7 @@ class Runner {
     }
   }
 
-  /** Notes what memory the stages take whose parents are done. */
+  /** Records the estimated memory of stages whose parents are done. */
   async #estimate(plan: PlannedStage[]): Promise<void> {
     for (const stage of plan) {
       const ready = Object.values(stage.parents).every((parent) => this.#standing.get(parent) === "done");

@@ -44,7 +44,7 @@ function urgency({ name, spec }: PlannedStage, chain: number): number {
   return chain;
 }
 
-/** What a place has, and what a stage needs of it. */
+/** The resources of a place, and what a stage needs of them. */
 export interface Resources extends Pick<Place, "cores" | "memory"> {
   devices: readonly DeviceReference[];
   /** Bytes that a stage which may start is estimated to take on the CPU. */
@@ -65,9 +65,9 @@ const runsModel = ({ spec }: PlannedStage): boolean =>
  * The stages to start now, with the CPU threads and the device each gets.
  *
  * On the CPU experts all start at once and share the cores (BTX §3.1); other stages take what is free, at least one
- * thread each: two processes of one thread do the work of one process of two, and small operators gain little from a
- * second thread. What does not fit in memory beside the others waits. A GPU takes one model at a time, and a thread that
- * feeds it; what finds none free goes to the CPU, if that is among the devices, or waits.
+ * thread each: two processes with one thread match one process with two, and small operators gain little from a second
+ * thread. A stage that does not fit in memory alongside the others waits. A GPU takes one model at a time, and a thread
+ * to feed it; a stage that finds no free GPU goes to the CPU if that is among the devices, or waits.
  */
 export function startable(
   plan: Plan,

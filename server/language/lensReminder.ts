@@ -2,8 +2,8 @@
 const waits = [1000, 2000, 4000];
 
 /**
- * Reminds an editor of the lenses of a file that it has opened and does not ask about: VS Code at times loses its first
- * request while extensions start, and a file that nobody edits would have none.
+ * Makes an editor request the lenses of an open file if it has not: VS Code sometimes loses its first request while
+ * extensions start, and a file that is not edited would then have no lenses.
  */
 export class LensReminder {
   readonly #remind: () => void;

@@ -23,7 +23,7 @@ export class OpenFiles {
     return this.documents.keys().flatMap((uri) => this.current(uri) ?? []);
   }
 
-  /** Paths of those that lie on a disk. */
+  /** Paths of the open files that are on disk. */
   paths(): string[] {
     return this.all().flatMap(({ file }) => file ?? []);
   }

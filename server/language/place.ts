@@ -10,7 +10,7 @@ export interface Place {
   path: Path;
   /** Text typed so far, up to the cursor, without a quote. */
   prefix: string;
-  /** What a completion replaces: the whole word around the cursor. */
+  /** The range a completion replaces: the whole word around the cursor. */
   span: Span;
   /** Inside brackets. */
   flow: boolean;
@@ -31,7 +31,7 @@ interface Frame {
   key?: string;
   /** Number of the last item. */
   index: number;
-  /** Something stands after the key's colon or the item's dash. */
+  /** There is a value after the key's colon or the item's dash. */
   valued: boolean;
   /** Where the line of the last key or dash begins. */
   line: number;
@@ -224,7 +224,7 @@ class Scanner {
   }
 }
 
-/** Path of what stands after a frame's last colon, dash or comma. */
+/** Path of the value after a frame's last colon, dash or comma. */
 function valuePath(frame: Frame | undefined): Path {
   if (!frame) return [];
   return [...frame.path, frame.kind === "list" ? frame.index : (frame.key ?? "")];

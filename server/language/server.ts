@@ -25,9 +25,9 @@ import { LensReminder } from "./lensReminder.ts";
 import { OpenFiles } from "./openFiles.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** What an editor may say of itself when it starts the server. */
+/** Options that an editor may pass when it starts the server. */
 const optionsSchema = z.object({
-  /** The commands that it has; lenses for others are left out. Absent: all. */
+  /** The commands it supports; lenses for others are omitted. Absent: all. */
   commands: z.array(z.string()).optional(),
 });
 
@@ -148,8 +148,8 @@ function checkWhileTyping(connection: Connection, files: OpenFiles): Checker {
 }
 
 /**
- * Answers requests about files that are open; about any other, and where an answer fails, with nothing. A mistake of the
- * person who asks is told in its sentence.
+ * Answers requests about open files; for any other file, or if an answer fails, the answer is empty. A user's
+ * mistake is reported with its message.
  */
 const answering =
   (files: OpenFiles) =>

@@ -33,7 +33,7 @@ export class Snapshot {
     return this.#syntax;
   }
 
-  /** What `btx check` reads: all mistakes, and the experiment if there are none. */
+  /** What `btx check` reads: all problems, and the experiment if there are no problems. */
   get parsed(): { experiment?: Experiment; problems: problem.Problem[] } {
     this.#parsed ??= parseExperiment(this.text, this.file ?? this.uri);
     return this.#parsed;

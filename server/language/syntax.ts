@@ -53,8 +53,8 @@ export interface Entry {
 const maxDepth = 32;
 
 /**
- * The tree of a YAML text, as far as it can be read: of a text with mistakes, what stands around them. Keys that are no
- * names are left out; aliases are not followed. Never throws.
+ * The tree of the readable part of a YAML text: in a text with mistakes, everything around them. Keys that are not
+ * names are omitted; aliases are not followed. Never throws.
  */
 export function readSyntax(text: string): Entry {
   const root: Entry = { path: [], span: { start: 0, end: text.length }, children: [] };

@@ -17,7 +17,7 @@ function shareOf(routing: RoutingSummary, layer: number, expert: number, domain:
   return seen > 0 ? (routing.routedTokens[layer]?.[expert]?.[domain] ?? 0) / seen : Number.NaN;
 }
 
-/** K, the experts a token, read off the counts: over experts, a layer's routed tokens add up to K times its tokens. */
+/** K, experts per token, from the counts: a layer's routed tokens, summed over experts, are K times its tokens. */
 export function expertsPerToken(routing: RoutingSummary): number {
   const seen = routing.tokens.reduce((sum, tokens) => sum + tokens, 0);
   const routed = (routing.routedTokens[0] ?? []).flat().reduce((sum, tokens) => sum + tokens, 0);

@@ -13,7 +13,7 @@ export class Html {
 
 export type Content = Html | string | number | false | undefined | readonly Content[];
 
-/** Characters HTML has no place for, and those that reorder or hide the text around them. */
+/** Characters that HTML does not allow, and characters that reorder or hide the text around them. */
 const UNSAFE = /(?![\n\t])[\p{Cc}\p{Cs}]|(?!\u200d)\p{Cf}/gu;
 
 function markup(content: Content): string {

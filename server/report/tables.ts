@@ -24,7 +24,7 @@ function valueCell(column: Column, row: number, first: boolean): Html {
   return html`<td class="${names}">${best ? html`<b class="best">${text}<span class="unseen"> best</span></b>` : text}</td>`;
 }
 
-/** A body a group of models: those that BTX is made of, then the baselines. */
+/** One table body per group of models: the ones BTX is built from, then the baselines. */
 function bodies({ rows }: Comparison, line: (row: number) => Html): Html {
   const all = rows.map((_, index) => index);
   const groups = [all.filter((row) => !rows[row]?.baseline), all.filter((row) => rows[row]?.baseline)];

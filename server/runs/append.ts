@@ -9,7 +9,7 @@ import { parseLine, splitLines } from "./lines.ts";
  * the next writer cuts off. One writer a file (who holds the stage's lock), any number of readers.
  */
 
-/** An open file that grows by whole items; a failed write leaves no part of one. */
+/** An open file that grows by whole items; a failed write leaves no partial item. */
 class GrowingFile {
   readonly path: string;
   #fd: number;
@@ -67,8 +67,8 @@ class GrowingFile {
 export interface LineAppender<T> {
   append(item: T): void;
   /**
-   * Keeps the longest beginning of the file whose items all satisfy `keep`, and drops the rest. On resume: the items
-   * up to the step that the training state was saved at.
+   * Keeps the longest prefix whose items all satisfy `keep`, and drops the rest. Used on resume to keep the items up to
+   * the step of the saved training state.
    *
    * @returns the number of items kept.
    */
@@ -79,7 +79,7 @@ export interface LineAppender<T> {
 }
 
 /**
- * Opens a file of JSON objects, one a line, for appending; makes it if need be and cuts off a torn last line.
+ * Opens a JSON Lines file for appending; creates it if needed and truncates an incomplete last line.
  *
  * @throws UserError when the disk is full or may not be written.
  */
@@ -117,7 +117,7 @@ export interface RecordAppender {
 }
 
 /**
- * Opens a file of float32 records of `size` values each for appending; makes it if need be and cuts off a torn record.
+ * Opens a file of float32 records of `size` values for appending; creates it if needed, truncates an incomplete record.
  *
  * @throws UserError when the disk is full or may not be written.
  */

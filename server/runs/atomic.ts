@@ -92,8 +92,8 @@ export async function syncFolder(folder: string): Promise<void> {
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
 
 /**
- * Removes what killed writers left in `folder` and the folders below it. Only for one who holds the folder's lock: a living
- * writer's file would go too.
+ * Removes what killed writers left in `folder` and below. The caller must hold the folder's lock: the file of a live
+ * writer would be removed too.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
@@ -116,9 +116,9 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
 }
 
 /**
- * Writes a file under a temporary name in the same folder, waits until it is on disk and gives it its name: a reader,
- * or a start after SIGKILL, finds the old file or the new one, whole. When `write` or the disk fails the target is
- * untouched and the temporary file gone.
+ * Writes a file under a temporary name in the same folder, syncs it to disk and renames it: a reader, or a start after
+ * SIGKILL, finds either the old file or the complete new one. If `write` or the disk fails, the target is untouched and
+ * the temporary file is removed.
  *
  * @throws UserError when the disk is full or may not be written.
  */

@@ -35,7 +35,7 @@ export const checkpointOf = ({ root }: FoundModel, { key }: PlannedStage): strin
 const named = ({ stages }: Pick<FoundModel, "stages">, name: string | undefined): PlannedStage | undefined =>
   stages.find((stage) => stage.name === name);
 
-/** The mix that a model was made by, itself or the one it was trained on from. */
+/** The mix stage that a model is or was trained from. */
 export function mixOf(found: Pick<FoundModel, "stage" | "stages">): (PlannedStage & { spec: MixSpec }) | undefined {
   let stage: PlannedStage | undefined = found.stage;
   while (stage && stage.spec.kind !== "mix") stage = named(found, stage.parents.model);
@@ -63,8 +63,8 @@ export function heldOutOf(found: FoundModel): { spec: EvaluateSpec; data: string
 }
 
 /**
- * A model's experts with the colours of the stages they come from. Where all would look alike, as copies of one model do
- * and blends of all, they are told apart.
+ * A model's experts with the colours of the stages they come from. If these are all the same, as for copies of one
+ * model or blends of all, the experts cycle through the chart colours.
  */
 export function colouredExperts(found: FoundModel, experts: readonly string[]): RoutedExpert[] {
   const ofStage = stageColors(found.stages.map(({ name }) => name));

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "../protocol/errors.ts";
 import { hasCode, makeFolder, syncFolder, withDiskErrors } from "./atomic.ts";
 
-/** Where everything lies in the run folder. docs/run-folder.md says what each file holds. */
+/** Paths in the run folder. docs/run-folder.md describes each file. */
 
 /** The run folder of an experiment: `.btx` beside the experiment file. */
 export const runRoot = (experimentFile: string): string => join(dirname(resolve(experimentFile)), ".btx");
@@ -40,7 +40,7 @@ export const stagePathsIn = (folder: string) => ({
   /** Training state while the stage is unfinished. */
   state: join(folder, "state.safetensors"),
   log: join(folder, "log.txt"),
-  /** Exists while the stage is asked to stop. */
+  /** Exists while a stop of the stage is requested. */
   stop: join(folder, "stop"),
 });
 export type StagePaths = ReturnType<typeof stagePathsIn>;
@@ -55,7 +55,7 @@ export const runPathsIn = (folder: string) => ({
   folder,
   record: join(folder, "run.json"),
   report: join(folder, "report.html"),
-  /** Exists while the run is asked to stop. */
+  /** Exists while a stop of the run is requested. */
   stop: join(folder, "stop"),
 });
 export type RunPaths = ReturnType<typeof runPathsIn>;
@@ -67,7 +67,7 @@ function plainName(name: string): string {
 }
 
 /**
- * Makes the run folder if there is none, with a `.gitignore` that keeps it out of version control.
+ * Creates the run folder if needed, with a `.gitignore` that keeps it out of version control.
  *
  * @throws UserError when it may not be written or the disk is full.
  */

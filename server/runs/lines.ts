@@ -17,7 +17,7 @@ export function* splitLines(bytes: Buffer): Generator<Line> {
   }
 }
 
-/** Cuts bytes that come in chunks at their line ends. */
+/** Splits a stream of byte chunks into lines. */
 export class LineSplitter {
   #parts: Buffer[] = [];
   #pending = 0;

@@ -20,20 +20,20 @@ import { isRunning, processSpace, processStart } from "./process.ts";
 
 /**
  * The lock of a stage's or run's folder: files `lock.<n>`, of which only the highest counts. Its content names the
- * holder; empty, it was released.
+ * holder; an empty file means released.
  *
- * To take the lock, a process that finds the highest, n, released or its holder dead makes n + 1: it links a file that
- * is already whole, which fails if n + 1 exists. The highest file is never removed, only emptied, so numbers never come
- * back and n + 1 has one maker. One that was slow and made a number that is no longer the highest backs off. So at most
- * one process holds the lock, and of those who want it at the same moment one gets it.
+ * If the highest file, n, is released or its holder is dead, a process takes the lock by creating n + 1: it links a
+ * complete file, which fails if n + 1 exists. The highest file is never removed, only emptied, so numbers are never
+ * reused and only one process creates n + 1. A slow process whose number is no longer the highest backs off. So at most
+ * one process holds the lock, and of several that compete for it one gets it.
  *
- * On this machine a holder is alive while its process runs, told from a later process of the same id by its start time.
- * On another machine, while it has touched its file within the last minute.
+ * On this machine a holder is alive while its process runs; the start time rules out a later process with the same id.
+ * On another machine it is alive if it has touched its file within the last minute.
  */
 
 const holderSchema = z.object({
   pid: z.int().min(1),
-  /** Start time of the process, where the system tells it. */
+  /** Start time of the process, if the system reports it. */
   start: z.string().optional(),
   host: z.string(),
   /** Host, boot and container: where `pid` means this process. */
@@ -48,7 +48,7 @@ export interface Lock {
   refresh(): void;
   /** @throws UserError when another machine took the lock, because this process did not touch it for a minute. */
   check(): void;
-  /** Gives the lock back. A second call does nothing. */
+  /** Releases the lock. A second call does nothing. */
   release(): void;
 }
 
@@ -99,7 +99,7 @@ function isAlive(found: Found, now: number): found is Exclude<Found, string> {
   return now - touched < silenceMs;
 }
 
-/** Who holds the lock of a folder; undefined where nobody does. */
+/** The holder of a folder's lock; undefined if it is free. */
 export function lockHolder(folder: string): LockHolder | undefined {
   for (;;) {
     const highest = generations(folder).at(-1);

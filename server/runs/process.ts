@@ -33,7 +33,7 @@ function processStat(pid: number): { state: string; start: string } | undefined 
   return state && start ? { state, start } : undefined;
 }
 
-/** Start time of a process in this process space; undefined where the system does not say. */
+/** Start time of a process in this process space; undefined if the system does not report it. */
 export const processStart = (pid: number): string | undefined => processStat(pid)?.start;
 
 /**

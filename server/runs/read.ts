@@ -28,7 +28,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
 }
 
 /**
- * Reads a file of JSON objects, one a line. A torn last line is left out; a file that does not exist is empty.
+ * Reads a JSON Lines file. An incomplete last line is skipped; a missing file counts as empty.
  *
  * @throws UserError naming file, line and key.
  */
@@ -62,7 +62,7 @@ export async function readRecords(path: string, size: number): Promise<Records> 
 /** Metrics of a stage, all steps. @throws UserError naming file, line and key. */
 export const readMetrics = (stage: StagePaths): Promise<Metric[]> => readLines(stage.metrics, metricSchema);
 
-/** The last metric of a stage, read from the end of its file; undefined where there is none. */
+/** The last metric of a stage, read from the end of its file; undefined if there are no metrics. */
 export async function readLastMetric(stage: StagePaths): Promise<Metric | undefined> {
   const handle = await orAbsent(open(stage.metrics, "r"));
   if (!handle) return undefined;
@@ -114,7 +114,7 @@ export async function readRouting(stage: StagePaths): Promise<RoutingHistory | u
 /** A record with a status, and whether the process that should be working on it is. */
 export interface Live<T extends { status: string }> {
   record: T;
-  /** The record's status; "interrupted" for one that says "running" while nobody holds the folder's lock. */
+  /** The record's status; "interrupted" if it says "running" but the folder's lock is free. */
   state: T["status"] | "interrupted";
   /** The process that works on it now. */
   holder?: LockHolder;
@@ -135,7 +135,7 @@ export async function readLive<T extends { status: string }>(
   const holder = lockHolder(folder);
   if (holder) return { record, state: record.status, holder };
   if (record.status !== "running") return { record, state: record.status };
-  // Its process may have ended between the two looks; it writes how before it gives the lock back.
+  // Its process may have ended between the two reads; it records its status before it releases the lock.
   const latest = (await readJson(path, schema)) ?? record;
   return { record: latest, state: latest.status === "running" ? "interrupted" : latest.status };
 }

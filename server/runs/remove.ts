@@ -7,19 +7,18 @@ import { runPaths, stagePaths } from "./layout.ts";
 import { acquireLock, LockedError } from "./lock.ts";
 
 /**
- * Removing stages and runs. A folder is taken under its lock and given another name at once, so that nobody meets half of
- * it, and only then removed.
+ * Removes stages and runs. A folder is locked and renamed before it is removed, so no reader sees a partial one.
  */
 
 /**
- * Removes a stage's folder; false where there is none.
+ * Removes a stage's folder; false if it does not exist.
  *
  * @throws LockedError when a process works on it.
  */
 export const removeStage = (root: string, key: string): Promise<boolean> =>
   removeLocked(root, stagePaths(root, key).folder, `stage ${key}`);
 
-/** Removes a run's folder, not its stages; false where there is none. @throws LockedError when it is being run. */
+/** Removes a run's folder but not its stages; false if it does not exist. @throws LockedError while it runs. */
 export const removeRun = (root: string, id: string): Promise<boolean> =>
   removeLocked(root, runPaths(root, id).folder, `run ${id}`);
 
@@ -38,7 +37,7 @@ async function removeLocked(root: string, folder: string, what: string): Promise
   return true;
 }
 
-/** Removes what removers that were killed have left. */
+/** Removes what interrupted removals left behind. */
 export async function removeRests(root: string): Promise<void> {
   const names = await readdir(root).catch(() => []);
   for (const name of names) {
@@ -46,7 +45,7 @@ export async function removeRests(root: string): Promise<void> {
   }
 }
 
-/** Bytes of all files below a folder; 0 where there is none. */
+/** Total size of all files below a folder, bytes; 0 if it does not exist. */
 export async function folderBytes(folder: string): Promise<number> {
   let bytes = 0;
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {

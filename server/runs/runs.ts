@@ -19,7 +19,7 @@ export interface Run {
 }
 
 /**
- * Makes a run: its folder, exclusively, and its `run.json` with the status "running".
+ * Creates a run: its folder, exclusively, and its `run.json` with the status "running".
  *
  * @throws UserError when the run folder may not be written or the disk is full.
  */
@@ -36,8 +36,8 @@ export async function createRun(
 }
 
 /**
- * Changes keys of `run.json`; `undefined` removes one. Only for the runner, who holds the run's lock. Before it gives
- * the lock back it writes how the run ended, or the run is read as interrupted.
+ * Changes keys of `run.json`; `undefined` removes a key. Only for the runner, which holds the run's lock. It must write
+ * the final status before it releases the lock; otherwise the run is read as interrupted.
  *
  * @throws UserError when there is no such run, or the disk is full.
  */
@@ -50,7 +50,7 @@ export async function updateRun(folder: string, change: Partial<RunRecord>): Pro
 }
 
 /**
- * Reads a run's folder; undefined for one that has no `run.json` (it is just being made, or its maker was killed).
+ * Reads a run's folder; undefined without a `run.json` (it is being created, or its creator was killed).
  *
  * @throws UserError naming file and key for a broken `run.json`.
  */
@@ -60,7 +60,7 @@ export async function readRun(folder: string): Promise<Run | undefined> {
   return live && { ...live, paths };
 }
 
-/** A run by its id. @throws UserError when there is none, or naming file and key of a broken `run.json`. */
+/** A run by its id. @throws UserError if it does not exist, or naming file and key of an invalid `run.json`. */
 export async function requireRun(root: string, id: string): Promise<Run> {
   const run = await readRun(runPaths(root, id).folder);
   if (run) return run;

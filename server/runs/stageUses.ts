@@ -8,7 +8,7 @@ import { lockHolder } from "./lock.ts";
 import { readJson } from "./read.ts";
 import { folderBytes } from "./remove.ts";
 
-/** Who uses the stages of a run folder, and what would be lost with those that nobody uses. */
+/** Which runs use the stages of a run folder, and what removing unused stages would lose. */
 
 /** What is read of `run.json` here; runs are many and their specs long. */
 const usesSchema = z.object({ stages: z.array(z.object({ key: z.string() })) });
@@ -57,9 +57,9 @@ export async function unusedStages(root: string): Promise<string[]> {
 const recordSchema = stageRecordSchema.pick({ name: true, seconds: true, finished: true });
 
 /**
- * What goes with the folder of a stage; undefined where there is none.
+ * What would be lost with the folder of a stage; undefined if the folder does not exist.
  *
- * @param except a run that does not count among those that use it.
+ * @param except a run not to count as a user of the stage.
  */
 export async function lostStage(
   root: string,

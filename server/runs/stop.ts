@@ -6,8 +6,8 @@ import { lockHolder } from "./lock.ts";
 import { readRun } from "./runs.ts";
 
 /**
- * Asking a run or a stage to stop after a checkpoint: by a file in its folder, for which its process looks between steps. It
- * needs no signal, so it works from other machines over a shared disk, and anybody may make the file by hand.
+ * Asks a run or a stage to stop after a checkpoint, through a file in its folder that its process checks for between
+ * steps. It needs no signal, so it works from other machines over a shared disk, and the file can be created by hand.
  */
 
 const requestStop = (path: string): Promise<void> => withDiskErrors(path, () => writeFile(path, ""));
@@ -25,9 +25,9 @@ export async function stopStage({ folder, stop }: StagePaths): Promise<void> {
 }
 
 /**
- * Asks a run to stop: its runner, and those processes at work on its stages that no runner looks after.
+ * Asks a run to stop: its runner, and any stage processes without a runner.
  *
- * @returns the folders that stay locked until it has stopped; none where nothing works on the run.
+ * @returns the folders that stay locked until it has stopped; empty if nothing is working on the run.
  * @throws UserError when the disk is full.
  */
 export async function stopRun(root: string, id: string): Promise<string[]> {

@@ -5,17 +5,17 @@ import { splitLines } from "./lines.ts";
 export interface Tail {
   /** Lines written since, complete, without line ends. */
   lines: string[];
-  /** Where to go on. */
+  /** Offset to continue from. */
   offset: number;
-  /** True when the file was cut back behind `fromOffset` (a stage was resumed): `lines` then starts at its beginning. */
+  /** True if the file was truncated before `fromOffset` (a stage was resumed): `lines` then starts at its beginning. */
   restarted: boolean;
 }
 
 /**
  * The complete lines after `fromOffset` (0, or the `offset` of the last call). A file that does not exist yet is empty.
  *
- * A file that was cut back and has grown past `fromOffset` since the last call may look as if it had only grown: a
- * reader of metrics drops what it knows of step s and later when it meets step s again.
+ * A file that was truncated and has grown past `fromOffset` since the last call may look as if it only grew, so a
+ * reader of metrics drops its values from step s on when it meets step s again.
  */
 export async function tailJsonLines(path: string, fromOffset: number): Promise<Tail> {
   const handle = await open(path, "r").catch((error: unknown) => {
@@ -25,7 +25,7 @@ export async function tailJsonLines(path: string, fromOffset: number): Promise<T
   if (!handle) return { lines: [], offset: 0, restarted: fromOffset > 0 };
   try {
     const { size } = await handle.stat();
-    // The byte before the offset ends a line, unless the file is no longer the one that was read.
+    // The byte before the offset is a line end unless the file has been replaced.
     const restarted = fromOffset > 0 && (size < fromOffset || (await byteAt(handle, fromOffset - 1)) !== 0x0a);
     const start = restarted ? 0 : fromOffset;
     const bytes = Buffer.alloc(size - start);

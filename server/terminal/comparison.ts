@@ -12,7 +12,7 @@ export interface ModelRow {
   name: string;
   /** For people, as "Expert code". */
   label: string;
-  /** True for models that BTX is compared with and not made of. */
+  /** True for models that BTX is compared with rather than built from. */
   baseline: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Column {
   measure: Measure;
   /** "mean" for the mean. */
   domain: string;
-  /** One a row; absent where it was not measured. */
+  /** One per row; absent if not measured. */
   values: (number | undefined)[];
   /** Rows with the best value as printed; several on a tie, none where all are equal. */
   best: ReadonlySet<number>;
@@ -67,7 +67,7 @@ export function comparison(summary: RunSummary): Comparison {
     const measured = [...domains, MEAN]
       .map((domain) => ({ domain, values: names.map((name) => valueAt(table, name, domain)) }))
       .filter(({ values }) => values.some((value) => value !== undefined));
-    // A mean over one domain says nothing that the domain's own column does not say.
+    // A mean over one domain only repeats that domain's column.
     const shown = measured.length === 2 ? measured.filter(({ domain }) => domain !== MEAN) : measured;
     return shown.map(({ domain, values }) => ({ measure, domain, values, best: bestOf(values, measure) }));
   });
@@ -75,7 +75,7 @@ export function comparison(summary: RunSummary): Comparison {
   return { rows, domains, columns };
 }
 
-/** The lowest mean held-out loss of a run, nats per token, and whose it is; absent where nothing was evaluated. */
+/** The lowest mean held-out loss of a run, nats per token, and its model; absent if nothing was evaluated. */
 export function bestMean(
   summary: RunSummary,
   among: (name: string) => boolean = () => true,

@@ -11,7 +11,7 @@ export function orderedRows({ rows }: ComparisonOfRuns): ComparedRow[] {
   return names.flatMap((name) => rows.filter(({ model }) => model === name));
 }
 
-/** True where a rule stands between a row and the one before: the baselines begin. */
+/** True if a rule separates a row from the previous one, where the baselines begin. */
 export const beginsBaselines = (rows: readonly ComparedRow[], index: number): boolean =>
   index > 0 && isBaseline(rows[index]?.model ?? "") && !isBaseline(rows[index - 1]?.model ?? "");
 

@@ -3,7 +3,7 @@ import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.t
 /** Tables of numbers with two heads: groups of columns over columns. What does not fit side by side follows in further blocks. */
 
 export interface GridColumn {
-  /** What stands over columns of one group, as "nats per token". */
+  /** Heading over a group of columns, such as "nats per token". */
   group: string;
   head: string;
   /** One a row. */
@@ -13,9 +13,9 @@ export interface GridColumn {
 }
 
 export interface GridRow {
-  /** Lines of the label; the cells stand beside the first. */
+  /** Lines of the label; the cells are next to the first. */
   label: readonly [string, ...string[]];
-  /** True where a rule stands over the row. */
+  /** True if a rule is drawn above the row. */
   rule?: boolean;
 }
 
@@ -27,7 +27,7 @@ interface GridOptions {
   style: Styles;
 }
 
-/** Columns that stand side by side, with their widths, marks included. */
+/** Adjacent columns with their widths, marks included. */
 interface Block {
   columns: GridColumn[];
   widths: number[];

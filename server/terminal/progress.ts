@@ -22,7 +22,7 @@ export interface ProgressOptions {
 
 export interface Progress {
   event(event: RunEvent): void;
-  /** Removes the bars, shows the cursor again and stops listening; a second call does nothing. */
+  /** Removes the bars, restores the cursor and stops listening; a second call does nothing. */
   close(): void;
 }
 
@@ -142,7 +142,7 @@ function createBoard(
   let drawnAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let hidden = false;
-  // A pseudo-terminal that was not told its size says 0.
+  // A pseudo-terminal whose size was never set reports 0.
   const columns = () => stream.columns || 80;
   const showCursor = () => stream.write(SHOW_CURSOR);
 

@@ -26,7 +26,7 @@ function labelOf(row: ComparedRow): GridRow["label"] {
   return [first, ...more, ...settings.map((line) => `  ${line}`)];
 }
 
-/** A column a domain, and their mean where there are several. */
+/** One column per domain, and their mean if there are several. */
 function measuredColumns(
   rows: readonly ComparedRow[],
   shown: Shown,

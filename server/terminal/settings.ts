@@ -47,7 +47,7 @@ function valueText(key: string, value: Difference["value"]): string {
   return key.endsWith("sha256") ? String(value).slice(0, 8) : String(value);
 }
 
-/** The stage of a setting as far as it must be named beside the model called `model`. */
+/** The stage of a setting, if it must be named alongside the model `model`. */
 function placeText({ stage, phase, key }: Difference, model: string): string {
   if (isUnnamed(stage) || key.startsWith("model.") || key === "freeze") return "";
   const name = stage === model ? "" : stage === "evaluate" ? "evaluation" : stage.replace(":", " ");
@@ -61,6 +61,6 @@ export function settingText(setting: Difference, model: string): string {
   return [placeText(setting, model), name, valueText(key, value)].filter(Boolean).join(" ");
 }
 
-/** In what a model differs from others of its name, a text a setting; what follows from another is left out. */
+/** How a model differs from others of its name, one text per setting; settings implied by another are omitted. */
 export const configuration = (row: { model: string; differences: readonly Difference[] }): string[] =>
   row.differences.filter(({ implied }) => !implied).map((setting) => settingText(setting, row.model));

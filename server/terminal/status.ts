@@ -8,7 +8,7 @@ import { planTree } from "./tree.ts";
 export interface RunListing {
   id: string;
   name: string;
-  /** A run's status, or "interrupted" where nobody works on a run that says "running". */
+  /** A run's status, or "interrupted" if it says "running" but has no process. */
   status: string;
   /** ISO 8601. */
   started: string;
@@ -30,7 +30,7 @@ export interface StageState {
 
 export interface TextOptions {
   color: boolean;
-  /** Columns a line may take; longer lines are cut. */
+  /** Maximum line width in columns; longer lines are cut. */
   columns?: number;
 }
 

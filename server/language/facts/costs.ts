@@ -21,7 +21,7 @@ export interface ModelCost {
 export interface Costs {
   dense: { total: number; active: number };
   mixed: { total: number; active: number };
-  /** Experts a token goes to on average over MoE layers, and how many there are. */
+  /** Experts per token, averaged over MoE layers, and the number of experts. */
   routing: { perToken: number; experts: number };
   /** Undefined where the seed is loaded. */
   seed?: ModelCost;

@@ -3,14 +3,14 @@ import { dirname } from "node:path";
 import { expandFiles } from "../../data/files.ts";
 import { UserError } from "../../protocol/errors.ts";
 
-/** The files that a domain's patterns match, or one sentence about why there are none. */
+/** The files that a domain's patterns match, or one sentence on why none match. */
 export type FilesSeen = { count: number; bytes: number } | { problem: string };
 
-/** How long an answer is kept, ms: folders change, but reading large ones takes time. */
+/** How long an answer is cached, ms: folders change, but reading large ones takes time. */
 const goodFor = 10_000;
 const maxKept = 200;
 
-/** Counts the files of domains; answers are kept for a while. */
+/** Counts the files of domains; caches answers briefly. */
 export class DomainFiles {
   readonly #answers = new Map<string, { at: number; answer: Promise<FilesSeen> }>();
 

@@ -14,7 +14,7 @@ export interface StageStanding {
   loss?: number;
 }
 
-/** The newest run of an experiment file, as far as it has come. */
+/** The state of the newest run of an experiment file. */
 export interface RunStanding {
   id: string;
   state: RunState;

@@ -15,8 +15,8 @@ export class RunStandings {
   #isLooking = false;
 
   /**
-   * @param files the files to look at, at each time.
-   * @param changed is told whether a stage has ended.
+   * @param files the files to check each time.
+   * @param changed called with whether a stage has ended.
    * @param interval ms.
    */
   constructor(files: () => Iterable<string>, changed: (ended: boolean) => void, interval: number = everyTwoSeconds) {

@@ -22,7 +22,7 @@ interface Measured {
 /** Records that count, the newest. */
 const latest = 5;
 
-/** Whether a stage ran on what is asked for; "cuda" stands for all of CUDA's devices. */
+/** Whether a stage ran on the requested engine and device; "cuda" stands for every CUDA device. */
 function ranOn({ engine, device }: StageRecord, compute: Compute): boolean {
   const isDevice = (name: string): boolean => device === name || (name === "cuda" && /^cuda:/.test(device));
   return (compute.engine === "auto" || compute.engine === engine) && (compute.devices?.some(isDevice) ?? true);
@@ -83,7 +83,7 @@ export class Speeds {
     return speedOf(await records, compute);
   }
 
-  /** A stage has ended: what was read before is old. */
+  /** A stage has ended, so cached facts are stale. */
   forget(): void {
     this.#known.clear();
   }

@@ -60,7 +60,7 @@ function belongs(root: Entry, path: Path, key: string): boolean {
   return !types || types.includes(given);
 }
 
-/** Names of domains: in a mixture those that are defined, under `domains` those that are used and not defined. */
+/** Domain names: the defined ones in a mixture; under `domains`, those used but not yet defined. */
 function domainKeys(root: Entry, path: Path): string[] {
   const defined = definedDomains(root);
   if (path.at(-1) === "mixture") return defined;

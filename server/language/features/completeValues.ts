@@ -66,7 +66,7 @@ function choices(root: Entry, path: Path, node: SchemaNode): Choice[] {
   return [];
 }
 
-/** What a value means, by the description of the key that it stands under, or of a key above that. */
+/** What a value means, from the description of its key or of a key above that. */
 export function helpOf(path: Path, value: string): string | undefined {
   for (let end = path.length; end > 0; end--) {
     const node = schemaAt(path.slice(0, end));

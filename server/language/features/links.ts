@@ -29,7 +29,7 @@ function pathValues(snapshot: Snapshot): ScalarValue[] {
   return found;
 }
 
-/** The file to open for a path; for the folder of a checkpoint or tokenizer, its most informative file. Undefined if there is none. */
+/** The file to open for a path; for a checkpoint or tokenizer folder, its most informative file. Undefined if none. */
 async function shownFile(path: string): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory()) return found ? path : undefined;

@@ -32,7 +32,7 @@ export function indentation(text: string, root: Entry, lines: readonly Line[], w
   return spread(lines, wanted);
 }
 
-/** Indents the lines between those that are known. */
+/** Interpolates the indentation of lines between known ones. */
 function spread(lines: readonly Line[], wanted: ReadonlyMap<number, number>): number[] {
   const result: number[] = [];
   let shift = 0;
@@ -47,7 +47,7 @@ function spread(lines: readonly Line[], wanted: ReadonlyMap<number, number>): nu
   return result;
 }
 
-/** The line that a comment stands above: the next known one, with only comments and empty lines between. */
+/** The line below a comment: the next known one, with only comments and empty lines between. */
 function nextKnown(lines: readonly Line[], wanted: ReadonlyMap<number, number>, from: number): number | undefined {
   for (let i = from + 1; i < lines.length; i++) {
     if (wanted.has(i)) return i;

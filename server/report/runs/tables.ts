@@ -13,7 +13,7 @@ import { configuration, settingText } from "../../terminal/settings.ts";
 import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";
 
-/** A model's name and its settings; those that follow from others in the title. */
+/** A model's name and settings; settings that follow from others go in the title. */
 function rowHead(row: ComparedRow): Html {
   const settings = configuration(row);
   const all = row.differences.map((difference) => settingText(difference, row.model)).join(", ");
@@ -133,7 +133,7 @@ ${scrolling(`Routed share of ${rowName(row)}`, html`<table class="small"><thead>
 <p class="note">${routingText(routing)}</p></figure>`;
 }
 
-/** A table a mixed model; empty where there is none. */
+/** One table per mixed model; empty if there are no mixed models. */
 export function routedShares(rows: readonly ComparedRow[]): Html {
   const tables = rows.flatMap((row) => (row.routing ? [routingTable(row, row.routing)] : []));
   if (tables.length === 0) return html`<p class="empty">No mixed model has been evaluated yet.</p>`;
