@@ -31,7 +31,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
 
 const isHelpFlag = (word: string): boolean => word === "--help" || word === "-h";
 
-/** The name of a command. @throws CommandError where there is none of that name */
+/** The name of a command. @throws CommandError if there is no such command */
 function known(name: string): string {
   if (Object.hasOwn(commands, name)) return name;
   throw new CommandError(`there is no command "${name}": \`btx help\` lists them`);

@@ -47,7 +47,7 @@ export type FloatDtype = "F32" | "F16" | "BF16";
 
 export const isFloat = (dtype: Dtype): dtype is FloatDtype => dtype === "F32" || dtype === "F16" || dtype === "BF16";
 
-/** Bytes an element. */
+/** Bytes per element. */
 export const dtypeBytes = (dtype: Dtype): number => arrays[dtype].BYTES_PER_ELEMENT;
 
 /** An array of zeros. @throws RangeError if there is not enough memory. */

@@ -16,11 +16,11 @@ export type ExpectedShapes = ReadonlyMap<string, number[]> | ((config: ModelConf
 export interface OpenCheckpoint {
   config: ModelConfig;
   weights: TensorReader;
-  /** The parameters: those expected, in that order, or all that there are. */
+  /** The parameters: the expected ones in the given order, or all of them. */
   names: string[];
 }
 
-/** How often, and after how many ms, a checkpoint is opened again that was replaced while it was being opened. */
+/** How many times, and after how many ms, to retry opening a checkpoint that was replaced while being opened. */
 const attempts = 50;
 const pauseMs = 20;
 
@@ -48,7 +48,7 @@ export async function openCheckpoint(folder: string, expected?: ExpectedShapes):
   }
 }
 
-/** Distinguishes a folder from another one of the same name; undefined if there is none. */
+/** Distinguishes a folder from another one of the same name; undefined if the folder does not exist. */
 const identity = (folder: string): Promise<string | undefined> =>
   stat(folder, { bigint: true }).then(
     (info) => `${info.dev}:${info.ino}`,
@@ -118,6 +118,8 @@ function checkParameters(
       throw new UserError(`the checkpoint ${folder} has tensor ${quoted(name)}, which its model does not have`);
 }
 
-/** What older checkpoints contain besides parameters: a tied head's copy of the embedding, and rotary frequencies. */
+/**
+ * Tensors of older checkpoints that are not parameters: a tied head's copy of the embedding, and rotary frequencies.
+ */
 const isNeedless = (name: string, config: ModelConfig): boolean =>
   (config.tiedEmbeddings && name === "lm_head.weight") || name.endsWith(".rotary_emb.inv_freq");

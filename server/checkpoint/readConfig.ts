@@ -32,7 +32,10 @@ const ropeSchema = z.looseObject({
   partial_rotary_factor: z.number().nullish(),
 });
 
-/** Sizes are required. The rest has Transformers' defaults; those that differ between Llama and Mixtral are in `supported`. */
+/**
+ * Sizes are required. The rest has Transformers' defaults; defaults that differ between Llama and Mixtral are in
+ * `supported`.
+ */
 const commonSchema = z.object({
   architectures: z.array(z.string()).nullish(),
   vocab_size: size,

@@ -2,7 +2,10 @@ import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { type OpenCheckpoint, openCheckpoint } from "./loadCheckpoint.ts";
 
-/** A checkpoint as the seed of an experiment. `btx check` and the seed stage both ask here, so what one passes the other takes. */
+/**
+ * A checkpoint as the seed of an experiment. `btx check` and the seed stage share this code, so they accept the same
+ * checkpoints.
+ */
 
 /**
  * Opens the checkpoint of a seed, which must be a dense model. Reads its configuration and the headers of its weights.
@@ -23,7 +26,7 @@ export const openSeed = (
     return shapes(config);
   });
 
-/** Why a seed of `vocab` tokens cannot be used with a tokenizer of `tokens` tokens; undefined where it can. */
+/** Why a seed of `vocab` tokens cannot be used with a tokenizer of `tokens` tokens; undefined if it can. */
 export function vocabularyProblem(folder: string, vocab: number, tokens: number): string | undefined {
   if (vocab === tokens) return undefined;
   return `the seed in ${folder} has a vocabulary of ${vocab} tokens, and the tokenizer one of ${tokens}: use the tokenizer that the seed was trained with`;

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { type NvidiaGpu, nvidiaGpus, outputOf } from "./nvidia.ts";
 
-/** What is known of the adapter that WebGPU computes with. */
+/** Properties of the adapter that WebGPU computes with. */
 export interface Adapter {
   name: string;
   driver?: string;
@@ -33,7 +33,7 @@ export function adaptersOfVulkanLog(log: string): string[] {
   return log.includes("Sorted order:") ? [...sorted.matchAll(/\[\d+\] (.+?)\s*$/gm)].map(([, name]) => name!) : [];
 }
 
-/** Puts together what the probe and the system know of the adapter that was used. `log`: the Vulkan loader's. */
+/** Combines what the probe and the system report about the adapter in use. `log`: the Vulkan loader's output. */
 export async function describeAdapter(log: string): Promise<Adapter> {
   if (process.platform === "darwin")
     return macAdapter(await outputOf("system_profiler", ["SPDisplaysDataType", "-json"]));
@@ -50,7 +50,7 @@ export async function describeAdapter(log: string): Promise<Adapter> {
 
 const ofNvidia = ({ driver, memory, freeMemory }: NvidiaGpu) => ({ driver, memory, freeMemory });
 
-/** Memory of the largest AMD GPU, from its kernel driver; the machine's where there is none, because it is shared. */
+/** Memory of the largest AMD GPU, from its kernel driver; without one, the machine's memory, because it is shared. */
 async function amdMemory(cards = "/sys/class/drm"): Promise<{ memory?: number; freeMemory?: number }> {
   const found: { memory: number; freeMemory: number }[] = [];
   for (const card of await readdir(cards).catch(() => [])) {
@@ -101,8 +101,8 @@ export function windowsAdapter(text: string): Adapter {
 }
 
 /**
- * Whether there may be a GPU at all, which is known at once: without one no device needs to be tried. A software adapter
- * does not count.
+ * Whether there may be a GPU at all. The check is instant, and without a GPU no device needs to be tried. A software
+ * adapter does not count.
  */
 export function mayHaveGpu(platform: NodeJS.Platform = process.platform, devices = devFiles()): boolean {
   return platform !== "linux" || devices.some((file) => /^(nvidia\d+|dxg|renderD\d+)$/.test(file));

@@ -4,16 +4,16 @@ import { UserError } from "../protocol/errors.ts";
 import { mayHaveGpu } from "./adapter.ts";
 import { cpuDevice, listDevices } from "./list.ts";
 
-/** What a run computes with. */
+/** The engine and devices of a run. */
 export interface Choice {
   engine: EngineName;
   /** At least one. */
   devices: Device[];
-  /** For people: why these. */
+  /** Why these were chosen, for display. */
   why: string;
 }
 
-/** Finds the devices that an experiment asks for on this machine; tries only those that may matter. @throws UserError */
+/** Finds the devices that an experiment asks for on this machine; tries only the relevant ones. @throws UserError */
 export async function findDevices(compute: Compute): Promise<Choice> {
   const engine = engineOf(compute);
   const onlyCpu = compute.devices?.every((name) => name === "cpu");
@@ -26,7 +26,7 @@ export async function findDevices(compute: Compute): Promise<Choice> {
 
 const engineOf = ({ engine }: Compute): EngineName => (engine === "auto" ? "onnx" : engine);
 
-/** The devices that an experiment asks for, or else the best that were found. @throws UserError naming what there is instead */
+/** The devices that an experiment asks for, or else the best available. @throws UserError naming the available ones */
 export function chooseDevices(compute: Compute, found: readonly Device[]): Choice {
   const engine = engineOf(compute);
   const all = found.filter((device) => device.engine === engine);

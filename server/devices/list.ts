@@ -17,14 +17,14 @@ export interface Sources {
 
 const thisMachine: Sources = { probe, nvidiaGpus: () => nvidiaGpus(), installed: (name) => installedFolder(name) };
 
-/** Every engine on every device of this machine. Each is asked in a process of its own, all at once. */
+/** Every engine on every device of this machine. Each is probed in its own process, all in parallel. */
 export async function listDevices(sources: Sources = thisMachine): Promise<Device[]> {
   const gpus = await sources.nvidiaGpus();
   const found = await Promise.all([webgpu(sources), ...cuda(sources, gpus), tfjsGpu(sources, gpus), tfjsNode(sources)]);
   return [cpuDevice("onnx"), ...found, cpuDevice("tfjs")];
 }
 
-/** The CPU, which is always there, as a device of an engine. */
+/** The CPU, which is always available, as a device of an engine. */
 export const cpuDevice = (engine: "onnx" | "tfjs"): Device => ({
   engine,
   device: "cpu",
@@ -78,7 +78,7 @@ function oldDriver(driver: string, name: keyof typeof cudaOf) {
   return { usable: false, reason, remedy: `install driver ${leastDriver} or newer` };
 }
 
-/** @param driver the version of NVIDIA's kernel driver, where there is one */
+/** @param driver version of NVIDIA's kernel driver, if installed */
 const whyNoCard = (driver: string | undefined) =>
   driver
     ? {

@@ -13,7 +13,7 @@ export interface NvidiaGpu {
 
 const fields = ["index", "name", "memory.total", "memory.free", "driver_version"];
 
-/** NVIDIA's GPUs; none where their driver is not installed. */
+/** NVIDIA GPUs; empty if the driver is not installed. */
 export async function nvidiaGpus(run: typeof outputOf = outputOf): Promise<NvidiaGpu[]> {
   return parseNvidiaSmi(await run("nvidia-smi", [`--query-gpu=${fields.join()}`, "--format=csv,noheader,nounits"]));
 }
@@ -29,13 +29,13 @@ export function parseNvidiaSmi(text: string): NvidiaGpu[] {
   });
 }
 
-/** Version of NVIDIA's kernel driver, where there is one but its tools are not installed. */
+/** Version of NVIDIA's kernel driver, if it is installed without its tools. */
 export async function nvidiaKernelDriver(): Promise<string | undefined> {
   const text = await readFile("/proc/driver/nvidia/version", "utf8").catch(() => "");
   return /(\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1];
 }
 
-/** What a program prints within five seconds; "" where it is missing or fails. */
+/** A program's output within five seconds; "" if it is missing or fails. */
 export function outputOf(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     execFile(program, args, { timeout: 5000, windowsHide: true, maxBuffer: 2 ** 22 }, (error, stdout) =>
@@ -44,7 +44,7 @@ export function outputOf(program: string, args: readonly string[]): Promise<stri
   });
 }
 
-/** Whether version `found` is older than `least`, both of numbers with dots between them. */
+/** Whether the dotted version `found` is older than `least`. */
 export function isOlder(found: string, least: string): boolean {
   const [a, b] = [found, least].map((version) => version.split(".").map(Number)) as [number[], number[]];
   for (const [i, part] of b.entries()) {

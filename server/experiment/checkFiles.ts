@@ -14,7 +14,7 @@ export interface FilesFound {
   problems: Problem[];
   /** Shape of the seed; undefined if its checkpoint cannot be used. */
   shape?: ModelShape | undefined;
-  /** Size of the vocabulary, as far as it can be known before training. */
+  /** Size of the vocabulary, if it can be known before training. */
   vocab: number;
 }
 
@@ -100,7 +100,7 @@ async function checkSeed(
   return { problems, shape: seedShape(givenModel, found.shape), vocab: found.vocab };
 }
 
-/** What work gives, or the message of the UserError that it throws. */
+/** The result of the work, or the message of the UserError that it throws. */
 const orProblem = <T>(work: Promise<T>): Promise<T | string> =>
   work.catch((error: unknown) => {
     if (error instanceof UserError) return error.message;
@@ -123,7 +123,7 @@ async function checkTokenizer(
   return { problems: mismatch ? [problem(mismatch)] : [], vocab: seedVocab };
 }
 
-/** Size of the vocabulary, or why it cannot be known; undefined where what is wrong is reported with the seed. */
+/** Size of the vocabulary, or why it cannot be known; undefined if the problem is reported with the seed. */
 async function vocabularyOf(
   { tokenizer, seed }: Pick<Experiment, "tokenizer" | "seed">,
   folder: string,

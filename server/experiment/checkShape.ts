@@ -74,7 +74,7 @@ function checkParts({ mix, seed, positions }: Experiment, ffn: number): Problem[
   return [];
 }
 
-/** The divisors of `size` that are nearest below and above `near`, without 1 and `size`, as far as they are near. */
+/** The nearest divisors of `size` below and above `near`, at most 1000 away; never 1 or `size`. */
 function divisorsAround(size: number, near: number): number[] {
   const divides = (parts: number) => parts > 1 && parts < size && size % parts === 0;
   const steps = Array.from({ length: 1000 }, (_, i) => i + 1);

@@ -7,7 +7,7 @@ import { type Experiment, mixtureOf } from "./resolve.ts";
 /** BTX's own training, with which baselines are matched. */
 export interface Trained {
   shape: ModelShape;
-  /** Size of the vocabulary, as far as it is known before training. */
+  /** Size of the vocabulary, if it is known before training. */
   vocab: number;
   /** Training of each expert that is mixed. */
   experts: Phase[];

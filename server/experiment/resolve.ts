@@ -94,7 +94,7 @@ function trainingKeysOf(section: TrainingKeys): TrainingKeys {
   );
 }
 
-/** A shape from the sizes a file gives. */
+/** The model shape for the sizes in a file. */
 export function modelShape(sizes: Partial<ModelShape>): ModelShape {
   const { hidden, heads } = { ...modelDefaults, ...sizes };
   return {

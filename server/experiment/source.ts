@@ -76,7 +76,10 @@ function firstBinary(text: string): number {
   return -1;
 }
 
-/** Turns nodes into data. Keeps its own table of anchors: the library's resolution searches the document anew each time. */
+/**
+ * Converts nodes to data. Keeps its own table of anchors: the library's resolution searches the whole document each
+ * time.
+ */
 class Reader {
   readonly #lines: LineCounter;
   readonly #positions: Positions;
@@ -222,7 +225,7 @@ export interface YamlDocument {
   lines: LineCounter;
 }
 
-/** Texts that are kept: an editor asks many things about few texts, and reading takes longer than answering. */
+/** Number of cached texts: an editor asks many questions about few texts, and parsing takes longer than answering. */
 const kept = 3;
 const known = new Map<string, YamlDocument>();
 

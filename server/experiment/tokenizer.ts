@@ -6,7 +6,7 @@ import { UserError } from "../protocol/errors.ts";
 /** Vocabulary of the tokenizer `bytes`: 256 bytes and the end-of-text token. */
 export const byteVocabulary = 257;
 
-/** What is known of tokenizer files by their path, and how their files were when they were read. */
+/** Results for tokenizer files by path, and the state of their files when they were read. */
 const known = new Map<string, { state: string; vocab: number | UserError }>();
 const mostKnown = 8;
 

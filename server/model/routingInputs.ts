@@ -2,7 +2,7 @@ import { reshape, type Scalar, slice, type Tensor } from "@tensorflow/tfjs-core"
 import type { Tensors } from "../ops/program.ts";
 import type { BalanceMeans, RouterInput, RoutingMode } from "../routers/router.ts";
 
-/** Inputs of all routers in a forward pass over N tokens, besides hidden states; see `RouterInput`. */
+/** Inputs of all routers in a forward pass over N tokens, in addition to hidden states; see `RouterInput`. */
 export interface RoutingInputs extends Pick<RouterInput, "weights" | "mode" | "stage" | "progress"> {
   /** [Lmoe, N, E] */
   noise?: Tensor;

@@ -1,4 +1,4 @@
-/** Places in ascending numbers: for those who thin lines out and those who draw them. */
+/** Searches in ascending numbers, for code that thins out lines and code that draws them. */
 
 /** The first index whose x is at least `value`; x ascends. */
 export function firstAtLeast(x: Float64Array, value: number): number {

@@ -1,6 +1,6 @@
 import { factsOf, kindOfName } from "./stageKinds.ts";
 
-/** Which colour a stage has, wherever it is shown: in the tree, in legends, in charts. */
+/** The colour of a stage, wherever it is shown: in the tree, in legends, in charts. */
 
 /** Colours of `contributes.colors`. */
 export const chartColors = ["seed", "mix", "one", "two", "three", "four", "five", "six"] as const;
@@ -9,7 +9,7 @@ export type ChartColor = (typeof chartColors)[number];
 /** The id of a colour in the manifest and in themes: "btx.chartSeed". */
 export const colorId = (color: string): string => `btx.chart${color.charAt(0).toUpperCase()}${color.slice(1)}`;
 
-/** The name under which pages find it. */
+/** The name that pages use for it. */
 export const colorVariable = (color: string): string => `--vscode-${colorId(color).replace(".", "-")}`;
 
 /**

@@ -2,7 +2,10 @@ import * as z from "zod";
 
 /** `comparison.json`: models of several runs side by side. docs/run-folder.md says what each key means. */
 
-/** What a column says of a row: "not-different" is within the noise of the best; "unknown" is worse, by how much noise nobody knows. */
+/**
+ * A column's verdict on a row: "not-different" is within the noise of the best; "unknown" is worse, but the noise is
+ * unknown.
+ */
 export const standingSchema = z.enum(["best", "not-different", "worse", "unknown"]);
 export type Standing = z.infer<typeof standingSchema>;
 
@@ -13,7 +16,7 @@ export const statisticSchema = z.strictObject({
   deviation: z.number().optional(),
   /** Random seeds (n). */
   count: z.int().min(1),
-  /** Absent where all rows are level. */
+  /** Absent if all rows are level. */
   standing: standingSchema.optional(),
 });
 export type Statistic = z.infer<typeof statisticSchema>;
@@ -31,10 +34,10 @@ export const differenceSchema = z.strictObject({
   stage: z.string(),
   /** Phase of training, from 0, where the stage has several. */
   phase: z.int().optional(),
-  /** Path in the stage's spec, as "router.type"; keys of a phase without what leads there, as "tokens". */
+  /** Path in the stage's spec, such as "router.type"; for a key of a phase only the key itself, such as "tokens". */
   key: z.string(),
   value: z.json(),
-  /** It follows from another difference, as the K of the only top-k router among others. */
+  /** Whether it follows from another difference, such as the K of the only top-k router. */
   implied: z.literal(true).optional(),
 });
 export type Difference = z.infer<typeof differenceSchema>;
@@ -45,26 +48,26 @@ const valuesSchema = z.record(z.string(), z.number());
 export const comparedSampleSchema = z.strictObject({
   /** Key of the stage that made the model (of the ensemble for Branch-Train-Merge). */
   key: z.string(),
-  /** Places in `runs` of those that have it. */
+  /** Indices in `runs` of the runs that contain it. */
   runs: z.array(z.int()).min(1),
   /** Held-out loss by domain and its `mean`. */
   nats: valuesSchema,
   bitsPerByte: valuesSchema,
-  /** Share of answers that match, by domain that has any, and its `mean`. */
+  /** Share of answers that match, by domain with answers, and its `mean`. */
   exactMatch: valuesSchema.optional(),
-  /** Seconds of work of the model's stage and all it comes from. */
+  /** Working time of the model's stage and all its ancestors, seconds. */
   seconds: z.number().optional(),
 });
 export type ComparedSample = z.infer<typeof comparedSampleSchema>;
 
-/** Amount of training, set against the reference row. */
+/** Amount of training, compared with the reference row. */
 const amountSchema = z.strictObject({
   /** Seed included. */
   total: z.number(),
   beyondSeed: z.number(),
-  /** `beyondSeed` over that of the reference; absent without a reference. */
+  /** `beyondSeed` divided by that of the reference; absent without a reference. */
   ratio: z.number().optional(),
-  /** The ratio is 1 within 1 %. */
+  /** Whether the ratio is 1 within 1 %. */
   equal: z.boolean().optional(),
 });
 export type Amount = z.infer<typeof amountSchema>;
@@ -76,10 +79,10 @@ export const comparedRoutingSchema = z.strictObject({
   domains: z.array(z.string()),
   /** Share of a domain's routed tokens, [expert][domain], mean over layers; sums to 1 over experts. */
   share: z.array(z.array(z.number())),
-  /** The largest and the smallest share that an expert has in a layer in any random seed, mean over domains. */
+  /** The largest and smallest share of any expert in a layer, over all random seeds, mean over domains. */
   largest: z.strictObject({ layer: z.int(), expert: z.string(), share: z.number() }),
   smallest: z.strictObject({ layer: z.int(), expert: z.string(), share: z.number() }),
-  /** Dropped tokens over those that chose an expert; absent where routers have no capacity. */
+  /** Dropped tokens / tokens that chose an expert; absent if routers have no capacity. */
   dropped: z.number().optional(),
 });
 export type ComparedRouting = z.infer<typeof comparedRoutingSchema>;
@@ -88,7 +91,7 @@ export type ComparedRouting = z.infer<typeof comparedRoutingSchema>;
 export const comparedRowSchema = z.strictObject({
   /** As in a run's summary: "btx", "expert:code". */
   model: z.string(),
-  /** Hash of what was done, random seeds left out. */
+  /** Hash of the work done, ignoring random seeds. */
   signature: z.string(),
   differences: z.array(differenceSchema),
   /** In the measure of the comparison. */
@@ -97,10 +100,10 @@ export const comparedRowSchema = z.strictObject({
   exactMatch: measuredSchema.optional(),
   parameters: z.number().optional(),
   activeParameters: z.number().optional(),
-  /** Training tokens and FLOPs; absent where a stage's record is gone. */
+  /** Training tokens and FLOPs; absent if a stage's record is missing. */
   tokens: amountSchema.optional(),
   flops: amountSchema.optional(),
-  /** Seconds of work, mean over random seeds, added over the stages that the model comes from. */
+  /** Working time in seconds, mean over random seeds, summed over the stages the model depends on. */
   seconds: z.number().optional(),
   routing: comparedRoutingSchema.optional(),
   samples: z.array(comparedSampleSchema).min(1),
@@ -111,7 +114,7 @@ export const comparisonSchema = z.strictObject({
   version: z.literal(1),
   /** Unit of `loss`: nats per token or bits per byte. */
   measure: z.enum(["nats", "bitsPerByte"]),
-  /** What is held equal to call rows fairly compared. */
+  /** What must be equal for a fair comparison of rows. */
   equal: z.enum(["tokens", "flops"]),
   runs: z.array(
     z.strictObject({
@@ -119,15 +122,18 @@ export const comparisonSchema = z.strictObject({
       name: z.string(),
       folder: z.string(),
       status: z.string(),
-      /** Models of it that have been evaluated. */
+      /** Number of its models that have been evaluated. */
       models: z.int(),
     }),
   ),
   domains: z.array(z.string()),
-  /** Place of the row that amounts of training are set against: the first finetuned BTX model. Absent: there is none. */
+  /**
+   * Index of the reference row for amounts of training: the first finetuned BTX model; absent if the comparison has
+   * none.
+   */
   reference: z.int().optional(),
   rows: z.array(comparedRowSchema),
-  /** What must be known to read the numbers, in sentences. */
+  /** Notes needed to interpret the numbers, one sentence each. */
   notes: z.array(z.string()),
 });
 export type ComparisonOfRuns = z.infer<typeof comparisonSchema>;

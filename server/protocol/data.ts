@@ -35,9 +35,9 @@ export type DataIndex = z.infer<typeof dataIndexSchema>;
 
 /** One line of `answers.jsonl`: a held-out document as a problem. */
 export const problemSchema = z.strictObject({
-  /** What the model is given. */
+  /** The prompt given to the model. */
   prompt: z.string(),
-  /** What the document goes on with, up to the end of the answer's line. */
+  /** How the document continues, up to the end of the answer's line. */
   solution: z.string(),
   answer: z.string(),
   /** The answer follows the last marker in a solution, up to the line's end. Absent: it is the solution's first line. */

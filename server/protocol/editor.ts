@@ -6,7 +6,9 @@ import { runNews, runRequests } from "./editor/runs.ts";
 import { stageNews, stageRequests } from "./editor/stages.ts";
 import { originSchema, relayOrigin, ticketSchema } from "./stream.ts";
 
-/** What the editor and the backend say to each other beside the language server protocol. Both sides validate. */
+/**
+ * Messages between the editor and the backend in addition to the language server protocol. Both sides validate them.
+ */
 
 export { type RunReference, runReferenceSchema, type StageReference } from "./editor/basics.ts";
 export type { Load, WorkingStage } from "./editor/devices.ts";
@@ -14,7 +16,7 @@ export type { LostStage, Removed } from "./editor/removal.ts";
 export { type ListedRun, listedRunSchema } from "./editor/runs.ts";
 export { type ListedCheckpoint, type ListedStage, listedStageSchema } from "./editor/stages.ts";
 
-/** What the editor asks the backend: what a request takes and what it gives. */
+/** Requests from the editor to the backend: parameters and results. */
 export const requests = {
   ...runRequests,
   ...stageRequests,
@@ -22,7 +24,8 @@ export const requests = {
   ...removalRequests,
   ...modelRequests,
   /**
-   * Leave for a page of this origin to connect to the backend by itself, see stream.ts. The first such request opens the port.
+   * Permission for a page of this origin to connect to the backend directly; see stream.ts. The first request opens the
+   * port.
    */
   "btx/openStream": {
     params: z.strictObject({ origin: z.union([originSchema, z.literal(relayOrigin)]) }),
@@ -30,14 +33,14 @@ export const requests = {
   },
 };
 
-/** What the editor tells the backend. */
+/** Notifications from the editor to the backend. */
 export const notices = {
-  /** Whether the workspace is trusted. Until this notice the backend takes it as not trusted and starts nothing. */
+  /** Whether the workspace is trusted. Until it arrives, the backend assumes it is not and starts nothing. */
   "btx/trustChanged": z.strictObject({ trusted: z.boolean() }),
   ...deviceNotices,
 };
 
-/** What the backend tells the editor. */
+/** Notifications from the backend to the editor. */
 export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews };
 
 type Requests = typeof requests;

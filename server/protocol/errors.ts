@@ -1,9 +1,9 @@
-/** A mistake its user can mend. The message is one sentence: what is wrong, where, and what to do. */
+/** A mistake that the user can fix. The message is one sentence: what is wrong, where, and how to fix it. */
 export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** Work that was asked to stop has stopped, at a point from which it can be taken up again. */
+/** Work was cancelled at a point from which it can be resumed. */
 export class StopRequested extends Error {
   override readonly name = "StopRequested";
 

@@ -1,8 +1,8 @@
 import { type ChartColor, chartColors } from "./colors.ts";
 
-/** How experts look wherever tokens are marked as theirs: in editors, on pages and in legends. */
+/** How tokens are marked with their expert: in editors, on pages and in legends. */
 
-/** Styles of the line below a token, which distinguishes experts without colour. */
+/** Styles of the line below a token, which distinguishes experts without relying on colour. */
 export const expertLines = ["solid", "dotted", "dashed", "double"] as const;
 
 export interface ExpertLook {
@@ -13,7 +13,10 @@ export interface ExpertLook {
 /** Other stages than the seed and the mixture have these. */
 const others = chartColors.slice(2);
 
-/** The colours of the tree, else the next of six, over lines of four styles. No two of 24 without a colour look the same. */
+/**
+ * The tree's colours, else the next of six, combined with four line styles: 24 experts without a colour all look
+ * different.
+ */
 export function expertLooks(experts: readonly { color?: ChartColor | undefined }[]): ExpertLook[] {
   const used = new Set<string>();
   return experts.map((expert, index) => {

@@ -1,4 +1,4 @@
-/** Numbers for people. A value that is not finite is a dash: nothing here throws. */
+/** Formats numbers for display. Values that are not finite become a dash; nothing here throws. */
 
 const DASH = "–";
 const two = (value: number) => String(value).padStart(2, "0");
@@ -61,10 +61,10 @@ export function percent(share: number, decimals = 0): string {
   return Number.isFinite(share) ? `${(share * 100).toFixed(decimals)} %` : DASH;
 }
 
-/** 42 %, of a share that is done: rounded down, so that 100 % is the end. */
+/** 42 %, for the completed share: rounded down, so that 100 % means done. */
 export const percentDone = (share: number): string => percent(Math.floor(share * 100) / 100);
 
-/** 62.1, of a share of 0.621, where the unit stands elsewhere. */
+/** 62.1, for a share of 0.621 whose unit is shown elsewhere. */
 export const percentNumber = (share: number): string => (Number.isFinite(share) ? (share * 100).toFixed(1) : DASH);
 
 /** 2.314: a loss in nats or bits. */
@@ -72,7 +72,10 @@ export function loss(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : DASH;
 }
 
-/** 2026-03-04 12:30, of an ISO 8601 time; in this machine's time zone unless `utc`. A text that is no time comes back as it is. */
+/**
+ * 2026-03-04 12:30, from an ISO 8601 time; in this machine's time zone unless `utc`. Text that is not a time is
+ * returned unchanged.
+ */
 export function dateTime(iso: string, utc = false): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;

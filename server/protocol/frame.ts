@@ -3,21 +3,21 @@ import { routingHeaders } from "./routing.ts";
 import { figuresSchema, measureSchema, stageReferenceSchema } from "./stream.ts";
 
 /**
- * Binary messages to a page, each of a question's `id`: the header's length (uint32, little-endian), the header as JSON with spaces behind it up to a
- * multiple of 8 bytes, and the body. The body of points is float64: of each line its x and its y, then x and y of the
- * smoothed line; of routing, one float32 array; of an export, UTF-8 text.
+ * Binary messages to a page, each for a question's `id`: the header's length (uint32, little-endian), the header as
+ * JSON padded with spaces to a multiple of 8 bytes, and the body. The body of points is float64: for each line its x
+ * and its y, then x and y of the smoothed line; of routing, one float32 array; of an export, UTF-8 text.
  */
 
 const lineSchema = z.strictObject({
   ...stageReferenceSchema.shape,
   measure: measureSchema,
-  /** Points of the recorded and of the smoothed line. */
+  /** Number of points of the recorded and of the smoothed line. */
   raw: z.int().min(0),
   smooth: z.int().min(0),
-  /** First and last x of all that was recorded. */
+  /** First and last x recorded. */
   from: z.number(),
   to: z.number(),
-  /** Of all that was recorded. */
+  /** Over everything recorded. */
   figures: figuresSchema.optional(),
 });
 
@@ -25,12 +25,12 @@ const headerSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("points"),
     id: z.int(),
-    /** True: these are all lines of the view. False: lines that changed. */
+    /** True: these are all lines of the view. False: only lines that changed. */
     whole: z.boolean(),
-    /** The x that the lines were thinned out for; beyond it there are points too few. */
+    /** The range of x in which the lines are thinned out; outside it there are too few points. */
     low: z.number(),
     high: z.number(),
-    /** What the stages of these lines have recorded. */
+    /** What the stages of these lines recorded. */
     recorded: z.array(measureSchema),
     lines: z.array(lineSchema),
   }),
@@ -41,7 +41,7 @@ export type FrameHeader = z.infer<typeof headerSchema>;
 export type RoutingHeader = Extract<FrameHeader, { kind: "routing" | "pairs" | "load" | "histogram" | "saturation" }>;
 export type PointsHeader = Extract<FrameHeader, { kind: "points" }>;
 
-/** One line of a view. All arrays are of one length in pairs; x ascends. */
+/** One line of a view. Its arrays have equal lengths in pairs; x ascends. */
 export interface Line extends z.infer<typeof lineSchema> {
   x: Float64Array;
   y: Float64Array;
@@ -54,7 +54,7 @@ export type Frame =
   | { kind: "text"; id: number; bytes: Uint8Array<ArrayBuffer> }
   | (RoutingHeader & { values: Float32Array });
 
-/** @param parts lie behind the header one after the other. */
+/** @param parts concatenated after the header */
 export function encodeFrame(header: FrameHeader, parts: readonly Uint8Array[]): ArrayBuffer {
   const json = new TextEncoder().encode(JSON.stringify(header));
   const start = Math.ceil((4 + json.length) / 8) * 8;
@@ -70,7 +70,7 @@ export function encodeFrame(header: FrameHeader, parts: readonly Uint8Array[]): 
   return bytes.buffer;
 }
 
-/** @throws Error for bytes that are no frame. */
+/** @throws Error if the bytes are not a frame */
 export function decodeFrame(buffer: ArrayBuffer): Frame {
   if (buffer.byteLength < 8) throw new Error("a frame ends before its header");
   const start = 4 + new DataView(buffer).getUint32(0, true);

@@ -169,8 +169,8 @@ const model = stageReferenceSchema;
 export const inspections = {
   /**
    * Where each token of a text goes. A text longer than the model's context is cut into windows that overlap by half.
-   * Only the second half counts in all but the first, so each token sees at least half a context of the text before
-   * it, as far as there is any.
+   * Only the second half counts in all but the first, so each token past the first half-context sees at least half a
+   * context of the text before it.
    */
   route: {
     params: z.strictObject({

@@ -19,21 +19,21 @@ export interface MeasureText {
 /** What a sum over tokens is divided by: the number of tokens, or of the choices that they made, dropped ones included. */
 type Divisor = "tokens" | "choices";
 
-/** What is measured of an expert in a layer, by domain. */
+/** A measure of an expert in a layer, by domain. */
 export interface CellMeasureText extends MeasureText {
   of: RoutingStatistic;
-  /** Absent where the statistic is a share itself. */
+  /** Absent if the statistic is itself a share. */
   over?: Divisor;
-  /** The value where nothing is preferred; 0: there is none. */
+  /** The value that means no preference; 0 if there is no such value. */
   uniform(experts: number, k: number): number;
-  /** Not recorded of the tokens that are trained on. */
+  /** Whether it is not recorded for training tokens. */
   heldOutOnly: boolean;
 }
 
 const equalShare = (experts: number): number => 1 / experts;
 const equalChoice = (experts: number, k: number): number => k / experts;
 
-/** A table of measures by name; those of held-out text only are known by where their statistic is recorded. */
+/** A table of measures by name; where a statistic is recorded shows which measures need held-out text. */
 const cellTable = <M extends string>(
   table: Record<M, Omit<CellMeasureText, "heldOutOnly">>,
 ): Record<M, CellMeasureText> => {
@@ -106,7 +106,7 @@ export type CellMeasure = keyof typeof cellMeasures;
 export const cellMeasureNames = Object.keys(cellMeasures) as [CellMeasure, ...CellMeasure[]];
 export const cellMeasureSchema = z.enum(cellMeasureNames);
 
-/** What is measured of pairs of experts, by the statistic that is divided. */
+/** Measures of pairs of experts, by the statistic that is divided. */
 export const pairMeasures = {
   coActivation: {
     label: "Chosen together",
@@ -122,14 +122,14 @@ export const pairMeasures = {
 export type PairMeasure = keyof typeof pairMeasures;
 export const pairMeasureSchema = z.enum(Object.keys(pairMeasures) as [PairMeasure, ...PairMeasure[]]);
 
-/** What is measured of a layer, by domain. */
+/** A measure of a layer, by domain. */
 export interface LayerMeasureText extends MeasureText {
-  /** The statistic whose mean over tokens it is; absent where it is about how the layer's load is spread. */
+  /** The statistic whose mean over tokens it is; absent if it describes how the layer's load is spread. */
   of?: RoutingStatistic;
   unit?: string;
-  /** Digits after the point. */
+  /** Digits after the decimal point. */
   digits: number;
-  /** Its largest value, where there is one. */
+  /** Its largest value, if it has one. */
   most?(experts: number): number;
 }
 
@@ -160,11 +160,11 @@ export const layerMeasures = layerTable({
 });
 export type LayerMeasure = keyof typeof layerMeasures;
 export const layerMeasureNames = Object.keys(layerMeasures) as [LayerMeasure, ...LayerMeasure[]];
-/** The measures of each layer [L], as far as they were recorded. */
+/** The recorded measures of each layer [L]. */
 export const layerRowSchema = z.partialRecord(z.enum(layerMeasureNames), z.array(z.number()));
 export type LayerRow = z.infer<typeof layerRowSchema>;
 
-/** The measures that are none of an expert in a layer. */
+/** The measures that do not describe a single expert in a layer. */
 export const otherMeasures = {
   histogram: {
     label: "Histogram of the probability",

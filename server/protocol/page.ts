@@ -4,15 +4,15 @@ import { escapeHtml } from "./escapeHtml.ts";
 import { stageReferenceSchema } from "./stageReference.ts";
 import { mostRuns, originSchema } from "./stream.ts";
 
-/** Most characters of a text that a page is about. */
+/** Most characters of a page's text. */
 export const mostPageText = 20_000;
 
-/** What a page and its host, a panel of the editor, say to each other beside the stream. Both sides validate. */
+/** Messages between a page and its host, a panel of the editor, outside the stream. Both sides validate them. */
 
 /**
- * What a page is opened with; no runs: those that it has kept. `stages`: those to show first, by their names; absent: all.
- * `roots`: the run folders of the workspace, to choose runs from. `model`, `expert`, `layer` (its number in the model), `text`: what
- * a page about one model, one expert or one text is to show.
+ * What a page is opened with. Without runs, it uses the ones it has kept. `stages`: names of the stages to show first;
+ * absent: all. `roots`: the workspace's run folders, from which runs can be chosen. `model`, `expert`, `layer` (its
+ * number in the model), `text`: what a page about one model, expert or text shows.
  */
 export const startSchema = z.strictObject({
   runs: z.array(runReferenceSchema).max(mostRuns),
@@ -31,7 +31,7 @@ const bytesSchema = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceo
 export const pageNameSchema = z.enum(["metrics", "routing", "expert", "tokens"]);
 export type PageName = z.infer<typeof pageNameSchema>;
 
-/** What they are called where a person goes from one to another. */
+/** Their titles in links between pages. */
 export const pageTitles: Record<PageName, string> = {
   metrics: "Metrics",
   routing: "Routing",
@@ -41,14 +41,14 @@ export const pageTitles: Record<PageName, string> = {
 
 /** From a page to its host. */
 export const toHostSchema = z.discriminatedUnion("type", [
-  /** The page is there; its host answers with `start`. */
+  /** The page is ready; its host answers with `start`. */
   z.strictObject({ type: z.literal("ready") }),
-  /** Where can I connect? The host answers with `ticket`. */
+  /** Asks where to connect. The host answers with `ticket`. */
   z.strictObject({ type: z.literal("ticket"), origin: originSchema }),
-  /** The page cannot connect: the host is to pass messages on. It answers with `relay`. */
+  /** The page cannot connect and asks the host to relay messages. The host answers with `relay`. */
   z.strictObject({ type: z.literal("relay") }),
   z.strictObject({ type: z.literal("send"), text: z.string() }),
-  /** Asks the person where to, writes the file, and answers with `saved`. */
+  /** Asks the user for a location, writes the file, and answers with `saved`. */
   z.strictObject({ type: z.literal("save"), id: z.int(), name: z.string().max(200), bytes: bytesSchema }),
   z.strictObject({ type: z.literal("title"), text: z.string().max(200) }),
   /** Opens another page. */
@@ -59,12 +59,12 @@ export type ToHost = z.infer<typeof toHostSchema>;
 /** From the host to its page. */
 export const toPageSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("start"), start: startSchema }),
-  /** `url` is absent where the page can reach no socket of the backend. */
+  /** `url` is absent if the page cannot reach a socket of the backend. */
   z.strictObject({ type: z.literal("ticket"), url: z.string().optional(), token: z.string().optional() }),
-  /** Whether messages are passed on. */
+  /** Whether messages are relayed. */
   z.strictObject({ type: z.literal("relay"), open: z.boolean() }),
   z.strictObject({ type: z.literal("message"), data: z.union([z.string(), z.instanceof(ArrayBuffer)]) }),
-  /** `place` is absent where nothing was saved. */
+  /** `place` is absent if nothing was saved. */
   z.strictObject({
     type: z.literal("saved"),
     id: z.int(),
@@ -74,7 +74,7 @@ export const toPageSchema = z.discriminatedUnion("type", [
 ]);
 export type ToPage = z.infer<typeof toPageSchema>;
 
-/** What a page keeps for the time when it is opened again. The runs are what its host needs of it. */
+/** State that a page keeps until it is opened again. Its host needs the runs. */
 export const keptSchema = z.looseObject({
   runs: z.array(runReferenceSchema).max(mostRuns),
   title: z.string().max(200).optional(),
@@ -85,15 +85,15 @@ export interface PageFiles {
   /** Addresses. */
   script: string;
   styles: string[];
-  /** What may be connected to, and where scripts, styles and fonts may come from: sources of a content security policy. */
+  /** Sources in the content security policy: where to connect, and where scripts, styles and fonts are loaded from. */
   connect: string[];
   resources: string[];
   nonce?: string;
-  /** Ways to the other pages, where there is no editor to open them. */
+  /** Links to the other pages, for use without an editor to open them. */
   links?: readonly { text: string; address: string; current: boolean }[];
 }
 
-/** The policy of a page: nothing but its own files and its stream, and no code or style in the text of the page. */
+/** A page's content security policy: only its own files and its stream, and no inline code or styles. */
 export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
   const own = resources.join(" ");
   return [
@@ -108,7 +108,7 @@ export function pagePolicy({ connect, resources, nonce }: PageFiles): string {
   ].join("; ");
 }
 
-/** The text of a page: everything that is seen is made by its script. */
+/** The HTML of a page: its script creates all visible content. */
 export function pageText(element: string, files: PageFiles): string {
   const nonce = files.nonce ? ` nonce="${escapeHtml(files.nonce)}"` : "";
   const styles = files.styles.map((style) => `<link rel="stylesheet" href="${escapeHtml(style)}">`).join("\n");

@@ -25,10 +25,10 @@ const stageSchema = z.strictObject({
   name: z.string(),
   color: z.enum(chartColors).optional(),
   state: stateSchema,
-  /** Tokens it was trained on, as far as it is done. */
+  /** Tokens it has been trained on so far. */
   tokens: z.number().optional(),
   seconds: z.number().optional(),
-  /** Held-out loss by domain, nats per token, where its own model was evaluated. */
+  /** Held-out loss by domain, nats per token, if its own model was evaluated. */
   losses: z.record(z.string(), z.number()).optional(),
   /** Domains it was trained on, and the share of each in its last phase. */
   mixture: z.record(z.string(), z.number()).optional(),
@@ -40,9 +40,9 @@ export const expertOriginSchema = z.strictObject({
   made: z.enum(["whole", "part", "blend", "copy"]),
   /** Of "part": which one, from 1, and of how many. */
   part: z.strictObject({ number: z.int(), of: z.int() }).optional(),
-  /** The stages whose blocks it was made of. */
+  /** The stages whose blocks it was made from. */
   sources: z.array(stageSchema),
-  /** The mixed models that have it, this one first: their run and stage. */
+  /** The mixed models that contain it, this one first: their run and stage. */
   uses: z.array(z.strictObject({ run: z.string(), name: z.string(), stage: stageSchema })),
 });
 export type ExpertOrigin = z.infer<typeof expertOriginSchema>;

@@ -9,7 +9,7 @@ export interface RoutedToken {
   /** Experts [layer, k], flat, and their gates. Empty for a dense model. */
   chosen: readonly number[];
   gates: readonly number[];
-  /** -ln of the token's probability given those before, nats; null where nothing is before. */
+  /** Negative log-likelihood of the token given the preceding ones, nats; null for the first. */
   surprise: number | null;
 }
 
@@ -23,7 +23,7 @@ export interface Routed {
   tokens: readonly RoutedToken[];
 }
 
-/** What is coloured: a layer, by its index in `layers`, or all of them. */
+/** What is coloured: a layer, by its index in `layers`, or all layers. */
 export type Shown = number | "all";
 
 /** The tokens of an answer, whose text begins at an offset of the document. */
@@ -41,15 +41,15 @@ export function routedFrom(answer: RoutedText, offset: number): Routed {
 }
 
 /**
- * The expert a token is coloured by: the one with the largest gate in the layer, or with the largest sum of gates over
- * all layers; the lower index where two are equal. Undefined where none was chosen.
+ * The expert that determines a token's colour: the one with the largest gate in the layer, or with the largest sum of
+ * gates over all layers; on ties, the lower index. Undefined if none was chosen.
  */
 export function expertOf({ chosen, gates }: RoutedToken, shown: Shown, k: number): number | undefined {
   const [from, to] = shown === "all" ? [0, chosen.length] : [shown * k, (shown + 1) * k];
   const sums = new Map<number, number>();
   let best: number | undefined;
   for (let i = from; i < to && i < chosen.length; i++) {
-    // -1 where fewer experts have a gate.
+    // -1 if fewer experts have a gate.
     if (chosen[i]! >= 0) sums.set(chosen[i]!, (sums.get(chosen[i]!) ?? 0) + (gates[i] ?? 0));
   }
   for (const [expert, sum] of sums) {
@@ -59,7 +59,7 @@ export function expertOf({ chosen, gates }: RoutedToken, shown: Shown, k: number
   return best;
 }
 
-/** Share of tokens by expert. Tokens without an expert count among all. */
+/** Share of tokens by expert. Tokens without an expert count towards the total. */
 export function shares({ experts, k, tokens }: Routed, shown: Shown): number[] {
   const counts = experts.map(() => 0);
   for (const token of tokens) {

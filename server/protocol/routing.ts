@@ -11,12 +11,12 @@ import { stageReferenceSchema, stateSchema } from "./stageReference.ts";
  * of held-out text alone have no snapshots: in training they are taken at probes, counted from 0.
  */
 
-/** Most models of one page, snapshots of one question, pixel columns. */
+/** Limits: models per page, snapshots per question, pixel columns. */
 export const mostModels = 8;
 export const mostSnapshots = 64;
 export const mostLoadColumns = 4096;
 
-/** The snapshot that is the evaluation, and the domain that is all of them. */
+/** The snapshot number of the evaluation, and the domain that stands for all domains. */
 export const heldOut = -1;
 export const allDomains = -1;
 
@@ -32,7 +32,7 @@ export const routingPageMessages = [
     id: idSchema,
     models: z.array(stageReferenceSchema).min(1).max(mostModels),
   }),
-  /** Answered with a frame for each snapshot; of a measure of held-out text only, for each probe. */
+  /** Answered with a frame for each snapshot or, for a measure of held-out text only, each probe. */
   z.strictObject({
     type: z.literal("routing"),
     id: idSchema,
@@ -46,7 +46,10 @@ export const routingPageMessages = [
     model: stageReferenceSchema,
     snapshot: snapshotSchema,
   }),
-  /** Answered with one frame, of the last record that is not after the snapshot. Only pairs of held-out text are split by domain. */
+  /**
+   * Answered with one frame, from the last record not after the snapshot. Only pairs of held-out text are split by
+   * domain.
+   */
   z.strictObject({
     type: z.literal("routingPairs"),
     id: idSchema,
@@ -60,20 +63,20 @@ export const routingPageMessages = [
     type: z.literal("routingHistogram"),
     id: idSchema,
     model: stageReferenceSchema,
-    /** Of the training, or `heldOut`: the evaluation. */
+    /** A probe of the training, or `heldOut`: the evaluation. */
     probe: snapshotSchema,
-    /** Place in `layers`. */
+    /** Index in `layers`. */
     layer: z.int().min(0),
     domain: domainSchema,
   }),
-  /** Answered with one frame: how much of its routing a model had already at each probe of its training. */
+  /** Answered with one frame: how much of the final routing is in place at each probe of the training. */
   z.strictObject({ type: z.literal("routingSaturation"), id: idSchema, model: stageReferenceSchema }),
-  /** Answered with one frame, of at most `columns` points, means of the snapshots. */
+  /** Answered with one frame of at most `columns` points, each a mean of snapshots. */
   z.strictObject({
     type: z.literal("routingLoad"),
     id: idSchema,
     model: stageReferenceSchema,
-    /** Place in `layers`. */
+    /** Index in `layers`. */
     layer: z.int().min(0),
     domain: domainSchema,
     columns: z.int().min(1).max(mostLoadColumns),
@@ -82,7 +85,7 @@ export const routingPageMessages = [
 
 const namedSchema = z.strictObject({ name: z.string(), color: z.enum(chartColors).optional() });
 
-/** A stage that trains a mixed model, as far as it has got. */
+/** A stage that trains a mixed model, and its progress. */
 export const routedModelSchema = z.strictObject({
   ...stageReferenceSchema.shape,
   /** Id of the run. */
@@ -90,17 +93,17 @@ export const routedModelSchema = z.strictObject({
   /** Name of the stage in the plan. */
   name: z.string(),
   state: stateSchema,
-  /** Why it cannot be read; then there are no layers, experts and domains. */
+  /** Why it cannot be read; if set, there are no layers, experts or domains. */
   problem: z.string().optional(),
   router: z.string(),
-  /** Experts a token, at most. */
+  /** Most experts per token. */
   k: z.int(),
   /** Numbers of the layers in the model, ascending. */
   layers: z.array(z.int()),
   kinds: placeKindsSchema,
   experts: z.array(namedSchema),
   domains: z.array(namedSchema),
-  /** Optimizer steps a snapshot. */
+  /** Optimizer steps per snapshot. */
   every: z.int(),
   /** Snapshots so far. */
   snapshots: z.int(),
@@ -108,25 +111,25 @@ export const routedModelSchema = z.strictObject({
   steps: z.int(),
   /** What was recorded. */
   cells: z.array(cellMeasureSchema),
-  /** There is an evaluation on held-out text. */
+  /** Whether there is an evaluation on held-out text. */
   evaluated: z.boolean(),
-  /** The evaluation has pairs and histograms too. */
+  /** Whether the evaluation also has pairs and histograms. */
   detailed: z.boolean(),
-  /** Name of the stage whose model it was trained on from: "mix". */
+  /** Name of the stage whose model it continues training: "mix". */
   from: z.string().optional(),
-  /** Probes so far; absent where none are made. */
+  /** Probes so far; absent if there are no probes. */
   probes: z.int().optional(),
-  /** Probes so far of what is measured of held-out text only, and optimizer steps from one to the next. */
+  /** Probes so far of measures of held-out text only, and optimizer steps between them. */
   probed: z.strictObject({ probes: z.int(), every: z.int() }).optional(),
-  /** Optimizer steps a record of pairs; absent where none are recorded. */
+  /** Optimizer steps per record of pairs; absent if pairs are not recorded. */
   pairsEvery: z.int().optional(),
 });
 export type RoutedModel = z.infer<typeof routedModelSchema>;
 
-/** From the backend to a page, beside frames. */
+/** From the backend to a page, in addition to frames. */
 export const routingHubMessages = [
   z.strictObject({ type: z.literal("routingOpened"), id: z.int(), models: z.array(routedModelSchema) }),
-  /** A row a domain, and one of all. */
+  /** One row per domain, and one for all domains. */
   z.strictObject({
     type: z.literal("routingLayers"),
     id: z.int(),
@@ -143,12 +146,12 @@ export const routingHeaders = [
     kind: z.literal("routing"),
     id: z.int(),
     ...stageReferenceSchema.shape,
-    /** Or the probe. */
+    /** The snapshot or the probe. */
     snapshot: z.int(),
-    /** The last that it covers. */
+    /** The last step that it covers. */
     step: z.int(),
     measure: cellMeasureSchema,
-    /** Domains and one of all, layers, experts. */
+    /** [domains + 1, layers, experts]; the last domain is all of them. */
     shape: z.tuple([size, size, size]),
     uniform: z.number(),
   }),
@@ -172,9 +175,9 @@ export const routingHeaders = [
   z.strictObject({
     kind: z.literal("saturation"),
     id: z.int(),
-    /** After which there was a probe; 0: before training. */
+    /** The step of each probe; 0: before training. */
     steps: z.array(z.int()),
-    /** Probes, layers, domains and one of all. */
+    /** [probes, layers, domains + 1]; the last domain is all of them. */
     shape: z.tuple([size, size, size]),
   }),
   z.strictObject({

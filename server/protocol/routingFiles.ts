@@ -31,7 +31,10 @@ const places = {
 const domainLists = z.array(z.array(z.number()));
 const expertLists = z.array(domainLists);
 
-/** Optional schemas of the statistics in an evaluation's result that have these axes; the tokens are listed otherwise. */
+/**
+ * Optional schemas of an evaluation's statistics that have these axes, except for the tokens, which are listed
+ * separately.
+ */
 const schemasOf = <A extends readonly RoutingAxis[], T extends z.ZodType>(axes: A, schema: T) => {
   const names = statisticsIn("summary").filter((name) => name !== "tokens" && `${axesOf(name)}` === `${axes}`);
   return Object.fromEntries(names.map((name) => [name, schema.optional()])) as {
@@ -47,12 +50,12 @@ export const routingSummarySchema = z.strictObject({
   ...schemasOf(byExpert, expertLists),
   /** Each [layer][domain]. */
   ...schemasOf(byDomain, domainLists),
-  /** These were counted by every version. */
+  /** Counted by every version. */
   routedTokens: expertLists,
   gateMass: expertLists,
   /** Vocabulary specialisation (measures.ts) [layer][expert][domain, and of all last]. */
   vocabulary: z.strictObject({ input: expertLists, predicted: expertLists }).optional(),
-  /** [domain]: they are the same in every layer. */
+  /** [domain]: identical in every layer. */
   tokens: z.array(z.number()),
 });
 export type RoutingSummary = z.infer<typeof routingSummarySchema>;
@@ -81,7 +84,7 @@ export const routingPairsIndexSchema = z.strictObject({
   version,
   statistics: z.array(z.string()),
   ...places,
-  /** Optimizer steps a record; a multiple of those of `routing.json`. */
+  /** Optimizer steps per record; a multiple of the steps in `routing.json`. */
   every: z.int(),
 });
 export type RoutingPairsIndex = z.infer<typeof routingPairsIndexSchema>;
@@ -95,11 +98,11 @@ export const routingProbeIndexSchema = z.strictObject({
   version,
   ...places,
   domains: z.array(z.string()),
-  /** Tokens of each domain. */
+  /** Number of tokens per domain. */
   tokens: z.array(z.int()),
-  /** Most experts of a token. */
+  /** Most experts per token. */
   k: z.int(),
-  /** Optimizer steps from one to the next. */
+  /** Optimizer steps between probes. */
   every: z.int(),
 });
 export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
@@ -113,7 +116,7 @@ export const routingProbeDetailIndexSchema = z.strictObject({
   statistics: z.array(z.string()),
   ...places,
   domains: z.array(z.string()),
-  /** Optimizer steps from one to the next; a multiple of those at which tokens are probed. */
+  /** Optimizer steps between records; a multiple of the steps between token probes. */
   every: z.int(),
 });
 export type RoutingProbeDetailIndex = z.infer<typeof routingProbeDetailIndexSchema>;

@@ -24,13 +24,13 @@ export interface StatisticDeclaration {
   /** As programs report it, slowest first. */
   axes: readonly RoutingAxis[];
   records: readonly RoutingRecord[];
-  /** Only routers that drop tokens have it. */
+  /** Whether only routers that drop tokens have it. */
   drops?: true;
   /** Computed from the choices of all tokens after the programs have run, not in a program. */
   follows?: true;
 }
 
-/** The axes of most. */
+/** The most common axes. */
 export const byExpert = ["layer", "domain", "expert"] as const;
 export const byDomain = ["layer", "domain"] as const;
 
@@ -95,19 +95,19 @@ export const routingStatistics = {
 type Table = typeof routingStatistics;
 export type RoutingStatistic = keyof Table;
 
-/** Those that are counted in programs. */
+/** The statistics that programs count. */
 export type CountedStatistic = {
   [S in RoutingStatistic]: Table[S] extends { follows: true } ? never : S;
 }[RoutingStatistic];
 export type FollowedStatistic = Exclude<RoutingStatistic, CountedStatistic>;
-/** Those with these axes that are recorded in a place. */
+/** The statistics with these axes that are recorded in a place. */
 export type StatisticIn<R extends RoutingRecord, A extends readonly RoutingAxis[]> = {
   [S in RoutingStatistic]: R extends Table[S]["records"][number] ? (Table[S]["axes"] extends A ? S : never) : never;
 }[RoutingStatistic];
 
 const declarations: Record<RoutingStatistic, StatisticDeclaration> = routingStatistics;
 
-/** Adds a statistic to the table; `addStatistic` (model/routingStatistics.ts) does it with how it is counted. */
+/** Adds a statistic to the table; `addStatistic` (model/routingStatistics.ts) also registers how it is counted. */
 export function declareStatistic(name: string, declaration: StatisticDeclaration): void {
   if (Object.hasOwn(declarations, name)) throw new Error(`there is a routing statistic "${name}" already`);
   (declarations as Record<string, StatisticDeclaration>)[name] = declaration;
@@ -117,7 +117,7 @@ export const isStatistic = (name: string): name is RoutingStatistic => Object.ha
 
 export const axesOf = (statistic: RoutingStatistic): readonly RoutingAxis[] => declarations[statistic].axes;
 
-/** Those that are recorded in any of these places, in the order of the table. */
+/** The statistics recorded in any of these places, in the order of the table. */
 export const statisticsIn = (...records: RoutingRecord[]): RoutingStatistic[] =>
   (Object.keys(declarations) as RoutingStatistic[]).filter((name) =>
     declarations[name].records.some((one) => records.includes(one)),
@@ -125,18 +125,18 @@ export const statisticsIn = (...records: RoutingRecord[]): RoutingStatistic[] =>
 
 const isCounted = (name: RoutingStatistic): name is CountedStatistic => !declarations[name].follows;
 
-/** Those of `statisticsIn` that a program counts. */
+/** The part of `statisticsIn` that a program counts. */
 export const countedIn = (...records: RoutingRecord[]): CountedStatistic[] =>
   statisticsIn(...records).filter(isCounted);
 
 /** Whether only routers that drop tokens have it. */
 export const isOfDrops = (statistic: RoutingStatistic): boolean => declarations[statistic].drops === true;
 
-/** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one has 1. */
+/** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one includes 1. */
 export const histogramBins = 10;
 
 /**
- * Names of what programs report of each token besides: experts [N, K] int32 and gates [N, K] of the Mixture-of-Experts layer
+ * Names of further per-token results of programs: experts [N, K] int32 and gates [N, K] of the Mixture-of-Experts layer
  * at `position` among these layers. K may differ by layer.
  */
 export const expertsResult = (position: number): string => `experts.${position}`;

@@ -12,12 +12,12 @@ export const runRecordSchema = z.strictObject({
   /** Absolute path of the experiment file, and its text when the run was started. */
   file: z.string(),
   experiment: z.string(),
-  /** Seed of random numbers that was asked for in place of the file's. */
+  /** Random seed that overrides the file's. */
   randomSeed: z.int().optional(),
-  /** What it is computed with: of the file, or asked for in its place. Absent in runs of older versions. */
+  /** Engine and devices, from the file or overriding it. Absent in runs of older versions. */
   compute: computeSchema.optional(),
   stages: z.array(plannedStageSchema),
-  /** Names of stages that were done before the run began. */
+  /** Names of stages that were finished before the run started. */
   reused: z.array(z.string()),
   status: runStatusSchema,
   created: z.string(),
@@ -42,7 +42,7 @@ export const runEventSchema = z.discriminatedUnion("event", [
     stage: z.string(),
     step: z.number(),
     steps: z.number(),
-    /** What is being done, where there are no training steps: then the rest is absent. */
+    /** The current activity if there are no training steps; the rest is then absent. */
     label: z.string().optional(),
     tokens: z.number().optional(),
     tokensPerSecond: z.number().optional(),

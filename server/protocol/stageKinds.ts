@@ -1,29 +1,29 @@
 import type { PlannedStage, StageKind, StageSpec } from "./stage.ts";
 
 /**
- * What is true of each kind of stage, and how stages and their models are named. A stage's name in a plan begins with its kind
- * ("expert:code", "evaluate:expert:code", "btm:bayes:2"); a model has the name of the stage that makes it, but for the finetuned
- * mixture, which results call "btx".
+ * Properties of each kind of stage, and the names of stages and their models. A stage's name in a plan begins with its
+ * kind ("expert:code", "evaluate:expert:code", "btm:bayes:2"); a model is named after the stage that makes it, except
+ * for the finetuned mixture, which results call "btx".
  */
 
 export interface StageKindFacts {
-  /** What it leaves behind: a checkpoint, an ensemble of other stages' models, or neither. */
+  /** Its output: a checkpoint, an ensemble of other stages' models, or neither. */
   makes: "model" | "ensemble" | "nothing";
-  /** It has phases of training and writes `metrics.jsonl`. */
+  /** Whether it has phases of training and writes `metrics.jsonl`. */
   trains: boolean;
-  /** Its model is a Mixture-of-Experts. */
+  /** Whether its model is a Mixture-of-Experts. */
   hasExperts: boolean;
-  /** Section of the experiment file that asks for it. */
+  /** Section of the experiment file that requests it. */
   section: "domains" | "seed" | "experts" | "mix" | "finetune" | "compare" | "evaluate";
-  /** BTX is compared with its model and not made of it. */
+  /** Whether its model is a baseline: BTX is compared with it but not made from it. */
   baseline: boolean;
-  /** Colour of its lines and rows: one of its own, the next of six, or that of the model it is about. */
+  /** Colour of its lines and rows: its own, the next of six, or that of the model it is about. */
   color: "seed" | "mix" | "next" | "model";
-  /** Its model for people. */
+  /** Display name of its model. */
   label: string;
-  /** Labels of stages of this kind that have names of their own. */
+  /** Labels of stages of this kind that have their own names. */
   variants?: Readonly<Record<string, string>>;
-  /** What results call its model, where that is not the stage's name. */
+  /** Name of its model in results, if it differs from the stage's name. */
   resultName?: string;
 }
 
@@ -130,17 +130,17 @@ export type ModelKind = {
 
 const kinds = Object.entries(stageKinds) as [StageKind, StageKindFacts][];
 
-/** What is true of a kind; undefined for a name that is no kind, as a newer version's. */
+/** Properties of a kind; undefined for an unknown kind, such as one of a newer version. */
 export const factsOf = (kind: string): StageKindFacts | undefined =>
   Object.hasOwn(stageKinds, kind) ? stageKinds[kind as StageKind] : undefined;
 
-/** Kinds whose models have experts, those that train them first. */
+/** Kinds whose models have experts, starting with the kinds that train them. */
 export const mixedKinds: readonly StageKind[] = kinds
   .filter(([, { hasExperts }]) => hasExperts)
   .sort(([, a], [, b]) => Number(b.trains) - Number(a.trains))
   .map(([kind]) => kind);
 
-/** The names that begin those of stages and models, in the order in which they are shown, and their kinds. */
+/** The prefixes of stage and model names, in display order, and their kinds. */
 const kindOfBeginning = new Map(
   kinds.flatMap(([kind, { variants = {} }]) => [kind, ...Object.keys(variants)].map((name) => [name, kind] as const)),
 );
@@ -153,22 +153,22 @@ export const stageOfModel = (model: string): string => stageOfResult.get(model) 
 /** Name of a stage's model in results: "btx" of "finetune". */
 export const modelOfStage = (stage: string): string => factsOf(stage)?.resultName ?? stage;
 
-/** The model that a run is about, by its name in results. */
+/** The main model of a run, by its name in results. */
 export const ownModel = modelOfStage("finetune");
 
 /** "expert" of "expert:code". */
 const beginningOf = (name: string): string => stageOfModel(name).split(":", 1)[0] ?? "";
 
-/** The kind that a stage's or model's name tells; undefined for names that tell none. */
+/** The kind of a stage or model, by its name; undefined for unknown names. */
 export const kindOfName = (name: string): StageKind | undefined => kindOfBeginning.get(beginningOf(name));
 
-/** The section of the experiment file that a stage comes of, by its name; undefined for unknown names. */
+/** The section of the experiment file that defines a stage, by the stage's name; undefined for unknown names. */
 export function sectionOf(name: string): StageKindFacts["section"] | undefined {
   const kind = kindOfName(name);
   return kind && stageKinds[kind].section;
 }
 
-/** True for models that BTX is compared with and not made of, and for those of unknown names. */
+/** True for baselines, which BTX is compared with but not made from, and for unknown names. */
 export function isBaseline(model: string): boolean {
   const kind = kindOfName(model);
   return kind === undefined || stageKinds[kind].baseline;
@@ -183,15 +183,15 @@ export function modelOrder(models: Iterable<string>): string[] {
   return [...models].sort((a, b) => rank(a) - rank(b));
 }
 
-/** What weights the experts of a Branch-Train-Merge ensemble. */
+/** How the experts of a Branch-Train-Merge ensemble are weighted. */
 const weightings = new Map([
   ["tf-idf", "tf-idf"],
   ["bayes", "Bayes"],
 ]);
 
 /**
- * A model's name for people: "BTX" of "finetune" and of "btx", "Expert code" of "expert:code", "BTM, Bayes, top-2" of
- * "btm:bayes:2" (without k for runs that had one k only). A name it does not know comes back as it is.
+ * A model's display name: "BTX" for "finetune" and "btx", "Expert code" for "expert:code", "BTM, Bayes, top-2" for
+ * "btm:bayes:2" (without k in runs with a single k). Unknown names are returned unchanged.
  */
 export function modelLabel(model: string): string {
   const name = stageOfModel(model);
@@ -215,12 +215,15 @@ export const trainingTokens = (spec: StageSpec): number =>
 export const modelStages = <Stage extends PlannedStage>(plan: readonly Stage[]): Stage[] =>
   plan.filter(({ spec }) => stageKinds[spec.kind].makes === "model");
 
-/** Name of the stage whose model or ensemble this stage measures: an evaluation its model, an ensemble itself; else undefined. */
+/**
+ * Name of the stage whose model or ensemble this stage measures: for an evaluation its model, for an ensemble itself;
+ * else undefined.
+ */
 export function measuredStage({ name, spec, parents }: PlannedStage): string | undefined {
   if (stageKinds[spec.kind].makes === "ensemble") return name;
   return spec.kind === "evaluate" ? parents.model : undefined;
 }
 
-/** The stage of a plan that evaluates the model of the stage `name`; undefined where none does. */
+/** The stage of a plan that evaluates the model of the stage `name`; undefined if the plan has no such stage. */
 export const evaluationOf = <Stage extends PlannedStage>(name: string, plan: readonly Stage[]): Stage | undefined =>
   plan.find((stage) => stage.spec.kind === "evaluate" && stage.parents.model === name);

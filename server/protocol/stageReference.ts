@@ -2,9 +2,9 @@ import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { runStatusSchema } from "./run.ts";
 
-/** How the messages of a stream to a page name stages, and their states. */
+/** How stream messages refer to stages and their states. */
 
-/** A stage: the run folder it lies in and its key. */
+/** A stage: its run folder and its key. */
 export const stageReferenceSchema = z.strictObject({ root: runReferenceSchema.shape.root, key: z.string().max(64) });
 export type StageReference = z.infer<typeof stageReferenceSchema>;
 

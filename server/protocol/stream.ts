@@ -8,8 +8,9 @@ import { type Measure, measureSchema } from "./trainingMeasures.ts";
 export { type Measure, measureSchema, type StageReference, type State, stageReferenceSchema, stateSchema };
 
 /**
- * What a page and the backend send each other over a stream: JSON texts both ways, and binary frames of numbers from the
- * backend (see frame.ts). The stream is a WebSocket, of the page itself or of its host, which then relays everything.
+ * Messages between a page and the backend over a stream: JSON texts both ways, and binary frames of numbers from the
+ * backend (see frame.ts). The stream is a WebSocket, either of the page itself or of its host, which then relays
+ * everything.
  *
  * A page asks questions. Each has an id, greater than those before it on the same connection, and so has every message and
  * frame that answers it. `open`, `view` and `openRouting` are answered until they are cancelled or the page asks the same
@@ -22,11 +23,11 @@ export const questionIdSchema = z.int().min(0);
 export const axisSchema = z.enum(["step", "tokens", "seconds", "flops"]);
 export type Axis = z.infer<typeof axisSchema>;
 
-/** Most runs of one page, most stages of one view, most pixel columns. */
+/** Limits: runs per page, stages per view, pixel columns. */
 export const mostRuns = 50;
 export const mostSeries = 500;
 export const mostColumns = 16_384;
-/** Largest message of a page, bytes. */
+/** Largest message from a page, bytes. */
 export const mostBytes = 64 * 1024;
 /** Most rows of one export. */
 export const mostRows = 2_000_000;
@@ -34,7 +35,7 @@ export const mostRows = 2_000_000;
 const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "is empty");
 export type Range = z.infer<typeof rangeSchema>;
 
-/** What a page sees: answered with a frame of it now, and with frames of what changed from then on. */
+/** The page's view: answered with a frame at once, then with frames of whatever changes. */
 export const viewSchema = z.strictObject({
   type: z.literal("view"),
   id: questionIdSchema,
@@ -42,11 +43,11 @@ export const viewSchema = z.strictObject({
   measures: z.array(measureSchema).max(measureSchema.options.length),
   axis: axisSchema,
   fromZero: z.boolean(),
-  /** Absent: all there is. */
+  /** Absent: everything recorded. */
   range: rangeSchema.optional(),
-  /** Pixel columns of `range`; at most two points of a line in each. */
+  /** Pixel columns of `range`; each line has at most two points per column. */
   columns: z.int().min(1).max(mostColumns),
-  /** Recorded values that one value of the smoothed line is the mean of; 1: no smoothed line. */
+  /** Number of recorded values averaged into each value of the smoothed line; 1: no smoothed line. */
   smoothing: z.int().min(1).max(10_000_000),
 });
 export type View = z.infer<typeof viewSchema>;
@@ -61,15 +62,15 @@ const selectionSchema = z.strictObject({
 
 /** From a page to the backend. */
 export const pageMessageSchema = z.discriminatedUnion("type", [
-  /** The answer is no longer wanted: nothing more is sent for the question of this id. */
+  /** Cancels the question with this id: nothing more is sent for it. */
   z.strictObject({ type: z.literal("cancel"), id: questionIdSchema }),
-  /** The runs in these run folders, or all that are served. */
+  /** Lists the runs in these run folders, or all runs that are served. */
   z.strictObject({
     type: z.literal("runs"),
     id: questionIdSchema,
     roots: z.array(runReferenceSchema.shape.root).max(1000),
   }),
-  /** The runs the page is about: answered with `opened` now and whenever they change. */
+  /** The page's runs: answered with `opened` now and whenever they change. */
   z.strictObject({ type: z.literal("open"), id: questionIdSchema, runs: z.array(runReferenceSchema).max(mostRuns) }),
   viewSchema,
   /** Exact figures of a range. */
@@ -102,11 +103,11 @@ export const streamedRunSchema = z.strictObject({
   name: z.string(),
   created: z.string(),
   state: stateSchema,
-  /** Why it cannot be read; then it has no stages. */
+  /** Why it cannot be read; if set, it has no stages. */
   problem: z.string().optional(),
-  /** Those that train. */
+  /** Stages that train. */
   stages: z.array(streamedStageSchema),
-  /** Those that only mix models: they have no metrics. */
+  /** Stages that only mix models and have no metrics. */
   mixes: z.array(streamedStageSchema),
 });
 export type StreamedRun = z.infer<typeof streamedRunSchema>;
@@ -115,7 +116,7 @@ export type StreamedRun = z.infer<typeof streamedRunSchema>;
 export const offeredRunSchema = streamedRunSchema.omit({ stages: true, mixes: true, problem: true });
 export type OfferedRun = z.infer<typeof offeredRunSchema>;
 
-/** One stage and one measure in numbers. Absent where nothing was recorded. */
+/** The figures of one measure of one stage. Absent if nothing was recorded. */
 export const figuresSchema = z.strictObject({
   count: z.int(),
   mean: z.number(),
@@ -126,15 +127,15 @@ export const figuresSchema = z.strictObject({
 });
 export type Figures = z.infer<typeof figuresSchema>;
 
-/** From the backend to a page, beside frames. */
+/** From the backend to a page, in addition to frames. */
 export const hubMessageSchema = z.discriminatedUnion("type", [
-  /** The question is answered in full. */
+  /** The answer is complete. */
   z.strictObject({ type: z.literal("done"), id: questionIdSchema }),
-  /** The question cannot be answered: why, a sentence for people. */
+  /** The question cannot be answered; the reason is a sentence for the user. */
   z.strictObject({ type: z.literal("problem"), id: questionIdSchema, text: z.string() }),
   z.strictObject({ type: z.literal("runs"), id: questionIdSchema, runs: z.array(offeredRunSchema) }),
   z.strictObject({ type: z.literal("opened"), id: questionIdSchema, runs: z.array(streamedRunSchema) }),
-  /** Metrics of a view are being read: bytes done and to do, over all files that take time. */
+  /** Progress of reading a view's metrics: bytes read and total, over all files that take time. */
   z.strictObject({ type: z.literal("reading"), id: questionIdSchema, done: z.number(), bytes: z.number() }),
   z.strictObject({
     type: z.literal("statistics"),
@@ -146,7 +147,7 @@ export const hubMessageSchema = z.discriminatedUnion("type", [
 ]);
 export type HubMessage = z.infer<typeof hubMessageSchema>;
 
-/** Where a page may come from: a webview of the editor, on the desktop or in a browser, or a page of this machine. */
+/** Allowed origins of a page: a webview of the editor, on the desktop or in a browser, or a page on this machine. */
 export const originSchema = z
   .string()
   .max(300)
@@ -158,14 +159,17 @@ export const originSchema = z
 /** The origin that the extension host names when it passes a page's messages on. */
 export const relayOrigin = "btx-studio://relay";
 
-/** Leave to connect once: the token is used up by the first connection, and only good for the origin it was asked for. */
+/**
+ * Permission to connect once: the first connection uses up the token, which is only valid for the origin it was issued
+ * for.
+ */
 export const ticketSchema = z.strictObject({
   port: z.int().min(1).max(65_535),
   token: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
 });
 export type Ticket = z.infer<typeof ticketSchema>;
 
-/** The WebSocket subprotocol. The token is the second one that a client offers: it is in no address and no log. */
+/** The WebSocket subprotocol. The client offers the token as a second one, which keeps it out of addresses and logs. */
 export const subprotocol = "btx-stream";
 export const tokenPrefix = "btx-token.";
 export const streamPath = "/stream";

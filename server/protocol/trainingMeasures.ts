@@ -1,23 +1,23 @@
 import * as z from "zod";
 
 /**
- * What is recorded of each optimizer step and can be drawn: a number of a line of `metrics.jsonl` each. The pages offer, and
- * the backend reads and exports, what stands here; an auxiliary loss of a router is one entry.
+ * What is recorded of each optimizer step and can be drawn: each is a number in a line of `metrics.jsonl`. The pages
+ * offer these, and the backend reads and exports them; an auxiliary loss of a router is one entry.
  */
 export interface TrainingMeasure {
-  /** For a list to choose from. */
+  /** Label in lists. */
   label: string;
-  /** For a chart, with the unit. */
+  /** Label in charts, with the unit. */
   title: string;
-  /** Which end of the values is the good one; absent where there is none, as for a learning rate. */
+  /** Whether lower or higher is better; absent if neither is, as for a learning rate. */
   best?: "low" | "high";
-  /** How numbers are written; absent: as they are. A share is of 1. */
+  /** How numbers are formatted; absent: unchanged. A share is a fraction of 1. */
   unit?: "nats" | "tokens/s" | "bytes" | "share";
   /** Heading of its column in an exported table. */
   column: string;
 }
 
-/** In the order in which they are offered. */
+/** In display order. */
 export const trainingMeasures = {
   loss: {
     label: "Loss",

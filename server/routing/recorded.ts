@@ -140,7 +140,7 @@ export interface CountsAt {
   counts: RoutingCounts;
 }
 
-/** The statistics of snapshots, or of held-out text (-1); those that do not exist are left out. */
+/** The statistics of snapshots, or of held-out text (-1); missing ones are left out. */
 export async function readCounts(recorded: Recorded, snapshots: readonly number[]): Promise<CountsAt[]> {
   const { training, summary, model, k } = recorded;
   const shape: RoutingCounts["shape"] = [model.layers.length, model.domains.length, model.experts.length];
@@ -157,7 +157,7 @@ export async function readCounts(recorded: Recorded, snapshots: readonly number[
   });
 }
 
-/** A statistic of held-out tokens at probes, or of the evaluation (-1); those that do not exist are left out. */
+/** A statistic of held-out tokens at probes, or of the evaluation (-1); missing ones are left out. */
 export async function readProbed(
   recorded: Recorded,
   statistic: RoutingStatistic,

@@ -24,7 +24,7 @@ const mostKept = 40_000_000;
 export const keptTokens = (config: ModelConfig, domains: number): number =>
   Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * toldChoices(config) * domains));
 
-/** The windows of a batch, from a program's `routingResults` and `likeliest`, without those that are padding. */
+/** The windows of a batch, from a program's `routingResults` and `likeliest`, without padding windows. */
 export function routedWindows(
   config: ModelConfig,
   { domain, inputs: { tokens, weights } }: RoutedBatch,

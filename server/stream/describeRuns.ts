@@ -10,7 +10,7 @@ import { readRun } from "../runs/runs.ts";
 import { readStage, type Stage } from "../runs/stages.ts";
 import type { Source } from "./reader/requests.ts";
 
-/** Runs as pages see them: their stages that train, and where the metrics of these are. */
+/** Runs as pages see them: the stages that train, and where their metrics are. */
 
 export interface DescribedRun {
   streamed: StreamedRun;
@@ -22,7 +22,7 @@ export interface DescribedRun {
 type Ends = Record<Axis, number>;
 const nowhere: Ends = { step: 0, tokens: 0, seconds: 0, flops: 0 };
 
-/** Reads a run. One that cannot be read is described by its problem. */
+/** Reads a run. If it cannot be read, the description states the problem. */
 export async function describeRun({ root, run }: RunReference): Promise<DescribedRun> {
   try {
     return await read(root, run);
@@ -92,7 +92,7 @@ function streamedStage(
   };
 }
 
-/** The last line may be half of another version's: then the stage ends where it began. */
+/** The last line may be incomplete or from another version: the stage then ends where it began. */
 async function lastMetric(root: string, { key }: PlannedStage): Promise<Metric | undefined> {
   try {
     return await readLastMetric(stagePaths(root, key));
@@ -127,7 +127,7 @@ function latest(ends: readonly Ends[]): Ends {
 export const sourcesOf = (runs: readonly DescribedRun[]): Source[] =>
   runs.flatMap(({ sources }) => [...sources.values()]);
 
-/** A text that changes when stages that have begun come, go or lie elsewhere on the axes. */
+/** A text that changes when started stages appear, disappear or move on the axes. */
 export function placesOf(runs: readonly DescribedRun[]): string {
   const begun = runs.flatMap(({ streamed: { stages }, sources }) =>
     stages.filter(({ state }) => state !== "waiting").map(({ key }) => sources.get(key)),

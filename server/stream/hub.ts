@@ -21,13 +21,13 @@ export interface HubOptions {
   /** Absent: models are not inspected for pages. */
   inspecting?: Inspecting;
   log(text: string): void;
-  /** Answers other requests than those for a stream; absent: there is nothing else. */
+  /** Answers requests other than those for a stream; absent: nothing else is served. */
   pages?(hub: Hub, request: IncomingMessage, response: ServerResponse): void;
 }
 
 /**
- * A WebSocket server for pages, on the loopback interface. A page needs a token, which is valid once, and must come from the
- * origin that the token was issued for. The hub only reads run folders; what takes long runs in a thread of its own.
+ * A WebSocket server for pages, on the loopback interface. A page needs a token, which is valid once, and must come
+ * from the origin that the token was issued for. The hub only reads run folders; slow work runs in its own thread.
  */
 export class Hub {
   readonly #options: HubOptions;
@@ -65,7 +65,7 @@ export class Hub {
         resolve();
       });
     });
-    // A process that has nothing else to do may end.
+    // Does not keep an otherwise idle process alive.
     if (!options.pages) hub.#server.unref();
     return hub;
   }
@@ -75,7 +75,7 @@ export class Hub {
     return typeof address === "object" && address ? address.port : 0;
   }
 
-  /** Pages that are connected. */
+  /** Number of connected pages. */
   get pages(): number {
     return this.#sockets.clients.size;
   }
@@ -108,7 +108,7 @@ export class Hub {
     this.#sockets.handleUpgrade(request, socket, head, (page) => this.#connect(page));
   }
 
-  /** Why a connection is not taken, as a status of HTTP; undefined for one that is. It uses up the token. */
+  /** The HTTP status that rejects a connection; undefined if it is accepted. Uses up the token. */
   #refusal(request: IncomingMessage): number | undefined {
     if (request.url !== streamPath || !this.#isLocal(request)) return 404;
     const [protocol, offered] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());

@@ -7,7 +7,7 @@ import type { Reply } from "./reply.ts";
 /** Inspects models for pages. */
 export interface Inspecting {
   inspector: Pick<Inspector, "ask">;
-  /** Whether models may be run: not in a workspace that nobody trusts. */
+  /** Whether models may be run: not in an untrusted workspace. */
   trusted(): boolean;
 }
 

@@ -5,25 +5,28 @@ import type { ReaderClient } from "./reader/client.ts";
 import type { Source } from "./reader/requests.ts";
 import type { Reply } from "./reply.ts";
 
-/** How often new lines are looked for while a stage trains or its file grows, and at other times; how often states are; ms. */
+/**
+ * Polling intervals, ms: for new lines while a stage trains or its file grows, for new lines at other times, and for
+ * states.
+ */
 const quick = 200;
 const slow = 1500;
 const states = 1000;
-/** A file that has not grown for so long does not grow, ms. */
+/** A file that has not grown for this long counts as no longer growing, ms. */
 const still = 5000;
 
 type Asked<T extends Question["type"]> = Extract<Question, { type: T }>;
 
 export interface PageRunsOptions {
   reader: ReaderClient;
-  /** The page has so much still to take that it gets nothing new. */
+  /** Whether the page is so far behind that it gets nothing new. */
   crowded(): boolean;
-  /** Called at every look for news, after the states of the runs are read. */
+  /** Called at every poll, after the states of the runs are read. */
   looked(): Promise<void>;
   log(text: string): void;
 }
 
-/** The runs that a page has opened, what it sees of their metrics, and the timer that looks for news of both. */
+/** The runs that a page has opened, its view of their metrics, and the timer that polls both. */
 export class PageRuns {
   readonly #options: PageRunsOptions;
   /** Where news of the runs goes, and what was sent last; undefined: nowhere. */
@@ -66,7 +69,7 @@ export class PageRuns {
     this.#soon(0);
   }
 
-  /** Stops looking for news, and lets go of the metrics in memory. The runs stay known for questions. */
+  /** Stops polling and releases the metrics in memory. The runs stay available for questions. */
   #close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -91,7 +94,7 @@ export class PageRuns {
     const open = this.#open;
     if (!open) return;
     const runs = await Promise.all(open.runs.map(describeRun));
-    // Others may have been opened meanwhile.
+    // Other runs may have been opened in the meantime.
     if (open !== this.#open) return;
     if (placesOf(runs) !== placesOf(this.#runs)) this.#seen = undefined;
     this.#runs = runs;

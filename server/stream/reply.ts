@@ -1,6 +1,6 @@
 import type { HubMessage } from "../protocol/stream.ts";
 
-/** Where the answer to one question of a page goes. Nothing is sent any more once the question is cancelled. */
+/** Where the answer to one of a page's questions is sent. Nothing is sent after the question is cancelled. */
 export interface Reply {
   send(message: HubMessage): void;
   frame(frame: ArrayBuffer): void;

@@ -49,7 +49,7 @@ const goesOn = (type: Question["type"]): boolean => type === "open" || type === 
 export class Session {
   readonly #peer: Peer;
   readonly #options: SessionOptions;
-  /** What cancels a question, by its id: of those that are not answered in full. */
+  /** Cancels unanswered questions, by id. */
   readonly #asked = new Map<number, { type: Question["type"]; cancelled: AbortController }>();
   readonly #runs: PageRuns;
   readonly #routing: PageRouting;

@@ -25,7 +25,7 @@ export class Tickets {
     return token;
   }
 
-  /** Uses a token up. False for one that is unknown, used, expired, or was issued for another origin. */
+  /** Consumes a token. False if it is unknown, used, expired, or was issued for another origin. */
   use(token: string, origin: string, now = Date.now()): boolean {
     const digest = digestOf(token);
     const at = this.#entries.findIndex((entry) => timingSafeEqual(entry.digest, digest));

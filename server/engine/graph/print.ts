@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { UserError } from "../../protocol/errors.ts";
 import type { Constant, Graph, Value } from "./graph.ts";
 
-/** What is printed besides the graph itself. */
+/** What is printed in addition to the graph. */
 export interface Printed {
   /** Name of the program; "" if it has none. */
   program: string;
@@ -34,7 +34,7 @@ function constantText(constant: Constant): string {
   return data.length <= mostElements ? `[${first}]` : `[${first}, and ${data.length - mostElements} more]`;
 }
 
-/** For example {perm: [1, 0], transposeB: true}; empty if there are none. */
+/** For example {perm: [1, 0], transposeB: true}; empty without attributes. */
 function attributesText(attributes: Record<string, unknown>): string {
   const valueText = (value: unknown): string =>
     Array.isArray(value) ? `[${value.map(valueText).join(", ")}]` : (JSON.stringify(value) ?? `${value}`);

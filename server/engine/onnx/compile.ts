@@ -56,7 +56,7 @@ class CompiledProgram implements Runnable {
   /** Second buffers of state that cannot be updated in place. */
   readonly #spare = new Map<string, Values>();
   readonly #results = new Map<string, { data: Values; tensor: Tensor }>();
-  /** Tensors around the store's buffers, made anew only when a buffer changes. */
+  /** Tensors around the store's buffers, recreated only when a buffer changes. */
   readonly #wrapped = new Map<string, Tensor>();
 
   constructor(session: InferenceSession, program: LoweredProgram, store: Store, batch: TensorSpecs) {

@@ -6,10 +6,10 @@ const notATensor = /non tensor type/i;
 /**
  * Runs `session` and leaves the outputs where `fetches` has room for them.
  *
- * The binding copies every output once more into memory of its own after a run, in the order of the graph's outputs
- * (12 bytes a parameter and step). There is no option against it, but it stops at the first output that is no tensor:
- * `done`, which the graph has for that. By then the run is over and all is in place. A binding that can return `done`
- * would copy, and nothing else would change.
+ * After a run, the binding copies every output once more into its own memory, in the order of the graph's outputs (12
+ * bytes per parameter and step). No option disables this, but it stops at the first output that is not a tensor:
+ * `done`, which the graph has for this purpose. By then the run is over and all outputs are in place. A binding that
+ * can return `done` would copy, and nothing else would change.
  */
 export async function runInPlace(
   session: InferenceSession,

@@ -11,8 +11,8 @@ import { openSession } from "./webgpuSession.ts";
 
 /**
  * Captures `program`, compiles it with ONNX Runtime for WebGPU and binds it to the tensors of `store`. They stay on the
- * device from the first run on, the changed ones until `Store.read` brings them back; what comes back of itself are the
- * results. Nothing is computed on the CPU.
+ * device from the first run on, and changed ones until `Store.read` copies them back; only results are copied back
+ * after each run. Nothing is computed on the CPU.
  *
  * @throws UserError naming a tensor that is too large for the device
  */

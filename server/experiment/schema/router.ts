@@ -25,7 +25,7 @@ interface RouterEntry {
   does: string;
   /** The keys that it alone has, or shares with some others. */
   keys: Record<string, z.ZodType>;
-  /** Which experts a token goes to: those of largest score, all of them, or one that is drawn. */
+  /** Which experts a token goes to: the highest-scoring ones, all of them, or a sampled one. */
   chooses: "largest" | "all" | "drawn";
 }
 

@@ -8,9 +8,9 @@ import {
 } from "../devices.ts";
 import { stageReferenceSchema } from "./basics.ts";
 
-/** What this machine computes with, and how busy it is. */
+/** This machine's devices and how busy they are. */
 
-/** A stage's process at work. */
+/** A running stage process. */
 export const workingStageSchema = z.strictObject({
   ...stageReferenceSchema.shape,
   /** Name of the experiment. */
@@ -19,17 +19,17 @@ export const workingStageSchema = z.strictObject({
   device: z.string().optional(),
   threads: z.int().optional(),
   pid: z.int(),
-  /** The machine it works on; absent: this one. */
+  /** The machine it runs on; absent: this one. */
   host: z.string().optional(),
-  /** Cores' worth of time it used since the last look; where the system reports it. */
+  /** CPU time in cores since the last sample; absent if the system does not report it. */
   cores: z.number().optional(),
-  /** Bytes of memory; where the system reports it. */
+  /** Bytes of memory; absent if the system does not report it. */
   memory: z.number().optional(),
 });
 export type WorkingStage = z.infer<typeof workingStageSchema>;
 
 export const loadSchema = z.strictObject({
-  /** Share of this machine's CPU that was busy since the last look, 0..1; absent at the first look. */
+  /** Share of this machine's CPU that was busy since the last sample, 0..1; absent in the first sample. */
   busy: z.number().optional(),
   /** Bytes. */
   memory: z.number(),
@@ -39,24 +39,24 @@ export const loadSchema = z.strictObject({
 export type Load = z.infer<typeof loadSchema>;
 
 export const deviceRequests = {
-  /** What this machine computes with, as `btx devices` lists it. */
+  /** This machine's devices, as `btx devices` lists them. */
   "btx/devices": { params: z.strictObject({}), result: z.strictObject({ devices: z.array(deviceSchema) }) },
   /** The engines that can be installed, as `btx engines` lists them. */
   "btx/engines": {
     params: z.strictObject({}),
     result: z.strictObject({ engines: z.array(enginePackageStatusSchema) }),
   },
-  /** Installs an engine, as `btx engines install`; what it does comes as "btx/installing" with this `id`. */
+  /** Installs an engine, as `btx engines install` does; progress is sent as "btx/installing" with this `id`. */
   "btx/installEngine": {
     params: z.strictObject({ id: z.string(), engine: enginePackageSchema }),
     result: z.strictObject({
       version: z.string(),
       folder: z.string(),
-      /** Why it does not work here, and what to do. */
+      /** Why it does not work here, and how to fix it. */
       reason: z.string().optional(),
     }),
   },
-  /** The text of an experiment file that is computed with something else; without `compute`, with what is fastest. */
+  /** The text of an experiment file with its `compute` replaced; without `compute`, the fastest is chosen. */
   "btx/computeText": {
     params: z.strictObject({ text: z.string(), compute: computeSchema.optional() }),
     result: z.strictObject({ text: z.string() }),
@@ -70,6 +70,6 @@ export const deviceNotices = {
 
 export const deviceNews = {
   "btx/loadChanged": loadSchema,
-  /** What an installation does now. */
+  /** Progress of an installation. */
   "btx/installing": z.strictObject({ id: z.string(), event: installEventSchema }),
 };

@@ -7,7 +7,7 @@ import { absolutePathSchema, coresSchema, runReferenceSchema } from "./basics.ts
 /** A run as lists show it. */
 export const listedRunSchema = z.strictObject({
   ...runReferenceSchema.shape,
-  /** Name and absolute path of the experiment when it was run. */
+  /** Name and absolute path of the experiment when the run was started. */
   name: z.string(),
   file: z.string(),
   /** "interrupted": its runner was killed. */
@@ -15,15 +15,15 @@ export const listedRunSchema = z.strictObject({
   created: z.string(),
   finished: z.string().optional(),
   error: z.string().optional(),
-  /** Path of `report.html`, where there is one. */
+  /** Path of `report.html`, if it exists. */
   report: z.string().optional(),
 });
 export type ListedRun = z.infer<typeof listedRunSchema>;
 
 export const runRequests = {
   /**
-   * Starts an experiment file as a run in processes of its own, which go on whatever becomes of editor and backend.
-   * `stage` runs a stage, or a section's stages, and what they need.
+   * Starts a run of an experiment file in separate processes, which outlive the editor and the backend. `stage` limits
+   * it to a stage, or a section's stages, and their dependencies.
    */
   "btx/startRun": {
     params: z.strictObject({
@@ -34,22 +34,22 @@ export const runRequests = {
     }),
     result: runReferenceSchema,
   },
-  /** Goes on with a run that was stopped, failed or interrupted. */
+  /** Resumes a run that was stopped, failed or interrupted. */
   "btx/resumeRun": {
     params: z.strictObject({ ...runReferenceSchema.shape, cores: coresSchema }),
     result: runReferenceSchema,
   },
-  /** Asks a run to stop after a checkpoint. Gives whether it was running. */
+  /** Asks a run to stop after a checkpoint. Returns whether it was running. */
   "btx/stopRun": { params: runReferenceSchema, result: z.strictObject({ running: z.boolean() }) },
   /**
-   * The runs that lie beside the given experiment files, newest first, and why others could not be read. From now on the
-   * backend reports changes beside these files, and no others.
+   * The runs next to the given experiment files, newest first, and why others could not be read. From then on, the
+   * backend reports changes next to these files only.
    */
   "btx/watchRuns": {
     params: z.strictObject({ files: z.array(absolutePathSchema) }),
     result: z.strictObject({ runs: z.array(listedRunSchema), problems: z.array(z.string()) }),
   },
-  /** The log of a run's runner from a byte on, and whether it runs: `offset` is where to continue. */
+  /** The log of a run's runner from a byte offset, and whether it is running; `offset` is where to continue. */
   "btx/runLog": {
     params: z.strictObject({ ...runReferenceSchema.shape, offset: z.int().min(0) }),
     result: z.strictObject({ text: z.string(), offset: z.int(), state: listedRunSchema.shape.state }),
@@ -62,7 +62,7 @@ export const runRequests = {
 };
 
 export const runNews = {
-  /** Runs that began, ended, changed or were removed. */
+  /** Runs that started, ended, changed or were removed. */
   "btx/runsChanged": z.strictObject({
     runs: z.array(listedRunSchema),
     removed: z.array(runReferenceSchema),

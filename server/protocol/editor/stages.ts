@@ -4,10 +4,10 @@ import { absolutePathSchema, runReferenceSchema } from "./basics.ts";
 
 /** The stages of a run as the tree shows them. */
 
-/** A model, or the state from which unfinished training goes on. */
+/** A model, or the state from which unfinished training resumes. */
 export const listedCheckpointSchema = z.strictObject({
   holds: z.enum(["model", "training state"]),
-  /** Its folder, or its file. */
+  /** Path of its folder or file. */
   path: absolutePathSchema,
   bytes: z.number(),
   /** ISO 8601 time. */
@@ -24,21 +24,21 @@ export const listedStageSchema = z.strictObject({
   key: z.string(),
   folder: absolutePathSchema,
   state: z.enum([...stageStatusSchema.options, "interrupted", "waiting"]),
-  /** Done before the run began. */
+  /** Whether it was finished before the run started. */
   reused: z.boolean(),
-  /** Tokens that it is to train on; 0 for a stage that trains nothing. */
+  /** Tokens to train on; 0 for a stage that does not train. */
   work: z.number(),
-  /** Steps, or pieces of other work, done and in all. `label` says what work without steps is. */
+  /** Steps, or units of other work: completed and total. `label` names work that has no steps. */
   done: z.number().optional(),
   total: z.number().optional(),
   label: z.string().optional(),
-  /** Training loss, nats per token: of the last step, or of the last tenth of them when done. */
+  /** Training loss, nats per token: of the last step or, when done, over the last tenth of the steps. */
   loss: z.number().optional(),
   /** Held-out loss by domain, nats per token. */
   heldOut: z.record(z.string(), z.number()).optional(),
   tokens: z.number().optional(),
   tokensPerSecond: z.number().optional(),
-  /** Seconds of work so far, and still to come. */
+  /** Working time so far and remaining, seconds. */
   seconds: z.number().optional(),
   secondsLeft: z.number().optional(),
   parameters: z.number().optional(),
@@ -48,7 +48,7 @@ export const listedStageSchema = z.strictObject({
   engine: z.string().optional(),
   device: z.string().optional(),
   threads: z.int().optional(),
-  /** The process that works on it, and its machine. */
+  /** The process working on it, and its machine. */
   pid: z.int().optional(),
   host: z.string().optional(),
   /** ISO 8601 times. */
@@ -62,12 +62,12 @@ export const listedStageSchema = z.strictObject({
 export type ListedStage = z.infer<typeof listedStageSchema>;
 
 export const stageRequests = {
-  /** The stages of a run, each after those it needs. The backend reports their changes from now on. */
+  /** The stages of a run, each after its dependencies. From then on, the backend reports their changes. */
   "btx/listStages": { params: runReferenceSchema, result: z.strictObject({ stages: z.array(listedStageSchema) }) },
 };
 
 export const stageNews = {
-  /** Stages of a run that changed. `all`: these are all of its stages. */
+  /** Stages of a run that changed. `all`: whether the list is complete. */
   "btx/stagesChanged": z.strictObject({
     ...runReferenceSchema.shape,
     all: z.boolean(),

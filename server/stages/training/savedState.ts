@@ -22,7 +22,7 @@ export type Progress = z.infer<typeof progressSchema>;
 /** Name of the tensor with the unfinished record of expert pairs. */
 const pairsName = "routing.pairs";
 
-/** Everything that is saved besides the store's tensors. */
+/** The saved state in addition to the store's tensors. */
 export interface Saved extends Progress {
   /** The unfinished record of expert pairs; absent if none are recorded. */
   pairs?: Float64Array;

@@ -9,7 +9,7 @@ import type {
   ViewRequest,
 } from "./requests.ts";
 
-/** Files that no page looks at stay in memory for so long, ms: a page that is shown again finds them there. */
+/** How long files that no page is viewing stay in memory, ms, in case the page is shown again. */
 const grace = 30_000;
 
 interface Pending {
@@ -18,13 +18,13 @@ interface Pending {
   part?: (frame: ArrayBuffer) => void;
 }
 
-/** The thread that reads metrics, from the side of the backend. It is started when it is first needed. */
+/** The backend's handle on the thread that reads metrics. The thread is started on first use. */
 export class ReaderClient {
   readonly #program: URL;
   #worker: Worker | undefined;
   #next = 0;
   readonly #pending = new Map<number, Pending>();
-  /** Path to the number of pages that look at it. */
+  /** Path to the number of pages viewing it. */
   readonly #users = new Map<string, number>();
 
   /** @param program of the thread, see main.ts. */
@@ -45,7 +45,7 @@ export class ReaderClient {
     return this.#ask({ kind: "statistics", ...request }) as Promise<StatisticsAnswer>;
   }
 
-  /** @returns the number of rows; undefined when they are too many. */
+  /** @returns the number of rows; undefined if there are too many */
   export(request: Omit<ExportRequest, "kind">, part: (frame: ArrayBuffer) => void): Promise<number | undefined> {
     return this.#ask({ kind: "export", ...request }, part) as Promise<number | undefined>;
   }

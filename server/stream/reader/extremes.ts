@@ -1,6 +1,6 @@
 /**
- * The places of the lowest and the highest of any stretch of values that grow at the end, in logarithmic time: for every
- * 16 values, every 256 and so on it is known where their lowest and highest lie. NaN counts as no value.
+ * The indices of the minimum and maximum of any range of an append-only array, in logarithmic time: for every 16
+ * values, every 256 and so on, the indices of their minimum and maximum are stored. NaN values are ignored.
  */
 
 const factor = 16;
@@ -23,7 +23,7 @@ export interface Extreme {
 export class Extremes {
   #levels: Level[] = [];
 
-  /** Takes note of values that were added at the end; `values` are all of them. */
+  /** Processes values added at the end; `values` are all of them. */
   extend(values: Float64Array): void {
     for (let depth = 0; ; depth++) {
       const span = factor ** (depth + 1);
@@ -47,12 +47,12 @@ export class Extremes {
     }
   }
 
-  /** Forgets what lies at and after `count`. */
+  /** Discards everything at and after `count`. */
   cut(count: number): void {
     for (const level of this.#levels) level.count = Math.min(level.count, Math.floor(count / level.span));
   }
 
-  /** The extremes of values[from, to), of which note has been taken; of equal ones the first. */
+  /** The extremes of values[from, to), which must have been processed; on ties, the first. */
   find(values: Float64Array, from: number, to: number): Extreme {
     const best: Extreme = { low: -1, high: -1 };
     let [at, end] = [from, to];

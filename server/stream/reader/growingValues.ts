@@ -1,4 +1,4 @@
-/** Float64 values that grow at the end; NaN stands for a value that was not recorded. */
+/** A growable array of float64 values; NaN stands for a value that was not recorded. */
 export class GrowingValues {
   #values = new Float64Array(0);
   #length = 0;
@@ -7,12 +7,12 @@ export class GrowingValues {
     return this.#length;
   }
 
-  /** The last value; only where there is one. */
+  /** The last value; there must be at least one. */
   get last(): number {
     return this.#values[this.#length - 1]!;
   }
 
-  /** The values as they are now: a view that is good until the next change. */
+  /** The current values: a view that is valid until the next change. */
   get values(): Float64Array {
     return this.#values.subarray(0, this.#length);
   }

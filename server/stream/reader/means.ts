@@ -1,7 +1,7 @@
-/** Values whose sum is kept; the rest of a stretch is added up when it is asked for. */
+/** Values per stored sum; the remaining values of a range are summed on demand. */
 const block = 64;
 
-/** Moving means, and the mean of any stretch of values that grow at the end, in constant time. NaN counts as no value. */
+/** Moving means, and the mean of any range of an append-only array, in constant time. NaN values are ignored. */
 export class Means {
   #values: Float64Array = new Float64Array(0);
   /** sums[i] and counts[i]: of the first i * block values. */
@@ -10,7 +10,7 @@ export class Means {
   /** Blocks that are complete. */
   #blocks = 0;
 
-  /** Takes note of values that were added at the end; `values` are all of them. */
+  /** Processes values added at the end; `values` are all of them. */
   extend(values: Float64Array): void {
     this.#values = values;
     const wanted = Math.floor(values.length / block);
@@ -31,18 +31,18 @@ export class Means {
     }
   }
 
-  /** Forgets what lies at and after `count`. */
+  /** Discards everything at and after `count`. */
   cut(count: number): void {
     this.#values = this.#values.subarray(0, count);
     this.#blocks = Math.min(this.#blocks, Math.floor(count / block));
   }
 
-  /** How many of values[from, to) are no NaN. */
+  /** How many of values[from, to) are not NaN. */
   count(from: number, to: number): number {
     return this.#total(from, to).count;
   }
 
-  /** The mean of values[from, to); NaN where there is none. */
+  /** The mean of values[from, to); NaN if they are all NaN. */
   mean(from: number, to: number): number {
     const { sum, count } = this.#total(from, to);
     return sum / count;

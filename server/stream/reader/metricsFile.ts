@@ -9,7 +9,7 @@ import { type ColumnName, columnNames, parseMetrics } from "./parse.ts";
 
 /** Bytes parsed at once: a few hundredths of a second. */
 const slice = 4 << 20;
-/** A cache pays from so many rows on, and is written again when there are so many times as many. */
+/** Rows from which a cache pays off, and the growth factor after which it is rewritten. */
 const cacheFrom = 200_000;
 const cacheAgain = 1.5;
 
@@ -19,33 +19,33 @@ const stepColumn = columnNames.indexOf("step");
 interface Column {
   start: number;
   tail: GrowingValues;
-  /** Asked for: stays in memory. */
+  /** Whether it was requested and stays in memory. */
   used: boolean;
   extremes?: Extremes;
   means?: Means;
 }
 
-/** One column, with what makes looking at it quick. */
+/** One column, with indexes for fast queries. */
 export interface Series {
   values: Float64Array;
   extremes: Extremes;
   means: Means;
 }
 
-/** One `metrics.jsonl`, read as it grows, as columns. Calls must not overlap, but for `save`. */
+/** One `metrics.jsonl`, read as it grows, as columns. Calls must not overlap, except for `save`. */
 export class MetricsFile {
   readonly path: string;
   readonly #cachePath: string;
-  /** By the place of their names in `columnNames`; those that were recorded. */
+  /** The recorded columns, by their index in `columnNames`. */
   #columns: (Column | undefined)[] = [];
   #rows = 0;
   #offset = 0;
   #size = 0;
   #inode = 0;
   #begun = false;
-  /** Tells the cache whose rows these columns begin with from another. */
+  /** Identifies the cache that holds the first rows of these columns. */
   #sample = "";
-  /** Rows from which on the cache is to be written. */
+  /** Number of rows at which the cache is next written. */
   #saveAt = cacheFrom;
   #saving = false;
   /** How often rows were replaced. */
@@ -66,7 +66,7 @@ export class MetricsFile {
     return this.#revision;
   }
 
-  /** Bytes read of those there are. */
+  /** Bytes read and total. */
   get progress(): { done: number; bytes: number } {
     return { done: this.#offset, bytes: this.#size };
   }
@@ -100,7 +100,7 @@ export class MetricsFile {
     }
   }
 
-  /** Looks at the file before it is read on: is it still the same one? */
+  /** Checks before reading on that the file is still the same one. */
   async #begin(lines: FileHandle): Promise<void> {
     const { size, ino } = await lines.stat();
     const same =
@@ -137,7 +137,7 @@ export class MetricsFile {
     this.#revision++;
   }
 
-  /** Adds a row; what is known of its step and of later ones gives way: a stage was resumed. */
+  /** Adds a row. It replaces rows of the same and later steps, which remain from before the stage was resumed. */
   #add(values: Float64Array): void {
     const step = values[stepColumn]!;
     const steps = this.#columns[stepColumn]?.tail;
@@ -171,7 +171,7 @@ export class MetricsFile {
     this.#cuts++;
   }
 
-  /** Brings a column into memory as a whole; undefined where it was never recorded. */
+  /** Loads a whole column into memory; undefined if it was never recorded. */
   async #load(name: ColumnName): Promise<Column | undefined> {
     const column = this.#columns[columnNames.indexOf(name)];
     if (!column) return undefined;
@@ -183,7 +183,7 @@ export class MetricsFile {
       column.start = 0;
       return column;
     }
-    // The cache has gone: everything is read again, from the lines.
+    // The cache is gone: everything is read again, from the lines.
     this.#reset();
     this.#begun = true;
     await this.read(Number.POSITIVE_INFINITY);
@@ -206,7 +206,7 @@ export class MetricsFile {
     return { values, extremes: column.extremes, means: column.means };
   }
 
-  /** Writes the cache if that pays. Where it cannot be written it is done without. */
+  /** Writes the cache if it pays off. If it cannot be written, reading works without it. */
   async save(): Promise<void> {
     const rows = this.#rows;
     if (this.#saving || rows < this.#saveAt) return;
@@ -245,7 +245,7 @@ export class MetricsFile {
     return sample;
   }
 
-  /** Lets go of what nobody asked for, now that the cache has it. */
+  /** Releases columns that nobody requested, now that the cache has them. */
   #lighten(rows: number, sample: string): void {
     this.#sample = sample;
     for (const column of this.#columns) {

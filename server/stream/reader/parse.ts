@@ -1,6 +1,6 @@
 /**
- * Reads lines of `metrics.jsonl` straight from bytes: flat objects of numbers, as `JSON.stringify` writes them, several times
- * faster than `JSON.parse`. A line of another form goes through `JSON.parse`; one that is no JSON is left out.
+ * Reads lines of `metrics.jsonl` straight from bytes: flat objects of numbers, as `JSON.stringify` writes them, several
+ * times faster than `JSON.parse`. Other lines go through `JSON.parse`; invalid JSON is skipped.
  */
 
 import { axisSchema, measureSchema } from "../../protocol/stream.ts";
@@ -18,8 +18,8 @@ const names = columnNames.map((name) => Buffer.from(name, "latin1"));
 const step = columnNames.indexOf("step");
 
 /**
- * Calls `row` for each complete line that has a step, with the line's values in the order of `columnNames` (NaN where it
- * has none; the array is used again for the next line).
+ * Calls `row` for each complete line that has a step, with the line's values in the order of `columnNames` (NaN if
+ * absent; the array is reused for the next line).
  *
  * @returns the offset after the last complete line.
  */

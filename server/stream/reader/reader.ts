@@ -12,7 +12,7 @@ import type {
   ViewRequest,
 } from "./requests.ts";
 
-/** One request reads new lines for so long at most, ms; what is left is read by the next. */
+/** Longest time that one request spends reading new lines, ms; the next request reads the rest. */
 const patience = 120;
 
 interface OpenFile {

@@ -8,7 +8,7 @@ export interface Source extends StageReference {
   path: string;
   /** The x at which it begins, on each axis: where the stages it comes from ended, or 0. */
   begins: Record<Axis, number>;
-  /** Floating-point operations a token, for metrics that do not count them themselves. */
+  /** Floating-point operations per token, for metrics that do not count them. */
   flopsPerToken?: number;
 }
 
@@ -18,7 +18,7 @@ export interface Selection {
   range?: Range;
 }
 
-/** `seen`: the revision of each path that the page has; a frame is made only where one is another. */
+/** `seen`: the page's revision of each path; a frame is made only if one has changed. */
 export interface ViewRequest {
   kind: "view";
   view: Omit<View, "series" | "type" | "fromZero">;
@@ -29,7 +29,7 @@ export interface ViewAnswer {
   /** Absent where nothing is new. */
   frame?: ArrayBuffer;
   seen: Record<string, number>;
-  /** Bytes read and there, of files that are not read to their end. */
+  /** Bytes read and total, over files that have not been read completely. */
   done: number;
   bytes: number;
 }
@@ -50,7 +50,7 @@ export interface ExportRequest extends Selection {
   mostRows: number;
 }
 
-/** Files that no page looks at any more. */
+/** Files that no page is viewing any more. */
 export interface ForgetRequest {
   kind: "forget";
   paths: string[];

@@ -57,7 +57,7 @@ function sumOf(all: readonly Float32Array[], length: number): Float32Array<Array
   return sums;
 }
 
-/** A stretch of the records of held-out text, of one domain or the sum of all; undefined where there are none. */
+/** A range of the records of held-out text, for one domain or summed over all; undefined if nothing was recorded. */
 async function detailCounts(
   { detail, model }: Recorded,
   domain: number,

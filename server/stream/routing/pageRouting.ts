@@ -63,7 +63,7 @@ export class PageRouting {
     if (!recorded) throw new UserError(opened?.model.problem ?? "That model is not open.");
     switch (question.type) {
       case "routing":
-        // One at a time, so that what is asked next does not wait for all of them.
+        // One at a time, so that the next question does not wait for all of them.
         for (const snapshot of question.snapshots) {
           for (const one of await routingFrames(recorded, { ...question, snapshots: [snapshot] })) frame(one);
           await ready();

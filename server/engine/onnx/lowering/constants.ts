@@ -7,9 +7,9 @@ const most = 2 ** 30;
 const products = new Set(["Gemm", "MatMul"]);
 
 /**
- * The program with the matrices of its state that stand in products, and that it does not change, as constants, as far as
- * `most` allows: the runtime lays a constant matrix out for products once, where it would otherwise do so, or read it as
- * it lies at less than half the speed, in every run.
+ * The program with unchanged state matrices that are operands of products turned into constants, up to the limit
+ * `most`. The runtime packs a constant matrix for products once; otherwise, every run packs it, or reads it unpacked at
+ * less than half the speed.
  *
  * @param valuesOf a tensor of the state by its name; the bytes are read when the program is made ready
  */

@@ -2,7 +2,7 @@ import { axesOf, splitSizes } from "../../graph/shapes.ts";
 import type { Lowering, Rule } from "./builder.ts";
 import { dtypeCode } from "./encode.ts";
 
-/** ONNX forms of TF.js's own kernels, and of those that `fold` joins of them. */
+/** ONNX forms of TF.js's own kernels, and of the kernels that `fold` combines from them. */
 
 const simple =
   (op: string): Rule =>

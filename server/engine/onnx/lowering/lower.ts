@@ -200,7 +200,7 @@ class Lowerer implements GroupedLowering {
   }
 }
 
-/** Kernels that may be computed piece by piece, when the second operand has a row for each row of the first. */
+/** Kernels that can be computed in pieces, if the second operand has a row for each row of the first. */
 const scaledRows = new Set(["Multiply", "Add", "Sub"]);
 const rowsMatch = (operand: Value, value: Value): boolean =>
   operand.shape.length === value.shape.length && operand.shape[0] === value.shape[0];

@@ -6,8 +6,8 @@ import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 /**
  * Grouped-query self-attention: q and o [D, H*d], k and v [D, kvHeads*d].
  *
- * Multiply-adds per token besides the projections: T * H * d for the scores and the same again for the weighted sum of
- * values. Both count the whole T x T matrix, although the causal mask leaves half of it empty.
+ * Multiply-adds per token in addition to the projections: T * H * d for the scores and the same again for the weighted
+ * sum of values. Both count the whole T x T matrix, although the causal mask leaves half of it empty.
  *
  * Kept for the backward pass: the layer's input, both norms' outputs and two residual sums; q, k, v, rotated q and k,
  * k and v repeated to H heads, the weighted values; scores and probabilities [B, H, T, T].
