@@ -16,7 +16,7 @@ const calm = 180_000;
 /** After this many crashes in a row the backend is not restarted. */
 const most = 5;
 
-/** Not loaded with the extension, which would take longer to activate. */
+/** Loaded lazily to keep activation fast. */
 const heavy = () => import("./heavy.ts");
 
 /** The backend: a language server that also starts runs, in a process of its own beside the extension host. */
@@ -59,7 +59,7 @@ export class Backend implements Disposable {
     return requests[name].result.parse(answer) as Answer<R>;
   }
 
-  /** Tells, if the backend runs. */
+  /** Sends a notification if the backend is running. */
   async tell<N extends Notice>(name: N, params: Told<N>): Promise<void> {
     const client = await this.#client?.catch(() => undefined);
     if (client?.isRunning()) await client.sendNotification(name, params);

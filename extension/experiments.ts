@@ -4,13 +4,13 @@ import type { Heard, ListedRun, ListedStage, RunReference } from "../server/prot
 import type { Backend } from "./backend.ts";
 
 const pattern = "**/*.btx.yaml";
-/** More experiment files than anyone has; a search that finds more is in the wrong folder. */
+/** Upper limit of experiment files; a search that finds more is in the wrong folder. */
 const mostFiles = 500;
 
-/** One text a run; no path holds the character between. */
+/** One key per run; no path contains the separator. */
 const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
 
-/** Name of an experiment file, from the path that a run has of it: it may have been written on another system. */
+/** Name of an experiment file, from the path stored in a run, possibly by another operating system. */
 const nameIn = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 
 /** The experiment files of the workspace, their runs and the runs' stages, as the backend reports them. */
@@ -86,7 +86,7 @@ export class Experiments {
     return [...new Set(paths)].filter((path) => !known.has(path)).map((path) => Uri.file(path));
   }
 
-  /** The stages of a run as far as they are known. */
+  /** The stages of a run known so far. */
   knownStages(run: RunReference): readonly ListedStage[] | undefined {
     return this.#stages.get(idOf(run));
   }
@@ -100,7 +100,7 @@ export class Experiments {
     return stages;
   }
 
-  /** Reads files and runs again; what is asked for while that goes on is done once after it. */
+  /** Rereads files and runs; requests made meanwhile are merged into one refresh afterwards. */
   refresh(): Promise<void> {
     if (this.#loading) this.#again = true;
     this.#loading ??= this.#load().finally(() => {
@@ -113,7 +113,7 @@ export class Experiments {
     do {
       this.#again = false;
       const found = await workspace.findFiles(pattern, "**/node_modules/**", mostFiles);
-      // A file may be open that lies in no folder of the workspace.
+      // An open file may lie outside the workspace.
       const open = workspace.textDocuments.filter(({ languageId }) => languageId === "btx").map(({ uri }) => uri);
       const byPath = new Map([...open, ...found].map((uri) => [uri.path, uri]));
       this.#files = [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -145,7 +145,7 @@ export class Experiments {
     const id = idOf({ root, run });
     const before = this.#stages.get(id);
     const changed = new Map(stages.map((stage) => [stage.name, stage]));
-    // Where what was before is not known, the changes are of no use: the stages are asked for when they are shown.
+    // Changes are useless without the previous state; stages are requested when shown.
     if (!all && !before) return;
     this.#stages.set(id, all ? stages : before!.map((stage) => changed.get(stage.name) ?? stage));
     const listed = this.#runs.get(id);

@@ -12,7 +12,7 @@ import { registerTasks } from "./tasks.ts";
 import { DevicesTree } from "./tree/devices.ts";
 import { ExperimentsTree } from "./tree/experiments.ts";
 
-/** What tests inside the extension host use. */
+/** API for tests inside the extension host. */
 export type Api = Studio;
 
 let studio: Studio | undefined;

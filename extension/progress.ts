@@ -1,6 +1,6 @@
 import type { ListedStage } from "../server/protocol/editor.ts";
 
-/** The largest share of work that is not done, since saving and evaluating are not counted. */
+/** Cap for unfinished work, since saving and evaluation are not counted. */
 const almost = 0.999;
 
 /** Share of a stage's work that is done, 0..1. */

@@ -7,15 +7,15 @@ import { runShare } from "./progress.ts";
 import type { Studio } from "./studio.ts";
 import { stageText } from "./tree/texts.ts";
 
-/** How often the log is read, ms. */
+/** Interval between reads of the log, ms. */
 const tick = 300;
 const exitCodes: Readonly<Record<string, number>> = { done: 0, failed: 1, stopped: 3, interrupted: 1 };
 const erase = "\r\u001b[K";
 const controlC = "\u0003";
 
 /**
- * The terminal of a task: starts a run and shows what its runner says, and in the last line how far it is. Ctrl-C stops
- * the run after a checkpoint; closing the terminal leaves it alone, as closing the window does.
+ * A task's terminal: starts a run and shows its runner's output, with progress on the last line. Ctrl-C stops
+ * the run after a checkpoint; closing the terminal or the window leaves it running.
  */
 export class RunTerminal implements Pseudoterminal {
   readonly #studio: Studio;
@@ -83,7 +83,7 @@ export class RunTerminal implements Pseudoterminal {
     }
   }
 
-  /** Writes lines above the line that says how far the run is. */
+  /** Writes lines above the progress line. */
   #say(text: string): void {
     if (!this.#closed) this.#onWrite.fire(`${erase}${text.replaceAll("\n", "\r\n")}${this.#status()}`);
   }
@@ -92,7 +92,7 @@ export class RunTerminal implements Pseudoterminal {
     const stages = this.#run && this.#studio.experiments.knownStages(this.#run);
     const running = stages?.find(({ state }) => state === "running");
     if (!stages || !running) return "";
-    // Names come from the experiment file, whose checks let no control character into them.
+    // Names come from the experiment file, whose checks reject control characters.
     return `${percentDone(runShare(stages))}  ${running.name}: ${stageText(running)}`.slice(0, this.#columns - 1);
   }
 
@@ -103,7 +103,7 @@ export class RunTerminal implements Pseudoterminal {
   }
 }
 
-/** A message with the file's whole path where it begins a line, so that the problem matcher finds it. */
+/** Expands the file's path at the start of each line so that the problem matcher finds it. */
 const located = (message: string, file: string): string =>
   message
     .split("\n")

@@ -9,9 +9,9 @@ import {
 } from "vscode";
 
 const scheme = "btx-sample";
-/** How often a document is refreshed while text arrives, ms. */
+/** Interval between refreshes while text arrives, ms. */
 const frame = 100;
-/** Documents whose text is kept, the latest. */
+/** Number of most recent documents whose text is kept. */
 const most = 50;
 
 /** Texts written by models, as read-only documents that need not be saved. */
@@ -31,7 +31,7 @@ export class Samples implements TextDocumentContentProvider {
 
   /** Opens a document that begins with the prompt. */
   async open(model: string, prompt: string): Promise<SampleOutput> {
-    // A slash would make folders of it.
+    // A slash would turn the name into folders.
     const name = `Sample ${++this.#count}, ${model}`.replaceAll(/[/\\]/g, "-");
     const uri = Uri.from({ scheme, path: `${name}.txt` });
     let text = prompt.replaceAll("\r", "");
@@ -66,6 +66,6 @@ export interface SampleOutput {
   uri: Uri;
   /** Returns its offset in the text, in UTF-16 units. Lines end with "\n" whatever the model wrote. */
   add(piece: string): { start: number; end: number };
-  /** All text has come. */
+  /** All text has arrived. */
   end(): void;
 }

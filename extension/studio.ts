@@ -6,7 +6,7 @@ import type { Samples } from "./samples.ts";
 import type { DevicesTree } from "./tree/devices.ts";
 import type { ExperimentsTree } from "./tree/experiments.ts";
 
-/** What every part of the extension may use. */
+/** Services shared by all parts of the extension. */
 export interface Studio {
   context: ExtensionContext;
   backend: Backend;

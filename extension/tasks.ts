@@ -16,7 +16,7 @@ import type { Studio } from "./studio.ts";
 /** Runs as VS Code tasks of the type "btx", so that tasks.json, key bindings and other tasks can start them. */
 
 const type = "btx";
-/** Finds the mistakes of an experiment file in what a run says; declared in the manifest. */
+/** Problem matcher for experiment-file errors in a run's output; declared in the manifest. */
 const matcher = "$btx";
 
 export interface RunDefinition extends TaskDefinition {

@@ -1,16 +1,16 @@
 import type { InspectionProgress } from "../server/protocol/inspect.ts";
 import type { Pending } from "./streamClient.ts";
 
-/** One answer that a page shows: not asked for, on its way, there, or refused. */
+/** One answer that a page shows: not requested, pending, available or refused. */
 export class Answer<T> {
   readonly #changed: () => void;
   #subject: string | undefined;
   #key: string | undefined;
   #pending: Pending<T> | undefined;
   value: T | undefined;
-  /** While it is on its way. */
+  /** Progress while the answer is pending. */
   progress: InspectionProgress | undefined;
-  /** Why there is none. */
+  /** Why the answer is missing. */
   problem = "";
 
   /** @param changed is called when there is something else to show. */
@@ -78,7 +78,7 @@ export class Answer<T> {
     this.#key = undefined;
   }
 
-  /** Nothing is wanted any more, and nothing is known. */
+  /** Drops the request and the answer. */
   forget(): void {
     this.#clear();
     this.#changed();

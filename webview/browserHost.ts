@@ -5,12 +5,12 @@ import { openSocket } from "./socket.ts";
 
 const storageKey = "btx-studio";
 const keptKey = () => `${storageKey}${location.pathname.replace(/^\/metrics$/, "/")}`;
-/** Under which a page leaves what the page that it opens is to show. */
+/** Storage key under which a page leaves the start state of the page it opens. */
 const openKey = `${storageKey}-open`;
 
 /**
- * A browser that shows a page of `btx serve`. The address contains a token, with which the page asks for a ticket to connect;
- * it is removed from the address at once and kept for this tab.
+ * A browser showing a page of `btx serve`. The URL contains a token that the page exchanges for a connection ticket;
+ * it is removed from the URL at once and kept for this tab.
  */
 export class BrowserHost implements Host {
   readonly #token: string;

@@ -1,10 +1,10 @@
 import type { PageName, Start } from "../server/protocol/page.ts";
 
-/** What shows a page: a panel of the editor, or a browser. Pages know this much of it and no more. */
+/** What shows a page: a panel of the editor, or a browser. This is all that pages know of it. */
 export interface Host {
   /** What the page is about. Called again when it is to show something else. */
   onStart(listen: (start: Start) => void): void;
-  /** Opens a way to the backend. @throws Error when the backend cannot be reached. */
+  /** Opens a connection to the backend. @throws Error when the backend cannot be reached. */
   link(events: LinkEvents): Promise<Link>;
   /** What the page has kept. */
   readonly kept: unknown;
@@ -16,7 +16,7 @@ export interface Host {
   open(page: PageName, start: Start): void;
 }
 
-/** A way to the backend. */
+/** A connection to the backend. */
 export interface Link {
   send(text: string): void;
   close(): void;
@@ -24,6 +24,6 @@ export interface Link {
 
 export interface LinkEvents {
   message(data: string | ArrayBuffer): void;
-  /** The way is closed, and was open before. */
+  /** The connection was open and has closed. */
   closed(): void;
 }

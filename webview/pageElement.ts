@@ -4,7 +4,7 @@ import type { Start } from "../server/protocol/page.ts";
 import { onThemeChange } from "./components/theme.ts";
 import type { Host } from "./host.ts";
 
-/** The state is kept no more often than this, ms. */
+/** Minimum interval between saves of the state, ms. */
 const keepEvery = 150;
 const longestTitle = 200;
 
@@ -15,7 +15,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   #keptAt = 0;
   #keeping: ReturnType<typeof setTimeout> | undefined;
   protected state: State;
-  /** What became of the last file that was to be saved. */
+  /** Outcome of the last save. */
   protected notice = "";
 
   constructor(schema: ZodType<State>) {
@@ -49,7 +49,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
     this.requestUpdate();
   }
 
-  /** Whether a start names other runs than those that are shown. */
+  /** Whether a start names runs other than those shown. */
   protected isAboutOthers({ runs }: Start): boolean {
     return runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.state.runs);
   }

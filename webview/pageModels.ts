@@ -8,9 +8,9 @@ export class PageModels extends PageRuns {
   #end: (() => void) | undefined;
   /** The models that are subscribed to. */
   #asked = "";
-  /** All of them, also those that cannot be read. */
+  /** All models, including unreadable ones. */
   models: readonly RoutedModel[] = [];
-  /** The models are known, or there are none. */
+  /** The models are known, even if the list is empty. */
   opened = false;
 
   /** Those that can be read and asked. */

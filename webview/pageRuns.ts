@@ -3,7 +3,7 @@ import type { OfferedRun, StreamedRun } from "../server/protocol/stream.ts";
 import type { Host } from "./host.ts";
 import { StreamClient } from "./streamClient.ts";
 
-/** The runs that a page is about, kept up to date, and those that it may be about. */
+/** The runs a page shows, kept up to date, and those available to it. */
 export class PageRuns {
   readonly client: StreamClient;
   /** There is something else to show. */
@@ -22,7 +22,7 @@ export class PageRuns {
     this.client = new StreamClient(host, { begin: () => this.onBegin(), changed });
   }
 
-  /** Why there is nothing new. */
+  /** Why updates are missing. */
   get trouble(): string | undefined {
     return this.client.trouble ?? this.#problem;
   }
@@ -50,7 +50,7 @@ export class PageRuns {
     this.changed();
   }
 
-  /** Connected, seen again, or about other runs: everything is to be asked for anew, once `onRuns` is called. */
+  /** Connected, visible again, or showing other runs: request everything again once `onRuns` is called. */
   protected onBegin(): void {
     this.#problem = undefined;
     this.client.subscribe(

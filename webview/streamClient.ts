@@ -29,7 +29,7 @@ const answers = {
 } as const satisfies Record<Question["type"], HubMessage["type"] | Frame["kind"]>;
 
 type QuestionType = keyof typeof answers;
-/** A question without its id, which the client gives it. */
+/** A question without its id, which the client assigns. */
 export type Asked<K extends QuestionType = QuestionType> = K extends K
   ? Omit<Extract<Question, { type: K }>, "id">
   : never;
@@ -39,7 +39,7 @@ export type AnswerTo<K extends QuestionType> =
 /** What answers a question: messages and frames of its id. */
 type Part = HubMessage | Frame;
 
-/** An answer on its way. */
+/** A pending answer. */
 export interface Pending<T> {
   /** Rejects with a sentence for people. */
   readonly answer: Promise<T>;
@@ -60,7 +60,7 @@ export interface Listener<K extends QuestionType> {
 }
 
 export interface ClientEvents {
-  /** Connected, or seen again: there are no subscriptions, and everything is to be asked for anew. */
+  /** Connected or visible again: there are no subscriptions, so request everything again. */
   begin(): void;
   /** `trouble` has changed. */
   changed(): void;
@@ -181,7 +181,7 @@ export class StreamClient {
     return () => this.#cancel(id);
   }
 
-  /** Ends all subscriptions, and has everything asked for anew. */
+  /** Ends all subscriptions and has everything requested again. */
   restart(): void {
     this.#unsubscribe();
     if (this.#connected && this.#seen) this.#events.begin();
@@ -191,7 +191,7 @@ export class StreamClient {
     for (const [id, { goesOn }] of [...this.#waiting]) if (goesOn) this.#cancel(id);
   }
 
-  /** A page that is not seen costs nothing, but what it has asked is answered. */
+  /** A hidden page has no subscriptions, but its pending questions are answered. */
   #visible(seen: boolean): void {
     if (seen === this.#seen) return;
     this.#seen = seen;

@@ -2,7 +2,7 @@ import { decodeFrame, type Frame } from "../server/protocol/frame.ts";
 import { type HubMessage, hubMessageSchema, type PageMessage } from "../server/protocol/stream.ts";
 import type { Host, Link } from "./host.ts";
 
-/** Waits between attempts to connect, ms; the last one again and again. */
+/** Delays between connection attempts, ms; the last one repeats. */
 const waits = [200, 500, 1000, 2000, 4000];
 
 export interface StreamEvents {
@@ -13,7 +13,7 @@ export interface StreamEvents {
   frame(frame: Frame): void;
 }
 
-/** A page's stream from the backend, by whatever way its host has, opened again whenever it closes. */
+/** A page's stream from the backend over its host's connection, reopened whenever it closes. */
 export class Transport {
   readonly #host: Host;
   readonly #events: StreamEvents;
@@ -27,7 +27,7 @@ export class Transport {
     void this.#connect();
   }
 
-  /** Sends if the stream is open. On `connected` everything is to be sent anew. */
+  /** Sends if the stream is open. On `connected`, send everything again. */
   send(message: PageMessage): void {
     this.#link?.send(JSON.stringify(message));
   }

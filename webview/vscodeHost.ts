@@ -21,7 +21,7 @@ class VsCodeHost implements Host {
   readonly #waiting: { kind: Kind; heard(message: ToPage): boolean }[] = [];
   #listen: (start: Start) => void = () => {};
   #relay: LinkEvents | undefined;
-  /** The socket could not be reached once: it is not tried again. */
+  /** The socket has failed once and is not tried again. */
   #noSocket = false;
   #saves = 0;
 
@@ -63,7 +63,7 @@ class VsCodeHost implements Host {
     return place;
   }
 
-  /** By a socket of its own, or by messages that the panel passes on. */
+  /** Connects by its own socket, or by messages relayed through the panel. */
   async link(events: LinkEvents): Promise<Link> {
     if (!this.#noSocket) {
       const ticket = this.#next("ticket");

@@ -6,7 +6,7 @@ import { chosenRun, runItems } from "./target.ts";
 
 const placeHolder = "Runs to compare";
 
-/** Compares runs: those given as `{runs}`, or those that a person picks. */
+/** Compares the runs given as `{runs}` or picked by the user. */
 export async function compare(studio: Studio, argument: unknown): Promise<unknown> {
   const given = runsIn((argument as { runs?: unknown } | undefined)?.runs);
   if (given.length > 0) return comparison(studio, given);
@@ -22,7 +22,7 @@ export async function compare(studio: Studio, argument: unknown): Promise<unknow
     : undefined;
 }
 
-/** Compares a run with others: those selected with it, or those that a person picks. */
+/** Compares a run with the others selected, or with runs picked by the user. */
 export async function compareWith(studio: Studio, argument: unknown, selection: unknown): Promise<unknown> {
   const selected = runsIn(Array.isArray(selection) ? selection.map((row) => (row as { listed?: unknown }).listed) : []);
   if (selected.length > 1) return comparison(studio, selected);

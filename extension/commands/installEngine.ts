@@ -6,7 +6,7 @@ import type { Studio } from "../studio.ts";
 type Item = QuickPickItem & { engine: EnginePackageStatus };
 let count = 0;
 
-/** Installs an engine that is no part of BTX: that of a row of the devices, or one that the person picks. Gives its folder. */
+/** Installs an engine not bundled with BTX, from a device row or picked by the user. Returns its folder. */
 export async function installEngine(studio: Studio, argument: unknown): Promise<unknown> {
   const { device } = (argument ?? {}) as { device?: { install?: EnginePackage } };
   const engine = device?.install ?? (await picked(studio));
@@ -37,7 +37,7 @@ function item(engine: EnginePackageStatus): Item {
   };
 }
 
-/** Installs with progress; cancelling leaves nothing behind that counts. @throws Error with the reason when it fails. */
+/** Installs with progress; cancelling leaves no usable engine behind. @throws Error with the reason when it fails. */
 export async function install(studio: Studio, engine: EnginePackage): Promise<string | undefined> {
   const id = `${Date.now()}-${count++}`;
   const progressOf = { location: ProgressLocation.Notification, title: `Installing ${engine}`, cancellable: true };

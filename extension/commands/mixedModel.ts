@@ -4,7 +4,7 @@ import type { MixedModel } from "../routing/routing.ts";
 import type { Studio } from "../studio.ts";
 import { hasModel, when } from "../tree/states.ts";
 
-/** The mixed models of the workspace's runs, of which one is remembered. */
+/** The mixed models of the workspace's runs; remembers the chosen one. */
 
 const key = "btx.routing.model";
 
@@ -13,7 +13,7 @@ type ModelItem = QuickPickItem & { model: MixedModel };
 const isSame = (a: StageReference, b: StageReference): boolean =>
   a.root === b.root && a.run === b.run && a.stage === b.stage;
 
-/** Of the newest run first, and of a run its finetuned mixture first, then what was made last. */
+/** Newest run first; within a run the finetuned mixture first, then later stages first. */
 async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) => boolean): Promise<ModelItem[]> {
   await experiments.refresh();
   const ofRun = async (run: ListedRun): Promise<ModelItem[]> => {
@@ -37,10 +37,10 @@ async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) =>
 }
 
 /**
- * The model that routes: the remembered one while it is there, else the only one, or the one a person picks, who is asked
- * in any case with `ask`. Undefined when none was picked.
+ * The routing model: the remembered one if it still exists, else the only one or the user's pick. With `ask` the
+ * user is always asked. Undefined if the user picks none.
  *
- * @param fits which stages are offered. @throws Error when there is none.
+ * @param fits selects the stages to offer. @throws Error if no stage fits.
  */
 export async function mixedModel(
   studio: Studio,

@@ -4,7 +4,7 @@ import { hasModel } from "../tree/states.ts";
 import { chosenStage } from "./target.ts";
 import { domainsOf, type Template, templates } from "./templates.ts";
 
-/** Most folders that are offered as domains. */
+/** Maximum folders offered as domains. */
 const mostFolders = 200;
 
 /** Writes an experiment file from a template, with folders of the workspace as domains, and opens it. */

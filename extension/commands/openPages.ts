@@ -64,7 +64,7 @@ const startOf = ({ listed: { root, run }, stage }: Model) => ({
   model: { root, key: stage.key },
 });
 
-/** Shows what an expert of a mixed model is like: where it comes from, what goes to it, what is lost without it. */
+/** Shows an expert of a mixed model: its origin, the tokens it gets, and the loss without it. */
 export async function openExpert(studio: Studio, argument: unknown): Promise<unknown> {
   const model = await chosenModel(studio, argument);
   if (!model) return undefined;

@@ -36,7 +36,7 @@ export async function deleteRun(studio: Studio, argument: unknown): Promise<unkn
 
 type Item = QuickPickItem & { root: string; stage: LostStage };
 
-/** Removes stages that no run uses: lists them with their sizes, and removes those that the person leaves checked. */
+/** Removes stages that no run uses: lists them with their sizes, and removes those left checked. */
 export async function cleanStages(studio: Studio): Promise<unknown> {
   const items: Item[] = [];
   await studio.experiments.refresh();

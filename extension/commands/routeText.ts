@@ -8,7 +8,7 @@ import { layerName, legend } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { mixedModel } from "./mixedModel.ts";
 
-/** Before that there is nothing to be told of, ms. */
+/** Delay before progress is shown, ms. */
 const patience = 1000;
 
 /** Colours the selected text, or the whole text, by the experts that its tokens go to. Returns the document's Uri. */
@@ -42,7 +42,7 @@ export async function routeSelection(studio: Studio): Promise<unknown> {
 
 type Item = QuickPickItem & { shown?: Shown; other?: true };
 
-/** Picks the layer whose experts colour the text, and shows which expert has which colour. `{layer}` picks one unasked. */
+/** Picks the layer whose experts colour the text, and lists expert colours. `{layer}` picks one without asking. */
 export async function routeLayer(studio: Studio, argument: unknown): Promise<unknown> {
   const { routing } = studio;
   const painting = routing.of(window.activeTextEditor?.document.uri);
@@ -58,13 +58,13 @@ export async function routeLayer(studio: Studio, argument: unknown): Promise<unk
   if (!picked?.other) return routing.show(picked?.shown ?? before);
   const model = await mixedModel(studio, true);
   const document = workspace.textDocuments.find(({ uri }) => uri.toString() === painting.uri.toString());
-  // Where it is now: it may have been edited meanwhile.
+  // Use the current range: the text may have been edited meanwhile.
   const followed = routing.of(painting.uri)?.followed;
   if (model && document && followed) await routing.route(document, followed, model);
   return undefined;
 }
 
-/** A layer is seen while it is the active one of the list. */
+/** Previews a layer while it is the active list item. */
 function pick({ context, routing }: Studio, painting: Painting, before: Shown): Promise<Item | undefined> {
   const list = window.createQuickPick<Item>();
   const shown: Shown[] = ["all", ...painting.routed.layers.keys()];

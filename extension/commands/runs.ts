@@ -13,7 +13,7 @@ export async function run(studio: Studio, argument: unknown): Promise<unknown> {
   return file && startRun(studio, file);
 }
 
-/** Runs a file, after it was saved. @param stage a stage, or a section's stages: only these and what they need. */
+/** Saves and runs a file. @param stage a stage, or a section's stages: only these and what they need. */
 export async function startRun(studio: Studio, file: Uri, stage?: string): Promise<RunReference> {
   await saved(file);
   const asked = { file: file.fsPath, ...cores(), ...(stage === undefined ? {} : { stage }) };
@@ -27,7 +27,7 @@ export async function startRun(studio: Studio, file: Uri, stage?: string): Promi
 const starting = <T>(name: string, work: () => Promise<T>): Thenable<T> =>
   window.withProgress({ location: ProgressLocation.Window, title: `Starting ${name}` }, work);
 
-/** Saves a file if it is open and the settings want that. @throws Error when it cannot be saved. */
+/** Saves a file if it is open and the settings ask for it. @throws Error if saving fails. */
 export async function saved(file: Uri): Promise<void> {
   const document = workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString());
   const save = workspace.getConfiguration("btx.run", file).get("saveBeforeRun", true);
@@ -35,7 +35,7 @@ export async function saved(file: Uri): Promise<void> {
     throw new Error(`${workspace.asRelativePath(file)} could not be saved, so it was not run.`);
 }
 
-/** The cores that the settings give to a run. */
+/** Number of cores that the settings allow a run. */
 export function cores(): { cores?: number } {
   const asked = workspace.getConfiguration("btx.run").get<number | null>("cores");
   return typeof asked === "number" && Number.isInteger(asked) && asked >= 1 ? { cores: asked } : {};
@@ -57,7 +57,7 @@ async function picked(studio: Studio, file: string): Promise<string | undefined>
   return (await window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.label;
 }
 
-/** Runs a stage and all that depends on it again: shows what is lost, removes it, and resumes the run. */
+/** Reruns a stage and its dependents: shows what will be lost, removes it and resumes the run. */
 export async function rerun(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(
     studio,

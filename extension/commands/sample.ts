@@ -12,7 +12,7 @@ let count = 0;
 
 /**
  * Continues a prompt with a model of a run; the text comes into a document as it is made, its tokens coloured by expert.
- * Gives the document's Uri.
+ * Returns the document's Uri.
  */
 export async function sample(studio: Studio, argument: unknown): Promise<unknown> {
   const prompt = selectedText();
@@ -23,7 +23,7 @@ export async function sample(studio: Studio, argument: unknown): Promise<unknown
   if (!chosen || text === undefined) return undefined;
   const { run, stage } = chosen;
   const model = `${stage.name} of ${run.name}`;
-  // What was set for a mixed model may not fit another one.
+  // Options set for one mixed model may not fit another.
   const off = last.off.filter((name) => stage.experts.includes(name));
   const k = stage.experts.length > 0 ? last.k : undefined;
   const options = await sampleOptions(`Sample from ${model}`, { ...last, off, k }, stage.experts);
@@ -52,7 +52,7 @@ export async function sample(studio: Studio, argument: unknown): Promise<unknown
       token.onCancellationRequested(() => listening.dispose());
       const asked = { ...options, off: [...options.off], model: reference, id, prompt: text };
       const sampled = studio.backend.request("btx/sampleTokens", asked, token);
-      // After it was cancelled the backend's answer says nothing.
+      // The backend's answer to a cancelled request is meaningless.
       sampled.catch(() => {});
       await Promise.race([sampled, new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()))]);
     });

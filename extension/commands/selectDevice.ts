@@ -57,7 +57,7 @@ async function write(studio: Studio, file: Uri, device: Device | "auto"): Promis
     ...(compute === undefined ? {} : { compute }),
   });
   if (text === before) return;
-  // What is the same at both ends is not touched, so that cursors and marks stay.
+  // Common text at both ends is left alone to preserve cursors and markers.
   let [from, same] = [0, 0];
   while (from < Math.min(before.length, text.length) && before[from] === text[from]) from++;
   const rest = Math.min(before.length, text.length) - from;

@@ -39,7 +39,7 @@ function activeFile(): Uri | undefined {
   return document?.languageId === "btx" ? document.uri : undefined;
 }
 
-/** The experiment file a command is for; undefined when the person chose none. @throws Error when there is none. */
+/** The experiment file a command is for; undefined if the user cancels. @throws Error if no file exists. */
 export async function experimentFile(studio: Studio, argument: unknown): Promise<Uri | undefined> {
   const known = named(argument).file ?? activeFile();
   if (known) return onDisk(known);
@@ -61,7 +61,7 @@ function onDisk(uri: Uri): Uri {
  * The run a command is for, among those that `fits` takes: the one named, or the only one, or the one a person picks;
  * of the runs of a file that a lens names, the newest.
  *
- * @param none says that there is none. @throws Error with it.
+ * @param none error message if no run fits. @throws Error with `none`.
  */
 export async function chosenRun(
   studio: Studio,
@@ -103,7 +103,7 @@ export interface ChosenStage {
  * The stage a command is for: that of a row of the tree; else one of those of a run that `fits` takes, which the person
  * picks.
  *
- * @param none says that the run has none. @throws Error with it.
+ * @param none error message if no stage fits. @throws Error with `none`.
  */
 export async function chosenStage(
   studio: Studio,

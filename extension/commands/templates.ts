@@ -1,4 +1,4 @@
-/** Experiment files that a person can begin with. */
+/** Templates for new experiment files. */
 
 export interface Domain {
   name: string;
@@ -9,7 +9,7 @@ export interface Domain {
 export interface Template {
   label: string;
   detail: string;
-  /** The files that the template gives: each its name without `.btx.yaml`, and its text. The first is opened. */
+  /** The template's files: name without `.btx.yaml`, and text. The first is opened. */
   files(name: string, domains: readonly Domain[]): { name: string; text: string }[];
 }
 
@@ -99,7 +99,7 @@ export function domainName(folder: string, taken: readonly string[]): string {
   }
 }
 
-/** The folders as domains of different names. */
+/** The folders as domains with distinct names. */
 export function domainsOf(folders: readonly string[]): Domain[] {
   const domains: Domain[] = [];
   for (const files of folders)

@@ -7,7 +7,7 @@ import { layerName, legend, spoken } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { runText, stageText } from "../tree/texts.ts";
 
-/** What the item says of one thing. */
+/** The item's text about one subject. */
 interface Part {
   icon: string;
   text: string;
@@ -21,8 +21,8 @@ interface Part {
 const listed = 12;
 
 /**
- * The one item in the status bar: by which model and layer the active text is coloured, and what runs and how far it is. A
- * click picks the layer, or lists the stages that run. With nothing to say there is nothing to see.
+ * The status bar item: the model and layer that colour the active text, and what is running with its progress. A
+ * click picks the layer or lists the running stages. Hidden when there is nothing to show.
  */
 export function registerStatusBar(studio: Studio): void {
   const { context, experiments, routing } = studio;
@@ -50,7 +50,7 @@ export function registerStatusBar(studio: Studio): void {
   );
 }
 
-/** Nothing without colours in the active text, and for a dense model. */
+/** Undefined if the active text has no colours or the model is dense. */
 function routedPart({ routing }: Studio): Part | undefined {
   const painting = routing.of(window.activeTextEditor?.document.uri);
   if (!painting || painting.routed.layers.length === 0) return undefined;

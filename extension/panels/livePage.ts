@@ -5,13 +5,13 @@ import type { PageName, Start, ToHost, ToPage } from "../../server/protocol/page
 import type { Ticket } from "../../server/protocol/stream.ts";
 import type { Studio } from "../studio.ts";
 
-/** Not loaded with the extension, which would take longer to activate. */
+/** Loaded lazily to keep activation fast. */
 const heavy = () => import("../heavy.ts");
 
 /**
  * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it cannot,
- * as over some remotes, its messages and frames are passed on here. A page that is hidden is gone: VS Code loads it again
- * when it is shown, and it asks for everything anew.
+ * as over some remotes, its messages and frames are relayed here. A hidden page is discarded: VS Code reloads it
+ * when it is shown, and it requests everything again.
  */
 export class LivePage {
   readonly panel: WebviewPanel;
@@ -19,7 +19,7 @@ export class LivePage {
   readonly #page: PageName;
   readonly #open: (page: PageName, start: Start) => void;
   readonly #folder: Uri;
-  /** What the page shows at first; once the page has been told, it keeps this itself. */
+  /** What the page shows initially; the page keeps it once received. */
   #start: Start | undefined;
   /** The port that the page's policy allows. */
   #port: number | undefined;
@@ -48,7 +48,7 @@ export class LivePage {
     void this.#load();
   }
 
-  /** Reveals the page and shows something else in it. */
+  /** Reveals the page and changes its subject. */
   show(start: Start): void {
     this.#start = start;
     this.panel.reveal();
@@ -137,7 +137,7 @@ export class LivePage {
     try {
       const { port, token } = await this.#ticket(origin);
       const address = await this.#address(port);
-      // A backend that was started again has another port, which the page's policy does not know.
+      // A restarted backend has a new port, which the page's policy does not allow.
       if (address !== undefined && this.#port !== port) return await this.#write(address, port);
       this.#say({ type: "ticket", ...(address === undefined ? {} : { url: address, token }) });
     } catch {

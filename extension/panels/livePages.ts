@@ -3,7 +3,7 @@ import type { PageName, Start } from "../../server/protocol/page.ts";
 import type { Studio } from "../studio.ts";
 import { LivePage } from "./livePage.ts";
 
-/** The pages that stream from the backend: each kind is a panel of its own, with an icon. */
+/** Pages that stream from the backend; each kind has its own panel and icon. */
 const kinds: readonly PageName[] = ["metrics", "routing", "expert", "tokens"];
 
 const typeOf = (page: PageName): string => `btx.${page}`;
@@ -30,7 +30,7 @@ function add(studio: Studio, panel: WebviewPanel, page: PageName, start: Start):
   });
 }
 
-/** Shows a page, or what it is now to show if it is open. @param about what it is about, until it says so itself. */
+/** Opens a page, or updates it if already open. @param about its subject, until the page reports it. */
 export function showPage(studio: Studio, page: PageName, about: string, start: Start): void {
   const open = pages.get(nameOf(page, start));
   if (open) {

@@ -13,8 +13,7 @@ export interface Page {
 }
 
 /**
- * A page has no script, and a policy of its own that lets nothing be fetched, so it is shown in a webview that could do
- * neither.
+ * A page has no script and its own policy forbids fetching, so its webview allows neither.
  */
 const powerless = { enableScripts: false, localResourceRoots: [] };
 
@@ -68,14 +67,14 @@ async function fill(studio: Studio, panel: WebviewPanel, page: Page): Promise<vo
   await update();
 }
 
-/** What the pages are, over reloads of the window: without a script they cannot say it themselves. */
+/** Page identities across window reloads; without a script, pages cannot keep their own state. */
 const key = "btx.pages";
 const kept = ({ context }: Studio): Page[] => context.workspaceState.get<Page[]>(key, []);
 const others = (studio: Studio, { path }: Page): Page[] => kept(studio).filter((page) => page.path !== path);
 const keep = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, [...others(studio, page), page]);
 const forget = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, others(studio, page));
 
-/** The page asks the system whether it is dark and of high contrast; in the editor the theme says so. */
+/** The page queries the system for dark and high-contrast mode; in the editor the theme decides. */
 function inTheme(page: string, kind: ColorThemeKind): string {
   const dark = kind === ColorThemeKind.Dark || kind === ColorThemeKind.HighContrast;
   const contrast = kind === ColorThemeKind.HighContrast || kind === ColorThemeKind.HighContrastLight;

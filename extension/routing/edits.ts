@@ -1,6 +1,6 @@
 /** How places in a document move when it is edited. Knows nothing of VS Code. */
 
-/** `length` characters at `offset` became `text`, as VS Code tells it. */
+/** `length` characters at `offset` became `text`, as VS Code reports it. */
 export interface Edit {
   rangeOffset: number;
   rangeLength: number;
@@ -13,10 +13,10 @@ interface Place {
 }
 
 /**
- * Where things are after edits that were made at once, each told in offsets of the document before: what an edit cuts into
- * is gone, what lies behind it moves.
+ * Moves things past simultaneous edits, given in offsets of the document before them. Things that an edit cuts into
+ * are dropped; things after it shift.
  *
- * @param things by `start`, none over another.
+ * @param things sorted by `start`, without overlaps.
  */
 export function moved<T extends Place>(things: readonly T[], edits: readonly Edit[]): T[] {
   const inOrder = edits.toSorted((a, b) => a.rangeOffset - b.rangeOffset);
@@ -33,7 +33,7 @@ export function moved<T extends Place>(things: readonly T[], edits: readonly Edi
   return left;
 }
 
-/** The same for a stretch of text that is followed: it grows and shrinks with what is edited in it and at its end. */
+/** The same for a tracked range: it grows and shrinks with edits inside it and at its end. */
 export function stretched({ start, end }: Place, edits: readonly Edit[]): Place {
   const after = { start, end };
   for (const edit of edits) {
@@ -44,7 +44,7 @@ export function stretched({ start, end }: Place, edits: readonly Edit[]): Place 
       after.end += growth(edit);
       continue;
     }
-    // What an edit takes from before the stretch moves its start, what it brings is the stretch's.
+    // Text removed before the range moves its start; inserted text belongs to the range.
     after.start -= Math.max(0, start - edit.rangeOffset);
     after.end += growth(edit) + Math.max(0, last - end);
   }

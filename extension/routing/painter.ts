@@ -13,11 +13,11 @@ import type { Routed, Shown } from "../../server/protocol/routed.ts";
 import { backgroundId } from "./looks.ts";
 import { placesByExpert } from "./places.ts";
 
-/** Colours tokens in editors: one decoration type a look of experts, made when it is first used. */
+/** Colours tokens in editors, with one decoration type per expert look, created on first use. */
 export class Painter implements Disposable {
   readonly #types = new Map<string, TextEditorDecorationType>();
 
-  /** Colours the tokens of an editor's text, in place of what was coloured. */
+  /** Colours an editor's tokens, replacing earlier colours. */
   paint(editor: TextEditor, text: string, routed: Routed, shown: Shown): void {
     const places = placesByExpert(text, routed, shown);
     const ranges = new Map<TextEditorDecorationType, Range[]>();
@@ -41,10 +41,10 @@ export class Painter implements Disposable {
     const known = this.#types.get(name);
     if (known) return known;
     const type = window.createTextEditorDecorationType({
-      // High contrast has none: there the line alone tells.
+      // High contrast has no background colours; the line alone identifies the expert.
       backgroundColor: new ThemeColor(backgroundId(color)),
       borderStyle: `none none ${line} none`,
-      // A double line needs three pixels to be one.
+      // A double line needs at least three pixels.
       borderWidth: `0 0 ${line === "double" ? 3 : 2}px 0`,
       borderColor: new ThemeColor(colorId(color)),
       rangeBehavior: DecorationRangeBehavior.ClosedClosed,

@@ -22,9 +22,9 @@ import { moved, stretched } from "./edits.ts";
 import { Painter } from "./painter.ts";
 import { tokenLines } from "./texts.ts";
 
-/** Most characters that are routed at once: some 30,000 tokens, which take seconds. */
+/** Maximum characters routed at once: about 30,000 tokens, which take seconds. */
 export const most = 100_000;
-/** After the last edit a document is routed again, ms. */
+/** Delay between the last edit and routing the document again, ms. */
 const pause = 400;
 
 /** A model that routes. */
@@ -57,7 +57,7 @@ export class Routing {
   /** Routing again, by document: waiting, or asked for. */
   readonly #pending = new Map<string, Disposable>();
   readonly #onDidChangeActive = new EventEmitter<void>();
-  /** The active text is another one, or coloured otherwise. */
+  /** The active text or its colouring has changed. */
   readonly onDidChangeActive = this.#onDidChangeActive.event;
   #shown: Shown = "all";
 
@@ -97,7 +97,7 @@ export class Routing {
     this.#paintAll();
   }
 
-  /** Colours a document by what is known of its tokens. */
+  /** Colours a document from known routing. */
   paint(painting: Painting): void {
     this.#paintings.set(painting.uri.toString(), painting);
     this.#paintAll();
@@ -119,13 +119,13 @@ export class Routing {
     }
   }
 
-  /** Ends the work on a document. */
+  /** Stops work on a document. */
   cancel(uri: Uri): void {
     this.#replacePending(uri, undefined);
     if (this.of(uri)?.routed.tokens.length === 0) this.#forget(uri);
   }
 
-  /** Removes all colours, and ends what is going on. */
+  /** Removes all colours and cancels pending work. */
   clear(): void {
     this.#endPending();
     this.#paintings.clear();
@@ -177,7 +177,7 @@ export class Routing {
     }
   }
 
-  /** Routes what is followed of a document as it is now. Another edit, or another request, ends it. */
+  /** Routes the tracked range of a document as it is now. Another edit or request cancels it. */
   async #ask(uri: Uri): Promise<void> {
     const document = workspace.textDocuments.find((one) => one.uri.toString() === uri.toString());
     const followed = this.of(uri)?.followed;
@@ -195,7 +195,7 @@ export class Routing {
     const cancelled = new Promise<undefined>((resolve) => token.onCancellationRequested(() => resolve(undefined)));
     const text = document.getText().slice(start, end);
     const asked = this.#backend.request("btx/route", { model: reference, text }, token);
-    // After it was cancelled the backend's answer says nothing.
+    // The backend's answer to a cancelled request is meaningless.
     asked.catch(() => {});
     const answer = await Promise.race([asked, cancelled]);
     const painting = this.of(uri);

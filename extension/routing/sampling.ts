@@ -3,10 +3,10 @@
 export interface SampleOptions {
   temperature: number;
   topP: number;
-  /** Tokens to make. */
+  /** Number of tokens to generate. */
   tokens: number;
   randomSeed: number;
-  /** Experts a token; as trained without. */
+  /** Experts per token; the trained number if absent. */
   k?: number | undefined;
   /** Experts switched off. */
   off: readonly string[];
@@ -14,7 +14,7 @@ export interface SampleOptions {
 
 export const defaults: SampleOptions = { temperature: 0.8, topP: 1, tokens: 200, randomSeed: 0, off: [] };
 
-/** An option that is a number: its name, which numbers it takes, and what it says of them. */
+/** A numeric option: its name, the values it accepts, and its help text. */
 export interface NumberOption {
   key: "temperature" | "topP" | "tokens" | "randomSeed" | "k";
   label: string;
@@ -22,7 +22,7 @@ export interface NumberOption {
   integer: boolean;
   lowest: number;
   highest: number;
-  /** May be left empty: as the model was trained. */
+  /** May be left empty to use the trained value. */
   optional: boolean;
 }
 
@@ -77,13 +77,13 @@ export function problemOf({ integer, lowest, highest, optional }: NumberOption, 
   return `Enter a ${kind} from ${lowest} to ${highest}.`;
 }
 
-/** The options with one changed as it was typed, in which there is no problem. */
+/** The options with one set to a typed value, which must be valid. */
 export const withNumber = (options: SampleOptions, { key }: NumberOption, typed: string): SampleOptions => ({
   ...options,
   [key]: typed.trim() === "" ? undefined : Number(typed),
 });
 
-/** All options in a line. */
+/** All options on one line. */
 export function summary({ temperature, topP, tokens, randomSeed, k, off }: SampleOptions): string {
   const parts = [`temperature ${temperature}`, `top-p ${topP}`, `${tokens} tokens`, `random seed ${randomSeed}`];
   if (k !== undefined) parts.push(`${k} expert${k === 1 ? "" : "s"} per token`);

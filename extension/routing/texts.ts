@@ -1,12 +1,12 @@
 import { percent } from "../../server/protocol/format.ts";
 import { expertOf, type Routed, type RoutedToken, type Shown, shares } from "../../server/protocol/routed.ts";
 
-/** What is said of routed tokens, in words and bars. Knows nothing of VS Code. */
+/** Describes routed tokens in words and bars. Independent of VS Code. */
 
 const full = "█";
 /** Eighths of a block, from none. */
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-/** Width of a gate of 1, characters. */
+/** Width of the bar for a gate of 1, in characters. */
 const barWidth = 10;
 
 /** A share of 0 to 1 as a bar of a fixed width, to an eighth of a character. */
@@ -18,7 +18,7 @@ export function bar(share: number, width: number = barWidth): string {
 export const layerName = (layers: readonly number[], shown: Shown): string =>
   shown === "all" ? "all layers" : `layer ${layers[shown]}`;
 
-/** The hover of a token: its text, its surprise, and the gates of every layer as bars, one line a layer. */
+/** The hover of a token: its text, its surprise, and the gates of every layer as bars, one line per layer. */
 export function tokenLines(text: string, token: RoutedToken, { layers, experts, k }: Routed): string {
   const surprise = token.surprise === null ? "no token before it" : `surprise ${token.surprise.toFixed(2)} nats`;
   const width = Math.max(0, ...token.chosen.map((expert) => experts[expert]?.name.length ?? 0));
@@ -41,7 +41,7 @@ export interface LegendLine {
   share: number;
 }
 
-/** The experts by their share of tokens, the largest first; those that no token goes to are last, as mixed. */
+/** Experts by descending share of tokens; unused experts come last, in mixing order. */
 export function legend(routed: Routed, shown: Shown): LegendLine[] {
   const share = shares(routed, shown);
   return routed.experts
@@ -49,7 +49,7 @@ export function legend(routed: Routed, shown: Shown): LegendLine[] {
     .sort((a, b) => b.share - a.share || a.expert - b.expert);
 }
 
-/** How much of a text went where, in a sentence for a screen reader. */
+/** A sentence for screen readers: the shares of a text that go to the most used experts. */
 export function spoken(routed: Routed, shown: Shown): string {
   const some = legend(routed, shown).filter(({ share }) => share > 0);
   const parts = some.slice(0, 4).map(({ name, share }) => `${name} ${percent(share)}`);

@@ -27,7 +27,7 @@ interface WorkRow {
 
 type Row = DeviceRow | WorkRow;
 
-/** The view "Devices": what this machine computes with, or could, how busy it is, and which stage runs where. */
+/** The "Devices" view: available and installable devices, their load, and which stage runs where. */
 export class DevicesTree implements TreeDataProvider<Row> {
   readonly view: TreeView<Row>;
   readonly #backend: Backend;

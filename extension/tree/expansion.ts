@@ -2,7 +2,7 @@ import { type Memento, type TreeItem, TreeItemCollapsibleState } from "vscode";
 
 /** Which rows are expanded and collapsed, kept across reloads of the window, since VS Code forgets it. */
 
-/** Rows remembered, the last that were opened or closed. */
+/** Maximum rows remembered, most recently opened or closed. */
 const most = 500;
 const key = "btx.tree.open";
 

@@ -34,7 +34,7 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     context.subscriptions.push(
       this.#onChange,
       this.view,
-      // The editor does not tell of every file, where a system has no watchers left.
+      // The editor misses file changes when the system runs out of watchers.
       this.view.onDidChangeVisibility(({ visible }) => {
         if (visible) void experiments.refresh();
       }),
@@ -93,7 +93,7 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     return undefined;
   }
 
-  /** Shows a run, or a stage of it, in the view and puts the focus on it. */
+  /** Reveals a run, or one of its stages, in the view and focuses it. */
   async reveal(run: ListedRun, stage?: string): Promise<void> {
     const runRow = await this.rowOf(run);
     if (!runRow) return;
@@ -112,7 +112,7 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     this.#onChange.fire(undefined);
   }
 
-  /** The run, whose progress is another now, and the stages below it. */
+  /** The run, whose progress has changed, and the stages below it. */
   #stagesChanged(run: ListedRun): void {
     const row = this.#rows.ofRun(run);
     if (row) this.#onChange.fire(row);

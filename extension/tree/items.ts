@@ -26,7 +26,7 @@ export function treeItem(row: Row, experiments: Experiments): TreeItem {
   }
 }
 
-/** What is shown of a row under the pointer: made when it is wanted. */
+/** A row's tooltip, created on demand. */
 export function tooltip(row: Row, experiments: Experiments): MarkdownString | undefined {
   switch (row.type) {
     case "run":
@@ -42,7 +42,7 @@ export function tooltip(row: Row, experiments: Experiments): MarkdownString | un
 
 function fileItem({ id, file, missing }: FileRow, runs: number): TreeItem {
   const item = new TreeItem(basename(file.path), runs > 0 ? Expanded : None);
-  // VS Code keeps a row without children closed when it gets some; as another row it opens.
+  // VS Code keeps a childless row collapsed when it gains children; a new id makes it expand.
   item.id = runs > 0 ? id : `${id} without runs`;
   item.iconPath = new ThemeIcon("beaker");
   item.contextValue = missing ? "missing" : "experiment";
@@ -71,7 +71,7 @@ function runItem({ id, listed }: RunRow, stages: readonly ListedStage[] | undefi
   return item;
 }
 
-/** What can be done with the model of a stage. */
+/** Actions available for a stage's model. */
 function modelOf(stage: ListedStage): string {
   if (!hasModel(stage)) return "";
   return stage.experts.length > 0 ? ":model" : ":model:dense";

@@ -81,7 +81,7 @@ export class Rows {
     return row?.type === "run" ? row : undefined;
   }
 
-  /** Forgets runs that are gone, and all that is below them. */
+  /** Forgets deleted runs and everything below them. */
   keepRuns(runs: readonly ListedRun[]): void {
     const ids = new Set(runs.map(runId));
     for (const [id, row] of this.#rows) {
@@ -90,7 +90,7 @@ export class Rows {
     }
   }
 
-  /** The row with this id as it now is. */
+  /** The current row with this id. */
   #row<R extends Row>(fresh: R): R {
     const known = this.#rows.get(fresh.id);
     if (known) return Object.assign(known, fresh) as R;
@@ -101,7 +101,7 @@ export class Rows {
 
 export const runId = ({ root, run }: ListedRun): string => `run ${root} ${run}`;
 
-/** The run that a row is, or is below of. */
+/** The run that a row represents or belongs to. */
 export function runOf(row: Row): ListedRun | undefined {
   if (row.type === "file") return undefined;
   return row.type === "expert" ? row.parent.listed : row.listed;

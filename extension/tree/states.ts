@@ -1,7 +1,7 @@
 import type { ListedStage } from "../../server/protocol/editor.ts";
 import { factsOf } from "../../server/protocol/stageKinds.ts";
 
-/** Whether a stage has made a model; data, evaluations and ensembles make none. */
+/** Whether a stage has produced a model; data, evaluation and ensemble stages produce none. */
 export const hasModel = ({ kind, checkpoints }: ListedStage): boolean =>
   factsOf(kind)?.makes === "model" && checkpoints.some(({ holds }) => holds === "model");
 
@@ -21,7 +21,7 @@ export const stateColor: Partial<Record<ListedStage["state"], string>> = {
   interrupted: "problemsWarningIcon.foreground",
 };
 
-/** Made once: a formatter takes longer to make than to use a thousand times. */
+/** Created once: creating a formatter costs more than a thousand uses. */
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 

@@ -2,7 +2,7 @@ import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/prot
 import { bytes, count, duration, loss, percentDone, rate } from "../../server/protocol/format.ts";
 import { runShare, stageShare } from "../progress.ts";
 
-/** What rows say beside their names. Numbers with their units; the state in words, not in colour alone. */
+/** Row descriptions. Numbers have units; the state is given in words, not by colour alone. */
 
 const joined = (parts: readonly (string | false | undefined)[]): string => parts.filter(Boolean).join(", ");
 
@@ -28,7 +28,7 @@ function heldOutText({ heldOut }: ListedStage): string | undefined {
   return `${loss(losses.reduce((sum, value) => sum + value, 0) / losses.length)} nats held-out`;
 }
 
-/** "running, 42 %, expert:code and 2 more": `stages` as far as they are known. */
+/** "running, 42 %, expert:code and 2 more": `stages` are those known so far. */
 export function runText(run: ListedRun, stages: readonly ListedStage[] | undefined): string {
   if (run.state !== "running" || !stages) return joined([run.state, timeTaken(run)]);
   const [first, ...more] = stages.filter(({ state }) => state === "running");

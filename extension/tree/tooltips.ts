@@ -3,7 +3,7 @@ import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/prot
 import { bytes, count, duration, flops, loss, percentDone, rate, tokens } from "../../server/protocol/format.ts";
 import { runShare, stageShare } from "../progress.ts";
 
-/** What is shown of a row under the pointer, and to those who ask for it by keyboard. */
+/** Row tooltips, shown on hover or by keyboard. */
 
 type Fact = readonly [name: string, value: string | undefined];
 

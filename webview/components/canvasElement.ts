@@ -12,7 +12,7 @@ export abstract class CanvasElement<Events extends object> extends LitElement {
   });
   #forget = () => {};
   #near = true;
-  /** Something has changed since it was drawn. */
+  /** Something has changed since the last draw. */
   #stale = false;
 
   /** Draws what is to be seen, where there is a canvas and something to draw. */
@@ -28,7 +28,7 @@ export abstract class CanvasElement<Events extends object> extends LitElement {
     this.draw();
   }
 
-  /** Reports what a person does. */
+  /** Reports user actions. */
   protected emit<K extends keyof Events & string>(type: K, detail: Events[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
   }

@@ -55,7 +55,7 @@ export function makeAxes(element: HTMLElement, { x, y, log, size, draw }: Option
       { ...axis(x, "x"), scale: "x", size: 26 },
       { ...axis(y, "y"), scale: "y", size: 62 },
     ],
-    // uPlot wants a line to have a scale; ours are drawn in the hook.
+    // uPlot needs a series to create a scale; our lines are drawn in the hook.
     series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
     hooks: { draw: [draw] },
   };

@@ -19,7 +19,7 @@ export const keyHelp: readonly [keys: string, does: string][] = [
   ["Escape", "no selection, no cursor"],
 ];
 
-/** What a chart lets keys do. */
+/** Chart operations available to keys. */
 export interface KeyTarget {
   readonly plot: Plot;
   readonly lines: readonly ChartLine[];

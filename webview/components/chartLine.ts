@@ -1,7 +1,7 @@
 import { firstAtLeast } from "../../server/protocol/ascending.ts";
 import type { Range } from "../../server/protocol/stream.ts";
 
-/** One line of a chart. All arrays are of one length in pairs; x ascends. */
+/** One line of a chart. Paired arrays have equal lengths; x ascends. */
 export interface ChartLine {
   id: string;
   label: string;
@@ -11,12 +11,12 @@ export interface ChartLine {
   dash: readonly number[];
   x: Float64Array;
   y: Float64Array;
-  /** The smoothed line; empty: there is none, and the line as recorded is drawn in full. */
+  /** The smoothed line; if empty, the recorded line is drawn at full strength. */
   smoothX: Float64Array;
   smoothY: Float64Array;
 }
 
-/** The index of the x that is nearest to `value`; -1 where there is none. */
+/** The index of the x that is nearest to `value`; -1 if the array is empty. */
 export function nearest(x: Float64Array, value: number): number {
   const at = firstAtLeast(x, value);
   if (at === 0) return x.length > 0 ? 0 : -1;

@@ -12,7 +12,7 @@ export interface Box {
   bottom: number;
 }
 
-/** What lies over the lines and moves without their being drawn again. */
+/** Marks over the lines, which move without redrawing the lines. */
 export interface Marks {
   cursor: number | undefined;
   selection: Range | undefined;

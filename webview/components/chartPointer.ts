@@ -5,7 +5,7 @@ import { type Plot, valueAtX, valueAtY } from "./drawLines.ts";
 /** What dragging over a chart does. */
 export type DragMode = "zoom" | "pan" | "select";
 
-/** What a chart lets the pointer do. */
+/** Chart operations available to the pointer. */
 export interface PointerTarget {
   readonly plot: Plot;
   readonly mode: DragMode;

@@ -4,6 +4,6 @@ import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 export const csvBytes = (rows: readonly (readonly CsvCell[])[]): Uint8Array<ArrayBuffer> =>
   new TextEncoder().encode(rows.map(csvRow).join(""));
 
-/** A name of a file that no system objects to. */
+/** A file name that is valid on every system. */
 export const fileName = (text: string, kind: string): string =>
   `${text.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")}.${kind}`;

@@ -11,7 +11,7 @@ export interface Cells {
   /** Columns from the left. */
   order: readonly number[];
   scale: ColorScale;
-  /** A value, in as few letters as will do, for a cell that has room. */
+  /** A short form of a value, for cells with enough room. */
   text(value: number): string;
 }
 

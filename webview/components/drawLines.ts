@@ -13,7 +13,7 @@ export interface Plot {
   log: boolean;
 }
 
-/** What draws lines: a canvas, or the text of an SVG. */
+/** Draws lines on a canvas or as SVG text. */
 export interface Pen {
   /** @param points x and y of one after the other, CSS pixels. */
   line(points: Float64Array, style: LineStyle): void;
@@ -127,7 +127,7 @@ export class CanvasPen implements Pen {
       length += Math.hypot(nextX - x, nextY - y);
       [x, y] = [nextX, nextY];
     }
-    // A single point would not be seen.
+    // A single point would be invisible.
     if (points.length === 2) context.lineTo(x + 1, y);
     context.stroke();
     return length;

@@ -20,7 +20,7 @@ export interface FigurePen extends Pen {
   /** What is drawn until the next call lies in a rectangle. */
   clip(box: Rectangle | undefined): void;
   rectangle(box: Rectangle, color: string): void;
-  /** Equal cells side by side, of `columns` a row; undefined where there is none. */
+  /** Adjacent cells of equal size, `columns` per row; undefined for an empty cell. */
   cells(colors: readonly (string | undefined)[], columns: number, box: Rectangle): void;
   text(text: string, x: number, y: number, style: TextStyle): void;
 }

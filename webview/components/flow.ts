@@ -31,7 +31,7 @@ export interface Flow {
   drawn: number;
 }
 
-/** Bands of a picture, at most: more would take long and not be seen. */
+/** Maximum bands per picture; more would be slow and invisible. */
 export const mostBands = 2000;
 
 /**

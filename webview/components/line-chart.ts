@@ -21,7 +21,7 @@ export interface ChartEvents {
 
 const differ = (a: Range, b: Range | undefined): boolean => a[0] !== b?.[0] || a[1] !== b[1];
 
-/** A picture that comes so long after the last one is late, ms. */
+/** A frame is late if it follows the previous one by more than this, ms. */
 const lateFrame = 24;
 /** Values beside the pointer, at most. */
 const mostValues = 12;
@@ -125,7 +125,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#drawMarks();
   }
 
-  /** While one drags, a browser that cannot draw sixty pictures a second gets simpler ones. */
+  /** During a drag, browsers that cannot draw 60 frames per second get simpler drawings. */
   moving(moves: boolean): void {
     cancelAnimationFrame(this.#frames);
     if (!moves) {
@@ -216,7 +216,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     if (!chart) return;
     const [[left, right], [low, high]] = [this.x, this.y];
     chart.batch(() => {
-      // First: it sets the scales to what they were.
+      // Must come first: it restores the previous scales.
       chart.redraw(true, true);
       chart.setScale("x", { min: left, max: right });
       chart.setScale("y", { min: low, max: high });

@@ -3,7 +3,7 @@ import { html, type TemplateResult } from "lit";
 import type { RunReference } from "../../server/protocol/editor/basics.ts";
 import type { OfferedRun } from "../../server/protocol/stream.ts";
 
-/** All runs that there are, a row each. @param below what stands under them. */
+/** All available runs, one per row. @param below content shown under them. */
 function runList(
   offered: readonly OfferedRun[] | undefined,
   row: (run: OfferedRun) => TemplateResult,
@@ -23,7 +23,7 @@ function runList(
 const facts = ({ run, state }: OfferedRun): TemplateResult =>
   html`<span class="soft">${run}</span> <span class="state ${state}">${state}</span>`;
 
-/** One run, to begin with. */
+/** Chooses a single run, to start with. */
 export const runChoice = (
   offered: readonly OfferedRun[] | undefined,
   choose: (run: RunReference) => void,
@@ -34,7 +34,7 @@ export const runChoice = (
       html`<button type="button" @click=${() => choose({ root: one.root, run: one.run })}>${one.name}</button> ${facts(one)}`,
   );
 
-/** Several runs, to be ticked. @param close absent: there is nothing to go back to. @param more is offered besides. */
+/** Chooses several runs by checkbox. @param close omit if there is nothing to go back to. @param more extras. */
 export function runChooser(
   offered: readonly OfferedRun[] | undefined,
   chosen: readonly RunReference[],

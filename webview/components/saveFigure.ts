@@ -3,7 +3,7 @@ import { fileName } from "./csv.ts";
 import { CanvasFigurePen, type Figure } from "./figurePen.ts";
 import { svgOf } from "./svgPen.ts";
 
-/** Pixels of the picture a CSS pixel: sharp on paper. */
+/** Image pixels per CSS pixel, enough for sharp print. */
 const scale = 2;
 
 function pngOf({ width, height, draw }: Figure): Promise<Uint8Array<ArrayBuffer>> {

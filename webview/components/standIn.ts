@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { Answer } from "../answer.ts";
 
-/** Shown in place of an answer that is missing: its progress, or why there is none. @param what it is about. */
+/** Placeholder for a missing answer: its progress, or why it is missing. @param what the subject. */
 export function standIn(answer: Answer<unknown>, what: string, cancels = false): TemplateResult | "" {
   const forget = () => answer.forget();
   if (answer.problem)

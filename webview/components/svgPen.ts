@@ -36,7 +36,7 @@ class SvgPen implements FigurePen {
     this.parts.push(`<rect ${placed(box)} fill="${escapeHtml(color)}"/>`);
   }
 
-  /** One path per colour: a map of ten thousand cells is a file of some hundred kilobytes. */
+  /** One path per colour keeps a map of ten thousand cells to a few hundred kilobytes. */
   cells(colors: readonly (string | undefined)[], columns: number, { left, top, width, height }: Rectangle): void {
     const paths = new Map<string, string[]>();
     for (const [cell, color] of colors.entries()) {

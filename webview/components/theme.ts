@@ -1,6 +1,6 @@
 import { colorVariable } from "../../server/protocol/colors.ts";
 
-/** Colours for canvases, which know no style sheet, read from the page whenever its theme changes. */
+/** Colours for canvases, which have no style sheet; reread whenever the page's theme changes. */
 
 export interface Theme {
   page: string;
@@ -62,7 +62,7 @@ export function chartColor(name: string): string {
   return color;
 }
 
-/** @returns what ends it. */
+/** @returns a function that unsubscribes. */
 export function onThemeChange(listen: () => void): () => void {
   listeners.add(listen);
   return () => listeners.delete(listen);

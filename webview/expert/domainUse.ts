@@ -7,10 +7,10 @@ import { count, percent } from "../components/format.ts";
 
 const [wide, tall, room] = [560, 150, { left: 44, right: 8, top: 6, bottom: 20 }] as const;
 
-/** Colours and dashes of the lines, one a domain. */
+/** Colours and dashes of the lines, one per domain. */
 const dashes = ["", "6 3", "2 3", "8 3 2 3", "1 4"];
 
-/** Mean over the layers of an expert's share, a line a domain [domains][points]. */
+/** Mean over the layers of an expert's share, one line per domain [domains][points]. */
 export interface DomainUse {
   steps: readonly number[];
   shares: number[][];

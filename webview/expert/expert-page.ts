@@ -54,7 +54,7 @@ export class ExpertPage extends PageElement<PageState> {
     this.#heard();
   };
 
-  /** Something has changed: what is shown may have another name. */
+  /** Something has changed, possibly the name of what is shown. */
   #heard(): void {
     const about = this.#about;
     this.setTitle(about ? `${about.name} of ${about.model.name}` : "Expert");

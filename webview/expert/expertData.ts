@@ -47,7 +47,7 @@ export class ExpertData extends PageModels {
     this.withoutLayers = answer();
   }
 
-  /** Asks for what is shown without a person's asking for it. */
+  /** Requests what is shown without a user action. */
   want(about: About): void {
     const { model, name, expert } = about;
     const { client } = this;
@@ -73,7 +73,7 @@ export class ExpertData extends PageModels {
           coActivationOf(model, pairs.values, chosen.values, expert, places),
         ),
       );
-    // What was measured of another expert or layer is not this one's.
+    // Results for another expert or layer do not apply.
     if (this.#measured !== key) {
       this.#measured = key;
       this.without.forget();
@@ -127,7 +127,7 @@ export class ExpertData extends PageModels {
     });
   }
 
-  /** What was asked for and did not come is asked for again. */
+  /** Requests missing answers again. */
   protected override onBegin(): void {
     for (const answer of [this.origin, this.facts, this.use, this.coActivation])
       if (answer.value === undefined) answer.askAgain();

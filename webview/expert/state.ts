@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { keptSchema } from "../../server/protocol/page.ts";
 
-/** What a person has chosen. It is kept when the page is closed. */
+/** The user's choices, kept when the page is closed. */
 export const stateSchema = z.object({
   runs: keptSchema.shape.runs.default([]),
   title: z.string().max(200).default("Expert"),

@@ -198,7 +198,7 @@ export class MetricsPage extends PageElement<PageState> {
 
   #show(measure: Measure, { x, y }: ChartEvents["chart-show"]): void {
     const change: Partial<PageState> = {};
-    // Before there is anything to see there is no part of it.
+    // Without data there is no range to select.
     if (this.#data!.lines.size === 0) return;
     const [low, high] = this.#data!.extent;
     const all = high - low;

@@ -6,9 +6,9 @@ import type { Pending } from "../streamClient.ts";
 import { type SeriesInfo, seriesId, seriesOf } from "./series.ts";
 import type { PageState } from "./state.ts";
 
-/** Beyond either edge of what is seen, so much more of it is asked for: it is there when one pans. */
+/** Extra share of the visible range requested beyond each edge, so that panning finds data. */
 const margin = 1;
-/** What is there is used while it has at least this share of the points that the pixels could show. */
+/** Existing data is reused while it has at least this share of the points that the pixels can show. */
 const coarsest = 0.7;
 
 /**
@@ -32,9 +32,9 @@ export class MetricsData extends PageRuns {
   lines = new Map<Measure, Map<string, Line>>();
   /** What any stage has recorded. */
   recorded = new Set<Measure>();
-  /** Another number whenever lines or series change. */
+  /** Changes whenever lines or series change. */
   version = 0;
-  /** Bytes read and to be read, of long files. */
+  /** Bytes read and total, for long files. */
   reading: { done: number; bytes: number } | undefined;
   /** The runs are known. */
   opened = false;
@@ -62,7 +62,7 @@ export class MetricsData extends PageRuns {
     this.#look();
   }
 
-  /** What the person has chosen has changed. */
+  /** The user's choice has changed. */
   set state(state: PageState) {
     const before = this.#state;
     this.#state = state;
@@ -105,7 +105,7 @@ export class MetricsData extends PageRuns {
     return low < high ? [low, high] : [low - 0.5, high + 0.5];
   }
 
-  /** Asks for exact figures of a range; they come later. No range: there are none. */
+  /** Requests exact values for a range; they arrive later. Without a range they are cleared. */
   measure(measure: Measure, range: Range | undefined): void {
     // An earlier question's answer is about another range.
     this.#statistics?.cancel();

@@ -1,4 +1,4 @@
-/** Orders of experts in which those that are used alike lie side by side. */
+/** Orders experts so that similarly used ones are adjacent. */
 
 /** A group of experts, from the left. */
 interface Group {

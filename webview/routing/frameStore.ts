@@ -43,12 +43,12 @@ export type AskFrames = (
 
 /** What is kept at most, bytes; the frames that were not used for longest go first. */
 const room = 192 << 20;
-/** Frames on their way at most: what is wanted next is not to wait for what was wanted before. */
+/** Maximum pending frames, so that new requests do not wait for outdated ones. */
 const mostAsked = 12;
 
 const nameOf = ({ model, snapshot, measure }: FrameName): string => `${measure} ${snapshot} ${model}`;
 
-/** Frames that are at hand, and the asking for those that are not. */
+/** Stores loaded frames and requests missing ones. */
 export class FrameStore {
   readonly #ask: AskFrames;
   readonly #room: number;
@@ -59,7 +59,7 @@ export class FrameStore {
   /** How many of those, from the first on, are shown now. */
   #shown = 0;
   #bytes = 0;
-  /** Why the last frames that were refused did not come. */
+  /** Why the last refused frames are missing. */
   problem = "";
 
   /** @param bytes to keep at most. */
@@ -78,8 +78,8 @@ export class FrameStore {
   }
 
   /**
-   * What is wanted now: what is shown, then what may be shown next, the most urgent first. What was wanted before and is not
-   * asked for yet is not wanted any more.
+   * Sets the wanted frames: those shown, then those likely to be shown next, most urgent first. Earlier wishes not yet
+   * requested are dropped.
    */
   want(shown: readonly FrameName[], next: readonly FrameName[]): void {
     this.#wanted = [...shown, ...next];
@@ -102,7 +102,7 @@ export class FrameStore {
     return this.#wanted.slice(0, this.#shown).some((name) => nameOf(name) === key);
   }
 
-  /** No more of these will come; those that did not are not asked for again until `begin`. */
+  /** No more of these will arrive; missing ones are not requested again until `begin`. */
   #settle(names: readonly FrameName[], problem = this.problem): void {
     this.problem = problem;
     for (const key of names.map(nameOf)) if (this.#asked.delete(key)) this.#refused.add(key);

@@ -9,7 +9,7 @@ export const points = (value: number): string =>
   Number.isNaN(value) ? "–" : `${value > 0 ? "+" : ""}${signed(value * 100, 3)} points`;
 export const cellPoints = (value: number): string => (value > 0 ? "+" : "") + cellText(value);
 
-/** How a value stands to the uniform one: "2.5 times uniform". */
+/** A value relative to the uniform one: "2.5 times uniform". */
 export const timesUniform = (value: number, uniform: number): string =>
   uniform > 0 && !Number.isNaN(value) ? `, ${Number((value / uniform).toPrecision(2))} times uniform` : "";
 

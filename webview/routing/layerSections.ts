@@ -72,7 +72,7 @@ export function choices({ state, side: { model } }: SectionInput, { change }: Se
   </div>`;
 }
 
-/** What was chosen, as far as the model has it. */
+/** The user's choice, limited to what the model has. */
 export const placeOf = ({ layer }: PageState, { layers }: RoutedModel): number => Math.min(layer, layers.length - 1);
 export const domainOf = ({ domain }: PageState, { domains }: RoutedModel): number =>
   domain < domains.length ? domain : allDomains;

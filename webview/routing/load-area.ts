@@ -129,7 +129,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
       context.closePath();
       context.fillStyle = this.colors(expert);
       context.fill();
-      // Where many are thin, edges would be all there is.
+      // With many thin areas, only edges would be visible.
       if (this.experts > 24) continue;
       context.strokeStyle = page;
       context.lineWidth = 1;
@@ -149,7 +149,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
     this.#mark();
   }
 
-  /** The step that is read, or else the one the maps show, as a line over the picture. */
+  /** Marks the step being read, or else the one the maps show, with a line over the picture. */
   #mark(): void {
     const mark = this.querySelector<HTMLElement>(".load-mark");
     const step = this.step ?? this.shown;

@@ -26,7 +26,7 @@ export interface MapsActions {
   enter(index: number): void;
 }
 
-/** The maps, one for all domains and one a domain, and the table of their values. */
+/** The maps, one for all domains and one per domain, and the table of their values. */
 export function mapsSection(input: MapsInput, { read, choose, turn, enter }: MapsActions): TemplateResult {
   const { state, sides, picture, cell } = input;
   const { measure, table, domain, chosen } = state;

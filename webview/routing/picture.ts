@@ -44,7 +44,7 @@ function incomparable(a: Axes, b: Axes): string | undefined {
   return undefined;
 }
 
-/** Which models and snapshots a person has chosen, among those that there are; undefined: there is nothing yet. */
+/** The user's choice among the available models and snapshots; undefined if none are available yet. */
 export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides | undefined {
   const readable = models.filter((one) => one.problem === undefined && shownSnapshot(one, undefined) !== undefined);
   const model = readable.find((one) => modelId(one) === state.model) ?? readable[0];
@@ -90,8 +90,8 @@ export interface Picture {
 }
 
 /**
- * The maps of one or two frames: one for all domains, then one a domain; of two frames their differences, or one beside the
- * other.
+ * The maps of one or two frames: one for all domains, then one per domain; for two frames, their differences or both
+ * side by side.
  */
 export function pictureOf(
   sides: Sides,

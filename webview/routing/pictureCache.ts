@@ -8,10 +8,10 @@ import { frameName, orderOf, type Picture, pictureOf, type Sides } from "./pictu
 import type { Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 
-/** Flows of more pairs of experts than this are not made anew while snapshots are played. */
+/** Flows with more expert pairs than this are not recomputed during playback. */
 const quickPairs = 40_000;
 
-/** The picture that is drawn. It is made anew only when what it shows changes; until new frames are there, the old one stays. */
+/** The current picture. It is rebuilt only when its content changes and stays until new frames arrive. */
 export class PictureCache {
   picture: Picture | undefined;
   order: readonly number[] = [];

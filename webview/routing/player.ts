@@ -6,7 +6,7 @@ export interface PlayTarget {
   ended(): void;
 }
 
-/** A play from the first to the last takes about so long, seconds; no faster than pictures can be drawn, no slower than can be waited for. */
+/** Target duration of a full playback, seconds, within limits on the snapshot rate. */
 const length = 8;
 const fastest = 60;
 const slowest = 3;
@@ -36,7 +36,7 @@ export class Player {
   /** @param snapshots how many there are. */
   start(snapshots: number): void {
     this.stop();
-    // A picture may come a little early.
+    // A frame may come slightly early.
     const gap = 1000 / rate(snapshots, reducedMotion()) - 4;
     this.#last = performance.now() - gap;
     const next = (time: number) => {

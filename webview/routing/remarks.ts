@@ -2,7 +2,7 @@
 
 /** An expert that gets a smaller share of a layer than this part of an equal share is dead in it. */
 export const deadBelow = 0.1;
-/** An expert dominates a layer where it is chosen by more tokens than halfway from an equal share (k / E) to all of them. */
+/** An expert dominates a layer if its share of tokens is more than halfway from an equal share (k / E) to 1. */
 export const dominatesAbove = (experts: number, k: number): number => (1 + k / experts) / 2;
 
 export interface Remark {

@@ -70,7 +70,7 @@ export class RoutingPage extends PageElement<PageState> {
     this.#data.roots = roots;
   }
 
-  /** The backend has sent something. */
+  /** Called when the backend has sent something. */
   #heard(): void {
     const { models, runs } = this.#data!;
     if (this.#stages && models.length > 0) {
@@ -79,7 +79,7 @@ export class RoutingPage extends PageElement<PageState> {
       if (first) this.#change({ model: modelId(first) });
     }
     const sides = sidesOf(models, this.state);
-    // What was kept, or chosen of another model, may not be measured of this one.
+    // A stored choice, or one made for another model, may be unavailable for this one.
     const measured = sides?.main.model.cells ?? [];
     if (measured.length > 0 && !measured.includes(this.state.measure)) this.#change({ measure: measured[0]! });
     const names = [...new Set(runs.map(({ name }) => name))].join(", ");
@@ -92,7 +92,7 @@ export class RoutingPage extends PageElement<PageState> {
     if (this.#data) this.#data.about = this.state.runs;
   };
 
-  /** A person's choice of a snapshot ends the play. */
+  /** Choosing a snapshot stops playback. */
   #choose = (change: Partial<PageState>): void => {
     if ("snapshot" in change || "model" in change) this.#player.stop();
     this.#change(change);
@@ -121,7 +121,7 @@ export class RoutingPage extends PageElement<PageState> {
     return "shown";
   }
 
-  /** Asks for what is seen, then for what is likely to be seen next. */
+  /** Requests visible data first, then what is likely to be shown next. */
   #want({ main, other }: Sides): void {
     const { measure } = this.state;
     const { plays } = this.#player;

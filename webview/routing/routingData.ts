@@ -18,7 +18,7 @@ type FrameOf<K extends Frame["kind"]> = Extract<Frame, { kind: K }>;
 export type Pairs = Pick<FrameOf<"pairs">, "values" | "step">;
 /** Routed shares of a layer over time, [points, experts]. */
 export type Load = Pick<FrameOf<"load">, "values" | "steps">;
-/** How much of its routing a model had at each probe of its training, [probes, layers, domains and all]. */
+/** Share of a model's final routing reached at each training probe, [probes, layers, domains and all]. */
 export type SaturationOverTraining = Pick<FrameOf<"saturation">, "values" | "steps" | "shape">;
 /** Of each layer: what is measured of it, by domain and, last, of all. */
 export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
@@ -77,7 +77,7 @@ export class RoutingData extends PageModels {
     ];
   }
 
-  /** Why there is nothing new. */
+  /** Why updates are missing. */
   override get trouble(): string | undefined {
     return super.trouble ?? [this.frames, ...this.#answers].find(({ problem }) => problem)?.problem;
   }
@@ -119,7 +119,7 @@ export class RoutingData extends PageModels {
     );
   }
 
-  /** How early the routers were what they are. */
+  /** How early the routers reach their final choices. */
   saturationOverTraining(model: RoutedModel): SaturationOverTraining | undefined {
     if (!model.probes) return undefined;
     return this.#saturationOverTraining.want(modelId(model), String(model.probes), () =>
@@ -127,7 +127,7 @@ export class RoutingData extends PageModels {
     );
   }
 
-  /** Saturation since the mixing, as far as it was asked for. */
+  /** Saturation since mixing, if requested. */
   saturation(model: RoutedModel): Answer<Saturation> | undefined {
     return this.#saturations.get(modelId(model));
   }

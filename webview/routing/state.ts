@@ -6,7 +6,7 @@ import { allDomains, heldOut } from "../../server/protocol/routing.ts";
 const placeSchema = z.int().min(0);
 const snapshotSchema = z.int().min(heldOut);
 
-/** What a person has chosen. It is kept when the page is closed. */
+/** The user's choices, kept when the page is closed. */
 export const stateSchema = z.object({
   runs: keptSchema.shape.runs.default([]),
   title: z.string().max(200).default("Routing"),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { cellMeasureSchema } from "../../server/protocol/measures.ts";
 import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
 
-/** What a person has chosen. It is kept when the page is closed. */
+/** The user's choices, kept when the page is closed. */
 export const stateSchema = z.object({
   runs: keptSchema.shape.runs.default([]),
   title: z.string().max(200).default("Tokens"),

@@ -8,7 +8,7 @@ import { expertsText, firstName, layerText, nats } from "./labels.ts";
 import { pairsOf } from "./textCounts.ts";
 import type { GridPlace } from "./token-grid.ts";
 
-/** What the page shows of a routed text, besides the grid. */
+/** The page's sections about a routed text, apart from the grid. */
 
 /** A text and what the inspector answered about it. */
 export interface RoutedAnswer {

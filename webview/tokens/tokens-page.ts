@@ -57,7 +57,7 @@ export class TokensPage extends PageElement<PageState> {
   #heard(): void {
     const model = this.#model;
     this.setTitle(model ? `${model.name}: tokens` : "Tokens");
-    // After the connection is back everything is asked again.
+    // After a reconnect everything is requested again.
     if (this.#models!.trouble) this.#answer.askAgain();
     else this.#route(0);
     this.requestUpdate();
@@ -68,7 +68,7 @@ export class TokensPage extends PageElement<PageState> {
     return models.find((one) => modelId(one) === this.state.model) ?? models[0];
   }
 
-  /** Asks where the text goes, unless that is known or asked. @param wait for so long, ms. */
+  /** Requests the text's routing unless it is known or pending. @param wait delay, ms. */
   #route(wait: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
