@@ -49,7 +49,7 @@ export class Backend implements Disposable {
     setTimeout(() => void this.#start().catch(() => {}));
   }
 
-  /** Sends a request once the backend is running. Cancelling it stops its work. @throws Error with a sentence for people. */
+  /** Sends a request once the backend is running. Cancelling stops its work. @throws Error with a readable message. */
   async request<R extends Request>(name: R, params: Asked<R>, token?: CancellationToken): Promise<Answer<R>> {
     const client = await this.#start();
     const { requests } = await heavy();

@@ -1,6 +1,6 @@
 /**
- * What takes longer to load than all the rest of the extension: the language client and the validators. It is a bundle of
- * its own, dist/heavy.cjs, and loaded after the extension was activated. Import it with `import()` only.
+ * The slowest parts of the extension to load: the language client and the validators. They form a separate bundle,
+ * dist/heavy.cjs, loaded after activation. Import it with `import()` only.
  */
 export { CloseAction, ErrorAction, LanguageClient, State, TransportKind } from "vscode-languageclient/node";
 export { WebSocket } from "ws";

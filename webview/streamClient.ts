@@ -77,8 +77,8 @@ interface Waiting {
 const kindOf = (part: Part): string => ("kind" in part ? part.kind : part.type);
 
 /**
- * A page's questions to the backend, each with an id, and their answers. A question has one answer. A subscription goes on until
- * it is ended; a page that is not seen has none. When the connection is lost, questions on their way are refused.
+ * A page's questions to the backend, each with an id, and their answers. A question has one answer. A subscription
+ * lasts until it is ended; a hidden page has none. When the connection is lost, pending questions are rejected.
  */
 export class StreamClient {
   readonly #transport: Transport;

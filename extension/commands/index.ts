@@ -12,8 +12,8 @@ import { sample } from "./sample.ts";
 import { selectDevice } from "./selectDevice.ts";
 
 /**
- * A command: what it is given depends on where it is called from, see target.ts. `selection` holds all selected rows, of
- * which `argument` is the one it was called on.
+ * A command. Its argument depends on where it is called from, see target.ts. `selection` holds all selected rows;
+ * `argument` is the one it is called on.
  */
 export type Command = (studio: Studio, argument: unknown, selection?: unknown) => Promise<unknown>;
 

@@ -33,7 +33,7 @@ async function show(path: string, none: string): Promise<void> {
   await window.showTextDocument(await workspace.openTextDocument(log), { preview: true });
 }
 
-/** Shows the folder of a run, a stage or a checkpoint in the system's file manager, or in the explorer if it is remote. */
+/** Shows the folder of a run, stage or checkpoint in the system's file manager, or in the explorer if remote. */
 export async function revealFolder(studio: Studio, argument: unknown): Promise<unknown> {
   const { stage, checkpoint } = (argument ?? {}) as { stage?: { folder?: string }; checkpoint?: { path?: string } };
   let path = checkpoint?.path ?? stage?.folder;

@@ -41,7 +41,7 @@ export function cores(): { cores?: number } {
   return typeof asked === "number" && Number.isInteger(asked) && asked >= 1 ? { cores: asked } : {};
 }
 
-/** Runs one stage of an experiment file and what it needs. A lens names the stage; from the palette the person picks it. */
+/** Runs one stage of an experiment file and what it needs. A lens names the stage; in the palette the user picks it. */
 export async function runStage(studio: Studio, argument: unknown): Promise<unknown> {
   const file = await experimentFile(studio, argument);
   if (!file) return undefined;

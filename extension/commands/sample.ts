@@ -11,7 +11,7 @@ let last: SampleOptions = defaults;
 let count = 0;
 
 /**
- * Continues a prompt with a model of a run; the text comes into a document as it is made, its tokens coloured by expert.
+ * Continues a prompt with a model of a run; the text streams into a document, its tokens coloured by expert.
  * Returns the document's Uri.
  */
 export async function sample(studio: Studio, argument: unknown): Promise<unknown> {

@@ -7,7 +7,7 @@ import { stageText } from "../tree/texts.ts";
 
 /**
  * What a command is for. It is called with `{file, run?}` by a lens, with a Uri by a menu of files, with `{file}` or
- * `{listed}` by a row of the tree, and with nothing by the palette: then the active editor says, or the person is asked.
+ * `{listed}` by a row of the tree, and without arguments by the palette: then the active editor or the user decides.
  */
 
 interface Named {

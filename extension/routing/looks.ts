@@ -1,4 +1,4 @@
 import { colorId } from "../../server/protocol/colors.ts";
 
-/** The id of a colour behind text, in the manifest and in themes: "btx.routedSeed". It lets the text's own background through. */
+/** Id of a translucent background colour in the manifest and in themes: "btx.routedSeed". */
 export const backgroundId = (color: string): string => colorId(color).replace("chart", "routed");

@@ -105,7 +105,7 @@ export class DevicesTree implements TreeDataProvider<Row> {
     return item;
   }
 
-  /** Memory, cores and driver; of the processor first how busy it is. What changes comes first: a side bar is narrow. */
+  /** Memory, cores and driver; for the processor, its load first. Changing values lead since side bars are narrow. */
   #facts({ engine, device, cores, memory, freeMemory, driver }: Device): string {
     const isProcessor = engine === "onnx" && device === "cpu";
     const free = isProcessor ? (this.#load?.freeMemory ?? freeMemory) : freeMemory;

@@ -13,7 +13,7 @@ import { Expansion } from "./expansion.ts";
 import { tooltip, treeItem } from "./items.ts";
 import { type Row, Rows, type RunRow, type StageRow } from "./rows.ts";
 
-/** The view "Experiments": files, under each its runs, under each its stages, under each its checkpoints and experts. */
+/** The "Experiments" view: a tree of files, runs, stages, and checkpoints and experts. */
 export class ExperimentsTree implements TreeDataProvider<Row> {
   readonly view: TreeView<Row>;
   readonly #experiments: Experiments;

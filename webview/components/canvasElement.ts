@@ -2,8 +2,8 @@ import { LitElement, type PropertyDeclarations } from "lit";
 import { onThemeChange } from "./theme.ts";
 
 /**
- * An element with a canvas, which is drawn again when its size or the theme changes. Out of sight nothing is drawn until it
- * comes near again. Its content is the page's: no shadow.
+ * An element with a canvas, redrawn when its size or the theme changes. Drawing is deferred while it is far outside
+ * the viewport. Its content is part of the page: no shadow root.
  */
 export abstract class CanvasElement<Events extends object> extends LitElement {
   #resized = new ResizeObserver(() => this.resized());

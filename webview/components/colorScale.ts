@@ -19,10 +19,10 @@ export const anchor = 1 / 3;
 const clamped = (share: number): number => (share < 0 ? 0 : share > 1 ? 1 : share);
 
 /**
- * A scale that is linear from 0 to the uniform value, a third of the ramp; from there on each doubling is a step of the same
+ * A scale that is linear from 0 to the uniform value, over a third of the ramp; beyond it each doubling has the same
  * length, up to the first doubling that is not below `most`.
  *
- * @param limit that no value is above: the scale ends there.
+ * @param limit upper bound of all values, where the scale ends.
  */
 export function anchoredScale(uniform: number, most: number, limit = 1): ColorScale {
   const doublings = Math.max(1, Math.ceil(Math.log2(Math.max(most, uniform) / uniform) - 1e-6));

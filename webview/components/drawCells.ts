@@ -46,7 +46,7 @@ export const mapHeight = (rows: number): number => {
   return Math.round(rows * row + names.bottom + 2);
 };
 
-/** Writes the cells' colours, one pixel each, in the order in which they are shown. @param pixels [rows * columns * 4]. */
+/** Writes the cells' colours, one pixel each, in display order. @param pixels [rows * columns * 4]. */
 export function colorCells(
   pixels: Uint8ClampedArray,
   { values, rows, columns, order, scale }: Cells,

@@ -79,7 +79,7 @@ export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { h
   }
 }
 
-/** A line with more points a pixel than this is drawn a pixel wide: wider it looks the same and takes many times as long. */
+/** Lines with more points per pixel than this are drawn one pixel wide: wider is much slower and looks the same. */
 const dense = 1.2;
 /** Points of one stroke: browsers without a GPU take much longer for one long stroke than for many short ones. */
 const stretch = 48;

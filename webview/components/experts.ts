@@ -1,7 +1,7 @@
 import { type ExpertLook, expertLooks } from "../../server/protocol/expertLooks.ts";
 import { chartColor } from "./theme.ts";
 
-/** How experts look, in texts by classes of experts.css and on canvases by colours. Colour alone never distinguishes them. */
+/** How experts look: classes of experts.css in text, colours on canvases. Colour alone never distinguishes them. */
 
 type Experts = Parameters<typeof expertLooks>[0];
 

@@ -22,8 +22,8 @@ export interface MapEvents {
 let made = 0;
 
 /**
- * A heat map on a canvas. It draws its properties and reports by events what a person does; its user changes the properties.
- * To a screen reader it is a grid that contains the one cell that is read.
+ * A heat map on a canvas. It draws its properties and reports user actions as events; its owner changes the properties.
+ * To a screen reader it is a grid that contains only the cell being read.
  */
 export class HeatMap extends CanvasElement<MapEvents> {
   static override properties = {

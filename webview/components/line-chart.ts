@@ -27,8 +27,8 @@ const lateFrame = 24;
 const mostValues = 12;
 
 /**
- * A chart of lines. It draws its properties and reports by events what a person does; its user changes the properties. The axes
- * are uPlot's; keys, pointer and lines are ours, because lines of several stages share no x.
+ * A line chart. It draws its properties and reports user actions as events; its owner changes the properties. The axes
+ * are uPlot's; keys, pointer and lines are ours, because lines of different stages share no x.
  */
 export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   static override properties = {

@@ -100,7 +100,7 @@ interface Grid {
 }
 
 /**
- * The lowest and the highest place of a line in each column of pixels, in pixels; in a column without it the lowest is greater.
+ * A line's lowest and highest position in each pixel column, in pixels; lowest > highest where the line is absent.
  *
  * @param points x and y of one after the other, CSS pixels; x ascends.
  */

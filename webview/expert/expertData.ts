@@ -81,7 +81,7 @@ export class ExpertData extends PageModels {
     }
   }
 
-  /** Share of an expert's tokens that each other one got too [layers, experts, experts]; of held-out text, or else of training. */
+  /** Share of an expert's tokens that each other one also gets [layers, experts, experts]; held-out, else training. */
   #pairs(model: RoutedModel) {
     const snapshot = model.detailed ? heldOut : Math.max(0, model.snapshots - 1);
     const of = { type: "routingPairs", what: "coActivation", domain: allDomains } as const;

@@ -12,8 +12,8 @@ const margin = 1;
 const coarsest = 0.7;
 
 /**
- * What the metrics page knows of its runs, and what it asks the backend next. While a new frame is on its way the last one is
- * drawn, in whatever part is seen now.
+ * The metrics page's data about its runs, and its next requests to the backend. While a new frame is pending, the
+ * visible part of the last one is drawn.
  */
 export class MetricsData extends PageRuns {
   #state: PageState;

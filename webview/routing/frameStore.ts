@@ -9,7 +9,7 @@ export interface FrameName {
   measure: CellMeasure;
 }
 
-/** The values of one measure at a snapshot, [domains + 1, layers, experts]; the last are those of all domains together. */
+/** The values of one measure at a snapshot, [domains + 1, layers, experts]; the last entry covers all domains. */
 export interface RoutingFrame {
   values: Float32Array;
   shape: readonly [domains: number, layers: number, experts: number];
@@ -31,8 +31,8 @@ export function differenceOf(a: RoutingFrame, b: RoutingFrame): RoutingFrame {
 
 type SentFrame = Extract<Frame, { kind: "routing" }>;
 /**
- * Asks for frames of one model and measure. Each one that arrives goes to `take`, which returns whether there is something new
- * to show. Resolves when no more will come, and rejects with a sentence for people.
+ * Requests frames of one model and measure. Each arriving frame goes to `take`, which returns whether there is
+ * something new to show. Resolves when no more will arrive, and rejects with a readable message.
  */
 export type AskFrames = (
   model: string,

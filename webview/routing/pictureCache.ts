@@ -56,8 +56,8 @@ export class PictureCache {
   }
 
   /**
-   * Experts are clustered by the frame that was shown when that was chosen, and stay where they are while one goes through
-   * the snapshots.
+   * Experts are clustered by the frame shown when clustering is chosen, and keep their places while the user steps
+   * through snapshots.
    */
   #reorder({ main }: Sides, state: PageState, reference: RoutingFrame | undefined): void {
     const ready = state.order === "mixed" || reference !== undefined;
