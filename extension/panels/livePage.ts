@@ -9,9 +9,9 @@ import type { Studio } from "../studio.ts";
 const heavy = () => import("../heavy.ts");
 
 /**
- * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it cannot,
- * as over some remotes, its messages and frames are relayed here. A hidden page is discarded: VS Code reloads it
- * when it is shown, and it requests everything again.
+ * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it
+ * cannot, as over some remotes, its messages and frames are relayed here. A hidden page is discarded: VS Code reloads
+ * it when it is shown, and it requests everything again.
  */
 export class LivePage {
   readonly panel: WebviewPanel;
@@ -81,8 +81,8 @@ export class LivePage {
   }
 
   /**
-   * Where the page finds a port of the backend's machine; undefined where it is of another machine and cannot. What leads
-   * to another machine than the page's own, as a proxy in front of this one does, is not tried.
+   * Where the page finds a port of the backend's machine; undefined where it is of another machine and cannot. What
+   * leads to another machine than the page's own, as a proxy in front of this one does, is not tried.
    */
   async #address(port: number): Promise<string | undefined> {
     const local = `ws://127.0.0.1:${port}/stream`;

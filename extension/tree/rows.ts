@@ -2,8 +2,8 @@ import type { Uri } from "vscode";
 import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/protocol/editor.ts";
 
 /**
- * The rows of the experiments view. A row is one object as long as what it stands for is there, and its id is the same in
- * every window, so that VS Code and the person find it again. Commands get rows as their arguments.
+ * The rows of the experiments view. A row is one object as long as what it stands for is there, and its id is the same
+ * in every window, so that VS Code and the person find it again. Commands get rows as their arguments.
  */
 
 export interface FileRow {

@@ -4,8 +4,8 @@ export type CheckpointType = "llama" | "mixtral" | "btx";
 
 /**
  * The Hugging Face model type that can hold a model. A dense model is a Llama; one whose feed-forward blocks are all
- * Mixtures-of-Experts, without biases, whose router is top-k with the softmax after it, is a Mixtral. What neither can say
- * is of the type "btx".
+ * Mixtures-of-Experts, without biases, whose router is top-k with the softmax after it, is a Mixtral. What neither can
+ * say is of the type "btx".
  */
 export function checkpointType(config: ModelConfig): CheckpointType {
   if (!config.moe) return "llama";

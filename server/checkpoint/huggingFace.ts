@@ -5,8 +5,8 @@ export { checkpointType } from "./checkpointType.ts";
 export { configFromHuggingFace } from "./readConfig.ts";
 
 /**
- * A model's configuration as a Hugging Face `config.json`, of the type that can hold it (`checkpointType`). Transformers
- * refuses the type "btx" rather than fill in random weights or route otherwise.
+ * A model's configuration as a Hugging Face `config.json`, of the type that can hold it (`checkpointType`).
+ * Transformers refuses the type "btx" rather than fill in random weights or route otherwise.
  *
  * What Hugging Face has no key for lies under the key `btx`: the Mixture-of-Experts and, where a Mixtral's
  * `intermediate_size` is the width of its experts and the blocks they were cut from were wider, that width, `ffn`.

@@ -10,7 +10,10 @@ import type { TensorReader } from "./safetensors.ts";
 import { type Checkpoint, type Parameter, replacedFolder } from "./saveCheckpoint.ts";
 import { openWeights } from "./weights.ts";
 
-/** Names and shapes that a checkpoint must have, given directly or as a function of its configuration (`parameterShapes`). */
+/**
+ * Names and shapes that a checkpoint must have, given directly or as a function of its configuration
+ * (`parameterShapes`).
+ */
 export type ExpectedShapes = ReadonlyMap<string, number[]> | ((config: ModelConfig) => ReadonlyMap<string, number[]>);
 
 export interface OpenCheckpoint {

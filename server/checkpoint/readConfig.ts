@@ -74,7 +74,8 @@ const supported = new Map([
  * The model that a parsed `config.json` describes.
  *
  * @param file for errors.
- * @throws UserError naming the file and the key for another architecture, or a model that this transformer would compute differently.
+ * @throws UserError naming the file and the key for another architecture, or a model that this transformer would
+ * compute differently.
  */
 export function configFromHuggingFace(json: unknown, file: string): ModelConfig {
   const type = z.object({ model_type: z.string() }).safeParse(json).data?.model_type;

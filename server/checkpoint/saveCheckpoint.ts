@@ -34,13 +34,15 @@ export const replacedFolder = (folder: string): string => `${folder}.old`;
  *
  * A reader, or a start after SIGKILL, never meets half of one:
  * - A new folder is written and synced under a temporary name, then renamed.
- * - In a folder that differs in its weights only, `model.safetensors` is written beside itself and renamed over: one step.
+ * - In a folder that differs in its weights only, `model.safetensors` is written beside itself and renamed over: one
+ *   step.
  * - A folder that differs in more is renamed to `<folder>.old`, the new one takes its name, the old one is removed. In
  *   between there is no `<folder>`: `openCheckpoint` then reads `.old`, and a kill there is mended by the next save.
  *
  * One writer at a time (who holds the stage's lock): what killed writers left is removed first.
  *
- * @throws UserError when the disk is full or may not be written, or there is no tokenizer; the checkpoint that was there stays.
+ * @throws UserError when the disk is full or may not be written, or there is no tokenizer; the checkpoint that was
+ * there stays.
  */
 export async function saveCheckpoint(folder: string, files: CheckpointFiles): Promise<void> {
   const small = await smallFiles(files);

@@ -85,7 +85,10 @@ function follows(column: Column, causes: readonly (Column | undefined)[]): boole
   return present.length > 0 && [...groups.values()].every((texts) => texts.size === 1);
 }
 
-/** True if a row has the warm-up or micro-batch that is taken where the experiment file gives none, or has no such phase. */
+/**
+ * True if a row has the warm-up or micro-batch that is taken where the experiment file gives none, or has no such
+ * phase.
+ */
 function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolean {
   const [batch, tokens, own] = ["batch", "tokens", key].map((name) => cellAt(row, slot, name));
   const context = row.find((setting) => setting.kind === "seed" && setting.key === "model.context")?.value;
@@ -121,9 +124,9 @@ function differenceOf({ place, cells }: Column, row: number): Difference[] {
 }
 
 /**
- * In what each of several models of one name differs from the others: the settings whose values are not the same in all of
- * them, as each has it. One that only some have is listed in these. What follows from another difference comes last and
- * says so. Models without a difference get none.
+ * In what each of several models of one name differs from the others: the settings whose values are not the same in all
+ * of them, as each has it. One that only some have is listed in these. What follows from another difference comes last
+ * and says so. Models without a difference get none.
  */
 export function differences(rows: readonly Row[]): Difference[][] {
   const columns = differingColumns(rows);

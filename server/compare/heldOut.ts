@@ -56,7 +56,8 @@ const cut = (value: string) =>
   value.includes("{") && value.length > 3 * LONG ? `${value.slice(0, 3 * LONG)}…` : value;
 
 /**
- * Refuses runs whose models were not evaluated on the same text, and on the same tokens unless bits per byte are asked for.
+ * Refuses runs whose models were not evaluated on the same text, and on the same tokens unless bits per byte are asked
+ * for.
  *
  * @returns sentences on what the reader must know, where the runs can be compared with care.
  * @throws UserError naming two runs, the domain and the reason.

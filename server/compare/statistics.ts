@@ -16,8 +16,8 @@ const points = [
 ];
 
 /**
- * How many standard errors a difference must have to be called one at the 5 % level. Degrees of freedom are rounded down;
- * above 30 the value is that of 30, at most 4 % too strict.
+ * How many standard errors a difference must have to be called one at the 5 % level. Degrees of freedom are rounded
+ * down; above 30 the value is that of 30, at most 4 % too strict.
  */
 export const studentPoint = (degrees: number): number =>
   points[Math.min(points.length, Math.max(1, Math.floor(degrees))) - 1]!;

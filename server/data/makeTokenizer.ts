@@ -15,8 +15,8 @@ const WITHOUT_MERGES = 257;
  * The experiment's tokenizer: `bytes`, `bpe` trained on the documents to train on, or the files at a path as they are.
  *
  * BPE sees at most 32 MiB of text, each domain at most its equal share: of a longer domain every document is taken with
- * the same probability, by a hash of its content, so that the sample is spread evenly and always the same. Where text is
- * short the vocabulary may come out smaller than asked.
+ * the same probability, by a hash of its content, so that the sample is spread evenly and always the same. Where text
+ * is short the vocabulary may come out smaller than asked.
  *
  * @param visit awaited for each document read, with its UTF-8 bytes
  * @param pause awaited often while merges are sought

@@ -124,7 +124,10 @@ class Preparation {
     return split;
   }
 
-  /** Counts and reports bytes of text, and lets other events be handled. Compressed files have more text than their size. */
+  /**
+   * Counts and reports bytes of text, and lets other events be handled. Compressed files have more text than their
+   * size.
+   */
   #progress(total: number, label: string): (bytes: number) => Promise<void> {
     let done = 0;
     return async (bytes) => {

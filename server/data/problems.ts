@@ -3,8 +3,8 @@ import type { Document } from "./corpus/document.ts";
 
 /**
  * A document as a problem. The answer is what follows the last `marker`, up to the end of its line, trimmed. With a
- * template the prompt ends where the last field begins, and the marker must come after; in any other document the prompt
- * goes up to and including the marker. Undefined for a piece, and where there is no marker or nothing after it.
+ * template the prompt ends where the last field begins, and the marker must come after; in any other document the
+ * prompt goes up to and including the marker. Undefined for a piece, and where there is no marker or nothing after it.
  */
 export function problemOf({ text, promptEnd, piece }: Document, marker: string): Problem | undefined {
   if (piece) return undefined;

@@ -12,7 +12,8 @@ import { cutText } from "./corpus/text.ts";
  *
  * Two exceptions for small domains:
  * - with fewer than 50 documents, documents longer than 4 KiB (UTF-16 units) are cut at paragraph or line ends into
- *   pieces of at most 4 KiB, and the pieces are the documents; not where answers are declared, whose documents are whole;
+ *   pieces of at most 4 KiB, and the pieces are the documents; not where answers are declared, whose documents are
+ *   whole;
  * - if one side would still be empty, the boundary moves just far enough that the document with the smallest place is
  *   held out, or the one with the largest is trained on.
  */

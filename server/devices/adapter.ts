@@ -19,8 +19,8 @@ const software = /swiftshader|llvmpipe|lavapipe|libvulkan_lvp|softpipe|basic ren
 export const isSoftware = (text: string): boolean => software.test(text);
 
 /**
- * The adapter in what the Vulkan loader logs (VK_LOADER_DEBUG) when a device is made: its name, and the file of its driver.
- * ONNX Runtime itself reports neither.
+ * The adapter in what the Vulkan loader logs (VK_LOADER_DEBUG) when a device is made: its name, and the file of its
+ * driver. ONNX Runtime itself reports neither.
  */
 export function adapterOfVulkanLog(log: string): { name: string; driver: string } | undefined {
   const made = [...log.matchAll(/Using "(.+)" with driver: "(.+)"/g)].at(-1);
@@ -66,7 +66,9 @@ async function amdMemory(cards = "/sys/class/drm"): Promise<{ memory?: number; f
   return found.sort((a, b) => b.memory - a.memory)[0] ?? { memory: totalmem() };
 }
 
-/** The first adapter of `system_profiler SPDisplaysDataType -json`. Its memory is the machine's, unless it has its own. */
+/**
+ * The first adapter of `system_profiler SPDisplaysDataType -json`. Its memory is the machine's, unless it has its own.
+ */
 export function macAdapter(text: string): Adapter {
   try {
     const [first] = JSON.parse(text).SPDisplaysDataType as Record<string, string>[];

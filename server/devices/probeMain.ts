@@ -3,8 +3,9 @@ import { loadOrtFrom, ort } from "../engine/onnx/ort.ts";
 import { loadTfjs } from "../engine/tfjs/load.ts";
 
 /**
- * The program `probe.js DEVICE [FOLDER]`: adds two numbers on a device and prints "works", or fails with the error of its
- * library. A process of its own, because a broken driver may crash or never return. FOLDER: where the package is installed.
+ * The program `probe.js DEVICE [FOLDER]`: adds two numbers on a device and prints "works", or fails with the error of
+ * its library. A process of its own, because a broken driver may crash or never return. FOLDER: where the package is
+ * installed.
  */
 
 const add = encodeOnnx({

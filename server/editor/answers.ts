@@ -15,8 +15,8 @@ import { UserError } from "../protocol/errors.ts";
 /** The editor's own requests, as the parts of the backend answer them. */
 export interface Answers {
   /**
-   * Answers a request: parameters are validated, and a user's mistake is answered with its sentence. `signal` is aborted
-   * when the editor no longer wants the answer.
+   * Answers a request: parameters are validated, and a user's mistake is answered with its sentence. `signal` is
+   * aborted when the editor no longer wants the answer.
    */
   to<R extends Request>(
     name: R,

@@ -5,8 +5,8 @@ import { UserError } from "../protocol/errors.ts";
 import { withDiskErrors } from "../runs/atomic.ts";
 
 /**
- * The demo: an experiment that takes about a minute on a laptop, with texts of its own. Three domains that have little in
- * common, so that what the router learns can be seen: sums, sorted letters, and sentences.
+ * The demo: an experiment that takes about a minute on a laptop, with texts of its own. Three domains that have little
+ * in common, so that what the router learns can be seen: sums, sorted letters, and sentences.
  */
 
 type Pick = <T>(items: readonly T[]) => T;

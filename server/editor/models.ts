@@ -52,8 +52,8 @@ export function serveModels(answers: Answers): void {
 }
 
 /**
- * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run as
- * its seed and that model's tokenizer. Comments stay. Gives the path.
+ * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run
+ * as its seed and that model's tokenizer. Comments stay. Gives the path.
  *
  * @throws UserError for a Mixture-of-Experts, and for a file that cannot be written.
  */

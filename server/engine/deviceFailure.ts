@@ -1,8 +1,8 @@
 import { UserError } from "../protocol/errors.ts";
 
 /**
- * Errors of drivers and libraries that mean that the device is out of memory. WebGPU reports a buffer that could not be made
- * only when it is used: it is "invalid".
+ * Errors of drivers and libraries that mean that the device is out of memory. WebGPU reports a buffer that could not be
+ * made only when it is used: it is "invalid".
  */
 export const noMemory =
   /out of (?:device |host )?memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|ALLOC_FAILED|Failed to allocate memory|OOM when allocating|Invalid Buffer|Allocation size too large|exceeds the max buffer size limit/i;

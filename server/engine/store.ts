@@ -21,8 +21,8 @@ interface Held extends TensorSpec {
 }
 
 /**
- * The named tensors that stay between runs: parameters, moments, caches. Programs made ready on one store share them. What
- * a program on a device has changed stays there until `read` brings it back.
+ * The named tensors that stay between runs: parameters, moments, caches. Programs made ready on one store share them.
+ * What a program on a device has changed stays there until `read` brings it back.
  */
 export class Store {
   readonly #entries = new Map<string, Held>();
@@ -56,7 +56,10 @@ export class Store {
     return this.#entries.get(name)?.device;
   }
 
-  /** Takes note of a copy of the newest values on a device. What the host then writes into its own is not seen there: `set`. */
+  /**
+   * Takes note of a copy of the newest values on a device. What the host then writes into its own is not seen there:
+   * `set`.
+   */
   copied(name: string, device: DeviceValues): void {
     this.#held(name).device = device;
   }

@@ -3,8 +3,8 @@ import type { PlannedStage } from "../protocol/stage.ts";
 import type { StageAsked } from "../stages/process.ts";
 
 /**
- * What the runner needs of whatever runs stages: the processes of this machine (`local.ts`), or a cluster. A stage's results
- * come through its folder alone; an executor only starts it, stops it and reports its end.
+ * What the runner needs of whatever runs stages: the processes of this machine (`local.ts`), or a cluster. A stage's
+ * results come through its folder alone; an executor only starts it, stops it and reports its end.
  */
 export interface Executor {
   readonly place: Place;

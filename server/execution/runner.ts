@@ -252,8 +252,8 @@ class Runner {
 }
 
 /**
- * Bytes that training a stage on from its parent's model is estimated to take; the parent must be done. 0 for stages that
- * have no such model: they run alone or take little.
+ * Bytes that training a stage on from its parent's model is estimated to take; the parent must be done. 0 for stages
+ * that have no such model: they run alone or take little.
  */
 async function memoryNeeded(root: string, plan: Plan, { spec, parents }: PlannedStage): Promise<number> {
   const parent = plan.find(({ name }) => name === parents.model);

@@ -9,14 +9,19 @@ export interface Start extends Share {
   stage: PlannedStage;
 }
 
-/** Feed-forward blocks that a token of the mixed model goes to, in whole blocks: half an expert of two counts one half. */
+/**
+ * Feed-forward blocks that a token of the mixed model goes to, in whole blocks: half an expert of two counts one half.
+ */
 function blocksPerToken({ experts, router, split = 1 }: MixSpec): number {
   const parts = experts.flatMap((name) => Array.from({ length: split }, () => name));
   // Layers after the first: they are most, and the first may differ.
   return expertsPerToken({ experts: parts, layers: [], router }, 1) / split;
 }
 
-/** Work of a stage on its own, in tokens of a dense model's training: one of a mixture costs as many as its token's blocks. */
+/**
+ * Work of a stage on its own, in tokens of a dense model's training: one of a mixture costs as many as its token's
+ * blocks.
+ */
 function work({ spec, parents }: PlannedStage, byName: ReadonlyMap<string, PlannedStage>): number {
   const mix = Object.values(parents)
     .map((parent) => byName.get(parent)?.spec)

@@ -9,8 +9,9 @@ import { type Problem, sortProblems } from "./problem.ts";
 import type { Experiment } from "./resolve.ts";
 
 /**
- * What can be checked before training beyond the schema: names, keys and shapes that must fit together, files, the seed's
- * checkpoint, the tokenizer, memory. Reads names and sizes of text files, not their contents. Sorted by position.
+ * What can be checked before training beyond the schema: names, keys and shapes that must fit together, files, the
+ * seed's checkpoint, the tokenizer, memory. Reads names and sizes of text files, not their contents. Sorted by
+ * position.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @param machine what the training would run on.
  */

@@ -29,7 +29,9 @@ export function checkFreeze(experiment: Experiment, shape: ModelShape): Problem[
   return [...problems, { ...positions.value(path), message, path, severity: "error" }];
 }
 
-/** A mixed model with the same groups of parameters and the same experts as the experiment's, and few and small layers. */
+/**
+ * A mixed model with the same groups of parameters and the same experts as the experiment's, and few and small layers.
+ */
 function groupsOnly(experiment: Experiment, shape: ModelShape): ModelConfig {
   const mixture = mixtureOf(experiment);
   const everywhere = !mixture.layers || new Set(mixture.layers).size >= shape.layers;

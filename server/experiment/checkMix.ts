@@ -7,7 +7,10 @@ const router = (key: string): Path => ["mix", "router", key];
 
 const oneOf = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(" or ");
 
-/** Keys of `mix` that contradict each other, and keys that its type of router does not have. Widths are checked in `checkShape`. */
+/**
+ * Keys of `mix` that contradict each other, and keys that its type of router does not have. Widths are checked in
+ * `checkShape`.
+ */
 export function checkMix(experiment: Experiment): Problem[] {
   return [
     ...checkModels(experiment),

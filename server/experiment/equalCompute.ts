@@ -23,9 +23,9 @@ function phaseFlops({ tokens, training }: Phase, config: ModelConfig): number {
 }
 
 /**
- * Number of tokens for which training the mixture from copies of the seed costs as many FLOPs as training the mixed experts
- * and finetuning together: compute matching, BTX §4.1.2. Rounded to whole steps of the finetuning's batch, at least one.
- * Experts that are not mixed do not count.
+ * Number of tokens for which training the mixture from copies of the seed costs as many FLOPs as training the mixed
+ * experts and finetuning together: compute matching, BTX §4.1.2. Rounded to whole steps of the finetuning's batch, at
+ * least one. Experts that are not mixed do not count.
  */
 export function equalCompute(experiment: Experiment, { shape, vocab, experts, finetune }: Trained): number {
   const dense: ModelConfig = { vocab, ...shape };

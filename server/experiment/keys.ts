@@ -38,8 +38,8 @@ export function stageKey(spec: StageSpec, parents: Record<string, string>): stri
 }
 
 /**
- * A stage's random seed: the first 31 bits of the SHA-256 of "randomSeed:stage name". Stages thus differ from each other,
- * and adding or removing one does not affect others.
+ * A stage's random seed: the first 31 bits of the SHA-256 of "randomSeed:stage name". Stages thus differ from each
+ * other, and adding or removing one does not affect others.
  */
 export function stageRandomSeed(randomSeed: number, stage: string): number {
   const digest = createHash("sha256").update(`${randomSeed}:${stage}`).digest();

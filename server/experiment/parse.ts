@@ -10,8 +10,8 @@ import { readSource } from "./source.ts";
 const maxProblems = 100;
 
 /**
- * Reads the text of an experiment file. Reports all mistakes at once, in the order of their positions (the first hundred);
- * the experiment is there only if there is no error. Never throws.
+ * Reads the text of an experiment file. Reports all mistakes at once, in the order of their positions (the first
+ * hundred); the experiment is there only if there is no error. Never throws.
  * @param file path of the file, which gives the experiment its default name; it is not read.
  */
 export function parseExperiment(text: string, file: string): { experiment?: Experiment; problems: Problem[] } {

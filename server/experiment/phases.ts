@@ -26,7 +26,9 @@ export function trainingConfig(keys: TrainingKeys, tokens: number, context: numb
   };
 }
 
-/** One phase of training. Domains of the mixture are sorted by name, so that their order in the file changes nothing. */
+/**
+ * One phase of training. Domains of the mixture are sorted by name, so that their order in the file changes nothing.
+ */
 export function trainingPhase(
   tokens: number,
   mixture: Record<string, number>,

@@ -6,8 +6,8 @@ import { trainingPhase } from "./phases.ts";
 import type { Experiment } from "./resolve.ts";
 
 /**
- * The stages of an experiment, each after its parents: data, seed, one expert per domain, mix, finetune, the baselines of
- * `compare`, and evaluations. An evaluation is named "evaluate:" plus the name of the stage that makes its model.
+ * The stages of an experiment, each after its parents: data, seed, one expert per domain, mix, finetune, the baselines
+ * of `compare`, and evaluations. An evaluation is named "evaluate:" plus the name of the stage that makes its model.
  * Reads and hashes the domains' files; run `checkExperiment` first for problems with positions.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @throws UserError when a file, the tokenizer or the seed's folder cannot be read.
@@ -95,9 +95,9 @@ function addBaselines(list: StageList, experiment: Experiment, trained: Trained)
 }
 
 /**
- * Adds the mixture from which sparse upcycling starts: one copy of the seed for each mixed model, with the same router and
- * split. Blocks are not blended, since blended copies are the same copies in another order, and routers start at random,
- * since text would give every copy the same row.
+ * Adds the mixture from which sparse upcycling starts: one copy of the seed for each mixed model, with the same router
+ * and split. Blocks are not blended, since blended copies are the same copies in another order, and routers start at
+ * random, since text would give every copy the same row.
  */
 function addCopies(list: StageList, { mix, moeLayers, randomSeed }: Experiment): string {
   const name = "upcycling:mix";

@@ -32,7 +32,10 @@ export const ablations: readonly (readonly [row: string, keys: string])[] = [
   ["BTM, top-1 and top-2", "compare: [btm]"],
 ];
 
-/** JSON schema (draft 2020-12) of `*.btx.yaml`, for editors; units, defaults in words and the paper's values stand in the descriptions. */
+/**
+ * JSON schema (draft 2020-12) of `*.btx.yaml`, for editors; units, defaults in words and the paper's values stand in
+ * the descriptions.
+ */
 export function experimentJsonSchema(): Record<string, unknown> {
   return { title: "BTX experiment", ...(published(schemaRoot()) as Record<string, unknown>) };
 }

@@ -55,7 +55,10 @@ export const mixtureOf = ({ mix, moeLayers }: Pick<Experiment, "mix" | "moeLayer
 
 export type TokenizerChoice = { type: "bytes" } | { type: "bpe"; vocab: number } | { type: "file"; path: string };
 
-/** A valid experiment file with its defaults filled in. What depends on other files (a seed's checkpoint, texts) is read by `inputs.ts`. */
+/**
+ * A valid experiment file with its defaults filled in. What depends on other files (a seed's checkpoint, texts) is read
+ * by `inputs.ts`.
+ */
 export interface Experiment {
   name: string;
   /** Shape of a seed that is trained here. */
@@ -172,7 +175,9 @@ function mixing(section: ExperimentFile["mix"], domains: string[]): Mixing {
   };
 }
 
-/** What is not trained; absent: nothing. Each item once, in a fixed order, so that the order in the file has no effect. */
+/**
+ * What is not trained; absent: nothing. Each item once, in a fixed order, so that the order in the file has no effect.
+ */
 function frozen(given: ExperimentFile["finetune"]["freeze"]): { freeze?: Freeze; frozenItems: FreezeItem[] } {
   if (!Array.isArray(given)) {
     const frozenItems = given["all-but"];

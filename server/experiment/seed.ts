@@ -3,8 +3,8 @@ import { parameterShapes } from "../model/parameters.ts";
 import type { ModelShape } from "../protocol/stage.ts";
 
 /**
- * Shape and vocabulary of the checkpoint in a folder (`seed.from`), opened as the seed stage opens it: its configuration
- * and the headers of its weights are checked, no weight is read.
+ * Shape and vocabulary of the checkpoint in a folder (`seed.from`), opened as the seed stage opens it: its
+ * configuration and the headers of its weights are checked, no weight is read.
  *
  * @throws UserError naming the file, and the key or tensor, for a checkpoint that cannot be the seed.
  */

@@ -31,7 +31,9 @@ export interface Source {
 /** Thrown to stop reading a document that is too large; the problem is already recorded. */
 class Abandoned extends Error {}
 
-/** YAML text as plain data, with the position of every key and value. Never throws; aliases are expanded within limits. */
+/**
+ * YAML text as plain data, with the position of every key and value. Never throws; aliases are expanded within limits.
+ */
 export function readSource(fileText: string): Source {
   const text = fileText.replace(/^\uFEFF/, "");
   const positions = new Positions();
@@ -67,7 +69,10 @@ export function readSource(fileText: string): Source {
   }
 }
 
-/** Index of the first character that no text has: a control character, or what a decoder puts for invalid bytes; -1 if none. */
+/**
+ * Index of the first character that no text has: a control character, or what a decoder puts for invalid bytes; -1 if
+ * none.
+ */
 function firstBinary(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -229,7 +234,10 @@ export interface YamlDocument {
 const kept = 3;
 const known = new Map<string, YamlDocument>();
 
-/** A text as the YAML library parses it, mistakes included; must not be modified. @throws RangeError for a text that is nested too deeply. */
+/**
+ * A text as the YAML library parses it, mistakes included; must not be modified. @throws RangeError for a text that is
+ * nested too deeply.
+ */
 export function yamlDocument(text: string): YamlDocument {
   const before = known.get(text);
   if (before) {

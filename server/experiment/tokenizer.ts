@@ -11,8 +11,9 @@ const known = new Map<string, { state: string; vocab: number | UserError }>();
 const mostKnown = 8;
 
 /**
- * Number of tokens of the tokenizer in a file `tokenizer.json`, which is loaded as the data stage loads it. An editor asks
- * at every pause in typing, and a large tokenizer takes a second to load, so the answer is kept until the file changes.
+ * Number of tokens of the tokenizer in a file `tokenizer.json`, which is loaded as the data stage loads it. An editor
+ * asks at every pause in typing, and a large tokenizer takes a second to load, so the answer is kept until the file
+ * changes.
  *
  * @throws UserError naming the file: missing, not a tokenizer, no end-of-text token.
  */

@@ -64,8 +64,8 @@ export const catalog: Readonly<Record<EnginePackage, CatalogEntry>> = {
 };
 
 /**
- * Where packages of engines are installed: among the user's own data, never in the extension, which is replaced with every
- * version. BTX_ENGINES names another folder.
+ * Where packages of engines are installed: among the user's own data, never in the extension, which is replaced with
+ * every version. BTX_ENGINES names another folder.
  */
 export function enginesFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -83,7 +83,10 @@ export function enginesFolder(
 export const installFolder = (name: EnginePackage, root = enginesFolder()): string =>
   join(root, `${name}-${catalog[name].version}`);
 
-/** The folder of an installed package; undefined where it is not installed. A folder has this name only once it is complete. */
+/**
+ * The folder of an installed package; undefined where it is not installed. A folder has this name only once it is
+ * complete.
+ */
 export function installedFolder(name: EnginePackage, root?: string): string | undefined {
   const folder = installFolder(name, root);
   return existsSync(folder) ? folder : undefined;

@@ -89,7 +89,9 @@ export function fetchError(output: string, what: string): UserError {
   return new UserError(`${what} could not be downloaded: ${last || "no reason was given"}`);
 }
 
-/** The host that could not be reached, "" where the output does not name it; undefined where that was not the reason. */
+/**
+ * The host that could not be reached, "" where the output does not name it; undefined where that was not the reason.
+ */
 function unreachable(output: string): string | undefined {
   const named =
     /(?:ENOTFOUND|EAI_AGAIN|getaddrinfo \w+|ECONNREFUSED|ETIMEDOUT|ECONNRESET) ([\w.-]+\.[\w.-]+|localhost|[\d.:]+)/.exec(

@@ -6,8 +6,8 @@ import { fetchWheel } from "./wheels.ts";
 
 /**
  * ONNX Runtime with another provider: a copy of the binding and its library with the provider's libraries beside them,
- * where ONNX Runtime looks for them, and NVIDIA's in `lib`. Taken from the wheels of Python's index, which hold the same
- * libraries as the packages of other languages; each wheel has the checksum of the catalog or is refused.
+ * where ONNX Runtime looks for them, and NVIDIA's in `lib`. Taken from the wheels of Python's index, which hold the
+ * same libraries as the packages of other languages; each wheel has the checksum of the catalog or is refused.
  */
 export async function fetchProvider(fetch: Fetch): Promise<void> {
   const { folder, entry } = fetch;

@@ -3,8 +3,8 @@ import { installedFolder } from "./catalog.ts";
 
 /**
  * Environment variables of a process that computes on a device: where the system's loader finds libraries, and float32
- * products in CUDA, which its library would round to TF32 (10 bits) unless the user has set that variable. TensorFlow is kept
- * from taking all memory of a GPU, where other processes may train too, and from logging.
+ * products in CUDA, which its library would round to TF32 (10 bits) unless the user has set that variable. TensorFlow
+ * is kept from taking all memory of a GPU, where other processes may train too, and from logging.
  */
 export function deviceEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const quiet = { TF_CPP_MIN_LOG_LEVEL: env.TF_CPP_MIN_LOG_LEVEL ?? "1" };

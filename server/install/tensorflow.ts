@@ -7,9 +7,9 @@ import { installPackages } from "./npm.ts";
 import { fetchWheel, needPip } from "./wheels.ts";
 
 /**
- * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's wheels: years newer than what the
- * package's script would fetch, and from one index. The package brings the source of its binding, which is built here for
- * that library; it speaks Node-API 8, as every Node from 16 on does.
+ * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's wheels: years newer than
+ * what the package's script would fetch, and from one index. The package brings the source of its binding, which is
+ * built here for that library; it speaks Node-API 8, as every Node from 16 on does.
  */
 
 /** Declares Node-API. */

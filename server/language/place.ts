@@ -38,8 +38,8 @@ interface Frame {
 }
 
 /**
- * Where in the experiment the cursor is, found from the text before it alone, so that it works even if the rest does not parse.
- * Undefined in comments, in texts of several lines, and where nothing can follow.
+ * Where in the experiment the cursor is, found from the text before it alone, so that it works even if the rest does
+ * not parse. Undefined in comments, in texts of several lines, and where nothing can follow.
  */
 export function placeAt(text: string, offset: number): Place | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the lexer marks its tokens with such characters.

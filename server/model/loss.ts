@@ -54,7 +54,9 @@ export function sequenceBatch(
 export interface Losses {
   /** The training objective: `loss` plus all of `auxiliary`. */
   total: Scalar;
-  /** Weighted mean negative log-likelihood of the batch's targets, nats per token. BTX §3.3 adds the routers' losses. */
+  /**
+   * Weighted mean negative log-likelihood of the batch's targets, nats per token. BTX §3.3 adds the routers' losses.
+   */
   loss: Scalar;
   /** Negative log-likelihood of every target, nats [N]. */
   nll: Tensor;

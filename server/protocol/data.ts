@@ -19,8 +19,9 @@ export const domainIndexSchema = z.strictObject({
 export type DomainIndex = z.infer<typeof domainIndexSchema>;
 
 /**
- * `index.json`, written last into a data folder: how to read it. Beside it lie `tokenizer.json`, `tokenizer_config.json`
- * and, a domain, `train.tokens` and `heldout.tokens` (little-endian ids, nothing else) and `answers.jsonl` (problems).
+ * `index.json`, written last into a data folder: how to read it. Beside it lie `tokenizer.json`,
+ * `tokenizer_config.json` and, a domain, `train.tokens` and `heldout.tokens` (little-endian ids, nothing else) and
+ * `answers.jsonl` (problems).
  */
 export const dataIndexSchema = z.strictObject({
   version: z.literal(1),
@@ -40,7 +41,9 @@ export const problemSchema = z.strictObject({
   /** How the document continues, up to the end of the answer's line. */
   solution: z.string(),
   answer: z.string(),
-  /** The answer follows the last marker in a solution, up to the line's end. Absent: it is the solution's first line. */
+  /**
+   * The answer follows the last marker in a solution, up to the line's end. Absent: it is the solution's first line.
+   */
   marker: z.string().optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;

@@ -2,13 +2,13 @@ import * as z from "zod";
 import { type RoutingStatistic, routingStatistics } from "./routingStatistics.ts";
 
 /**
- * The measures of routing: the statistic (routingStatistics.ts) that each is computed from, its label, its formula and what it
- * means, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
+ * The measures of routing: the statistic (routingStatistics.ts) that each is computed from, its label, its formula and
+ * what it means, for lists, headings, exports and help. The arithmetic is in routing/ (`measures.ts`, `saturation.ts`,
  * `vocabularySpecialisation.ts`) and inspect/ (`particularTokens.ts`).
  *
- * In formulas, all of one layer: E an expert, k the experts that a token goes to (their mean where tokens go to different
- * numbers), N_D the tokens of a domain, N_ED those of them that chose the expert, N_E those of all domains; sums are over
- * tokens.
+ * In formulas, all of one layer: E an expert, k the experts that a token goes to (their mean where tokens go to
+ * different numbers), N_D the tokens of a domain, N_ED those of them that chose the expert, N_E those of all domains;
+ * sums are over tokens.
  */
 export interface MeasureText {
   label: string;
@@ -16,7 +16,9 @@ export interface MeasureText {
   meaning: string;
 }
 
-/** What a sum over tokens is divided by: the number of tokens, or of the choices that they made, dropped ones included. */
+/**
+ * What a sum over tokens is divided by: the number of tokens, or of the choices that they made, dropped ones included.
+ */
 type Divisor = "tokens" | "choices";
 
 /** A measure of an expert in a layer, by domain. */

@@ -36,7 +36,9 @@ const stageSchema = z.strictObject({
 
 /** What an expert of a mixed model was made of. */
 export const expertOriginSchema = z.strictObject({
-  /** "whole": the block of one model; "part": one of equal parts of it; "blend": of parts of all; "copy": of the seed. */
+  /**
+   * "whole": the block of one model; "part": one of equal parts of it; "blend": of parts of all; "copy": of the seed.
+   */
   made: z.enum(["whole", "part", "blend", "copy"]),
   /** Of "part": which one, from 1, and of how many. */
   part: z.strictObject({ number: z.int(), of: z.int() }).optional(),

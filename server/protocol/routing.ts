@@ -5,10 +5,11 @@ import { placeKindsSchema } from "./routingFiles.ts";
 import { stageReferenceSchema, stateSchema } from "./stageReference.ts";
 
 /**
- * Messages between a page and the backend about the routing of mixed models, over the stream (stream.ts). Layers are the L
- * Mixture-of-Experts layers of a model, with E experts of which a token chooses at most k; there are D domains. A snapshot
- * covers the steps since the previous one; `heldOut` is the held-out text that the finished model was evaluated on. Measures
- * of held-out text alone have no snapshots: in training they are taken at probes, counted from 0.
+ * Messages between a page and the backend about the routing of mixed models, over the stream (stream.ts). Layers are
+ * the L Mixture-of-Experts layers of a model, with E experts of which a token chooses at most k; there are D domains. A
+ * snapshot covers the steps since the previous one; `heldOut` is the held-out text that the finished model was
+ * evaluated on. Measures of held-out text alone have no snapshots: in training they are taken at probes, counted from
+ * 0.
  */
 
 /** Limits: models per page, snapshots per question, pixel columns. */

@@ -19,8 +19,8 @@ export const placeNames = ({
 }): string[] => layers.map((layer, at) => (kinds?.[at] === "attention" ? `${layer} attention` : `${layer}`));
 
 /**
- * Where tokens are routed: to which experts, in which layers. A layer with two kinds of blocks that route stands in `layers`
- * twice.
+ * Where tokens are routed: to which experts, in which layers. A layer with two kinds of blocks that route stands in
+ * `layers` twice.
  */
 const places = {
   layers: z.array(z.int()),
@@ -90,9 +90,9 @@ export const routingPairsIndexSchema = z.strictObject({
 export type RoutingPairsIndex = z.infer<typeof routingPairsIndexSchema>;
 
 /**
- * `routing-probe.json`: how to read `routing-probe.f32`: the experts that the same held-out tokens choose, before training,
- * then after every so many steps and after the last one. A record is, of each domain, [layer, token, k]: places among
- * `experts`, the largest gate first, -1 for none.
+ * `routing-probe.json`: how to read `routing-probe.f32`: the experts that the same held-out tokens choose, before
+ * training, then after every so many steps and after the last one. A record is, of each domain, [layer, token, k]:
+ * places among `experts`, the largest gate first, -1 for none.
  */
 export const routingProbeIndexSchema = z.strictObject({
   version,
@@ -108,8 +108,9 @@ export const routingProbeIndexSchema = z.strictObject({
 export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
 
 /**
- * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of `routing-probe.f32`,
- * before training, then after every so many steps and after the last one. What is counted by domain has that axis first.
+ * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of
+ * `routing-probe.f32`, before training, then after every so many steps and after the last one. What is counted by
+ * domain has that axis first.
  */
 export const routingProbeDetailIndexSchema = z.strictObject({
   version,

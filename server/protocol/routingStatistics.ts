@@ -1,20 +1,20 @@
 /**
- * The routing statistics: sums over the tokens that routers send to experts. Only this table names them all; the results of
- * programs, the layout of records and what the measures (measures.ts) divide follow from it. How a statistic is counted is in
- * model/routingStatistics.ts or, if it `follows` tokens, in routing/vocabularySpecialisation.ts.
+ * The routing statistics: sums over the tokens that routers send to experts. Only this table names them all; the
+ * results of programs, the layout of records and what the measures (measures.ts) divide follow from it. How a statistic
+ * is counted is in model/routingStatistics.ts or, if it `follows` tokens, in routing/vocabularySpecialisation.ts.
  */
 
 /**
- * The axes of a statistic, over L Mixture-of-Experts layers, D domains and E experts: `layer` has length L, `layerBefore`
- * L - 1 (each layer but the last), `domain` D, `domainAndAll` D + 1 (all domains together last), `expert` E, and `bin` that
- * of a histogram.
+ * The axes of a statistic, over L Mixture-of-Experts layers, D domains and E experts: `layer` has length L,
+ * `layerBefore` L - 1 (each layer but the last), `domain` D, `domainAndAll` D + 1 (all domains together last), `expert`
+ * E, and `bin` that of a histogram.
  */
 export type RoutingAxis = "layer" | "layerBefore" | "domain" | "domainAndAll" | "expert" | "bin";
 
 /**
- * Where a statistic is recorded. In training: `routing.f32` ("training"), `routing-pairs.f32` ("pairs") and, for the same
- * held-out tokens at every probe, `routing-probe-detail.f32` ("probe"). In an evaluation: its result ("summary") and
- * `routing-detail.f32` ("detail"). When a text is routed ("text") it is not written to a file.
+ * Where a statistic is recorded. In training: `routing.f32` ("training"), `routing-pairs.f32` ("pairs") and, for the
+ * same held-out tokens at every probe, `routing-probe-detail.f32` ("probe"). In an evaluation: its result ("summary")
+ * and `routing-detail.f32` ("detail"). When a text is routed ("text") it is not written to a file.
  */
 export type RoutingRecord = "training" | "pairs" | "probe" | "summary" | "detail" | "text";
 

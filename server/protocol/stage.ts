@@ -10,8 +10,8 @@ import { routingSummarySchema } from "./routingFiles.ts";
 
 /**
  * Groups of parameters, each parameter in one. "experts": the experts of Mixture-of-Experts layers; "attention": the
- * attention projections; "router": the routers; "embeddings": the embedding and the head; "norms"; "dense": the feed-forward
- * blocks of dense layers.
+ * attention projections; "router": the routers; "embeddings": the embedding and the head; "norms"; "dense": the
+ * feed-forward blocks of dense layers.
  */
 export const parameterGroupSchema = z.enum(["experts", "attention", "router", "embeddings", "norms", "dense"]);
 export type ParameterGroup = z.infer<typeof parameterGroupSchema>;

@@ -174,7 +174,9 @@ export function isBaseline(model: string): boolean {
   return kind === undefined || stageKinds[kind].baseline;
 }
 
-/** `models` in the order in which they are listed: seed, experts, average, mix, BTX, the baselines, then unknown names. */
+/**
+ * `models` in the order in which they are listed: seed, experts, average, mix, BTX, the baselines, then unknown names.
+ */
 export function modelOrder(models: Iterable<string>): string[] {
   const rank = (name: string): number => {
     const place = beginnings.indexOf(beginningOf(name));

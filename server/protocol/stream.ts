@@ -12,9 +12,9 @@ export { type Measure, measureSchema, type StageReference, type State, stageRefe
  * backend (see frame.ts). The stream is a WebSocket, either of the page itself or of its host, which then relays
  * everything.
  *
- * A page asks questions. Each has an id, greater than those before it on the same connection, and so has every message and
- * frame that answers it. `open`, `view` and `openRouting` are answered until they are cancelled or the page asks the same
- * kind again; every other question ends with `done`. One that cannot be answered ends with `problem`.
+ * A page asks questions. Each has an id, greater than those before it on the same connection, and so has every message
+ * and frame that answers it. `open`, `view` and `openRouting` are answered until they are cancelled or the page asks
+ * the same kind again; every other question ends with `done`. One that cannot be answered ends with `problem`.
  */
 
 export const questionIdSchema = z.int().min(0);

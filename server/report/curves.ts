@@ -30,7 +30,10 @@ function tidy(metrics: readonly Metric[]): Metric[] {
   return [...bySteps.values()].sort((a, b) => a.step - b.step);
 }
 
-/** Centred moving mean over about a 25th of the points. Towards the start, where the loss falls fast, the window shrinks on both sides; at the end it only loses its right half, so that the last value is a mean too. */
+/**
+ * Centred moving mean over about a 25th of the points. Towards the start, where the loss falls fast, the window shrinks
+ * on both sides; at the end it only loses its right half, so that the last value is a mean too.
+ */
 export function smoothed(points: readonly Point[]): Point[] {
   const sums = [0];
   for (const { loss } of points) sums.push((sums.at(-1) ?? 0) + loss);
@@ -42,7 +45,10 @@ export function smoothed(points: readonly Point[]): Point[] {
   });
 }
 
-/** At most `most` of the points: the lowest and the highest of each stretch, so that spikes stay; the first and last always. */
+/**
+ * At most `most` of the points: the lowest and the highest of each stretch, so that spikes stay; the first and last
+ * always.
+ */
 export function decimated(points: readonly Point[], most: number = POINTS): Point[] {
   if (points.length <= most) return [...points];
   const stretches = Math.floor((most - 2) / 2);
@@ -63,7 +69,10 @@ export function decimated(points: readonly Point[], most: number = POINTS): Poin
   return kept.filter((point) => point !== undefined);
 }
 
-/** The loss curves of all stages that have metrics, in the order of the plan. A stage begins where the longest of its parents ended. */
+/**
+ * The loss curves of all stages that have metrics, in the order of the plan. A stage begins where the longest of its
+ * parents ended.
+ */
 export function lossCurves({ run, metrics }: ReportInput): Curve[] {
   const ends = new Map<string, number>();
   const curves: Curve[] = [];

@@ -39,7 +39,10 @@ interface Frame {
 
 const most = (points: readonly Point[]) => points.reduce((high, p) => Math.max(high, p.loss), Number.NEGATIVE_INFINITY);
 
-/** A curve without its first twentieth: from random weights the loss falls so far that everything after it would look flat. */
+/**
+ * A curve without its first twentieth: from random weights the loss falls so far that everything after it would look
+ * flat.
+ */
 function settled({ smooth }: Curve): Point[] {
   const start = (smooth.at(-1)?.tokens ?? 0) / 20;
   return smooth.filter(({ tokens }) => tokens >= start);
@@ -85,7 +88,10 @@ function legend(curves: readonly Curve[], all: Look[]): Html {
   return html`<ul class="legend">${items}</ul>`;
 }
 
-/** The training loss of all stages against tokens, one plot: the smoothed curves over the raw ones, with a legend of last values. */
+/**
+ * The training loss of all stages against tokens, one plot: the smoothed curves over the raw ones, with a legend of
+ * last values.
+ */
 export function curvesFigure(curves: readonly Curve[]): Html {
   if (curves.length === 0) return html`<p class="empty">No stage of this run has trained yet.</p>`;
   const frame = frameOf(curves);

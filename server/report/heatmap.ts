@@ -11,7 +11,10 @@ const TOP = 20;
 /** Pixels of a letter of a head, at most. */
 const LETTER = 7;
 
-/** Share of a domain's tokens that the expert was among the K chosen for, 0..1; not a number where the domain has no tokens. */
+/**
+ * Share of a domain's tokens that the expert was among the K chosen for, 0..1; not a number where the domain has no
+ * tokens.
+ */
 function shareOf(routing: RoutingSummary, layer: number, expert: number, domain: number): number {
   const seen = routing.tokens[domain] ?? 0;
   return seen > 0 ? (routing.routedTokens[layer]?.[expert]?.[domain] ?? 0) / seen : Number.NaN;
@@ -87,7 +90,10 @@ function table(model: string, routing: RoutingSummary): Html {
 ${groups}</table></div></details>`;
 }
 
-/** The routing of one model: a heatmap a domain, the colour scale, and the numbers as a table. `id` is unique in the page. */
+/**
+ * The routing of one model: a heatmap a domain, the colour scale, and the numbers as a table. `id` is unique in the
+ * page.
+ */
 export function routingSection(model: string, routing: RoutingSummary, id: string): Html {
   const [k, experts] = [expertsPerToken(routing), routing.experts.length];
   const uniform = experts > 0 ? k / experts : 0;

@@ -1,8 +1,8 @@
 import { escapeHtml } from "../protocol/escapeHtml.ts";
 
 /**
- * Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup; control and
- * direction characters become "\ufffd".
+ * Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup; control
+ * and direction characters become "\ufffd".
  */
 export class Html {
   readonly text: string;

@@ -58,7 +58,10 @@ export function paletteSteps(theme: "light" | "dark"): Step[] {
   });
 }
 
-/** The step of a routed share in 0..1 where `uniform` is K/E: 0 at no token, the middle at `uniform`, the last at every token. */
+/**
+ * The step of a routed share in 0..1 where `uniform` is K/E: 0 at no token, the middle at `uniform`, the last at every
+ * token.
+ */
 export function stepOf(share: number, uniform: number): number {
   const value = Math.min(1, Math.max(0, share));
   const place = value <= uniform ? (value / uniform) * 0.5 : 0.5 + ((value - uniform) / (1 - uniform)) * 0.5;

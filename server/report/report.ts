@@ -59,8 +59,9 @@ ${
 }
 
 /**
- * The report of a run: one HTML page that needs no network, no script and no other file, in light and dark. Text from the run folder is
- * escaped wherever it stands. It may be written at any time; what has not happened yet is reported as missing.
+ * The report of a run: one HTML page that needs no network, no script and no other file, in light and dark. Text from
+ * the run folder is escaped wherever it stands. It may be written at any time; what has not happened yet is reported as
+ * missing.
  */
 export function renderReport(input: ReportInput): string {
   const { run } = input;

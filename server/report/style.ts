@@ -13,7 +13,10 @@ const CURVES = Array.from({ length: 8 }, (_, index) => `.c${index}{stroke:var(--
 
 const POINTS = Array.from({ length: 8 }, (_, index) => `.p${index}{fill:var(--c${index})}`).join("");
 
-/** The whole style sheet of a report: light; dark, and of high contrast, where the reader's system asks for it; light on paper. */
+/**
+ * The whole style sheet of a report: light; dark, and of high contrast, where the reader's system asks for it; light on
+ * paper.
+ */
 export const STYLE = `
 :root{${LIGHT}}
 @media screen and (prefers-color-scheme:dark){:root{${DARK}}}

@@ -2,7 +2,10 @@ import { mostChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 
-/** Choices that are kept per token and layer (K): those of the layer with the most, at most `mostChoices`; 0 for a dense model. */
+/**
+ * Choices that are kept per token and layer (K): those of the layer with the most, at most `mostChoices`; 0 for a dense
+ * model.
+ */
 export const toldChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
   moe ? Math.min(mostChoices, Math.max(...moe.layers.map((_, position) => expertsPerToken(moe, position)))) : 0;
 

@@ -40,7 +40,8 @@ export function probeIndexes(
 }
 
 /**
- * Steps between records of `size` values, for probes that are `every` steps apart: large records are written more rarely.
+ * Steps between records of `size` values, for probes that are `every` steps apart: large records are written more
+ * rarely.
  */
 export function thinned(every: number, size: number): number {
   const between = Math.floor(mostBytes / (4 * size)) - 2;

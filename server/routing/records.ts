@@ -20,7 +20,9 @@ import {
 import { hasCode } from "../runs/atomic.ts";
 import { readJson } from "../runs/read.ts";
 
-/** Float32 records of routing: their layout, whose sizes and offsets are known here alone, and reading them from files. */
+/**
+ * Float32 records of routing: their layout, whose sizes and offsets are known here alone, and reading them from files.
+ */
 
 /** Values of statistics by name, flat, with the axes of the table. */
 export type StatisticValues = Readonly<Partial<Record<RoutingStatistic, ArrayLike<number>>>>;
@@ -152,7 +154,9 @@ export const probeLayout = ({
 }: Pick<RoutingProbeIndex, "layers" | "domains" | "tokens" | "k">): RecordLayout =>
   layoutOf(domains.map((name, domain) => ({ name, shape: [layers.length, tokens[domain] ?? 0, k] })));
 
-/** The values of one domain, without that axis, of a statistic as programs report it; all values if it has no such axis. */
+/**
+ * The values of one domain, without that axis, of a statistic as programs report it; all values if it has no such axis.
+ */
 export function ofDomain(
   values: ArrayLike<number>,
   axes: readonly RoutingAxis[],

@@ -43,7 +43,9 @@ export function routedWindows(
   return windows;
 }
 
-/** How many of a token's choices in the layer at `position` say where it goes: K, or 1 where all experts are computed. */
+/**
+ * How many of a token's choices in the layer at `position` say where it goes: K, or 1 where all experts are computed.
+ */
 export function decidingChoices(config: ModelConfig, position: number): number {
   const count = expertsPerToken(config.moe!, position);
   return count === config.moe!.experts.length ? 1 : Math.min(count, toldChoices(config));

@@ -2,7 +2,8 @@ import type { RoutingProbeIndex } from "../protocol/routingFiles.ts";
 import { partOf, type RecordFile } from "./records.ts";
 
 /**
- * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose now, the share that they chose before.
+ * Router saturation, OLMoE (arXiv 2409.02060) §5.1: of the experts that tokens choose now, the share that they chose
+ * before.
  */
 
 /** The experts of a layer's tokens, [tokens, slots] flat, -1 for none; only a token's first `k` count. */

@@ -19,8 +19,8 @@ function add(sums: Float64Array, values: ArrayLike<number>): void {
 }
 
 /**
- * Sums the routing statistics of an evaluation: those of its result, and the pairs and histograms of each domain. Keeps the
- * choices of each token for the statistics that follow tokens.
+ * Sums the routing statistics of an evaluation: those of its result, and the pairs and histograms of each domain. Keeps
+ * the choices of each token for the statistics that follow tokens.
  */
 export class RoutingTally {
   readonly #config: ModelConfig;

@@ -14,8 +14,8 @@ interface Kind {
 }
 
 /**
- * Vocabulary specialisation by layer, domain and expert, all domains together last: [L, D + 1, E]; 0 for an expert without a
- * token that occurs twice.
+ * Vocabulary specialisation by layer, domain and expert, all domains together last: [L, D + 1, E]; 0 for an expert
+ * without a token that occurs twice.
  */
 export function vocabularySpecialisation(
   windows: readonly RoutedWindow[],
@@ -67,7 +67,10 @@ function kindsOf(
   return kinds.values();
 }
 
-/** For each expert, over the occurrences that chose it, the mean share of the token's other occurrences that chose it too [E]. */
+/**
+ * For each expert, over the occurrences that chose it, the mean share of the token's other occurrences that chose it
+ * too [E].
+ */
 function specialisation(kinds: Iterable<Kind>, experts: number): Float64Array {
   const [shares, tokens] = [new Float64Array(experts), new Float64Array(experts)];
   for (const { occurrences, chosen } of kinds) {

@@ -15,7 +15,10 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return code !== undefined && codes.includes(code);
 }
 
-/** What a failed write to `path` means to its user: a UserError where they can do something about it, else the error itself. */
+/**
+ * What a failed write to `path` means to its user: a UserError where they can do something about it, else the error
+ * itself.
+ */
 export function diskError(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
     case "ENOSPC":

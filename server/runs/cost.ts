@@ -13,11 +13,17 @@ export interface Cost {
   beyondSeed: { tokens: number; flops: number };
   /** Seconds of work, added over stages even where they ran at the same time. */
   seconds: number;
-  /** Stages of the lineage without a result, so that the sums are too small: their folders were removed or are at work again. */
+  /**
+   * Stages of the lineage without a result, so that the sums are too small: their folders were removed or are at work
+   * again.
+   */
   missing: string[];
 }
 
-/** A stage and all the stages it comes from, each once, in the order of the plan. Empty for a name that is not in the plan. */
+/**
+ * A stage and all the stages it comes from, each once, in the order of the plan. Empty for a name that is not in the
+ * plan.
+ */
 export function lineage(name: string, plan: readonly PlannedStage[]): PlannedStage[] {
   const byName = new Map(plan.map((stage) => [stage.name, stage]));
   const found = new Set<PlannedStage>();

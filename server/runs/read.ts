@@ -103,7 +103,9 @@ export interface RoutingHistory {
 export const routingRecordSize = (index: RoutingIndex): number =>
   index.statistics.length * index.layers.length * index.domains.length * index.experts.length;
 
-/** Reads `routing.json` and `routing.f32`; undefined for a stage without routing. @throws UserError naming file and key. */
+/**
+ * Reads `routing.json` and `routing.f32`; undefined for a stage without routing. @throws UserError naming file and key.
+ */
 export async function readRouting(stage: StagePaths): Promise<RoutingHistory | undefined> {
   const index = await readJson(stage.routingIndex, routingIndexSchema);
   if (!index) return undefined;

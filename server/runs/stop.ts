@@ -18,7 +18,9 @@ export const stopRequested = (path: string): boolean => existsSync(path);
 /** Takes a request back: before the work is taken up, or it would stop at once, and when it has ended. */
 export const clearStop = (path: string): Promise<void> => withDiskErrors(path, () => rm(path, { force: true }));
 
-/** Asks a stage's process to stop, also one that has not made the stage's folder yet. @throws UserError of a full disk. */
+/**
+ * Asks a stage's process to stop, also one that has not made the stage's folder yet. @throws UserError of a full disk.
+ */
 export async function stopStage({ folder, stop }: StagePaths): Promise<void> {
   makeFolder(folder);
   await requestStop(stop);

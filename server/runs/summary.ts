@@ -14,8 +14,8 @@ type ByDomain = Record<string, number>;
  * The results of a run so far, from `run.json` and its stages' records.
  *
  * `losses` are nats per token on held-out text, of the models whose evaluation is done: "seed", "expert:<domain>",
- * "average", "mix" (not finetuned), "btx" (finetuned), "dense", "upcycling", "upcycling-compute", and "btm:tf-idf:1" and
- * so on, "btm:<weights>:<experts per token>". A model's `mean` is the plain mean over its domains, not weighted by
+ * "average", "mix" (not finetuned), "btx" (finetuned), "dense", "upcycling", "upcycling-compute", and "btm:tf-idf:1"
+ * and so on, "btm:<weights>:<experts per token>". A model's `mean` is the plain mean over its domains, not weighted by
  * their tokens; `exactMatch` is over the domains that declare answers.
  *
  * @throws UserError when there is no such run, or naming the file and key of a broken record.

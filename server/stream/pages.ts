@@ -28,8 +28,8 @@ const addresses = new Map<string, PageName>([
 ]);
 
 /**
- * The pages of the editor for a browser. Anybody on this machine may load their files; the content of runs needs the token,
- * which is part of the address that `btx serve` prints.
+ * The pages of the editor for a browser. Anybody on this machine may load their files; the content of runs needs the
+ * token, which is part of the address that `btx serve` prints.
  */
 export class Pages {
   readonly token = randomBytes(32).toString("base64url");

@@ -1,11 +1,14 @@
 /** Text for a terminal: safe, measured in columns, and coloured only where that is wanted. */
 
-/** Control characters, format characters (bidirectional overrides among them; not the joiner of emoji), lone surrogates and line separators. */
+/**
+ * Control characters, format characters (bidirectional overrides among them; not the joiner of emoji), lone surrogates
+ * and line separators.
+ */
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
 
 /**
- * `text` with every character that could steer a terminal or hide what follows made visible, on one line: escape becomes "␛", a line
- * feed "␊", anything without a picture "\ufffd".
+ * `text` with every character that could steer a terminal or hide what follows made visible, on one line: escape
+ * becomes "␛", a line feed "␊", anything without a picture "\ufffd".
  */
 export function clean(text: string): string {
   return text.replace(UNSAFE, (character) => {
@@ -66,7 +69,10 @@ export function cutMiddle(text: string, columns: number): string {
   return `${take(segments, columns - 1 - width(tail))}…${end}`;
 }
 
-/** Plain `text` in lines of at most `columns`, broken between words but not before "%"; a word that is longer is cut in its middle. */
+/**
+ * Plain `text` in lines of at most `columns`, broken between words but not before "%"; a word that is longer is cut in
+ * its middle.
+ */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/ +(?!%)/).filter((part) => part !== "")) {
@@ -87,7 +93,10 @@ export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - width(text))) + text;
 }
 
-/** True if colour is wanted on a stream: NO_COLOR and TERM=dumb switch it off, FORCE_COLOR on, otherwise a terminal has it. See no-color.org. */
+/**
+ * True if colour is wanted on a stream: NO_COLOR and TERM=dumb switch it off, FORCE_COLOR on, otherwise a terminal has
+ * it. See no-color.org.
+ */
 export function wantsColor(tty: boolean, env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0") return true;

@@ -34,8 +34,8 @@ const WIDEST_BAR = 30;
 const NARROWEST_BAR = 8;
 
 /**
- * One line for a stage at work, at most `columns` wide: name, bar, percent, loss, tokens/s, time left. Where it is narrow the bar
- * shrinks, then time left, tokens/s, the bar and the loss go, in this order; then the name is cut.
+ * One line for a stage at work, at most `columns` wide: name, bar, percent, loss, tokens/s, time left. Where it is
+ * narrow the bar shrinks, then time left, tokens/s, the bar and the loss go, in this order; then the name is cut.
  */
 export function barLine(progress: StageProgress, nameWidth: number, columns: number, style: Styles): string {
   const done = shareDone(progress);

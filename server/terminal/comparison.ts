@@ -3,7 +3,10 @@ import type { RunSummary } from "../protocol/run.ts";
 import type { StageKind } from "../protocol/stage.ts";
 import { isBaseline, kindOfName, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 
-/** What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and report. */
+/**
+ * What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and
+ * report.
+ */
 
 export type Measure = "nats" | "bitsPerByte" | "exactMatch";
 
@@ -52,7 +55,10 @@ function bestOf(values: (number | undefined)[], measure: Measure): Set<number> {
   return new Set(printed.flatMap((value, row) => (value === best ? [row] : [])));
 }
 
-/** The comparison of a run's models: columns of nats per token, then bits per byte, then exact match, each by domain and mean. */
+/**
+ * The comparison of a run's models: columns of nats per token, then bits per byte, then exact match, each by domain and
+ * mean.
+ */
 export function comparison(summary: RunSummary): Comparison {
   const tables: [Measure, RunSummary["losses"]][] = [
     ["nats", summary.losses],
@@ -88,7 +94,10 @@ export function bestMean(
   return best;
 }
 
-/** A run's result in one sentence: "BTX: mean held-out loss 2.310 nats per token, 0.120 below the best expert (code, 2.430)." */
+/**
+ * A run's result in one sentence: "BTX: mean held-out loss 2.310 nats per token, 0.120 below the best expert (code,
+ * 2.430)."
+ */
 export function headline(summary: RunSummary): string {
   const ofKind = (kind: StageKind) => bestMean(summary, (name) => kindOfName(name) === kind);
   const result = ofKind("finetune") ?? ofKind("mix");

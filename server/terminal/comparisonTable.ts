@@ -21,8 +21,9 @@ const cell = (value: number | undefined, measure: Measure): string =>
   value === undefined ? "–" : measure === "exactMatch" ? percent(value, 1) : loss(value);
 
 /**
- * The table of a run for a terminal: a line a model, held-out loss in nats per token by domain and mean, bits per byte, exact match; the
- * best of each column is marked with `*`, baselines stand below a rule. What does not fit side by side follows in further blocks.
+ * The table of a run for a terminal: a line a model, held-out loss in nats per token by domain and mean, bits per byte,
+ * exact match; the best of each column is marked with `*`, baselines stand below a rule. What does not fit side by side
+ * follows in further blocks.
  */
 export function comparisonTable(summary: RunSummary, { color, columns: room = 100 }: TableOptions): string {
   const table = comparison(summary);

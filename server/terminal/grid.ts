@@ -1,6 +1,9 @@
 import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.ts";
 
-/** Tables of numbers with two heads: groups of columns over columns. What does not fit side by side follows in further blocks. */
+/**
+ * Tables of numbers with two heads: groups of columns over columns. What does not fit side by side follows in further
+ * blocks.
+ */
 
 export interface GridColumn {
   /** Heading over a group of columns, such as "nats per token". */

@@ -85,8 +85,9 @@ function routingTable(row: ComparedRow, { color, columns: room = 100 }: TableOpt
 }
 
 /**
- * Models of several runs for a terminal: what is held equal, a line a model with its settings below, held-out loss and exact
- * match as mean ± standard deviation (random seeds), then training and size; below it the experts' shares of tokens.
+ * Models of several runs for a terminal: what is held equal, a line a model with its settings below, held-out loss and
+ * exact match as mean ± standard deviation (random seeds), then training and size; below it the experts' shares of
+ * tokens.
  */
 export function runsTable(comparison: ComparisonOfRuns, options: TableOptions): string {
   const { color, columns: room = 100 } = options;

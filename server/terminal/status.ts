@@ -134,8 +134,8 @@ function stageCells(state: StageState | undefined): string[] {
 }
 
 /**
- * The text of `btx status` and `btx show`: the run in one line, then its stages as a tree with state, step, loss, tokens/s and time.
- * `states` is keyed by the stages' names in the plan.
+ * The text of `btx status` and `btx show`: the run in one line, then its stages as a tree with state, step, loss,
+ * tokens/s and time. `states` is keyed by the stages' names in the plan.
  */
 export function runStatus(run: RunRecord, states: ReadonlyMap<string, StageState>, options: TextOptions): string {
   const style = styles(options.color);

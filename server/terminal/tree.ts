@@ -13,8 +13,8 @@ function* ancestors(name: string, above: ReadonlyMap<string, string>): Generator
 }
 
 /**
- * A plan as a tree. A stage with one parent hangs under it; one with several (a mix of experts) under the nearest stage that they all
- * come from. The data stage, a parent of nearly all, counts only where there is no other.
+ * A plan as a tree. A stage with one parent hangs under it; one with several (a mix of experts) under the nearest stage
+ * that they all come from. The data stage, a parent of nearly all, counts only where there is no other.
  */
 export function planTree(plan: readonly PlannedStage[]): TreeLine[] {
   const kinds = new Map(plan.map((stage) => [stage.name, stage.spec.kind]));

@@ -79,8 +79,9 @@ export function divergingScale(most: number): ColorScale {
 }
 
 /**
- * Colours at even distances. Both ramps are those of ColorBrewer (YlGnBu and PuOr; Harrower & Brewer 2003) that people with
- * any kind of colour blindness can read; on a dark page the ramp is turned round, and the middle of differences is dark.
+ * Colours at even distances. Both ramps are those of ColorBrewer (YlGnBu and PuOr; Harrower & Brewer 2003) that people
+ * with any kind of colour blindness can read; on a dark page the ramp is turned round, and the middle of differences is
+ * dark.
  */
 const light = {
   sequential: ["ffffd9", "edf8b1", "c7e9b4", "7fcdbb", "41b6c4", "1d91c0", "225ea8", "253494", "081d58"],

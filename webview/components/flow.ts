@@ -35,8 +35,8 @@ export interface Flow {
 export const mostBands = 2000;
 
 /**
- * @param transitions [layers - 1, experts, experts]: how often an expert of a layer is followed by each of the next, in any
- * unit, row by row. @param shares of tokens, [layers, experts]: how thick the rows are.
+ * @param transitions [layers - 1, experts, experts]: how often an expert of a layer is followed by each of the next, in
+ * any unit, row by row. @param shares of tokens, [layers, experts]: how thick the rows are.
  * @param order of experts, from above. @param most bands.
  */
 export function flowOf(

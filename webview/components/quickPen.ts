@@ -127,7 +127,10 @@ export function columnSpans(points: Float64Array, grid: Grid, low: Float32Array,
   }
 }
 
-/** Whether a place lies between two dashes. @param place along the line, @param dash lengths of dashes and gaps: CSS pixels. */
+/**
+ * Whether a place lies between two dashes. @param place along the line, @param dash lengths of dashes and gaps: CSS
+ * pixels.
+ */
 function isGap(place: number, dash: readonly number[]): boolean {
   let rest = place % dash.reduce((sum, length) => sum + length, 0);
   for (const [index, length] of dash.entries()) {

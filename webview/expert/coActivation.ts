@@ -10,8 +10,8 @@ export interface CoActivation {
 }
 
 /**
- * @param pairs of experts [layers, experts, experts]. @param chosen shares of tokens [domains + 1, layers, experts]. @param places
- * of the layers that count.
+ * @param pairs of experts [layers, experts, experts]. @param chosen shares of tokens [domains + 1, layers, experts].
+ * @param places of the layers that count.
  */
 export function coActivationOf(
   { experts, layers, domains }: RoutedModel,

@@ -16,7 +16,10 @@ export interface DomainUse {
   shares: number[][];
 }
 
-/** @param loads shares of the tokens of each domain and layer [domains][layers], by expert over training [points, experts]. */
+/**
+ * @param loads shares of the tokens of each domain and layer [domains][layers], by expert over training [points,
+ * experts].
+ */
 export function domainUseOf(
   loads: readonly (readonly { steps: readonly number[]; values: Float32Array }[])[],
   expert: number,

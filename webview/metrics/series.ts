@@ -32,8 +32,8 @@ const dashes: readonly (readonly number[])[] = [
 ];
 
 /**
- * The lines of runs. Colours of stages are those of the tree. In one run each stage that is neither seed nor mixture has a
- * dash of its own, too; of several runs each has one. Colours by run leave the dashes to the stages.
+ * The lines of runs. Colours of stages are those of the tree. In one run each stage that is neither seed nor mixture
+ * has a dash of its own, too; of several runs each has one. Colours by run leave the dashes to the stages.
  */
 export function seriesOf(runs: readonly StreamedRun[], colorBy: "stage" | "run"): SeriesInfo[] {
   const found = new Map<string, SeriesInfo>();

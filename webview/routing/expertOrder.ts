@@ -6,9 +6,9 @@ interface Group {
 }
 
 /**
- * Agglomerative clustering with average linkage: the two groups that are nearest are joined until there is one. The distance
- * of two experts is Euclidean, of two groups the mean over all pairs (Sokal & Michener 1958). A group is turned round where
- * that puts nearer experts side by side; among equals the first as mixed come first.
+ * Agglomerative clustering with average linkage: the two groups that are nearest are joined until there is one. The
+ * distance of two experts is Euclidean, of two groups the mean over all pairs (Sokal & Michener 1958). A group is
+ * turned round where that puts nearer experts side by side; among equals the first as mixed come first.
  *
  * @param profiles [experts, P], the same use of each: a row per expert.
  * @returns a permutation of the experts.

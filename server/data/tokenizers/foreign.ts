@@ -5,8 +5,8 @@ import { broken, type ParsedTokenizer } from "./parse.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * Any other `tokenizer.json`, through `@huggingface/tokenizers` (about 0.9 MB/s). It is made twice: the one that encodes
- * does not know the special tokens, so that their names in a text stay text.
+ * Any other `tokenizer.json`, through `@huggingface/tokenizers` (about 0.9 MB/s). It is made twice: the one that
+ * encodes does not know the special tokens, so that their names in a text stay text.
  */
 export class ForeignTokenizer implements Tokenizer {
   readonly vocab: number;

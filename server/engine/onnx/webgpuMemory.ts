@@ -9,7 +9,10 @@ import type { OnnxGraph } from "./lowering/encode.ts";
 import { hostTensor } from "./ort.ts";
 import { type Location, openSession } from "./webgpuSession.ts";
 
-/** The binding copies nothing between host and GPU but what runs take and give: these are made once a process, for every shape. */
+/**
+ * The binding copies nothing between host and GPU but what runs take and give: these are made once a process, for every
+ * shape.
+ */
 const transfers = new Map<string, Promise<InferenceSession>>();
 
 async function moved(x: Tensor, to: Location): Promise<Tensor> {
@@ -100,7 +103,10 @@ function largestOf({ state, batch, nodes }: Graph): Large {
   ].reduce((largest, tensor) => (tensor.bytes > largest.bytes ? tensor : largest));
 }
 
-/** Makes a buffer for the program's largest tensor, and frees it. @throws UserError naming the tensor if there is no room */
+/**
+ * Makes a buffer for the program's largest tensor, and frees it. @throws UserError naming the tensor if there is no
+ * room
+ */
 export async function assertLargestFits(graph: Graph): Promise<void> {
   const largest = largestOf(graph);
   if (largest.bytes <= smallBuffer) return;

@@ -8,7 +8,10 @@ export type Location = "cpu" | "gpu-buffer";
 /** ONNX Runtime's error where a node would run on the CPU. */
 const cpuRefused = /fallback to CPU EP has been explicitly disabled/;
 
-/** A program asks for buffers of the same sizes in every run: one that is given back is kept for the next, whatever its size. */
+/**
+ * A program asks for buffers of the same sizes in every run: one that is given back is kept for the next, whatever its
+ * size.
+ */
 const provider = { name: "webgpu", storageBufferCacheMode: "simple" } as const;
 
 const create = (graph: OnnxGraph, options: InferenceSession.SessionOptions = {}) =>

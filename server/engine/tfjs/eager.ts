@@ -64,7 +64,9 @@ export function eager(program: Program, store: Store, batch: TensorSpecs, option
   };
 }
 
-/** A tensor of the store on the backend; a resident one is brought there once, and again when the host has newer values. */
+/**
+ * A tensor of the store on the backend; a resident one is brought there once, and again when the host has newer values.
+ */
 function stateTensor(store: Store, name: string, resident: boolean): tf.Tensor {
   const there = resident ? store.device(name) : undefined;
   if (there) return (there as BackendValues).tensor;

@@ -33,7 +33,10 @@ export async function loadTfjs(device: TfjsDevice, folder?: string, threads?: nu
   return tf;
 }
 
-/** Restores the functions of `node:util` that `@tensorflow/tfjs-node` calls: Node 22 deprecates them, and 23 removes a part. */
+/**
+ * Restores the functions of `node:util` that `@tensorflow/tfjs-node` calls: Node 22 deprecates them, and 23 removes a
+ * part.
+ */
 function withRemovedUtilities(): void {
   const isNullOrUndefined = (value: unknown) => value === null || value === undefined;
   Object.assign(util, { isNullOrUndefined, isArray: Array.isArray });

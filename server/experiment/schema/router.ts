@@ -247,7 +247,10 @@ export type RouterKeys = z.output<typeof routerSchema>;
 
 type Balancing = Omit<Extract<RouterConfig, { type: "soft" }>, "type">;
 
-/** Keys that have no effect are left out, so that equal routers have equal configurations: a loss with coefficient 0, and what a loss that is not used would average over. */
+/**
+ * Keys that have no effect are left out, so that equal routers have equal configurations: a loss with coefficient 0,
+ * and what a loss that is not used would average over.
+ */
 function balancingOf(given: RouterKeys): Balancing {
   const { balance, biasRate, balanceOver, zLoss, loadBalance: alpha } = { ...routerDefaults, ...defined(given) };
   const z = zLoss > 0 ? { zLoss } : {};
@@ -263,9 +266,9 @@ function balancingOf(given: RouterKeys): Balancing {
 }
 
 /**
- * The configuration of a file's router. A key of the file that is absent has its default; a key of the configuration that is
- * absent has the plainest meaning, whatever the file's default: no `balance` is BTX's loss, and the file's `balance: none` is
- * `loadBalance: 0`. So equal routers have equal configurations, and stages equal keys.
+ * The configuration of a file's router. A key of the file that is absent has its default; a key of the configuration
+ * that is absent has the plainest meaning, whatever the file's default: no `balance` is BTX's loss, and the file's
+ * `balance: none` is `loadBalance: 0`. So equal routers have equal configurations, and stages equal keys.
  * @param experts number of experts, after splitting.
  * @param split number of parts that each model is split into; 1 for no split.
  */

@@ -30,7 +30,8 @@ export interface Costs {
 }
 
 /**
- * Sizes and training costs of an experiment. Reads the headers of a seed and the tokenizer that the file names, but no text.
+ * Sizes and training costs of an experiment. Reads the headers of a seed and the tokenizer that the file names, but no
+ * text.
  * @param file the experiment file; undefined where it is on no disk.
  * @returns undefined where the seed cannot be read.
  */

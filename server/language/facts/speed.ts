@@ -29,7 +29,8 @@ function ranOn({ engine, device }: StageRecord, compute: Compute): boolean {
 }
 
 /**
- * The speed of finished stages on what the file asks for; of several devices, on the one that the newest of them ran on.
+ * The speed of finished stages on what the file asks for; of several devices, on the one that the newest of them ran
+ * on.
  * @param cores threads that a run shares out among its stages.
  */
 export function speedOf(

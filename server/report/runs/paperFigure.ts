@@ -55,7 +55,10 @@ function spanOf(points: readonly Point[]): { most: number; low: number; high: nu
 
 const one = (value: number) => value.toFixed(1);
 
-/** Mean loss or mean exact match against training FLOPs beyond the seed: a point a model, its bar one standard deviation each way. */
+/**
+ * Mean loss or mean exact match against training FLOPs beyond the seed: a point a model, its bar one standard deviation
+ * each way.
+ */
 export function paperFigure(rows: readonly ComparedRow[], shown: Shown, unit: string): Html {
   const points = pointsOf(rows, shown);
   if (points.length === 0) return html`<p class="empty">No model’s training is known.</p>`;

@@ -33,7 +33,9 @@ const LETTER = 6.6;
 const overlap = (a: Box, b: Box): boolean =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
-/** Where a label of `width` may stand, the nearest first: right or left of the point, then higher and lower in steps. */
+/**
+ * Where a label of `width` may stand, the nearest first: right or left of the point, then higher and lower in steps.
+ */
 function* candidates({ x, y }: Place): Generator<LabelPlace> {
   for (let step = 0; step < 30; step++) {
     for (const side of step === 0 ? [0] : [-step, step]) {

@@ -5,9 +5,9 @@ import { maxTransfer, replaceFile, writeAll } from "../../runs/atomic.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
 
 /**
- * `metrics.cache` beside a long `metrics.jsonl`: its values as float64, column after column, so that ten million steps are
- * read in a fraction of a second. It is derived: it may be removed at any time, and is not used when it does not fit the
- * beginning of the file it was made of.
+ * `metrics.cache` beside a long `metrics.jsonl`: its values as float64, column after column, so that ten million steps
+ * are read in a fraction of a second. It is derived: it may be removed at any time, and is not used when it does not
+ * fit the beginning of the file it was made of.
  *
  * Layout: 4096 bytes of JSON with spaces behind it, then `rows` values of each of `columns`, little-endian.
  */
@@ -44,7 +44,10 @@ export async function readCacheHeader(path: string, lines: FileHandle): Promise<
   });
 }
 
-/** The first `rows` values of a column; undefined where there is no such cache any more, all NaN for a column it has not. */
+/**
+ * The first `rows` values of a column; undefined where there is no such cache any more, all NaN for a column it has
+ * not.
+ */
 export async function readCacheColumn(
   path: string,
   sample: string,

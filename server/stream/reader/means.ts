@@ -49,8 +49,8 @@ export class Means {
   }
 
   /**
-   * The mean of `window` values around `at`. Towards the start, where a loss falls fast, the window shrinks on both sides;
-   * at the end it only loses its right part, so that the last value is a mean too.
+   * The mean of `window` values around `at`. Towards the start, where a loss falls fast, the window shrinks on both
+   * sides; at the end it only loses its right part, so that the last value is a mean too.
    */
   around(at: number, window: number): number {
     const reach = Math.min(Math.floor(window / 2), at);

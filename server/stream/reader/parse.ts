@@ -72,8 +72,8 @@ function columnOf(bytes: Buffer, start: number, end: number, hint: number): numb
 }
 
 /**
- * A JSON number to the last bit; NaN for anything else. Up to 15 digits are exact as an integer, and so is its product or
- * quotient with a power of ten up to 22 rounded once; longer ones are left to the engine.
+ * A JSON number to the last bit; NaN for anything else. Up to 15 digits are exact as an integer, and so is its product
+ * or quotient with a power of ten up to 22 rounded once; longer ones are left to the engine.
  */
 function parseNumber(bytes: Buffer, start: number, end: number): number {
   let at = start;

@@ -20,7 +20,10 @@ interface OpenFile {
   file: MetricsFile;
 }
 
-/** Answers requests from the metrics files, one at a time. It keeps the files in memory until a request says to forget them. */
+/**
+ * Answers requests from the metrics files, one at a time. It keeps the files in memory until a request says to forget
+ * them.
+ */
 export class MetricsReader {
   readonly #files = new Map<string, MetricsFile>();
   #last: Promise<unknown> = Promise.resolve();

@@ -140,7 +140,9 @@ export async function loadFrame(
   return frame({ kind: "load", id, layer, domain, steps, shape: [points, E] }, values);
 }
 
-/** Tokens by the probability of an expert [E, bins] at a probe, of one domain or the sum of all; undefined without one. */
+/**
+ * Tokens by the probability of an expert [E, bins] at a probe, of one domain or the sum of all; undefined without one.
+ */
 async function probedHistogram(
   { probeDetail }: Recorded,
   { probe, layer, domain }: Pick<Asked<"routingHistogram">, "probe" | "layer" | "domain">,

@@ -2,9 +2,9 @@ import type { Builder } from "./builder.ts";
 import { type DType, dtypeCode } from "./encode.ts";
 
 /**
- * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time how
- * many rows each expert has: as one ONNX value or several, which ops by row then compute alike. With sizes [E + 1] the last
- * group has no matrix: its rows give 0.
+ * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time
+ * how many rows each expert has: as one ONNX value or several, which ops by row then compute alike. With sizes [E + 1]
+ * the last group has no matrix: its rows give 0.
  */
 export interface RowLayout {
   /** A value [S, ...] laid out. */
@@ -13,7 +13,10 @@ export interface RowLayout {
   join(parts: string[]): string;
   /** Each row of [S, D] times its expert's matrix: E names of [F, D], transposed, or of [D, F]; gives [S, F]. */
   product(rows: string[], weights: string[], transposeW: boolean, width: number, dtype: DType): string[];
-  /** dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D], all of one type. */
+  /**
+   * dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D], all
+   * of one type.
+   */
   weightGradients(
     rows: string[],
     gradients: string[],
@@ -50,7 +53,10 @@ export const splitRows: LayOut = (build, sizes, _, groups) => ({
     rows.slice(0, experts).map((row, e) => build.node("Gemm", [gradients[e]!, row], { transA: 1 })),
 });
 
-/** Rows of a tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; then whole workgroups. */
+/**
+ * Rows of a tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; then whole
+ * workgroups.
+ */
 function tileLength(rows: number, experts: number): number {
   const length = Math.max(1, Math.ceil(rows / (2 * experts)));
   return length < 32 ? length : 32 * Math.ceil(length / 32);
@@ -73,11 +79,11 @@ function singleRows(build: Builder, x: string, n: number): string[] {
 }
 
 /**
- * One value of static shape [n * T, ...]: tiles of T rows of one expert each, which a batched product takes with as many
- * gathered matrices. All is worked out on the device, and nothing comes back for it. The last tile of an expert is filled
- * up with its last row, tiles that are left over repeat the last tile; both count nowhere. The sum of ceil(s_e / T) is at
- * most (S + E (T - 1)) / T, so no row is dropped whatever the sizes: about 1.5 S rows are computed, and three times the
- * matrices of a layer are held for it.
+ * One value of static shape [n * T, ...]: tiles of T rows of one expert each, which a batched product takes with as
+ * many gathered matrices. All is worked out on the device, and nothing comes back for it. The last tile of an expert is
+ * filled up with its last row, tiles that are left over repeat the last tile; both count nowhere. The sum of ceil(s_e /
+ * T) is at most (S + E (T - 1)) / T, so no row is dropped whatever the sizes: about 1.5 S rows are computed, and three
+ * times the matrices of a layer are held for it.
  */
 export const tiledRows: LayOut = (build, sizes, rows, groups) => {
   const length = tileLength(rows, groups);

@@ -3,14 +3,17 @@ import { coreRules, floorDiv } from "./coreRules.ts";
 import { dtypeCode } from "./encode.ts";
 
 /**
- * ONNX forms for the WebGPU provider of kernels whose usual form has an operator without a WebGPU kernel (`FusedMatMul`,
- * `LogSoftmax`, `Cast` from int64, arithmetic and `TopK` of int64, `Mod`, `Sign`, `IsNaN`, `Or`, `Neg` of integers) or with
- * a slow one.
+ * ONNX forms for the WebGPU provider of kernels whose usual form has an operator without a WebGPU kernel
+ * (`FusedMatMul`, `LogSoftmax`, `Cast` from int64, arithmetic and `TopK` of int64, `Mod`, `Sign`, `IsNaN`, `Or`, `Neg`
+ * of integers) or with a slow one.
  */
 
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
-/** Rows of a product from which on turning its second operand beforehand is worth it: a `Gemm` that turns it takes three times as long. */
+/**
+ * Rows of a product from which on turning its second operand beforehand is worth it: a `Gemm` that turns it takes three
+ * times as long.
+ */
 const manyRows = 256;
 
 const matMul: Rule = (lowering) => {
@@ -72,7 +75,10 @@ const crossEntropy: Rule = ({ names: [logits, targets], values: [, ids], build }
   return [build.node("Reshape", [build.node("Neg", [chosen]), build.ints([rows])]), logProbs];
 };
 
-/** The provider's norm gives the normed rows rightly, but not what it divides by, [N, 1]: sqrt(D) / sqrt(sum x^2 + D eps) is that. */
+/**
+ * The provider's norm gives the normed rows rightly, but not what it divides by, [N, 1]: sqrt(D) / sqrt(sum x^2 + D
+ * eps) is that.
+ */
 const rmsNorm: Rule = ({ names: [x, weight], values: [input], attrs, build }) => {
   const eps = attrs.eps as number;
   const width = input!.shape[1]!;
@@ -113,8 +119,8 @@ function divisor(n: number, most: number): number {
 }
 
 /**
- * A counting sort of S rows: of those of the same expert before each, the ones in its block of B rows are counted and the
- * ones in earlier blocks. A sort of the provider's own is many calls, one for each of its steps.
+ * A counting sort of S rows: of those of the same expert before each, the ones in its block of B rows are counted and
+ * the ones in earlier blocks. A sort of the provider's own is many calls, one for each of its steps.
  */
 const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) => {
   const rows = input!.shape[0]!;
