@@ -71,8 +71,7 @@ function differentiate(
 }
 
 /** Groups the names of parameters whose gradients are processed as one tensor. */
-function groupsOf(config: ModelConfig, shapes: Shapes, fewCalls: boolean | undefined): string[][] {
-  const decaying = decayingParameters(config);
+function groupsOf(shapes: Shapes, decaying: ReadonlySet<string>, fewCalls: boolean | undefined): string[][] {
   return fewCalls ? joinable(shapes, (name) => decaying.has(name)) : [...shapes.keys()].map((name) => [name]);
 }
 
@@ -99,7 +98,7 @@ function update(
   { share, onlyFinite }: UpdateOptions = {},
 ): { state: Tensors; results: Tensors } {
   const decaying = decayingParameters(config);
-  const groups = groupsOf(config, shapesOf(gradients), fewCalls).map((names) => ({
+  const groups = groupsOf(shapesOf(gradients), decaying, fewCalls).map((names) => ({
     names,
     gradient: joined(names.map((name) => gradients[name]!)),
   }));
@@ -181,7 +180,7 @@ export function gradientNorm(
   config: ModelConfig,
   { freeze, fewCalls }: Pick<UpdateConfig, "freeze" | "fewCalls">,
 ): Program {
-  const groups = groupsOf(config, trainedShapes(config, freeze), fewCalls);
+  const groups = groupsOf(trainedShapes(config, freeze), decayingParameters(config), fewCalls);
   return program("gradientNorm", (state, batch) => {
     const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };

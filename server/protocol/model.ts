@@ -108,15 +108,7 @@ export const expertsPerToken = (moe: MoeConfig, position: number): number =>
 export const dropsTokens = ({ router }: Pick<MoeConfig, "router">): boolean => routerTraits(router).drops;
 
 /** Names of a mix's E experts: the models' names, "code.1", ... if split, or "blend.1", ... if blended. */
-export function mixedExperts({
-  experts,
-  split,
-  blend,
-}: {
-  experts: string[];
-  split?: number | undefined;
-  blend?: true | undefined;
-}): string[] {
+export function mixedExperts({ experts, split, blend }: Pick<Mixture, "experts" | "split" | "blend">): string[] {
   if (blend) return experts.map((_, i) => `blend.${i + 1}`);
   if (split === undefined) return experts;
   return experts.flatMap((model) => Array.from({ length: split }, (_, part) => `${model}.${part + 1}`));

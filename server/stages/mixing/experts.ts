@@ -82,8 +82,10 @@ export class ExpertAssembly {
     for (const layer of this.#mixed.moe?.layers ?? []) {
       const block = denseFeedForwardParameters(this.#dense, layer);
       for (const [expert, pieces] of this.#arrangement.experts.entries()) {
+        const own = pieces.filter((piece) => piece.model === model);
+        if (own.length === 0) continue;
         const names = expertParameters(this.#mixed, layer, expert).map(({ name }) => name);
-        for (const { part } of pieces.filter((piece) => piece.model === model))
+        for (const { part } of own)
           for (const [i, { name, cut }] of block.entries()) this.#addPart(names[i]!, cut, parameters.get(name)!, part);
       }
     }

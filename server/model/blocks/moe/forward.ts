@@ -97,8 +97,9 @@ function chosenExperts(
   const output = swiGluBlock(rows, (part, y) => {
     const weights = experts.map((names) => named(params, `${names[part]}.weight`));
     const product = arithmetic.groupedMatMul(y, sizes, weights);
-    const biases = experts.flatMap((names) => params[`${names[part]}.bias`] ?? []);
-    if (biases.length === 0) return product;
+    const biasNames = experts.map((names) => `${names[part]}.bias`);
+    if (!biasNames.some((name) => params[name])) return product;
+    const biases = biasNames.map((name) => named(params, name));
     return add(product, matMul(expertOfRow(), reshape(concat(biases), [experts.length, product.shape[1]!])));
   });
   return combine(output, gates, order, inverse);
