@@ -46,7 +46,7 @@ describe("reading", () => {
   it("finds the last whole line however long the lines are", async () => {
     const paths = stagePathsIn(temporaryFolder());
     for (const filler of [0, 100, 5000, 40_000]) {
-      const line = (step: number): string => `{${" ".repeat(filler)}${JSON.stringify(metric(step)).slice(1)}\n`;
+      const line = (step: number): string => `${JSON.stringify({ ...metric(step), filler: "x".repeat(filler) })}\n`;
       writeFileSync(paths.metrics, `${line(1)}${line(2)}{"step":3`);
       expect(await readLastMetric(paths)).toMatchObject({ step: 2, tokens: 16 });
       writeFileSync(paths.metrics, line(1));
