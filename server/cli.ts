@@ -10,6 +10,7 @@ import { resume, run, stop } from "./cli/run.ts";
 import { sample } from "./cli/sample.ts";
 import { serve } from "./cli/serve.ts";
 import { list, show, status } from "./cli/show.ts";
+import { explained } from "./disk/errors.ts";
 import { UserError } from "./protocol/errors.ts";
 
 /** The command `btx`. */
@@ -64,7 +65,8 @@ main().then(
   (code) => {
     process.exitCode = code;
   },
-  (error: unknown) => {
+  (thrown: unknown) => {
+    const error = explained(thrown);
     const expected = error instanceof UserError;
     process.stderr.write(`btx: ${expected ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = error instanceof CommandError ? exitStatus.usage : exitStatus.failed;

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
+import { hasCode } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import {
   expertsPerToken,
@@ -9,7 +10,6 @@ import {
   modelConfigSchema,
   moeConfigSchema,
 } from "../protocol/model.ts";
-import { hasCode } from "../runs/atomic.ts";
 import { checkpointType } from "./checkpointType.ts";
 
 /** Reads a Hugging Face `config.json`, and refuses models that this transformer would compute differently. */

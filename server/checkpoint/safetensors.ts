@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { maxTransfer } from "../disk/atomic.ts";
 import { UserError } from "../protocol/errors.ts";
-import { maxTransfer } from "../runs/atomic.ts";
 import {
   allocate,
   bfloat16ToFloat32,

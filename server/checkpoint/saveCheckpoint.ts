@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { makeFolder, syncFolder, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
+import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { hasCode, makeFolder, syncFolder, temporaryName, withDiskErrors, writeFileAtomic } from "../runs/atomic.ts";
 import { configToHuggingFace } from "./huggingFace.ts";
 import { configFile } from "./readConfig.ts";
 import { weightsFile } from "./weights.ts";

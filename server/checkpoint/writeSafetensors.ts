@@ -1,4 +1,4 @@
-import { replaceFile, writeAll } from "../runs/atomic.ts";
+import { replaceFile, writeAll } from "../disk/atomic.ts";
 import { type Dtype, dtypeBytes, holds, type TypedArray } from "./dtypes.ts";
 import { maxNames, quoted } from "./header.ts";
 import { maxHeaderBytes } from "./safetensors.ts";

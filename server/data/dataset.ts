@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseLine, splitLines } from "../disk/lines.ts";
 import { type DataIndex, dataIndexSchema, type Problem, problemSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
-import { parseLine, splitLines } from "../runs/lines.ts";
 import type { SplitName } from "./split.ts";
 import { TokenFile } from "./tokenFile.ts";
 import { loadTokenizer } from "./tokenizers/load.ts";

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { withDiskErrorsSync } from "../runs/atomic.ts";
+import { withDiskErrorsSync } from "../disk/errors.ts";
 
 /**
  * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed. The temporary

@@ -1,8 +1,8 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { withDiskErrors } from "../disk/errors.ts";
 import { randomStream } from "../model/random.ts";
 import { UserError } from "../protocol/errors.ts";
-import { withDiskErrors } from "../runs/atomic.ts";
 
 /**
  * The demo: an experiment that takes about a minute on a laptop, with texts of its own. Three domains that have little

@@ -2,8 +2,9 @@ import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { syncFolder, temporaryName } from "../disk/atomic.ts";
+import { withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
-import { syncFolder, temporaryName, withDiskErrors } from "../runs/atomic.ts";
 
 /**
  * Copies a folder of files to a new folder, which appears only once complete. Returns its size in bytes.

@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
+import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { stageKinds } from "../protocol/stageKinds.ts";
-import { hasCode, withDiskErrors } from "../runs/atomic.ts";
 import { checkpointOf, findModel, modelOf } from "../runs/findModel.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { requireRun } from "../runs/runs.ts";

@@ -1,10 +1,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "../disk/lines.ts";
 import type { ListedRun } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { runPathsIn, runsFolder } from "../runs/layout.ts";
-import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { ChangedFiles, inParallel } from "./changedFiles.ts";
 

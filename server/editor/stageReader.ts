@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { openSafetensors } from "../checkpoint/safetensors.ts";
+import { parseJson } from "../disk/lines.ts";
 import { defined } from "../protocol/defined.ts";
 import type { ListedCheckpoint, ListedStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
@@ -11,7 +12,6 @@ import { type PlannedStage, type StageRecord, stageRecordSchema } from "../proto
 import { stageKinds, trainingTokens } from "../protocol/stageKinds.ts";
 import { mixOf } from "../runs/findModel.ts";
 import { runPaths, type StagePaths, stagePaths } from "../runs/layout.ts";
-import { parseJson } from "../runs/lines.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { progressPath, stageProgressSchema } from "../stages/process.ts";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { z } from "zod";
+import { tailJsonLines } from "../disk/tail.ts";
 import type { RunEvent } from "../protocol/run.ts";
 import { metricSchema } from "../protocol/stage.ts";
 import type { StagePaths } from "../runs/layout.ts";
-import { tailJsonLines } from "../runs/tail.ts";
 import { progressPath, stageProgressSchema } from "../stages/process.ts";
 
 type ProgressEvent = Extract<RunEvent, { event: "progress" }>;

@@ -1,7 +1,7 @@
+import { writeFileAtomic } from "../disk/atomic.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { Metric, StageRecord } from "../protocol/stage.ts";
 import { measuredStage } from "../protocol/stageKinds.ts";
-import { writeFileAtomic } from "../runs/atomic.ts";
 import { stagePaths } from "../runs/layout.ts";
 import { readMetrics } from "../runs/read.ts";
 import { requireRun } from "../runs/runs.ts";

@@ -1,7 +1,7 @@
+import { openRecords, type RecordAppender } from "../disk/append.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingProbeDetailIndex, RoutingProbeIndex } from "../protocol/routingFiles.ts";
 import { statisticsIn } from "../protocol/routingStatistics.ts";
-import { openRecords, type RecordAppender } from "../runs/append.ts";
 import { partOf, probeDetailLayout, probeLayout, type StatisticValues } from "./records.ts";
 import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
 import { followedStatistics } from "./vocabularySpecialisation.ts";

@@ -1,3 +1,5 @@
+import { openRecords, type RecordAppender } from "../disk/append.ts";
+import { writeJson } from "../disk/atomic.ts";
 import { dropsTokens, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import {
   type RoutingIndex,
@@ -6,8 +8,6 @@ import {
   routingPairsIndexSchema,
 } from "../protocol/routingFiles.ts";
 import { countedIn, isOfDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
-import { openRecords, type RecordAppender } from "../runs/append.ts";
-import { writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
 import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./records.ts";

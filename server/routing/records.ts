@@ -1,5 +1,6 @@
 import { open, stat } from "node:fs/promises";
 import type * as z from "zod";
+import { hasCode } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import type {
   RoutingDetailIndex,
@@ -17,7 +18,6 @@ import {
   type RoutingAxis,
   type RoutingStatistic,
 } from "../protocol/routingStatistics.ts";
-import { hasCode } from "../runs/atomic.ts";
 import { readJson } from "../runs/read.ts";
 
 /**

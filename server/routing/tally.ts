@@ -1,7 +1,7 @@
+import { writeFileAtomic, writeJson } from "../disk/atomic.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingDetailIndex, RoutingSummary } from "../protocol/routingFiles.ts";
 import { axesOf, countedIn, isOfDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
-import { writeFileAtomic, writeJson } from "../runs/atomic.ts";
 import type { StagePaths } from "../runs/layout.ts";
 import { detailLayout, ofDomain, type RecordLayout, sizeOf } from "./records.ts";
 import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "./routedWindows.ts";

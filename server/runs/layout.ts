@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { makeFolder, syncFolder } from "../disk/atomic.ts";
+import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
-import { hasCode, makeFolder, syncFolder, withDiskErrors } from "./atomic.ts";
 
 /** Paths in the run folder. docs/run-folder.md describes each file. */
 

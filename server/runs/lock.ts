@@ -14,8 +14,9 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
+import { makeFolder } from "../disk/atomic.ts";
+import { hasCode, withDiskErrorsSync } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
-import { hasCode, makeFolder, withDiskErrorsSync } from "./atomic.ts";
 import { isRunning, processSpace, processStart } from "./process.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import type { z } from "zod";
+import { hasCode } from "../disk/errors.ts";
+import { parseJson, parseLine, splitLines } from "../disk/lines.ts";
 import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
 import { type Metric, metricSchema } from "../protocol/stage.ts";
-import { hasCode } from "./atomic.ts";
 import type { StagePaths } from "./layout.ts";
-import { parseJson, parseLine, splitLines } from "./lines.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
 
 /** Undefined where a file does not exist (or its folder does not). */

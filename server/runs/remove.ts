@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryName } from "../disk/atomic.ts";
+import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
-import { hasCode, temporaryName, withDiskErrors } from "./atomic.ts";
 import { runPaths, stagePaths } from "./layout.ts";
 import { acquireLock, LockedError } from "./lock.ts";
 

@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { writeJson } from "../disk/atomic.ts";
+import { hasCode } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
-import { hasCode, writeJson } from "./atomic.ts";
 import { createRunFolder, type RunPaths, runPaths, runPathsIn, runsFolder } from "./layout.ts";
 import type { LockHolder } from "./lock.ts";
 import { readLive } from "./read.ts";

@@ -1,5 +1,5 @@
+import { makeFolder, writeJson } from "../disk/atomic.ts";
 import { type StageRecord, type StageStatus, stageRecordSchema } from "../protocol/stage.ts";
-import { makeFolder, writeJson } from "./atomic.ts";
 import { type StagePaths, stagePathsIn } from "./layout.ts";
 import type { LockHolder } from "./lock.ts";
 import { readLive } from "./read.ts";

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { makeFolder, withDiskErrors } from "./atomic.ts";
+import { makeFolder } from "../disk/atomic.ts";
+import { withDiskErrors } from "../disk/errors.ts";
 import { runPaths, type StagePaths, stagePaths } from "./layout.ts";
 import { lockHolder } from "./lock.ts";
 import { readRun } from "./runs.ts";

@@ -1,9 +1,9 @@
 import { appendFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { withDiskErrorsSync } from "../disk/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { StopRequested } from "../protocol/errors.ts";
 import type { StageResult, StageSpec } from "../protocol/stage.ts";
-import { withDiskErrorsSync } from "../runs/atomic.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
 import { stopRequested as isStopRequested } from "../runs/stop.ts";
 

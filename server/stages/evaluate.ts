@@ -1,6 +1,7 @@
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, targetBytes } from "../data/heldOut.ts";
 import { lineAfter } from "../data/problems.ts";
+import { writeFileAtomic } from "../disk/atomic.ts";
 import { Store } from "../engine/store.ts";
 import { countedNll, evaluationBatches, evaluationInputs } from "../evaluation/evaluationBatches.ts";
 import { generator } from "../evaluation/generate.ts";
@@ -9,7 +10,6 @@ import type { Problem } from "../protocol/data.ts";
 import type { RoutingSummary } from "../protocol/routingFiles.ts";
 import type { DomainLoss, EvaluateSpec } from "../protocol/stage.ts";
 import { RoutingTally } from "../routing/tally.ts";
-import { writeFileAtomic } from "../runs/atomic.ts";
 import type { StageContext, StageWork } from "./context.ts";
 import { nllPath, writeWindows } from "./heldOutNll.ts";
 import { type Model, parentModel } from "./model.ts";

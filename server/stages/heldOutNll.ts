@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { makeFolder, writeJson } from "../disk/atomic.ts";
 import { UserError } from "../protocol/errors.ts";
-import { makeFolder, writeJson } from "../runs/atomic.ts";
 
 /** What an evaluation writes for ensembles of the evaluated models, in the folder `nll`. */
 

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { removeLeftovers } from "../disk/atomic.ts";
+import { explained } from "../disk/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { PlannedStage, StageKind, StageRecord, StageResult, StageSpec } from "../protocol/stage.ts";
-import { removeLeftovers } from "../runs/atomic.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock, LockedError } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
@@ -129,7 +130,8 @@ async function main(): Promise<number> {
       lock.check();
       await write({ status: "done", result });
       return exitCodes.done;
-    } catch (error) {
+    } catch (thrown) {
+      const error = explained(thrown);
       if (error instanceof StopRequested) {
         await write({ status: "stopped" });
         context.log("stopped on request");
@@ -172,7 +174,8 @@ const exitCodeOf = (error: unknown): number => {
 process.setSourceMapsEnabled(true);
 main().then(
   (code) => process.exit(code),
-  (error: unknown) => {
+  (thrown: unknown) => {
+    const error = explained(thrown);
     const text =
       error instanceof UserError
         ? error.message

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { diskError } from "../disk/errors.ts";
 import { deviceReferenceSchema } from "../protocol/devices.ts";
-import { diskError } from "../runs/atomic.ts";
 
 /** The contract between a stage's process and the code that starts it, in addition to the run folder. */
 

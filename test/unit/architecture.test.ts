@@ -98,14 +98,17 @@ const rules: Rule[] = [
     broken: ["server/devices/list.ts", 'import { ort } from "../engine/onnx/ort.ts";'],
   },
   {
-    says: "data/, checkpoint/ and runs/ know no engine, no model and no TF.js",
+    says: "disk/ reads and writes files, and does not know what is in them",
+    of: server("disk"),
+    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("disk", "protocol")(to)),
+    kept: ["server/disk/a.ts", 'import { UserError } from "../protocol/errors.ts";'],
+    broken: ["server/disk/a.ts", 'import { stagePaths } from "../runs/layout.ts";'],
+  },
+  {
+    says: "data/, checkpoint/ and runs/ know disks, and no engine, no model and no TF.js",
     of: server("data", "checkpoint", "runs"),
-    allows: ({ from, to }) =>
-      !tensorPackage(to) &&
-      (!ours(to) ||
-        server("protocol", from.split("/")[1]!)(to) ||
-        (server("checkpoint", "data")(from) && server("runs")(to))),
-    kept: ["server/checkpoint/a.ts", 'import { writeFileAtomic } from "../runs/atomic.ts";'],
+    allows: ({ from, to }) => !tensorPackage(to) && (!ours(to) || server("protocol", "disk", from.split("/")[1]!)(to)),
+    kept: ["server/checkpoint/a.ts", 'import { writeFileAtomic } from "../disk/atomic.ts";'],
     broken: ["server/data/a.ts", 'import { seed } from "../stages/seed.ts";'],
   },
   {
@@ -115,7 +118,7 @@ const rules: Rule[] = [
       !tensorPackage(to) &&
       (!ours(to) ||
         ["server/model/size.ts", "server/model/parameters.ts"].includes(to) ||
-        server("experiment", "data", "checkpoint", "protocol")(to)),
+        server("experiment", "data", "checkpoint", "disk", "protocol")(to)),
     kept: ["server/experiment/a.ts", 'import { parameterCount } from "../model/size.ts";'],
     broken: ["server/experiment/a.ts", 'import { moe } from "../model/moe.ts";'],
   },
@@ -126,14 +129,15 @@ const rules: Rule[] = [
       !tensorPackage(to) &&
       (!ours(to) ||
         ["server/experiment/keys.ts", "server/experiment/phases.ts"].includes(to) ||
-        server("compare", "runs", "protocol")(to)),
+        server("compare", "runs", "disk", "protocol")(to)),
     kept: ["server/compare/a.ts", 'import { canonicalJson } from "../experiment/keys.ts";'],
     broken: ["server/compare/a.ts", 'import { planExperiment } from "../experiment/plan.ts";'],
   },
   {
     says: "report/ and terminal/ compute nothing",
     of: server("report", "terminal"),
-    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("report", "terminal", "runs", "protocol")(to)),
+    allows: ({ to }) =>
+      !tensorPackage(to) && (!ours(to) || server("report", "terminal", "runs", "disk", "protocol")(to)),
     kept: ["server/report/a.ts", 'import { formatted } from "../protocol/format.ts";'],
     broken: ["server/terminal/a.ts", 'import { parameterCount } from "../model/size.ts";'],
   },
@@ -144,7 +148,7 @@ const rules: Rule[] = [
       !tensorPackage(to) &&
       (!ours(to) ||
         ["server/data/files.ts", "server/model/size.ts"].includes(to) ||
-        server("language", "experiment", "runs", "protocol")(to)),
+        server("language", "experiment", "runs", "disk", "protocol")(to)),
     kept: ["server/language/features/a.ts", 'import { parameterCount } from "../../model/size.ts";'],
     broken: ["server/language/a.ts", 'import { runStages } from "../execution/runner.ts";'],
   },
@@ -153,22 +157,23 @@ const rules: Rule[] = [
     of: server("stream"),
     allows: ({ to }) =>
       !tensorPackage(to) &&
-      (!ours(to) || to === "server/inspect/client.ts" || server("stream", "routing", "runs", "protocol")(to)),
+      (!ours(to) || to === "server/inspect/client.ts" || server("stream", "routing", "runs", "disk", "protocol")(to)),
     kept: ["server/stream/reader/a.ts", 'import { readRun } from "../../runs/runs.ts";'],
     broken: ["server/stream/a.ts", 'import { generate } from "../evaluation/generate.ts";'],
   },
   {
     says: "routing/ writes and reads routing statistics: it knows runs, and no engine, no model and no TF.js",
     of: server("routing"),
-    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("routing", "runs", "protocol")(to)),
-    kept: ["server/routing/a.ts", 'import { openRecords } from "../runs/append.ts";'],
+    allows: ({ to }) => !tensorPackage(to) && (!ours(to) || server("routing", "runs", "disk", "protocol")(to)),
+    kept: ["server/routing/a.ts", 'import { openRecords } from "../disk/append.ts";'],
     broken: ["server/routing/a.ts", 'import type { Values } from "../ops/program.ts";'],
   },
   {
     says: "evaluation/ runs finished models on text, and knows neither stages nor who asks",
     of: server("evaluation"),
     allows: ({ to }) =>
-      !ours(to) || server("evaluation", "engine", "model", "routers", "ops", "data", "checkpoint", "protocol")(to),
+      !ours(to) ||
+      server("evaluation", "engine", "model", "routers", "ops", "data", "checkpoint", "disk", "protocol")(to),
     kept: ["server/evaluation/a.ts", 'import { decode } from "../model/decode.ts";'],
     broken: ["server/evaluation/a.ts", 'import type { StageContext } from "../stages/context.ts";'],
   },
@@ -246,6 +251,7 @@ function tensorsLoaded(files: Sources): string[] {
     "install",
     "data",
     "checkpoint",
+    "disk",
     "runs",
     "routing",
     "experiment",

@@ -1,5 +1,5 @@
+import { LineSplitter } from "../../disk/lines.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { LineSplitter } from "../../runs/lines.ts";
 import { decodeUtf8 } from "./bytes.ts";
 import type { Document } from "./document.ts";
 import { recordText } from "./record.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { makeFolder, writeFileAtomic, writeJson } from "../../disk/atomic.ts";
 import type { ComparisonOfRuns } from "../../protocol/comparison.ts";
-import { makeFolder, writeFileAtomic, writeJson } from "../../runs/atomic.ts";
 import { comparisonCsv } from "./csv.ts";
 import { renderComparison } from "./page.ts";
 

@@ -1,14 +1,13 @@
 import type { Data } from "../../data/dataset.ts";
+import { writeJson } from "../../disk/atomic.ts";
 import type { Engine, Runnable } from "../../engine/engine.ts";
 import type { Store } from "../../engine/store.ts";
 import { evaluationBatches } from "../../evaluation/evaluationBatches.ts";
 import { inspection, inspectionBatch, maskSpec } from "../../model/inspection.ts";
 import { parameterShapes } from "../../model/parameters.ts";
 import type { Values } from "../../ops/program.ts";
-
 import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
 import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../protocol/routingFiles.ts";
-
 import { toldChoices } from "../../routing/choices.ts";
 import {
   choicesRecord,
@@ -20,7 +19,6 @@ import {
 } from "../../routing/probeRecords.ts";
 import { probeDetailLayout, probeLayout } from "../../routing/records.ts";
 import { type RoutedWindow, routedWindows } from "../../routing/routedWindows.ts";
-import { writeJson } from "../../runs/atomic.ts";
 import type { StagePaths } from "../../runs/layout.ts";
 import { readJson } from "../../runs/read.ts";
 import type { TrainingObserver } from "./observer.ts";

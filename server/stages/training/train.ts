@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
+import { type LineAppender, openLines } from "../../disk/append.ts";
 import { Store } from "../../engine/store.ts";
 import { learningRateAt } from "../../model/optimizer.ts";
 import { declaredParameters } from "../../model/parameters.ts";
@@ -10,7 +11,6 @@ import { isFrozen } from "../../parameters/freeze.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";
 import { RoutingRecorder } from "../../routing/recorder.ts";
-import { type LineAppender, openLines } from "../../runs/append.ts";
 import type { StageContext } from "../context.ts";
 import { parametersIn, saveModel } from "../model.ts";
 import { LossScale } from "./lossScale.ts";

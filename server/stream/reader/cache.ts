@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import * as z from "zod";
-import { maxTransfer, replaceFile, writeAll } from "../../runs/atomic.ts";
+import { maxTransfer, replaceFile, writeAll } from "../../disk/atomic.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import type { z } from "zod";
 import { UserError } from "../protocol/errors.ts";
-import { withDiskErrorsSync } from "./atomic.ts";
+import { withDiskErrorsSync } from "./errors.ts";
 import { parseLine, splitLines } from "./lines.ts";
 
 /**

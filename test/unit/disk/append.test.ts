@@ -2,11 +2,11 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { openLines, openRecords } from "../../../server/disk/append.ts";
 import { UserError } from "../../../server/protocol/errors.ts";
-import { openLines, openRecords } from "../../../server/runs/append.ts";
 import { readLines, readRecords } from "../../../server/runs/read.ts";
-import { temporaryFolder } from "./folder.ts";
-import { noMount, smallDisk } from "./smallDisk.ts";
+import { temporaryFolder } from "../runs/folder.ts";
+import { noMount, smallDisk } from "../runs/smallDisk.ts";
 
 const schema = z.object({ step: z.int(), text: z.string().optional() });
 

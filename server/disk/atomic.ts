@@ -2,64 +2,9 @@ import { randomBytes } from "node:crypto";
 import { constants, mkdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { UserError } from "../protocol/errors.ts";
+import { hasCode, withDiskErrors, withDiskErrorsSync } from "./errors.ts";
 
 /** Whole files that appear at once or not at all, whatever is killed and whatever disk is full. */
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error ? String(error.code) : undefined;
-
-/** True for an error of the file system with one of these codes, as "ENOENT". */
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  const code = codeOf(error);
-  return code !== undefined && codes.includes(code);
-}
-
-/**
- * What a failed write to `path` means to its user: a UserError where they can do something about it, else the error
- * itself.
- */
-export function diskError(error: unknown, path: string): unknown {
-  switch (codeOf(error)) {
-    case "ENOSPC":
-      return new UserError(
-        `the disk that holds ${path} is full: what was saved is not lost; free some space, then continue with \`btx resume\``,
-      );
-    case "EDQUOT":
-      return new UserError(
-        `the disk quota for ${path} is used up: what was saved is not lost; free some space, then continue with \`btx resume\``,
-      );
-    case "EROFS":
-      return new UserError(`${path} is on a read-only file system: make it writable, or move the experiment elsewhere`);
-    case "EACCES":
-    case "EPERM":
-      return new UserError(
-        `no permission to write ${path}: change the folder's permissions, or move the experiment elsewhere`,
-      );
-    case "ENOTDIR":
-      return new UserError(`${path} cannot be created, because a part of its path is a file: move that file away`);
-    default:
-      return error;
-  }
-}
-
-/** Runs `work`, which writes to `path`; see `diskError`. */
-export async function withDiskErrors<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw diskError(error, path);
-  }
-}
-
-/** As `withDiskErrors`, at once. */
-export function withDiskErrorsSync<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw diskError(error, path);
-  }
-}
 
 /**
  * Makes a folder and those above it; one that is there is left as it is. (Node's own recursive mkdir says ENOENT on a

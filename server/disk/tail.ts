@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { hasCode } from "./atomic.ts";
+import { hasCode } from "./errors.ts";
 import { splitLines } from "./lines.ts";
 
 export interface Tail {

@@ -1,8 +1,8 @@
 import { appendFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { tailJsonLines } from "../../../server/runs/tail.ts";
-import { temporaryFolder } from "./folder.ts";
+import { tailJsonLines } from "../../../server/disk/tail.ts";
+import { temporaryFolder } from "../runs/folder.ts";
 
 describe("tailJsonLines", () => {
   it("gives each line once, when it is whole, from before the file exists", async () => {

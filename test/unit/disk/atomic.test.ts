@@ -1,18 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { UserError } from "../../../server/protocol/errors.ts";
 import {
-  diskError,
   removeLeftovers,
   replaceFile,
   temporaryName,
   writeAll,
   writeFileAtomic,
   writeJson,
-} from "../../../server/runs/atomic.ts";
-import { temporaryFolder } from "./folder.ts";
-import { makeReadOnly, noMount, smallDisk } from "./smallDisk.ts";
+} from "../../../server/disk/atomic.ts";
+import { diskError } from "../../../server/disk/errors.ts";
+import { UserError } from "../../../server/protocol/errors.ts";
+import { temporaryFolder } from "../runs/folder.ts";
+import { makeReadOnly, noMount, smallDisk } from "../runs/smallDisk.ts";
 
 describe("writeFileAtomic", () => {
   it("writes text as UTF-8, replaces it, and leaves nothing else behind", async () => {
@@ -83,7 +83,7 @@ describe("diskError", () => {
     expect(diskError(error("EACCES"), "/a")).toMatchObject({
       message: expect.stringMatching(/^no permission to write \/a:/),
     });
-    const other = error("EIO");
+    const other = error("EINVAL");
     expect(diskError(other, "/a")).toBe(other);
     expect(diskError("text", "/a")).toBe("text");
   });
