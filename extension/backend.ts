@@ -9,71 +9,86 @@ import {
   workspace,
 } from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import type { Answer, Asked, Heard, News, Notice, Request, Told } from "../server/protocol/editor.ts";
+import type {
+  BackendNotification,
+  BackendNotificationParams,
+  EditorNotification,
+  EditorNotificationParams,
+  Request,
+  RequestParams,
+  RequestResult,
+} from "../server/protocol/editor.ts";
 
-/** Crashes further apart than this are counted separately, ms. */
-const calm = 180_000;
-/** After this many crashes in a row the backend is not restarted. */
-const most = 5;
+/** Only crashes within this time count, ms. */
+const crashWindow = 180_000;
+/** After this many crashes the backend is not restarted. */
+const maxCrashes = 5;
 
 /** Loaded lazily to keep activation fast. */
 const heavy = () => import("./heavy.ts");
 
-/** The backend: a language server that also starts runs, in a process of its own beside the extension host. */
+/** The backend: a language server that also starts runs, in its own process next to the extension host. */
 export class Backend implements Disposable {
   readonly log: LogOutputChannel = window.createOutputChannel("BTX Studio", { log: true });
   readonly #context: ExtensionContext;
   readonly #commands: string[];
-  readonly #news = new Map<News, EventEmitter<unknown>>();
+  readonly #emitters = new Map<BackendNotification, EventEmitter<unknown>>();
   readonly #onStart = new EventEmitter<void>();
   #client: Promise<LanguageClient> | undefined;
   #stopped = false;
   #crashes: number[] = [];
-  #told = false;
+  #hasWarned = false;
 
-  /** The backend has started, or restarted without any of its earlier state. */
+  /** The backend started, or restarted without its earlier state. */
   readonly onDidStart = this.#onStart.event;
 
-  /** @param commands that the backend may offer in lenses. */
+  /** @param commands that the backend may offer in code lenses. */
   constructor(context: ExtensionContext, commands: string[]) {
     this.#context = context;
     this.#commands = commands;
     context.subscriptions.push(this, this.log, this.#onStart);
     context.subscriptions.push(
-      workspace.onDidGrantWorkspaceTrust(() => void this.tell("btx/trustChanged", { trusted: true })),
+      workspace.onDidGrantWorkspaceTrust(() => void this.notify("btx/trustChanged", { trusted: true })),
     );
   }
 
-  /** Starts it after the current work of the extension host. */
+  /** Starts the backend after the current work of the extension host. */
   startSoon(): void {
     setTimeout(() => void this.#start().catch(() => {}));
   }
 
   /** Sends a request once the backend is running. Cancelling stops its work. @throws Error with a readable message. */
-  async request<R extends Request>(name: R, params: Asked<R>, token?: CancellationToken): Promise<Answer<R>> {
+  async request<R extends Request>(
+    name: R,
+    params: RequestParams<R>,
+    token?: CancellationToken,
+  ): Promise<RequestResult<R>> {
     const client = await this.#start();
     const { requests } = await heavy();
     const answer = await (token
       ? client.sendRequest<unknown>(name, params, token)
       : client.sendRequest<unknown>(name, params));
-    return requests[name].result.parse(answer) as Answer<R>;
+    return requests[name].result.parse(answer) as RequestResult<R>;
   }
 
   /** Sends a notification if the backend is running. */
-  async tell<N extends Notice>(name: N, params: Told<N>): Promise<void> {
+  async notify<N extends EditorNotification>(name: N, params: EditorNotificationParams<N>): Promise<void> {
     const client = await this.#client?.catch(() => undefined);
     if (client?.isRunning()) await client.sendNotification(name, params);
   }
 
   /** Calls `listener` with the backend's notifications, also after restarts. */
-  hear<N extends News>(name: N, listener: (told: Heard<N>) => void): Disposable {
-    let emitter = this.#news.get(name);
+  onNotification<N extends BackendNotification>(
+    name: N,
+    listener: (params: BackendNotificationParams<N>) => void,
+  ): Disposable {
+    let emitter = this.#emitters.get(name);
     if (!emitter) {
       emitter = new EventEmitter<unknown>();
-      this.#news.set(name, emitter);
+      this.#emitters.set(name, emitter);
       this.#context.subscriptions.push(emitter);
     }
-    return emitter.event((told) => listener(told as Heard<N>));
+    return emitter.event((params) => listener(params as BackendNotificationParams<N>));
   }
 
   async stop(): Promise<void> {
@@ -96,7 +111,7 @@ export class Backend implements Disposable {
   }
 
   async #launch(): Promise<LanguageClient> {
-    const { CloseAction, ErrorAction, LanguageClient, news, State, TransportKind } = await heavy();
+    const { CloseAction, ErrorAction, LanguageClient, backendNotifications, State, TransportKind } = await heavy();
     const module = Uri.joinPath(this.#context.extensionUri, "dist/server.js").fsPath;
     const client = new LanguageClient(
       "btx",
@@ -105,7 +120,7 @@ export class Backend implements Disposable {
       {
         documentSelector: [{ language: "btx" }],
         outputChannel: this.log,
-        // Lenses for other commands are left out.
+        // The backend leaves out lenses for other commands.
         initializationOptions: { commands: this.#commands },
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue }),
@@ -120,10 +135,10 @@ export class Backend implements Disposable {
         },
       },
     );
-    for (const name of Object.keys(news) as News[]) {
+    for (const name of Object.keys(backendNotifications) as BackendNotification[]) {
       client.onNotification(name, (given: unknown) => {
-        const { success, data, error } = news[name].safeParse(given);
-        if (success) this.#news.get(name)?.fire(data);
+        const { success, data, error } = backendNotifications[name].safeParse(given);
+        if (success) this.#emitters.get(name)?.fire(data);
         else this.log.error(`${name}: ${error.issues[0]?.message}`);
       });
     }
@@ -140,10 +155,10 @@ export class Backend implements Disposable {
   /** Whether to restart the backend after its process exited unexpectedly. Runs are not its children and continue. */
   #mayRestart(): boolean {
     const now = Date.now();
-    this.#crashes = [...this.#crashes.filter((time) => now - time < calm), now];
+    this.#crashes = [...this.#crashes.filter((time) => now - time < crashWindow), now];
     if (this.#stopped) return false;
-    if (this.#crashes.length > most) {
-      this.log.error(`the backend exited ${most} times in three minutes and will not be restarted`);
+    if (this.#crashes.length > maxCrashes) {
+      this.log.error(`the backend exited ${maxCrashes} times in three minutes and will not be restarted`);
       void this.#offerLog(
         window.showErrorMessage,
         "The backend of BTX Studio keeps exiting. Reload the window to try again; runs continue.",
@@ -151,8 +166,8 @@ export class Backend implements Disposable {
       return false;
     }
     this.log.warn("the backend exited and is being restarted; runs continue");
-    if (!this.#told) {
-      this.#told = true;
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
       void this.#offerLog(
         window.showWarningMessage,
         "The backend of BTX Studio exited and was restarted. Runs continue.",

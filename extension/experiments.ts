@@ -1,16 +1,16 @@
 import { basename, dirname, join } from "node:path";
 import { commands, type Disposable, EventEmitter, type ExtensionContext, Uri, window, workspace } from "vscode";
-import type { Heard, ListedRun, ListedStage, RunReference } from "../server/protocol/editor.ts";
+import type { BackendNotificationParams, ListedRun, ListedStage, RunReference } from "../server/protocol/editor.ts";
 import type { Backend } from "./backend.ts";
 
 const pattern = "**/*.btx.yaml";
-/** Upper limit of experiment files; a search that finds more is in the wrong folder. */
-const mostFiles = 500;
+/** Maximum number of experiment files; a search that finds more runs in the wrong folder. */
+const maxFiles = 500;
 
 /** One key per run; no path contains the separator. */
 const idOf = ({ root, run }: RunReference): string => `${root}\0${run}`;
 
-/** Name of an experiment file, from the path stored in a run, possibly by another operating system. */
+/** Name of an experiment file, from a path that another operating system may have written. */
 const nameIn = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 
 /** The experiment files of the workspace, their runs and the runs' stages, as the backend reports them. */
@@ -24,9 +24,9 @@ export class Experiments {
   #loading: Promise<void> | undefined;
   #again = false;
 
-  /** Files or runs have changed. */
+  /** Files or runs changed. */
   readonly onDidChange = this.#onChange.event;
-  /** Stages of this run have changed. */
+  /** Stages of this run changed. */
   readonly onDidChangeStages = this.#onStages.event;
 
   constructor(context: ExtensionContext, backend: Backend) {
@@ -45,8 +45,8 @@ export class Experiments {
       workspace.onDidOpenTextDocument(({ languageId, uri }) => {
         if (languageId === "btx" && !this.#files.some(({ path }) => path === uri.path)) void this.refresh();
       }),
-      backend.hear("btx/runsChanged", (changed) => this.#changeRuns(changed)),
-      backend.hear("btx/stagesChanged", (changed) => this.#changeStages(changed)),
+      backend.onNotification("btx/runsChanged", (changed) => this.#changeRuns(changed)),
+      backend.onNotification("btx/stagesChanged", (changed) => this.#changeStages(changed)),
       backend.onDidStart(() => {
         // The new backend does not know which stages the old one reported.
         this.#stages.clear();
@@ -61,7 +61,7 @@ export class Experiments {
     return this.#files;
   }
 
-  /** The run folders beside these files. */
+  /** The run folders next to these files. */
   get runFolders(): string[] {
     const files = this.#files.filter(({ scheme }) => scheme === "file");
     return [...new Set(files.map(({ fsPath }) => join(dirname(fsPath), ".btx")))];
@@ -72,14 +72,14 @@ export class Experiments {
     return [...this.#runs.values()];
   }
 
-  /** Runs of one experiment file, newest first; also those from before its folder was moved. */
+  /** Runs of one experiment file, newest first, including runs from before its folder was moved. */
   runsOf(file: Uri): ListedRun[] {
     const root = join(dirname(file.fsPath), ".btx");
     const name = basename(file.fsPath);
     return this.runs.filter((run) => run.root === root && nameIn(run.file) === name);
   }
 
-  /** Files of runs that no longer exist. */
+  /** Experiment files that have runs but no longer exist. */
   get missingFiles(): Uri[] {
     const known = new Set(this.#files.map(({ fsPath }) => fsPath));
     const paths = this.runs.map((run) => join(dirname(run.root), nameIn(run.file)));
@@ -91,7 +91,7 @@ export class Experiments {
     return this.#stages.get(idOf(run));
   }
 
-  /** The stages of a run; changes to them are reported from now on. @throws Error if the run cannot be read. */
+  /** The stages of a run; the backend reports changes to them from now on. @throws Error if the run is unreadable. */
   async stagesOf({ root, run }: RunReference): Promise<readonly ListedStage[]> {
     const known = this.#stages.get(idOf({ root, run }));
     if (known) return known;
@@ -100,7 +100,7 @@ export class Experiments {
     return stages;
   }
 
-  /** Rereads files and runs; requests made meanwhile are merged into one refresh afterwards. */
+  /** Rereads files and runs; calls made meanwhile are merged into one refresh afterwards. */
   refresh(): Promise<void> {
     if (this.#loading) this.#again = true;
     this.#loading ??= this.#load().finally(() => {
@@ -112,7 +112,7 @@ export class Experiments {
   async #load(): Promise<void> {
     do {
       this.#again = false;
-      const found = await workspace.findFiles(pattern, "**/node_modules/**", mostFiles);
+      const found = await workspace.findFiles(pattern, "**/node_modules/**", maxFiles);
       // An open file may lie outside the workspace.
       const open = workspace.textDocuments.filter(({ languageId }) => languageId === "btx").map(({ uri }) => uri);
       const byPath = new Map([...open, ...found].map((uri) => [uri.path, uri]));
@@ -129,11 +129,11 @@ export class Experiments {
     } while (this.#again);
   }
 
-  #changeRuns({ runs, removed, problems }: Heard<"btx/runsChanged">): void {
+  #changeRuns({ runs, removed, problems }: BackendNotificationParams<"btx/runsChanged">): void {
     for (const problem of problems) this.#backend.log.warn(problem);
-    for (const gone of removed) {
-      this.#runs.delete(idOf(gone));
-      this.#stages.delete(idOf(gone));
+    for (const run of removed) {
+      this.#runs.delete(idOf(run));
+      this.#stages.delete(idOf(run));
     }
     for (const run of runs) this.#runs.set(idOf(run), run);
     const newestFirst = [...this.#runs].sort(([, a], [, b]) => (a.created < b.created ? 1 : -1));
@@ -141,7 +141,7 @@ export class Experiments {
     this.#changed();
   }
 
-  #changeStages({ root, run, all, stages }: Heard<"btx/stagesChanged">): void {
+  #changeStages({ root, run, all, stages }: BackendNotificationParams<"btx/stagesChanged">): void {
     const id = idOf({ root, run });
     const before = this.#stages.get(id);
     const changed = new Map(stages.map((stage) => [stage.name, stage]));

@@ -4,6 +4,6 @@
  */
 export { CloseAction, ErrorAction, LanguageClient, State, TransportKind } from "vscode-languageclient/node";
 export { WebSocket } from "ws";
-export { news, requests } from "../server/protocol/editor.ts";
+export { backendNotifications, requests } from "../server/protocol/editor.ts";
 export { keptSchema, pageText, toHostSchema } from "../server/protocol/page.ts";
 export { streamPath, subprotocol, tokenPrefix } from "../server/protocol/stream.ts";

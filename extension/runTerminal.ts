@@ -1,8 +1,8 @@
 import { basename, dirname, join } from "node:path";
 import { type Disposable, EventEmitter, type Pseudoterminal, type TerminalDimensions, Uri } from "vscode";
-import type { Asked, RunReference } from "../server/protocol/editor.ts";
+import type { RequestParams, RunReference } from "../server/protocol/editor.ts";
 import { percentDone } from "../server/protocol/format.ts";
-import { cores, saved } from "./commands/runs.ts";
+import { coresSetting, saveBeforeRun } from "./commands/runs.ts";
 import { runShare } from "./progress.ts";
 import type { Studio } from "./studio.ts";
 import { stageText } from "./tree/texts.ts";
@@ -14,12 +14,12 @@ const erase = "\r\u001b[K";
 const controlC = "\u0003";
 
 /**
- * A task's terminal: starts a run and shows its runner's output, with progress on the last line. Ctrl-C stops
- * the run after a checkpoint; closing the terminal or the window leaves it running.
+ * A task's terminal: starts a run and shows its output, with progress on the last line. Ctrl-C stops the run at the
+ * next checkpoint; closing the terminal or the window leaves it running.
  */
 export class RunTerminal implements Pseudoterminal {
   readonly #studio: Studio;
-  readonly #asked: Asked<"btx/startRun">;
+  readonly #asked: RequestParams<"btx/startRun">;
   readonly #onWrite = new EventEmitter<string>();
   readonly #onClose = new EventEmitter<number>();
   readonly onDidWrite = this.#onWrite.event;
@@ -30,7 +30,7 @@ export class RunTerminal implements Pseudoterminal {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(studio: Studio, asked: Asked<"btx/startRun">) {
+  constructor(studio: Studio, asked: RequestParams<"btx/startRun">) {
     this.#studio = studio;
     this.#asked = asked;
   }
@@ -60,8 +60,8 @@ export class RunTerminal implements Pseudoterminal {
   async #follow(): Promise<void> {
     const { backend, experiments } = this.#studio;
     try {
-      await saved(Uri.file(this.#asked.file));
-      this.#run = await backend.request("btx/startRun", { ...cores(), ...this.#asked });
+      await saveBeforeRun(Uri.file(this.#asked.file));
+      this.#run = await backend.request("btx/startRun", { ...coresSetting(), ...this.#asked });
       this.#say("Ctrl-C stops the run at the next checkpoint. The run continues when this terminal is closed.\n");
       this.#listening = experiments.onDidChangeStages(({ run }) => {
         if (run === this.#run?.run) this.#say("");

@@ -10,11 +10,11 @@ import {
 
 const scheme = "btx-sample";
 /** Interval between refreshes while text arrives, ms. */
-const frame = 100;
-/** Number of most recent documents whose text is kept. */
-const most = 50;
+const refreshInterval = 100;
+/** Only the text of the most recent documents is kept. */
+const maxDocuments = 50;
 
-/** Texts written by models, as read-only documents that need not be saved. */
+/** Texts written by models, as read-only documents that the editor does not ask to save. */
 export class Samples implements TextDocumentContentProvider {
   readonly #texts = new Map<string, string>();
   readonly #onChange = new EventEmitter<Uri>();
@@ -31,13 +31,13 @@ export class Samples implements TextDocumentContentProvider {
 
   /** Opens a document that begins with the prompt. */
   async open(model: string, prompt: string): Promise<SampleOutput> {
-    // A slash would turn the name into folders.
+    // A slash in the name would create folders.
     const name = `Sample ${++this.#count}, ${model}`.replaceAll(/[/\\]/g, "-");
     const uri = Uri.from({ scheme, path: `${name}.txt` });
     let text = prompt.replaceAll("\r", "");
     this.#texts.set(uri.toString(), text);
     for (const oldest of this.#texts.keys()) {
-      if (this.#texts.size <= most) break;
+      if (this.#texts.size <= maxDocuments) break;
       this.#texts.delete(oldest);
     }
     const document = await languages.setTextDocumentLanguage(await workspace.openTextDocument(uri), "plaintext");
@@ -54,7 +54,7 @@ export class Samples implements TextDocumentContentProvider {
         const start = text.length;
         text += piece.replaceAll("\r", "");
         this.#texts.set(uri.toString(), text);
-        timer ??= setTimeout(show, frame);
+        timer ??= setTimeout(show, refreshInterval);
         return { start, end: text.length };
       },
       end: show,
@@ -64,8 +64,8 @@ export class Samples implements TextDocumentContentProvider {
 
 export interface SampleOutput {
   uri: Uri;
-  /** Returns its offset in the text, in UTF-16 units. Lines end with "\n" whatever the model wrote. */
+  /** Returns the piece's place in the text, in UTF-16 units. Carriage returns are dropped. */
   add(piece: string): { start: number; end: number };
-  /** All text has arrived. */
+  /** Call when all text has arrived. */
   end(): void;
 }

@@ -22,7 +22,7 @@ const matcher = "$btx";
 export interface RunDefinition extends TaskDefinition {
   /** Experiment file, relative to the workspace folder. */
   file: string;
-  /** A stage, or a section's stages: only these and what they need. */
+  /** A stage, or a section's stages, to run together with the stages it depends on. */
   stage?: string;
   randomSeed?: number;
   cores?: number;

@@ -6,7 +6,7 @@ import { chosenRun, runItems } from "./target.ts";
 
 const placeHolder = "Runs to compare";
 
-/** Compares the runs given as `{runs}` or picked by the user. */
+/** Compares the runs in `{runs}`, or those that the user picks. */
 export async function compare(studio: Studio, argument: unknown): Promise<unknown> {
   const given = runsIn((argument as { runs?: unknown } | undefined)?.runs);
   if (given.length > 0) return comparison(studio, given);
@@ -22,7 +22,7 @@ export async function compare(studio: Studio, argument: unknown): Promise<unknow
     : undefined;
 }
 
-/** Compares a run with the others selected, or with runs picked by the user. */
+/** Compares a run with the other selected runs, or with runs that the user picks. */
 export async function compareWith(studio: Studio, argument: unknown, selection: unknown): Promise<unknown> {
   const selected = runsIn(Array.isArray(selection) ? selection.map((row) => (row as { listed?: unknown }).listed) : []);
   if (selected.length > 1) return comparison(studio, selected);
@@ -34,7 +34,7 @@ export async function compareWith(studio: Studio, argument: unknown, selection: 
   return picked && picked.length > 0 ? comparison(studio, [run, ...picked.map(({ one }) => one)]) : undefined;
 }
 
-/** The runs among some values, each once. */
+/** The runs among these values, without duplicates. */
 function runsIn(values: unknown): ListedRun[] {
   const isRun = (value: unknown): value is ListedRun =>
     typeof value === "object" && value !== null && "root" in value && "run" in value;

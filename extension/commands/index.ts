@@ -12,8 +12,8 @@ import { sample } from "./sample.ts";
 import { selectDevice } from "./selectDevice.ts";
 
 /**
- * A command. Its argument depends on where it is called from, see target.ts. `selection` holds all selected rows;
- * `argument` is the one it is called on.
+ * A command. Its argument depends on where it is called from, see target.ts. `selection` holds all selected rows of a
+ * tree; `argument` is the row that was clicked.
  */
 export type Command = (studio: Studio, argument: unknown, selection?: unknown) => Promise<unknown>;
 
@@ -52,13 +52,14 @@ export const commandNames = Object.keys(all);
 
 export function registerCommands(studio: Studio): void {
   for (const [name, command] of Object.entries(all)) {
-    const execute = (argument: unknown, selection: unknown) => said(studio, () => command(studio, argument, selection));
+    const execute = (argument: unknown, selection: unknown) =>
+      reportErrors(studio, () => command(studio, argument, selection));
     studio.context.subscriptions.push(commands.registerCommand(name, execute));
   }
 }
 
-/** Runs a command; an error is shown in one message. */
-async function said(studio: Studio, work: () => Promise<unknown>): Promise<unknown> {
+/** Runs a command and shows its error, if any, as a message. */
+async function reportErrors(studio: Studio, work: () => Promise<unknown>): Promise<unknown> {
   try {
     return await work();
   } catch (error) {

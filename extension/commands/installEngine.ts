@@ -6,14 +6,14 @@ import type { Studio } from "../studio.ts";
 type Item = QuickPickItem & { engine: EnginePackageStatus };
 let count = 0;
 
-/** Installs an engine not bundled with BTX, from a device row or picked by the user. Returns its folder. */
+/** Installs an engine that BTX does not bundle, for a device row or as the user picks. Returns its folder. */
 export async function installEngine(studio: Studio, argument: unknown): Promise<unknown> {
   const { device } = (argument ?? {}) as { device?: { install?: EnginePackage } };
-  const engine = device?.install ?? (await picked(studio));
+  const engine = device?.install ?? (await pickEngine(studio));
   return engine && install(studio, engine);
 }
 
-async function picked(studio: Studio): Promise<EnginePackage | undefined> {
+async function pickEngine(studio: Studio): Promise<EnginePackage | undefined> {
   const engines = studio.backend.request("btx/engines", {}).then((answer) => answer.engines.map(item));
   const placeHolder = "Engine to install";
   const chosen = await window.showQuickPick(engines, { placeHolder, matchOnDescription: true });
@@ -37,13 +37,13 @@ function item(engine: EnginePackageStatus): Item {
   };
 }
 
-/** Installs with progress; cancelling leaves no usable engine behind. @throws Error with the reason when it fails. */
+/** Installs with a progress message; cancelling leaves nothing installed. @throws Error with the reason if it fails. */
 export async function install(studio: Studio, engine: EnginePackage): Promise<string | undefined> {
   const id = `${Date.now()}-${count++}`;
   const progressOf = { location: ProgressLocation.Notification, title: `Installing ${engine}`, cancellable: true };
   return window.withProgress(progressOf, async (progress, token) => {
     let before = 0;
-    const listening = studio.backend.hear("btx/installing", ({ id: of, event }) => {
+    const listening = studio.backend.onNotification("btx/installing", ({ id: of, event }) => {
       if (of !== id || event.event !== "progress") return;
       const { label, done, total } = event;
       const share = done === undefined || !total ? 0 : (done / total) * 100;

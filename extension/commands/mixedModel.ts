@@ -13,7 +13,7 @@ type ModelItem = QuickPickItem & { model: MixedModel };
 const isSame = (a: StageReference, b: StageReference): boolean =>
   a.root === b.root && a.run === b.run && a.stage === b.stage;
 
-/** Newest run first; within a run the finetuned mixture first, then later stages first. */
+/** Newest run first; within a run the finetuned mixture first, then the latest stages. */
 async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) => boolean): Promise<ModelItem[]> {
   await experiments.refresh();
   const ofRun = async (run: ListedRun): Promise<ModelItem[]> => {
@@ -37,10 +37,10 @@ async function modelItems({ experiments }: Studio, fits: (stage: ListedStage) =>
 }
 
 /**
- * The routing model: the remembered one if it still exists, else the only one or the user's pick. With `ask` the
- * user is always asked. Undefined if the user picks none.
+ * The mixed model to route with: the last one used if it still exists, else the only one or the user's pick; always
+ * the user's pick with `ask`. Undefined if the user picks none.
  *
- * @param fits selects the stages to offer. @throws Error if no stage fits.
+ * @param fits whether to offer a stage. @throws Error if no stage fits.
  */
 export async function mixedModel(
   studio: Studio,

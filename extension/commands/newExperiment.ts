@@ -4,8 +4,8 @@ import { hasModel } from "../tree/states.ts";
 import { chosenStage } from "./target.ts";
 import { domainsOf, type Template, templates } from "./templates.ts";
 
-/** Maximum folders offered as domains. */
-const mostFolders = 200;
+/** Maximum number of folders offered as domains. */
+const maxFolders = 200;
 
 /** Writes an experiment file from a template, with folders of the workspace as domains, and opens it. */
 export async function newExperiment(studio: Studio): Promise<unknown> {
@@ -13,9 +13,9 @@ export async function newExperiment(studio: Studio): Promise<unknown> {
   if (!folder) return undefined;
   const template = await window.showQuickPick(templates, { placeHolder: "Template for the experiment" });
   if (!template) return undefined;
-  const folders = await pickedFolders(folder);
+  const folders = await pickFolders(folder);
   if (!folders) return undefined;
-  const name = await askedName(folder, template);
+  const name = await askName(folder, template);
   if (name === undefined) return undefined;
   const files = template.files(name, domainsOf(folders));
   for (const file of files)
@@ -28,8 +28,8 @@ export async function newExperiment(studio: Studio): Promise<unknown> {
 
 const fileUri = (folder: Uri, name: string): Uri => Uri.joinPath(folder, `${name}.btx.yaml`);
 
-/** Folders of text, relative to the experiment's folder. */
-async function pickedFolders(folder: Uri): Promise<string[] | undefined> {
+/** Asks for folders of text, relative to the experiment's folder. */
+async function pickFolders(folder: Uri): Promise<string[] | undefined> {
   const found = await foldersBelow(folder, "", 2);
   if (found.length === 0) return ["texts/first", "texts/second"];
   const picked = await window.showQuickPick(
@@ -43,7 +43,7 @@ async function pickedFolders(folder: Uri): Promise<string[] | undefined> {
   return picked && picked.length > 0 ? picked.map(({ path }) => path) : undefined;
 }
 
-/** Folders that could hold texts, those near the top first. */
+/** Folders that could hold texts; those nearest to the top come first. */
 async function foldersBelow(folder: Uri, prefix: string, depth: number): Promise<string[]> {
   const entries = await workspace.fs.readDirectory(folder);
   const isFolder = (type: FileType) => (type & FileType.Directory) !== 0 && (type & FileType.SymbolicLink) === 0;
@@ -54,14 +54,14 @@ async function foldersBelow(folder: Uri, prefix: string, depth: number): Promise
   const paths = names.map((name) => `${prefix}${name}`);
   if (depth > 1) {
     for (const name of names) {
-      if (paths.length >= mostFolders) break;
+      if (paths.length >= maxFolders) break;
       paths.push(...(await foldersBelow(Uri.joinPath(folder, name), `${prefix}${name}/`, depth - 1)));
     }
   }
-  return paths.slice(0, mostFolders);
+  return paths.slice(0, maxFolders);
 }
 
-function askedName(folder: Uri, template: Template): Thenable<string | undefined> {
+function askName(folder: Uri, template: Template): Thenable<string | undefined> {
   return window
     .showInputBox({
       title: "New experiment",
@@ -84,27 +84,27 @@ function askedName(folder: Uri, template: Template): Thenable<string | undefined
     .then((text) => text?.trim());
 }
 
-const name = "btx-demo";
+const demoFolder = "btx-demo";
 
-/** Writes the demo experiment and its texts into a new folder of the workspace, unless it exists, and opens it. */
+/** Opens the demo experiment; writes it and its texts into a new folder of the workspace first if it is missing. */
 export async function createDemo(studio: Studio): Promise<unknown> {
   const parent = await chosenFolder("Folder for the demo");
   if (!parent) return undefined;
-  const folder = Uri.joinPath(parent, name);
-  const there = Uri.joinPath(folder, "demo.btx.yaml");
-  const exists = await workspace.fs.stat(there).then(
+  const folder = Uri.joinPath(parent, demoFolder);
+  const existing = Uri.joinPath(folder, "demo.btx.yaml");
+  const exists = await workspace.fs.stat(existing).then(
     () => true,
     () => false,
   );
   const file = exists
-    ? there
+    ? existing
     : Uri.file((await studio.backend.request("btx/writeDemo", { folder: folder.fsPath })).file);
   await window.showTextDocument(file);
   await studio.experiments.refresh();
   return file;
 }
 
-/** The folder of the workspace, or the one of several that the person picks. @throws Error when no folder is open. */
+/** The workspace's folder; if it has several, the user picks one. @throws Error if no folder is open. */
 export async function chosenFolder(placeHolder: string): Promise<Uri | undefined> {
   const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
   if (folders.length === 0) throw new Error("No folder is open: open one with File > Open Folder.");
@@ -112,7 +112,7 @@ export async function chosenFolder(placeHolder: string): Promise<Uri | undefined
   return (await window.showWorkspaceFolderPick({ placeHolder }))?.uri;
 }
 
-/** Copies the experiment of a run, with one of its models as the seed, and opens the copy. */
+/** Copies a run's experiment with one of the run's models as the seed, and opens the copy. */
 export async function fork(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(
     studio,

@@ -7,11 +7,11 @@ import type { Studio } from "../studio.ts";
 import { mixedModel } from "./mixedModel.ts";
 import { chosenRun } from "./target.ts";
 
-/** Opens the live metrics of a run, or of all selected runs; on a stage, or a lens of stages, those first. */
+/** Opens the live metrics of a run, or of all selected runs; called on stages, it shows those first. */
 export const openMetrics = (studio: Studio, argument: unknown, selection: unknown): Promise<unknown> =>
   openPage(studio, "metrics", argument, selection);
 
-/** Opens the routing of the mixed models of a run, or of all selected runs; on a stage, of that first. */
+/** Opens the routing of a run's mixed models, or of all selected runs; called on a stage, it shows that first. */
 export const openRouting = (studio: Studio, argument: unknown, selection: unknown): Promise<unknown> =>
   openPage(studio, "routing", argument, selection);
 
@@ -37,14 +37,14 @@ function runOf(row: unknown): ListedRun[] {
   return listed ? [listed] : [];
 }
 
-/** Pages about one mixed model: of one of its experts, and of a text. */
+/** Pages about one mixed model: the expert page and the tokens page. */
 
 interface Model {
   listed: Pick<ListedRun, "root" | "run">;
   stage: Pick<ListedStage, "name" | "key" | "experts">;
 }
 
-/** A row of an expert or of a mixed model, or the model that is remembered or picked. */
+/** The model of the row that a command is called on, else the last one used or the one that the user picks. */
 async function chosenModel(studio: Studio, argument: unknown): Promise<Model | undefined> {
   const row = (argument ?? {}) as { parent?: Partial<Model> } & Partial<Model>;
   for (const one of [row, row.parent]) {
@@ -64,7 +64,7 @@ const startOf = ({ listed: { root, run }, stage }: Model) => ({
   model: { root, key: stage.key },
 });
 
-/** Shows an expert of a mixed model: its origin, the tokens it gets, and the loss without it. */
+/** Shows an expert of a mixed model: its origin, its tokens, and the loss without it. */
 export async function openExpert(studio: Studio, argument: unknown): Promise<unknown> {
   const model = await chosenModel(studio, argument);
   if (!model) return undefined;
@@ -75,7 +75,7 @@ export async function openExpert(studio: Studio, argument: unknown): Promise<unk
   return undefined;
 }
 
-/** Shows where each token of a text goes, in every layer; first of the text that is selected. */
+/** Shows where each token of a text goes in every layer; starts with the selected text. */
 export async function openTokens(studio: Studio, argument: unknown): Promise<unknown> {
   const model = await chosenModel(studio, argument);
   if (!model) return undefined;
@@ -85,7 +85,6 @@ export async function openTokens(studio: Studio, argument: unknown): Promise<unk
   return undefined;
 }
 
-/** Opens the report of a run. */
 export async function openReport(studio: Studio, argument: unknown): Promise<unknown> {
   const none = "There is no report yet: a run writes its report when it ends.";
   const chosen = await chosenRun(studio, argument, ({ report }) => report !== undefined, none);

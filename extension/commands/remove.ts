@@ -7,7 +7,7 @@ import { when } from "../tree/states.ts";
 import { countText } from "../tree/texts.ts";
 import { chosenRun } from "./target.ts";
 
-/** Deletes a run and, if the person wants that too, the stages that no other run uses. */
+/** Deletes a run and, if the user agrees, the stages that no other run uses. */
 export async function deleteRun(studio: Studio, argument: unknown): Promise<unknown> {
   const atRest = ({ state }: { state: string }) => state !== "running";
   const chosen = await chosenRun(studio, argument, atRest, "There is no run that can be deleted.");
@@ -36,7 +36,7 @@ export async function deleteRun(studio: Studio, argument: unknown): Promise<unkn
 
 type Item = QuickPickItem & { root: string; stage: LostStage };
 
-/** Removes stages that no run uses: lists them with their sizes, and removes those left checked. */
+/** Lists the stages that no run uses, with their sizes, and removes those that the user leaves checked. */
 export async function cleanStages(studio: Studio): Promise<unknown> {
   const items: Item[] = [];
   await studio.experiments.refresh();
@@ -87,16 +87,16 @@ function item(root: string, stage: LostStage): Item {
   };
 }
 
-/** Names listed at most. */
-const most = 12;
+/** Maximum number of names listed. */
+const maxNames = 12;
 
 /** "3 stages, 12.3 MB, 2h 03m of work: seed, expert:code and expert:math." */
 export function lostText(stages: readonly LostStage[]): string {
   if (stages.length === 0) return "none.";
   const size = stages.reduce((sum, stage) => sum + stage.bytes, 0);
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
-  const names = stages.slice(0, most).map(({ name }) => name);
-  const more = stages.length > most ? ` and ${stages.length - most} more` : "";
+  const names = stages.slice(0, maxNames).map(({ name }) => name);
+  const more = stages.length > maxNames ? ` and ${stages.length - maxNames} more` : "";
   const count = stages.length === 1 ? "1 stage" : `${stages.length} stages`;
   return `${count}, ${bytes(size)}, ${duration(seconds)} of work: ${names.join(", ")}${more}.`;
 }

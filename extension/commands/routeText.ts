@@ -9,9 +9,9 @@ import type { Studio } from "../studio.ts";
 import { mixedModel } from "./mixedModel.ts";
 
 /** Delay before progress is shown, ms. */
-const patience = 1000;
+const progressDelay = 1000;
 
-/** Colours the selected text, or the whole text, by the experts that its tokens go to. Returns the document's Uri. */
+/** Colours the selection, or the whole text, by the experts that its tokens go to. Returns the document's Uri. */
 export async function routeSelection(studio: Studio): Promise<unknown> {
   const editor = window.activeTextEditor;
   if (!editor) throw new Error("There is no text to route: open a file or select text in one.");
@@ -30,7 +30,7 @@ export async function routeSelection(studio: Studio): Promise<unknown> {
         token.onCancellationRequested(() => studio.routing.cancel(document.uri));
         return routed.catch(() => {});
       }),
-    patience,
+    progressDelay,
   );
   try {
     await routed;
@@ -42,7 +42,7 @@ export async function routeSelection(studio: Studio): Promise<unknown> {
 
 type Item = QuickPickItem & { shown?: Shown; other?: true };
 
-/** Picks the layer whose experts colour the text, and lists expert colours. `{layer}` picks one without asking. */
+/** Lets the user pick the layer whose experts colour the text, and lists their colours. `{layer}` skips the list. */
 export async function routeLayer(studio: Studio, argument: unknown): Promise<unknown> {
   const { routing } = studio;
   const painting = routing.of(window.activeTextEditor?.document.uri);
@@ -54,7 +54,7 @@ export async function routeLayer(studio: Studio, argument: unknown): Promise<unk
     return routing.show(index);
   }
   const before = routing.shownIn(painting);
-  const picked = await pick(studio, painting, before);
+  const picked = await pickLayer(studio, painting, before);
   if (!picked?.other) return routing.show(picked?.shown ?? before);
   const model = await mixedModel(studio, true);
   const document = workspace.textDocuments.find(({ uri }) => uri.toString() === painting.uri.toString());
@@ -64,8 +64,8 @@ export async function routeLayer(studio: Studio, argument: unknown): Promise<unk
   return undefined;
 }
 
-/** Previews a layer while it is the active list item. */
-function pick({ context, routing }: Studio, painting: Painting, before: Shown): Promise<Item | undefined> {
+/** Shows the list of layers; the text is coloured by the active item's layer at once. */
+function pickLayer({ context, routing }: Studio, painting: Painting, before: Shown): Promise<Item | undefined> {
   const list = window.createQuickPick<Item>();
   const shown: Shown[] = ["all", ...painting.routed.layers.keys()];
   const layers: Item[] = shown.map((one) => ({ label: layerName(painting.routed.layers, one), shown: one }));
@@ -92,14 +92,14 @@ function pick({ context, routing }: Studio, painting: Painting, before: Shown): 
   list.title = painting.model;
   list.placeholder = "Layer whose experts colour the text";
   list.keepScrollPosition = true;
-  let seen = before;
+  let previewed = before;
   show(before);
   return new Promise((resolve) => {
     list.onDidChangeActive(([item]) => {
-      if (!item || !layers.includes(item) || item.shown === seen) return;
-      seen = item.shown!;
-      routing.show(seen);
-      show(seen);
+      if (!item || !layers.includes(item) || item.shown === previewed) return;
+      previewed = item.shown!;
+      routing.show(previewed);
+      show(previewed);
     });
     list.onDidAccept(() => {
       resolve(list.activeItems[0]);
@@ -117,7 +117,7 @@ interface Manifest {
   contributes: { colors: { id: string; defaults: { light: string; dark: string } }[] };
 }
 
-/** Small squares that look as tokens of experts do, in the manifest's colours for light and dark themes. */
+/** Icons that look like the tokens of an expert, in the manifest's colours for light and dark themes. */
 function swatchesOf({ contributes }: Manifest): (look: ExpertLook) => { light: Uri; dark: Uri } {
   const colors = new Map(
     chartColors.map((color) => [color, contributes.colors.find(({ id }) => id === colorId(color))?.defaults]),

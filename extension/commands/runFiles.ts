@@ -5,7 +5,7 @@ import type { Studio } from "../studio.ts";
 import { hasModel } from "../tree/states.ts";
 import { chosenRun, chosenStage } from "./target.ts";
 
-/** Shows the log of a run or of a stage; without either, that of the extension and its backend. */
+/** Shows the log of a run or of a stage; without an argument, that of the extension and its backend. */
 export async function showLog(studio: Studio, argument: unknown): Promise<unknown> {
   if (argument === undefined) {
     studio.backend.log.show();
@@ -46,7 +46,7 @@ export async function revealFolder(studio: Studio, argument: unknown): Promise<u
   return commands.executeCommand(here ? "revealFileInOS" : "revealInExplorer", Uri.file(path));
 }
 
-/** Copies the model of a stage, in the Hugging Face format, into a new folder below a chosen folder. */
+/** Copies a stage's model, in the Hugging Face format, into a new folder inside the folder that the user chooses. */
 export async function exportModel(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(studio, argument, hasModel, "This run has no model yet.");
   if (!chosen) return undefined;
@@ -65,7 +65,7 @@ export async function exportModel(studio: Studio, argument: unknown): Promise<un
   });
 }
 
-/** Copies the report of a run to a file that the person chooses. */
+/** Copies a run's report to a file that the user chooses. */
 export async function exportReport(studio: Studio, argument: unknown): Promise<unknown> {
   const none = "There is no report yet: a run writes its report when it ends.";
   const run = await chosenRun(studio, argument, ({ report }) => report !== undefined, none);

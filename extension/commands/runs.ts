@@ -13,51 +13,51 @@ export async function run(studio: Studio, argument: unknown): Promise<unknown> {
   return file && startRun(studio, file);
 }
 
-/** Saves and runs a file. @param stage a stage, or a section's stages: only these and what they need. */
+/** Saves and runs a file. @param stage a stage, or a section's stages, to run with the stages it depends on. */
 export async function startRun(studio: Studio, file: Uri, stage?: string): Promise<RunReference> {
-  await saved(file);
-  const asked = { file: file.fsPath, ...cores(), ...(stage === undefined ? {} : { stage }) };
-  const run = await starting(basename(file.path), () => studio.backend.request("btx/startRun", asked));
+  await saveBeforeRun(file);
+  const asked = { file: file.fsPath, ...coresSetting(), ...(stage === undefined ? {} : { stage }) };
+  const run = await withStartProgress(basename(file.path), () => studio.backend.request("btx/startRun", asked));
   // The editor does not always report a new file.
   if (!studio.experiments.files.some(({ path }) => path === file.path)) void studio.experiments.refresh();
   return run;
 }
 
-/** Shows that a run is about to start: reading its texts may take a while before it appears in the tree. */
-const starting = <T>(name: string, work: () => Promise<T>): Thenable<T> =>
+/** Shows progress while a run starts: reading its texts may take a while before it appears in the tree. */
+const withStartProgress = <T>(name: string, work: () => Promise<T>): Thenable<T> =>
   window.withProgress({ location: ProgressLocation.Window, title: `Starting ${name}` }, work);
 
-/** Saves a file if it is open and the settings ask for it. @throws Error if saving fails. */
-export async function saved(file: Uri): Promise<void> {
+/** Saves a file if it has unsaved changes and the settings ask for it. @throws Error if saving fails. */
+export async function saveBeforeRun(file: Uri): Promise<void> {
   const document = workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString());
   const save = workspace.getConfiguration("btx.run", file).get("saveBeforeRun", true);
   if (save && document?.isDirty && !(await document.save()))
     throw new Error(`${workspace.asRelativePath(file)} could not be saved, so it was not run.`);
 }
 
-/** Number of cores that the settings allow a run. */
-export function cores(): { cores?: number } {
+/** The number of cores that a run may use, from the settings. */
+export function coresSetting(): { cores?: number } {
   const asked = workspace.getConfiguration("btx.run").get<number | null>("cores");
   return typeof asked === "number" && Number.isInteger(asked) && asked >= 1 ? { cores: asked } : {};
 }
 
-/** Runs one stage of an experiment file and what it needs. A lens names the stage; in the palette the user picks it. */
+/** Runs one stage of an experiment file and the stages it depends on. A lens names the stage; else the user picks it. */
 export async function runStage(studio: Studio, argument: unknown): Promise<unknown> {
   const file = await experimentFile(studio, argument);
   if (!file) return undefined;
   const { stage } = (argument ?? {}) as { stage?: unknown };
-  const name = typeof stage === "string" ? stage : await picked(studio, file.fsPath);
+  const name = typeof stage === "string" ? stage : await pickStage(studio, file.fsPath);
   return name === undefined ? undefined : startRun(studio, file, name);
 }
 
-async function picked(studio: Studio, file: string): Promise<string | undefined> {
+async function pickStage(studio: Studio, file: string): Promise<string | undefined> {
   const { stages } = await studio.backend.request("btx/stageNames", { file });
   const items = stages.map(({ name, does }) => ({ label: name, description: does }));
   const placeHolder = "Stage to run, together with the stages it needs";
   return (await window.showQuickPick(items, { placeHolder, matchOnDescription: true }))?.label;
 }
 
-/** Reruns a stage and its dependents: shows what will be lost, removes it and resumes the run. */
+/** Reruns a stage and its dependents: after a warning, removes them and resumes the run. */
 export async function rerun(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenStage(
     studio,
@@ -80,7 +80,9 @@ export async function rerun(studio: Studio, argument: unknown): Promise<unknown>
   );
   if (answer !== again) return undefined;
   const keys = stages.map(({ key }) => key);
-  return starting(chosen.run.name, () => studio.backend.request("btx/rerun", { ...reference, keys, ...cores() }));
+  return withStartProgress(chosen.run.name, () =>
+    studio.backend.request("btx/rerun", { ...reference, keys, ...coresSetting() }),
+  );
 }
 
 /** Resumes a run that did not finish. */
@@ -93,8 +95,8 @@ export async function resume(studio: Studio, argument: unknown): Promise<unknown
     "There is no run to resume: no run was stopped, failed or was interrupted.",
   );
   if (!chosen) return undefined;
-  const asked = { root: chosen.root, run: chosen.run, ...cores() };
-  const resumed = await starting(chosen.name, () => studio.backend.request("btx/resumeRun", asked));
+  const asked = { root: chosen.root, run: chosen.run, ...coresSetting() };
+  const resumed = await withStartProgress(chosen.name, () => studio.backend.request("btx/resumeRun", asked));
   await studio.experiments.refresh();
   return resumed;
 }

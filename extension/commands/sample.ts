@@ -6,7 +6,7 @@ import { hasModel } from "../tree/states.ts";
 import { sampleOptions } from "./sampleOptions.ts";
 import { chosenStage } from "./target.ts";
 
-/** The last options. Each sample has a new random seed, so that each continuation differs. */
+/** The last options. Each sample uses the next random seed, so that continuations differ. */
 let last: SampleOptions = defaults;
 let count = 0;
 
@@ -16,10 +16,10 @@ let count = 0;
  */
 export async function sample(studio: Studio, argument: unknown): Promise<unknown> {
   const prompt = selectedText();
-  // An editor's menu passes the file of the prompt, which any run may continue.
+  // An editor's menu passes the file that the prompt is in; it does not name a run.
   const of = argument instanceof Uri && !argument.path.endsWith(".btx.yaml") ? undefined : argument;
   const chosen = await chosenStage(studio, of, hasModel, "This run has no model yet.");
-  const text = chosen && (prompt ?? (await typedPrompt()));
+  const text = chosen && (prompt ?? (await askPrompt()));
   if (!chosen || text === undefined) return undefined;
   const { run, stage } = chosen;
   const model = `${stage.name} of ${run.name}`;
@@ -36,14 +36,14 @@ export async function sample(studio: Studio, argument: unknown): Promise<unknown
   const tokens: RoutedToken[] = [];
   const paint = () => studio.routing.paint({ uri: output.uri, model, routed: { ...axes, tokens } });
   paint();
-  const listening = studio.backend.hear("btx/sampledToken", (told) => {
-    if (told.id !== id) return;
-    if ("axes" in told) {
-      axes = told.axes;
+  const listening = studio.backend.onNotification("btx/sampledToken", (sampled) => {
+    if (sampled.id !== id) return;
+    if ("axes" in sampled) {
+      axes = sampled.axes;
       paint();
       return;
     }
-    const { text: piece, chosen, gates, surprise } = told.token;
+    const { text: piece, chosen, gates, surprise } = sampled.token;
     tokens.push({ ...output.add(piece), chosen, gates, surprise });
   });
   const location = ProgressLocation.Notification;
@@ -68,9 +68,9 @@ function selectedText(): string | undefined {
   return editor && !editor.selection.isEmpty ? editor.document.getText(editor.selection) : undefined;
 }
 
-const typedPrompt = async (): Promise<string | undefined> =>
+const askPrompt = async (): Promise<string | undefined> =>
   window.showInputBox({
     title: "Sample from a model",
-    prompt: "Text that the model continues.",
+    prompt: "Text that the model continues",
     placeHolder: "Prompt",
   });

@@ -11,9 +11,9 @@ import {
 type Item = QuickPickItem & { option?: NumberOption; off?: true };
 
 /**
- * Asks how to sample: Enter takes the options as they are, another row changes one of them.
+ * Asks how to sample: Enter accepts the options, every other row changes one of them.
  *
- * @param experts of a mixed model, which may be switched off; none of a dense one.
+ * @param experts of a mixed model, which the user may switch off; empty for a dense model.
  */
 export async function sampleOptions(
   title: string,
@@ -38,13 +38,17 @@ export async function sampleOptions(
       placeHolder: "Press Enter to sample, or change an option",
     });
     if (!picked) return undefined;
-    if (picked.option) options = (await typed(title, options, picked.option)) ?? options;
-    else if (picked.off) options = (await switchedOff(title, options, experts)) ?? options;
+    if (picked.option) options = (await askNumber(title, options, picked.option)) ?? options;
+    else if (picked.off) options = (await askSwitchedOff(title, options, experts)) ?? options;
     else return options;
   }
 }
 
-async function typed(title: string, options: SampleOptions, option: NumberOption): Promise<SampleOptions | undefined> {
+async function askNumber(
+  title: string,
+  options: SampleOptions,
+  option: NumberOption,
+): Promise<SampleOptions | undefined> {
   const text = await window.showInputBox({
     title,
     prompt: `${option.label}. ${option.help}`,
@@ -54,7 +58,7 @@ async function typed(title: string, options: SampleOptions, option: NumberOption
   return text === undefined ? undefined : withNumber(options, option, text);
 }
 
-async function switchedOff(
+async function askSwitchedOff(
   title: string,
   options: SampleOptions,
   experts: readonly string[],

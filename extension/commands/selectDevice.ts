@@ -7,12 +7,12 @@ import { experimentFile } from "./target.ts";
 
 type Item = QuickPickItem & { device?: Device };
 
-/** Chooses the device of an experiment: sets its keys `engine` and `devices`, which can be undone. */
+/** Chooses an experiment's device: sets its keys `engine` and `devices` as an edit that can be undone. */
 export async function selectDevice(studio: Studio, argument: unknown): Promise<unknown> {
   const { device: given } = (argument ?? {}) as { device?: Device };
   const file = await experimentFile(studio, argument);
   if (!file) return undefined;
-  const device = given ?? (await picked(studio));
+  const device = given ?? (await pickDevice(studio));
   if (device === undefined) return undefined;
   if (device !== "auto" && !device.usable) {
     if (device.install) return install(studio, device.install);
@@ -22,8 +22,8 @@ export async function selectDevice(studio: Studio, argument: unknown): Promise<u
   return file;
 }
 
-/** @returns "auto" for the fastest; undefined if nothing was chosen. */
-async function picked(studio: Studio): Promise<Device | "auto" | undefined> {
+/** @returns "auto" for the fastest device; undefined if the user picks none. */
+async function pickDevice(studio: Studio): Promise<Device | "auto" | undefined> {
   const looking = { location: ProgressLocation.Window, title: "Looking for devices" };
   const found = window.withProgress(looking, () => studio.backend.request("btx/devices", {}));
   const items = found.then(({ devices }): Item[] => [
@@ -57,7 +57,7 @@ async function write(studio: Studio, file: Uri, device: Device | "auto"): Promis
     ...(compute === undefined ? {} : { compute }),
   });
   if (text === before) return;
-  // Common text at both ends is left alone to preserve cursors and markers.
+  // Text that is the same at both ends is not replaced, so that cursors and markers stay.
   let [from, same] = [0, 0];
   while (from < Math.min(before.length, text.length) && before[from] === text[from]) from++;
   const rest = Math.min(before.length, text.length) - from;

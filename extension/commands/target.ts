@@ -6,8 +6,8 @@ import { stateIcon, when } from "../tree/states.ts";
 import { stageText } from "../tree/texts.ts";
 
 /**
- * What a command is for. It is called with `{file, run?}` by a lens, with a Uri by a menu of files, with `{file}` or
- * `{listed}` by a row of the tree, and without arguments by the palette: then the active editor or the user decides.
+ * What a command acts on. A code lens calls it with `{file, run?}`, a file menu with a Uri, a row of the tree with
+ * `{file}` or `{listed}`, and the palette without arguments: then the active editor or the user decides.
  */
 
 interface Named {
@@ -27,7 +27,7 @@ function named(argument: unknown): Named {
   };
 }
 
-/** A lens names a file by its path or its URI. */
+/** A code lens names a file by its path or its URI. */
 const fileUri = (text: string): Uri => (text.startsWith("file:") ? Uri.parse(text) : Uri.file(text));
 
 const isListed = (value: unknown): value is ListedRun =>
@@ -39,7 +39,7 @@ function activeFile(): Uri | undefined {
   return document?.languageId === "btx" ? document.uri : undefined;
 }
 
-/** The experiment file a command is for; undefined if the user cancels. @throws Error if no file exists. */
+/** The experiment file that a command acts on; undefined if the user cancels. @throws Error if there is none. */
 export async function experimentFile(studio: Studio, argument: unknown): Promise<Uri | undefined> {
   const known = named(argument).file ?? activeFile();
   if (known) return onDisk(known);
@@ -58,8 +58,8 @@ function onDisk(uri: Uri): Uri {
 }
 
 /**
- * The run a command is for, among those that `fits` takes: the one named, or the only one, or the one a person picks;
- * of the runs of a file that a lens names, the newest.
+ * The run that a command acts on, among those that `fits` accepts: the named one, the newest of the file that a lens
+ * names, the only one, or the one that the user picks.
  *
  * @param none error message if no run fits. @throws Error with `none`.
  */
@@ -84,7 +84,7 @@ export async function chosenRun(
 
 export type RunItem = QuickPickItem & { one: ListedRun };
 
-/** Runs as a person picks them. */
+/** Runs as items of a list to pick from. */
 export const runItems = (runs: readonly ListedRun[]): RunItem[] =>
   runs.map((one) => ({
     label: `$(${stateIcon[one.state]}) ${one.name}`,
@@ -100,8 +100,8 @@ export interface ChosenStage {
 }
 
 /**
- * The stage a command is for: that of a row of the tree; else one of those of a run that `fits` takes, which the person
- * picks.
+ * The stage that a command acts on: the one of a row of the tree, else the user picks one of a run's stages that
+ * `fits` accepts.
  *
  * @param none error message if no stage fits. @throws Error with `none`.
  */

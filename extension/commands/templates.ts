@@ -18,19 +18,19 @@ const section = (domains: readonly Domain[]): string =>
 
 const minimal = (
   domains: readonly Domain[],
-): string => `# The least an experiment needs: domains of text. All other keys have defaults; hover over a key to see what it does.
+): string => `# The minimum for an experiment: domains of text. All other keys have defaults; hover over a key to see what it does.
 model:     {layers: 4, hidden: 128, heads: 4, context: 128}
 domains:
 ${section(domains)}seed:      {tokens: 1M}       # on all domains
-experts:   {tokens: 500k}     # one a domain, in parallel
+experts:   {tokens: 500k}     # one per domain, in parallel
 mix:       {router: {type: top-k, k: 2}}
 finetune:  {tokens: 500k}
 `;
 
 const paper = (
   domains: readonly Domain[],
-): string => `# Branch-Train-MiX as in the paper (arXiv 2403.07816), small: top-2 routing with load balancing, the seed as one
-# more expert, and the baselines it is compared with.
+): string => `# Branch-Train-MiX as in the paper (arXiv 2403.07816), but small: top-2 routing with load balancing, the seed as one
+# more expert, and the baselines to compare with.
 model:     {layers: 4, hidden: 128, heads: 4, kvHeads: 2, ffn: 352, context: 128}
 tokenizer: {type: bpe, vocab: 1024}
 training:  {batch: 16, learningRate: 3e-3}
@@ -43,7 +43,7 @@ evaluate:  {tokens: 16k}
 compare:   [average, dense, upcycling, upcycling-compute, btm]
 `;
 
-/** Routers of the paper's ablation, and a word for each in a file's name. */
+/** Routers of the paper's ablation; `name` becomes part of the file name. */
 const routers: readonly (readonly [name: string, about: string, keys: string])[] = [
   ["top-2", "top-2 with load balancing", "{type: top-k, k: 2, loadBalance: 0.01}"],
   ["no-balance", "top-2 without load balancing", "{type: top-k, k: 2, balance: none}"],
@@ -57,7 +57,7 @@ const ablation = (
   about: string,
   router: string,
 ): string => `# One router of an ablation: ${about}. The files of the ablation differ only in \`mix.router\`, so they share
-# seed and experts, which are trained once. Compare their runs with "BTX Studio: Compare Runs...".
+# the seed and experts, which are trained once. Compare their runs with "BTX Studio: Compare Runs...".
 model:     {layers: 4, hidden: 128, heads: 4, kvHeads: 2, ffn: 352, context: 128}
 tokenizer: {type: bpe, vocab: 1024}
 training:  {batch: 16, learningRate: 3e-3}
@@ -71,7 +71,7 @@ finetune:  {tokens: 500k, learningRate: 1.5e-3}
 export const templates: readonly Template[] = [
   {
     label: "Minimal",
-    detail: "Domains, and defaults for everything else",
+    detail: "Only domains; defaults for everything else",
     files: (name, domains) => [{ name, text: minimal(domains) }],
   },
   {
@@ -82,13 +82,13 @@ export const templates: readonly Template[] = [
   },
   {
     label: "Router ablation",
-    detail: `${routers.length} files that differ in their router and share seed and experts`,
+    detail: `${routers.length} files that differ in the router and share the seed and experts`,
     files: (name, domains) =>
       routers.map(([word, about, keys]) => ({ name: `${name}-${word}`, text: ablation(domains, about, keys) })),
   },
 ];
 
-/** A domain's name from a folder's: letters, digits, `_` and `-`, beginning with a letter, not one of those in use. */
+/** A domain name made from a folder's: letters, digits, `_` and `-`, starting with a letter, and not `taken`. */
 export function domainName(folder: string, taken: readonly string[]): string {
   const plain = (folder.split("/").at(-1) ?? "").replaceAll(/[^\w-]+/g, "-").replace(/^[^A-Za-z]+/, "");
   const name = plain.replace(/-+$/, "").slice(0, 60) || "domain";

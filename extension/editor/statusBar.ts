@@ -7,22 +7,22 @@ import { layerName, legend, spoken } from "../routing/texts.ts";
 import type { Studio } from "../studio.ts";
 import { runText, stageText } from "../tree/texts.ts";
 
-/** The item's text about one subject. */
+/** One part of the item: its icon, text and tooltip. */
 interface Part {
   icon: string;
   text: string;
   /** For a screen reader. */
   spoken: string;
   command: string;
-  tell(tooltip: MarkdownString): void;
+  addTo(tooltip: MarkdownString): void;
 }
 
-/** Experts that the legend lists; the picker has them all. */
-const listed = 12;
+/** Maximum number of experts in the legend; the list of layers shows all. */
+const maxExperts = 12;
 
 /**
- * The status bar item: the model and layer that colour the active text, and what is running with its progress. A
- * click picks the layer or lists the running stages. Hidden when there is nothing to show.
+ * The status bar item: the model and layer that colour the active text, and the running runs with their progress. A
+ * click lists the layers or the running stages. The item is hidden when there is nothing to show.
  */
 export function registerStatusBar(studio: Studio): void {
   const { context, experiments, routing } = studio;
@@ -37,7 +37,7 @@ export function registerStatusBar(studio: Studio): void {
     const tooltip = new MarkdownString();
     tooltip.supportHtml = true;
     tooltip.isTrusted = { enabledCommands: parts.map(({ command }) => command) };
-    for (const part of parts) part.tell(tooltip);
+    for (const part of parts) part.addTo(tooltip);
     item.tooltip = tooltip;
     item.accessibilityInformation = { label: parts.map((part) => part.spoken).join("; "), role: "button" };
     item.show();
@@ -62,15 +62,15 @@ function routedPart({ routing }: Studio): Part | undefined {
     text: `${model}, ${layer}`,
     spoken: `${model}, ${spoken(routed, shown)}, pick a layer`,
     command: "btx.routeLayer",
-    tell(tooltip) {
+    addTo(tooltip) {
       const [looks, lines] = [expertLooks(routed.experts), legend(routed, shown)];
       tooltip.appendText(`${routed.tokens.length} tokens, ${layer}`).appendMarkdown("\n\n");
-      for (const { name, share, expert } of lines.slice(0, listed))
+      for (const { name, share, expert } of lines.slice(0, maxExperts))
         tooltip
           .appendMarkdown(`- <span style="color:var(${colorVariable(looks[expert]!.color)});">■</span> `)
           .appendText(`${name} ${percent(share)}`)
           .appendMarkdown("\n");
-      if (lines.length > listed) tooltip.appendMarkdown(`\n${lines.length - listed} more in the list`);
+      if (lines.length > maxExperts) tooltip.appendMarkdown(`\n${lines.length - maxExperts} more in the list`);
       tooltip.appendMarkdown("\n\n[Pick a layer](command:btx.routeLayer)\n\n");
     },
   };
@@ -87,7 +87,7 @@ function runningPart({ experiments }: Studio): Part | undefined {
     text: `${what} ${percentDone(share)}`,
     spoken: `${what}, ${percentDone(share)} done, list running stages`,
     command: "btx.showRunning",
-    tell(tooltip) {
+    addTo(tooltip) {
       for (const { run, stages } of known) {
         tooltip.appendMarkdown("**").appendText(run.name).appendMarkdown("** ");
         tooltip.appendText(runText(run, stages)).appendMarkdown("\n\n");

@@ -9,9 +9,9 @@ import type { Studio } from "../studio.ts";
 const heavy = () => import("../heavy.ts");
 
 /**
- * A page that streams from the backend, in a panel. The page connects to the backend itself where it can; where it
- * cannot, as over some remotes, its messages and frames are relayed here. A hidden page is discarded: VS Code reloads
- * it when it is shown, and it requests everything again.
+ * A page that streams from the backend, in a panel. The page connects to the backend directly if it can; if not, as
+ * over some remotes, the panel relays its messages and frames. VS Code discards a hidden page and reloads it when it
+ * is shown; the page then requests everything again.
  */
 export class LivePage {
   readonly panel: WebviewPanel;
@@ -19,13 +19,13 @@ export class LivePage {
   readonly #page: PageName;
   readonly #open: (page: PageName, start: Start) => void;
   readonly #folder: Uri;
-  /** What the page shows initially; the page keeps it once received. */
+  /** What the page shows first, until it has received it. */
   #start: Start | undefined;
-  /** The port that the page's policy allows. */
+  /** The port that the page's content security policy allows. */
   #port: number | undefined;
   #relay: WebSocket | undefined;
 
-  /** @param open another page. */
+  /** @param open opens another page. */
   constructor(
     studio: Studio,
     panel: WebviewPanel,
@@ -52,10 +52,10 @@ export class LivePage {
   show(start: Start): void {
     this.#start = start;
     this.panel.reveal();
-    this.#sayStart();
+    this.#sendStart();
   }
 
-  /** Writes the page, whose policy names the port of the backend that is running now. */
+  /** Writes the page; its policy names the port of the running backend. */
   async #load(): Promise<void> {
     const ticket = await this.#ticket("btx-studio://relay").catch(() => undefined);
     await this.#write(ticket && (await this.#address(ticket.port)), ticket?.port);
@@ -81,8 +81,8 @@ export class LivePage {
   }
 
   /**
-   * Where the page finds a port of the backend's machine; undefined where it is of another machine and cannot. What
-   * leads to another machine than the page's own, as a proxy in front of this one does, is not tried.
+   * The address at which the page reaches a port of the backend's machine; undefined if it cannot. Addresses that
+   * lead to another machine than the page's, such as a proxy, are not tried.
    */
   async #address(port: number): Promise<string | undefined> {
     const local = `ws://127.0.0.1:${port}/stream`;
@@ -90,7 +90,7 @@ export class LivePage {
     const outside = await env.asExternalUri(Uri.parse(`http://127.0.0.1:${port}/stream`));
     const isHere = (authority: string) => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(authority);
     if (isHere(outside.authority) && outside.path === "/stream") return `ws://${outside.authority}/stream`;
-    // A server and a browser on one machine.
+    // The server and the browser are on one machine.
     return isHere(env.remoteName) ? local : undefined;
   }
 
@@ -105,9 +105,9 @@ export class LivePage {
     switch (message.type) {
       case "ready":
         this.#closeRelay();
-        return this.#sayStart();
+        return this.#sendStart();
       case "ticket":
-        return this.#sayTicket(message.origin);
+        return this.#sendTicket(message.origin);
       case "relay":
         return this.#openRelay();
       case "send":
@@ -123,25 +123,25 @@ export class LivePage {
     }
   }
 
-  #say(message: ToPage): void {
+  #send(message: ToPage): void {
     void this.panel.webview.postMessage(message);
   }
 
-  #sayStart(): void {
+  #sendStart(): void {
     const roots = this.#studio.experiments.runFolders;
-    this.#say({ type: "start", start: { roots, ...(this.#start ?? { runs: [] }) } });
+    this.#send({ type: "start", start: { roots, ...(this.#start ?? { runs: [] }) } });
     this.#start = undefined;
   }
 
-  async #sayTicket(origin: string): Promise<void> {
+  async #sendTicket(origin: string): Promise<void> {
     try {
       const { port, token } = await this.#ticket(origin);
       const address = await this.#address(port);
-      // A restarted backend has a new port, which the page's policy does not allow.
+      // After a restart the backend has a new port, which the page's policy does not allow yet.
       if (address !== undefined && this.#port !== port) return await this.#write(address, port);
-      this.#say({ type: "ticket", ...(address === undefined ? {} : { url: address, token }) });
+      this.#send({ type: "ticket", ...(address === undefined ? {} : { url: address, token }) });
     } catch {
-      this.#say({ type: "ticket" });
+      this.#send({ type: "ticket" });
     }
   }
 
@@ -155,16 +155,17 @@ export class LivePage {
       const socket = new WebSocket(`ws://127.0.0.1:${port}${streamPath}`, protocols, { origin: "btx-studio://relay" });
       this.#relay = socket;
       socket.binaryType = "arraybuffer";
-      socket.on("open", () => this.#say({ type: "relay", open: true }));
+      socket.on("open", () => this.#send({ type: "relay", open: true }));
       socket.on("message", (data, binary) => {
-        if (socket === this.#relay) this.#say({ type: "message", data: binary ? (data as ArrayBuffer) : String(data) });
+        if (socket === this.#relay)
+          this.#send({ type: "message", data: binary ? (data as ArrayBuffer) : String(data) });
       });
       socket.on("error", () => {});
       socket.on("close", () => {
-        if (socket === this.#relay) this.#say({ type: "relay", open: false });
+        if (socket === this.#relay) this.#send({ type: "relay", open: false });
       });
     } catch {
-      this.#say({ type: "relay", open: false });
+      this.#send({ type: "relay", open: false });
     }
   }
 
@@ -184,9 +185,9 @@ export class LivePage {
         ...(folder ? { defaultUri: Uri.joinPath(folder, plain) } : {}),
       });
       if (chosen) await workspace.fs.writeFile(chosen, bytes);
-      this.#say({ type: "saved", id, ...(chosen ? { place: workspace.asRelativePath(chosen) } : {}) });
+      this.#send({ type: "saved", id, ...(chosen ? { place: workspace.asRelativePath(chosen) } : {}) });
     } catch (error) {
-      this.#say({ type: "saved", id, problem: error instanceof Error ? error.message : String(error) });
+      this.#send({ type: "saved", id, problem: error instanceof Error ? error.message : String(error) });
     }
   }
 }

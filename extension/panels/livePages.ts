@@ -3,12 +3,12 @@ import type { PageName, Start } from "../../server/protocol/page.ts";
 import type { Studio } from "../studio.ts";
 import { LivePage } from "./livePage.ts";
 
-/** Pages that stream from the backend; each kind has its own panel and icon. */
+/** Pages that stream from the backend; each kind has its own type of panel and its icon. */
 const kinds: readonly PageName[] = ["metrics", "routing", "expert", "tokens"];
 
 const typeOf = (page: PageName): string => `btx.${page}`;
 
-/** Open pages, by their kind and what they were opened for. */
+/** Open pages, by kind and subject. */
 const pages = new Map<string, LivePage>();
 
 const nameOf = (page: PageName, { runs, model, expert }: Start): string =>
@@ -30,7 +30,7 @@ function add(studio: Studio, panel: WebviewPanel, page: PageName, start: Start):
   });
 }
 
-/** Opens a page, or updates it if already open. @param about its subject, until the page reports it. */
+/** Opens a page, or updates it if it is open. @param about the title's subject, until the page sets its own title. */
 export function showPage(studio: Studio, page: PageName, about: string, start: Start): void {
   const open = pages.get(nameOf(page, start));
   if (open) {
@@ -45,7 +45,7 @@ export function showPage(studio: Studio, page: PageName, about: string, start: S
   );
 }
 
-/** Pages are restored with the window; they keep their own state. */
+/** Restores pages when a window is reloaded; each page keeps its own state. */
 export function registerPages(studio: Studio): void {
   for (const page of kinds)
     studio.context.subscriptions.push(

@@ -1,7 +1,7 @@
 import { ColorThemeKind, Uri, ViewColumn, type WebviewPanel, window, workspace } from "vscode";
 import type { Studio } from "../studio.ts";
 
-/** Pages that the backend wrote into a run folder: reports and comparisons. */
+/** Pages that the backend writes into a run folder: reports and comparisons. */
 
 const types = ["btx.report", "btx.comparison"] as const;
 
@@ -12,10 +12,8 @@ export interface Page {
   title: string;
 }
 
-/**
- * A page has no script and its own policy forbids fetching, so its webview allows neither.
- */
-const powerless = { enableScripts: false, localResourceRoots: [] };
+/** A page has no script and its own policy forbids fetching, so its webview allows neither. */
+const noAccess = { enableScripts: false, localResourceRoots: [] };
 
 /** Open pages, by their paths. */
 const panels = new Map<string, { panel: WebviewPanel; update(): Promise<void> }>();
@@ -29,11 +27,11 @@ export async function showPage(studio: Studio, page: Page): Promise<void> {
     open.panel.reveal();
     return open.update();
   }
-  const options = { ...powerless, enableFindWidget: true };
+  const options = { ...noAccess, enableFindWidget: true };
   await fill(studio, window.createWebviewPanel(page.type, page.title, ViewColumn.Active, options), page);
 }
 
-/** Pages are restored with the window, unless their file was removed. */
+/** Restores pages when a window is reloaded, unless their file was removed. */
 export function registerWrittenPages(studio: Studio): void {
   for (const type of types)
     studio.context.subscriptions.push(
@@ -41,7 +39,7 @@ export function registerWrittenPages(studio: Studio): void {
         async deserializeWebviewPanel(panel) {
           const isIt = (page: Page) => page.type === type && page.title === panel.title && !panels.has(page.path);
           const page = kept(studio).find(isIt);
-          panel.webview.options = powerless;
+          panel.webview.options = noAccess;
           if (page) await fill(studio, panel, page).catch(() => panel.dispose());
           else panel.dispose();
         },
@@ -56,9 +54,9 @@ async function fill(studio: Studio, panel: WebviewPanel, page: Page): Promise<vo
   };
   panels.set(page.path, { panel, update });
   keep(studio, page);
-  const again = () => void update().catch(() => {});
-  const subscriptions = [window.onDidChangeActiveColorTheme(again)];
-  if (page.type === "btx.report") subscriptions.push(studio.experiments.onDidChange(again));
+  const reload = () => void update().catch(() => {});
+  const subscriptions = [window.onDidChangeActiveColorTheme(reload)];
+  if (page.type === "btx.report") subscriptions.push(studio.experiments.onDidChange(reload));
   panel.onDidDispose(() => {
     panels.delete(page.path);
     forget(studio, page);
@@ -67,19 +65,19 @@ async function fill(studio: Studio, panel: WebviewPanel, page: Page): Promise<vo
   await update();
 }
 
-/** Page identities across window reloads; without a script, pages cannot keep their own state. */
+/** Open pages are kept in the workspace's state: without a script, pages cannot keep their own. */
 const key = "btx.pages";
 const kept = ({ context }: Studio): Page[] => context.workspaceState.get<Page[]>(key, []);
 const others = (studio: Studio, { path }: Page): Page[] => kept(studio).filter((page) => page.path !== path);
 const keep = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, [...others(studio, page), page]);
 const forget = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, others(studio, page));
 
-/** The page queries the system for dark and high-contrast mode; in the editor the theme decides. */
+/** Replaces the page's queries for dark and high-contrast mode by what the editor's theme is. */
 function inTheme(page: string, kind: ColorThemeKind): string {
   const dark = kind === ColorThemeKind.Dark || kind === ColorThemeKind.HighContrast;
   const contrast = kind === ColorThemeKind.HighContrast || kind === ColorThemeKind.HighContrastLight;
-  const asked = (is: boolean) => (is ? "(min-width:0)" : "(max-width:0)");
+  const query = (holds: boolean) => (holds ? "(min-width:0)" : "(max-width:0)");
   return page
-    .replaceAll("(prefers-color-scheme:dark)", asked(dark))
-    .replaceAll("(prefers-contrast:more)", asked(contrast));
+    .replaceAll("(prefers-color-scheme:dark)", query(dark))
+    .replaceAll("(prefers-contrast:more)", query(contrast));
 }

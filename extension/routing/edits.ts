@@ -1,6 +1,6 @@
-/** How places in a document move when it is edited. Knows nothing of VS Code. */
+/** Moves places in a document along with edits. Independent of VS Code. */
 
-/** `length` characters at `offset` became `text`, as VS Code reports it. */
+/** An edit as VS Code reports it: `text` replaces `rangeLength` characters at `rangeOffset`. */
 export interface Edit {
   rangeOffset: number;
   rangeLength: number;
@@ -13,27 +13,27 @@ interface Place {
 }
 
 /**
- * Moves things past simultaneous edits, given in offsets of the document before them. Things that an edit cuts into
- * are dropped; things after it shift.
+ * Moves places along with simultaneous edits, whose offsets refer to the document before them. Drops places that an
+ * edit cuts into.
  *
- * @param things sorted by `start`, without overlaps.
+ * @param places sorted by `start`, without overlaps.
  */
-export function moved<T extends Place>(things: readonly T[], edits: readonly Edit[]): T[] {
+export function moved<T extends Place>(places: readonly T[], edits: readonly Edit[]): T[] {
   const inOrder = edits.toSorted((a, b) => a.rangeOffset - b.rangeOffset);
   const left: T[] = [];
   let next = 0;
   let shift = 0;
-  for (const thing of things) {
-    // Edits that end before the thing begins.
-    for (; next < inOrder.length && endOf(inOrder[next]!) <= thing.start; next++) shift += growth(inOrder[next]!);
+  for (const place of places) {
+    // Edits that end before the place begins.
+    for (; next < inOrder.length && endOf(inOrder[next]!) <= place.start; next++) shift += growth(inOrder[next]!);
     const edit = inOrder[next];
-    if (edit && edit.rangeOffset < thing.end) continue;
-    left.push(shift === 0 ? thing : { ...thing, start: thing.start + shift, end: thing.end + shift });
+    if (edit && edit.rangeOffset < place.end) continue;
+    left.push(shift === 0 ? place : { ...place, start: place.start + shift, end: place.end + shift });
   }
   return left;
 }
 
-/** The same for a tracked range: it grows and shrinks with edits inside it and at its end. */
+/** Moves a range along with edits; it grows and shrinks with edits inside it and at its end. */
 export function stretched({ start, end }: Place, edits: readonly Edit[]): Place {
   const after = { start, end };
   for (const edit of edits) {

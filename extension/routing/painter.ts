@@ -13,7 +13,7 @@ import type { Routed, Shown } from "../../server/protocol/routed.ts";
 import { backgroundId } from "./looks.ts";
 import { placesByExpert } from "./places.ts";
 
-/** Colours tokens in editors, with one decoration type per expert look, created on first use. */
+/** Colours tokens in editors, with one decoration type for each look of an expert, created on first use. */
 export class Painter implements Disposable {
   readonly #types = new Map<string, TextEditorDecorationType>();
 
@@ -41,7 +41,7 @@ export class Painter implements Disposable {
     const known = this.#types.get(name);
     if (known) return known;
     const type = window.createTextEditorDecorationType({
-      // High contrast has no background colours; the line alone identifies the expert.
+      // High-contrast themes have no background colours; the line alone identifies the expert.
       backgroundColor: new ThemeColor(backgroundId(color)),
       borderStyle: `none none ${line} none`,
       // A double line needs at least three pixels.

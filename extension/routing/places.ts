@@ -1,14 +1,14 @@
 import { expertOf, type Routed, type Shown } from "../../server/protocol/routed.ts";
 
-/** Line and character, from 0, of where a token begins and ends. */
-export type Stretch = readonly [startLine: number, startCharacter: number, endLine: number, endCharacter: number];
+/** Line and character, from 0, of a token's start and end. */
+export type TokenPlace = readonly [startLine: number, startCharacter: number, endLine: number, endCharacter: number];
 
 /**
- * Where the tokens of every expert are in a text, [expert][token], in one pass over text and tokens. Lines end at "\n",
- * "\r\n" or "\r", as in the editor. Empty tokens have no place.
+ * Places of each expert's tokens in a text, [expert][token], in one pass over text and tokens. Lines end at "\n",
+ * "\r\n" or "\r", as in the editor. Empty tokens are left out.
  */
-export function placesByExpert(text: string, { experts, k, tokens }: Routed, shown: Shown): Stretch[][] {
-  const places: Stretch[][] = experts.map(() => []);
+export function placesByExpert(text: string, { experts, k, tokens }: Routed, shown: Shown): TokenPlace[][] {
+  const places: TokenPlace[][] = experts.map(() => []);
   const place = placeIn(text);
   for (const token of tokens) {
     const end = Math.min(token.end, text.length);
@@ -20,7 +20,7 @@ export function placesByExpert(text: string, { experts, k, tokens }: Routed, sho
   return places;
 }
 
-/** Gives line and character of offsets that never go back. */
+/** Converts offsets, given in ascending order, to line and character. */
 function placeIn(text: string): (offset: number) => [line: number, character: number] {
   let [line, lineStart, at] = [0, 0, 0];
   return (offset) => {

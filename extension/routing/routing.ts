@@ -22,12 +22,12 @@ import { moved, stretched } from "./edits.ts";
 import { Painter } from "./painter.ts";
 import { tokenLines } from "./texts.ts";
 
-/** Maximum characters routed at once: about 30,000 tokens, which take seconds. */
-export const most = 100_000;
+/** Maximum number of characters routed at once: about 30,000 tokens, which take seconds. */
+export const maxCharacters = 100_000;
 /** Delay between the last edit and routing the document again, ms. */
-const pause = 400;
+const editDelay = 400;
 
-/** A model that routes. */
+/** A model that routes tokens to experts. */
 export interface MixedModel {
   reference: StageReference;
   /** "finetune of demo". */
@@ -39,25 +39,25 @@ export interface Painting {
   uri: Uri;
   routed: Routed;
   model: string;
-  /** What is routed again after an edit; undefined where text comes with its routing, as a sample. */
+  /** The model and range to route again after an edit; undefined for a sample, whose routing comes with its text. */
   followed?: { reference: StageReference; start: number; end: number };
 }
 
 const nothing: Routed = { layers: [], experts: [], k: 0, tokens: [] };
 
-/** The text that tokens are places of. Samples are made with "\n", of which the editor may have made "\r\n". */
+/** The text that the tokens' offsets refer to. The editor may have replaced the "\n" of a sample by "\r\n". */
 const textOf = (document: TextDocument, { followed }: Painting): string =>
   followed ? document.getText() : document.getText().replaceAll("\r\n", "\n");
 
-/** Documents coloured by where their tokens go. */
+/** Colours documents by the experts that their tokens go to. */
 export class Routing {
   readonly #backend: Backend;
   readonly #painter = new Painter();
   readonly #paintings = new Map<string, Painting>();
-  /** Routing again, by document: waiting, or asked for. */
+  /** Documents to be routed again: what cancels the timer or the request. */
   readonly #pending = new Map<string, Disposable>();
   readonly #onDidChangeActive = new EventEmitter<void>();
-  /** The active text or its colouring has changed. */
+  /** The active text or its colours changed. */
   readonly onDidChangeActive = this.#onDidChangeActive.event;
   #shown: Shown = "all";
 
@@ -68,7 +68,7 @@ export class Routing {
       this.#onDidChangeActive,
       { dispose: () => this.#endPending() },
       window.onDidChangeVisibleTextEditors(() => this.#paintAll()),
-      window.onDidChangeActiveTextEditor(() => this.#tell()),
+      window.onDidChangeActiveTextEditor(() => this.#notify()),
       window.onDidChangeActiveColorTheme(() => {
         this.#painter.dispose();
         this.#paintAll();
@@ -81,17 +81,17 @@ export class Routing {
     );
   }
 
-  /** What is coloured in a document. */
+  /** The colours of a document, if it has any. */
   of(uri: Uri | undefined): Painting | undefined {
     return uri && this.#paintings.get(uri.toString());
   }
 
-  /** The layer that is shown, in a document that has it. */
+  /** The layer whose experts colour a document; "all" if its model has no such layer. */
   shownIn({ routed }: Painting): Shown {
     return this.#shown === "all" || this.#shown < routed.layers.length ? this.#shown : "all";
   }
 
-  /** Colours by another layer, everywhere. */
+  /** Colours all documents by another layer. */
   show(shown: Shown): void {
     this.#shown = shown;
     this.#paintAll();
@@ -104,15 +104,15 @@ export class Routing {
   }
 
   /**
-   * Routes a part of a document, colours it and follows its edits, in place of what was coloured in it before.
+   * Routes a part of a document, colours it and routes it again after edits. Replaces the document's earlier colours.
    *
-   * @throws Error with a sentence for people.
+   * @throws Error with a readable message.
    */
   async route({ uri }: TextDocument, { start, end }: { start: number; end: number }, model: MixedModel): Promise<void> {
     const followed = { reference: model.reference, start, end };
     this.paint({ uri, routed: nothing, model: model.name, followed });
     try {
-      await this.#ask(uri);
+      await this.#routeNow(uri);
     } catch (error) {
       this.#forget(uri);
       throw error;
@@ -130,13 +130,13 @@ export class Routing {
     this.#endPending();
     this.#paintings.clear();
     this.#painter.dispose();
-    this.#tell();
+    this.#notify();
   }
 
   #forget(uri: Uri): void {
     this.#replacePending(uri, undefined);
     if (!this.#paintings.delete(uri.toString())) return;
-    // Colours of this document are gone with all, and those of the others come back.
+    // This removes the colours of all documents; those of the others are drawn again.
     this.#painter.dispose();
     this.#paintAll();
   }
@@ -153,7 +153,7 @@ export class Routing {
     else this.#pending.delete(key);
   }
 
-  /** Tokens move with an edit at once, as their colours do in the editor; after a pause the text is routed again. */
+  /** Moves tokens along with an edit, as the editor does with their colours, and soon routes the text again. */
   #follow({ document, contentChanges }: TextDocumentChangeEvent): void {
     const painting = this.of(document.uri);
     if (!painting || contentChanges.length === 0) return;
@@ -164,29 +164,29 @@ export class Routing {
     }
     painting.routed = { ...routed, tokens: moved(routed.tokens, contentChanges) };
     painting.followed = { ...followed, ...stretched(followed, contentChanges) };
-    const timer = setTimeout(() => void this.#again(document.uri), pause);
+    const timer = setTimeout(() => void this.#reroute(document.uri), editDelay);
     this.#replacePending(document.uri, { dispose: () => clearTimeout(timer) });
   }
 
-  async #again(uri: Uri): Promise<void> {
+  async #reroute(uri: Uri): Promise<void> {
     try {
-      await this.#ask(uri);
+      await this.#routeNow(uri);
     } catch (error) {
-      // The colours stay as they are; a message at every edit would be in the way.
+      // The old colours stay: a message at every edit would be a nuisance.
       this.#backend.log.warn(`routing again: ${error instanceof Error ? error.message : error}`);
     }
   }
 
-  /** Routes the tracked range of a document as it is now. Another edit or request cancels it. */
-  async #ask(uri: Uri): Promise<void> {
+  /** Routes the range of a document as it is now. Another edit or request cancels it. */
+  async #routeNow(uri: Uri): Promise<void> {
     const document = workspace.textDocuments.find((one) => one.uri.toString() === uri.toString());
     const followed = this.of(uri)?.followed;
     if (!document || !followed) return;
     const { reference, start, end } = followed;
-    if (end - start > most) {
-      const [limit, given] = [most, end - start].map((count) => count.toLocaleString("en"));
+    if (end - start > maxCharacters) {
+      const [limit, given] = [maxCharacters, end - start].map((count) => count.toLocaleString("en"));
       throw new Error(
-        `At most ${limit} characters can be routed at once, and these are ${given}: select a part of the text.`,
+        `The text has ${given} characters, but at most ${limit} can be routed at once: select a part of it.`,
       );
     }
     const source = new CancellationTokenSource();
@@ -209,10 +209,10 @@ export class Routing {
       if (painting)
         this.#painter.paint(editor, textOf(editor.document, painting), painting.routed, this.shownIn(painting));
     }
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     void commands.executeCommand("setContext", "btx.routed", this.#paintings.size > 0);
     this.#onDidChangeActive.fire();
   }

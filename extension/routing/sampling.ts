@@ -1,4 +1,4 @@
-/** How a model is sampled, as a person sets it. Knows nothing of VS Code. */
+/** The options of sampling from a model. Independent of VS Code. */
 
 export interface SampleOptions {
   temperature: number;
@@ -6,7 +6,7 @@ export interface SampleOptions {
   /** Number of tokens to generate. */
   tokens: number;
   randomSeed: number;
-  /** Experts per token; the trained number if absent. */
+  /** Experts per token; if absent, as many as in training. */
   k?: number | undefined;
   /** Experts switched off. */
   off: readonly string[];
@@ -58,7 +58,7 @@ export const numberOptions: readonly NumberOption[] = [
   {
     key: "k",
     label: "Experts per token",
-    help: "Empty: as the model was trained.",
+    help: "Leave empty for as many as in training.",
     integer: true,
     lowest: 1,
     highest: 10_000,
@@ -66,7 +66,7 @@ export const numberOptions: readonly NumberOption[] = [
   },
 ];
 
-/** What is wrong with a typed number, in words; undefined when nothing is. */
+/** What is wrong with a typed number; undefined if it is valid. */
 export function problemOf({ integer, lowest, highest, optional }: NumberOption, typed: string): string | undefined {
   const text = typed.trim();
   if (text === "") return optional ? undefined : "Enter a number.";
@@ -77,7 +77,7 @@ export function problemOf({ integer, lowest, highest, optional }: NumberOption, 
   return `Enter a ${kind} from ${lowest} to ${highest}.`;
 }
 
-/** The options with one set to a typed value, which must be valid. */
+/** The options with one changed to a typed value, which must be valid. */
 export const withNumber = (options: SampleOptions, { key }: NumberOption, typed: string): SampleOptions => ({
   ...options,
   [key]: typed.trim() === "" ? undefined : Number(typed),

@@ -1,15 +1,15 @@
 import { percent } from "../../server/protocol/format.ts";
 import { expertOf, type Routed, type RoutedToken, type Shown, shares } from "../../server/protocol/routed.ts";
 
-/** Describes routed tokens in words and bars. Independent of VS Code. */
+/** Routed tokens as words and bars. Independent of VS Code. */
 
 const full = "█";
-/** Eighths of a block, from none. */
+/** Blocks of 0 to 7 eighths. */
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 /** Width of the bar for a gate of 1, in characters. */
 const barWidth = 10;
 
-/** A share of 0 to 1 as a bar of a fixed width, to an eighth of a character. */
+/** A share, 0..1, as a bar of a fixed width, to an eighth of a character. */
 export function bar(share: number, width: number = barWidth): string {
   const parts = Math.round(Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0)) * width * 8);
   return (full.repeat(parts >> 3) + eighths[parts & 7]).padEnd(width);
@@ -34,14 +34,14 @@ export function tokenLines(text: string, token: RoutedToken, { layers, experts, 
   return [`${JSON.stringify(text)}  ${surprise}`, ...rows].join("\n");
 }
 
-/** A line of the legend: an expert and its share of tokens. */
+/** A line of the legend: an expert and its share of the tokens. */
 export interface LegendLine {
   expert: number;
   name: string;
   share: number;
 }
 
-/** Experts by descending share of tokens; unused experts come last, in mixing order. */
+/** Experts by descending share of the tokens; unused experts come last, in the order of the mix. */
 export function legend(routed: Routed, shown: Shown): LegendLine[] {
   const share = shares(routed, shown);
   return routed.experts
@@ -49,7 +49,7 @@ export function legend(routed: Routed, shown: Shown): LegendLine[] {
     .sort((a, b) => b.share - a.share || a.expert - b.expert);
 }
 
-/** A sentence for screen readers: the shares of a text that go to the most used experts. */
+/** A sentence for screen readers: the most used experts and their shares of the text. */
 export function spoken(routed: Routed, shown: Shown): string {
   const some = legend(routed, shown).filter(({ share }) => share > 0);
   const parts = some.slice(0, 4).map(({ name, share }) => `${name} ${percent(share)}`);

@@ -27,7 +27,7 @@ interface WorkRow {
 
 type Row = DeviceRow | WorkRow;
 
-/** The "Devices" view: available and installable devices, their load, and which stage runs where. */
+/** The "Devices" view: available and installable devices, their load, and the stages that run on them. */
 export class DevicesTree implements TreeDataProvider<Row> {
   readonly view: TreeView<Row>;
   readonly #backend: Backend;
@@ -39,13 +39,13 @@ export class DevicesTree implements TreeDataProvider<Row> {
   constructor(context: ExtensionContext, backend: Backend) {
     this.#backend = backend;
     this.view = window.createTreeView("btx.devices", { treeDataProvider: this });
-    const watch = () => void backend.tell("btx/watchLoad", { shown: this.view.visible });
+    const watch = () => void backend.notify("btx/watchLoad", { shown: this.view.visible });
     context.subscriptions.push(
       this.#onChange,
       this.view,
       this.view.onDidChangeVisibility(watch),
       backend.onDidStart(watch),
-      backend.hear("btx/loadChanged", (load) => {
+      backend.onNotification("btx/loadChanged", (load) => {
         this.#load = load;
         this.#onChange.fire(undefined);
       }),
@@ -105,11 +105,11 @@ export class DevicesTree implements TreeDataProvider<Row> {
     return item;
   }
 
-  /** Memory, cores and driver; for the processor, its load first. Changing values lead since side bars are narrow. */
+  /** Memory, cores and driver, and a CPU's load. Changing values come first, since side bars are narrow. */
   #facts({ engine, device, cores, memory, freeMemory, driver }: Device): string {
-    const isProcessor = engine === "onnx" && device === "cpu";
-    const free = isProcessor ? (this.#load?.freeMemory ?? freeMemory) : freeMemory;
-    const busy = isProcessor ? this.#load?.busy : undefined;
+    const isCpu = engine === "onnx" && device === "cpu";
+    const free = isCpu ? (this.#load?.freeMemory ?? freeMemory) : freeMemory;
+    const busy = isCpu ? this.#load?.busy : undefined;
     const facts = [
       busy === undefined ? "" : `${percent(busy)} busy`,
       memory === undefined ? "" : free === undefined ? bytes(memory) : `${bytes(free)} of ${bytes(memory)} free`,

@@ -5,7 +5,7 @@ import { type Row, runId, runOf } from "./rows.ts";
 
 const mimeType = "application/vnd.code.tree.btx.experiments";
 
-/** A run that is dropped on another is compared with it. */
+/** Compares runs that are dropped on another run with it. */
 export class RunDragging implements TreeDragAndDropController<Row> {
   readonly dragMimeTypes = [mimeType];
   readonly dropMimeTypes = [mimeType];

@@ -1,11 +1,10 @@
 import { type Memento, type TreeItem, TreeItemCollapsibleState } from "vscode";
 
-/** Which rows are expanded and collapsed, kept across reloads of the window, since VS Code forgets it. */
-
-/** Maximum rows remembered, most recently opened or closed. */
-const most = 500;
+/** Only the most recently expanded or collapsed rows are remembered. */
+const maxRows = 500;
 const key = "btx.tree.open";
 
+/** Remembers which rows are expanded across reloads of the window; VS Code does not. */
 export class Expansion {
   readonly #store: Memento;
   readonly #open: Map<string, boolean>;
@@ -19,13 +18,13 @@ export class Expansion {
     this.#open.delete(id);
     this.#open.set(id, open);
     for (const oldest of this.#open.keys()) {
-      if (this.#open.size <= most) break;
+      if (this.#open.size <= maxRows) break;
       this.#open.delete(oldest);
     }
     void this.#store.update(key, [...this.#open]);
   }
 
-  /** The row as the person left it. */
+  /** Expands or collapses a row as the user left it. */
   apply(id: string, item: TreeItem): TreeItem {
     const { Collapsed, Expanded, None } = TreeItemCollapsibleState;
     const open = this.#open.get(id);

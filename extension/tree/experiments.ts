@@ -13,7 +13,7 @@ import { Expansion } from "./expansion.ts";
 import { tooltip, treeItem } from "./items.ts";
 import { type Row, Rows, type RunRow, type StageRow } from "./rows.ts";
 
-/** The "Experiments" view: a tree of files, runs, stages, and checkpoints and experts. */
+/** The "Experiments" view: a tree of experiment files, runs, stages, checkpoints and experts. */
 export class ExperimentsTree implements TreeDataProvider<Row> {
   readonly view: TreeView<Row>;
   readonly #experiments: Experiments;
@@ -81,7 +81,6 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     return row.type === "file" ? undefined : row.parent;
   }
 
-  /** The row of a run. */
   async rowOf(run: ListedRun): Promise<RunRow | undefined> {
     for (const file of await this.getChildren()) {
       const rows = await this.getChildren(file);
@@ -112,7 +111,7 @@ export class ExperimentsTree implements TreeDataProvider<Row> {
     this.#onChange.fire(undefined);
   }
 
-  /** The run, whose progress has changed, and the stages below it. */
+  /** Updates the row of a run, which shows its progress, and the stages below it. */
   #stagesChanged(run: ListedRun): void {
     const row = this.#rows.ofRun(run);
     if (row) this.#onChange.fire(row);

@@ -10,7 +10,7 @@ import { checkpointTooltip, runTooltip, stageTooltip } from "./tooltips.ts";
 
 const { Collapsed, Expanded, None } = TreeItemCollapsibleState;
 
-/** Rows as VS Code shows them. */
+/** How VS Code shows a row. */
 export function treeItem(row: Row, experiments: Experiments): TreeItem {
   switch (row.type) {
     case "file":
@@ -54,7 +54,7 @@ function fileItem({ id, file, missing }: FileRow, runs: number): TreeItem {
     item.resourceUri = file;
     item.command = { command: "vscode.open", title: "Open", arguments: [file] };
   }
-  const about = missing ? "whose file was removed, " : "";
+  const about = missing ? "file was removed, " : "";
   item.accessibilityInformation = { label: `Experiment ${basename(file.path)}, ${about}${countText(runs, "run")}` };
   return item;
 }
@@ -71,7 +71,7 @@ function runItem({ id, listed }: RunRow, stages: readonly ListedStage[] | undefi
   return item;
 }
 
-/** Actions available for a stage's model. */
+/** The part of a context value that says which actions a stage's model has. */
 function modelOf(stage: ListedStage): string {
   if (!hasModel(stage)) return "";
   return stage.experts.length > 0 ? ":model" : ":model:dense";

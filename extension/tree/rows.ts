@@ -2,15 +2,15 @@ import type { Uri } from "vscode";
 import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/protocol/editor.ts";
 
 /**
- * The rows of the experiments view. A row is one object as long as what it stands for is there, and its id is the same
- * in every window, so that VS Code and the person find it again. Commands get rows as their arguments.
+ * The rows of the experiments view. A file, run or stage keeps its row object as long as it exists, and its id is the
+ * same in every window, so that VS Code keeps selection and expansion. Commands get rows as arguments.
  */
 
 export interface FileRow {
   type: "file";
   id: string;
   file: Uri;
-  /** There are runs of the file, but it is gone. */
+  /** The file has runs but no longer exists. */
   missing: boolean;
 }
 
@@ -42,7 +42,6 @@ export interface ExpertRow {
   type: "expert";
   id: string;
   parent: StageRow;
-  /** Its name. */
   expert: string;
   /** Its place among the experts, from 0. */
   place: number;
@@ -50,7 +49,6 @@ export interface ExpertRow {
 
 export type Row = FileRow | RunRow | StageRow | CheckpointRow | ExpertRow;
 
-/** Rows by their ids. */
 export class Rows {
   readonly #rows = new Map<string, Row>();
 
@@ -81,7 +79,7 @@ export class Rows {
     return row?.type === "run" ? row : undefined;
   }
 
-  /** Forgets deleted runs and everything below them. */
+  /** Forgets all other runs and the rows below them. */
   keepRuns(runs: readonly ListedRun[]): void {
     const ids = new Set(runs.map(runId));
     for (const [id, row] of this.#rows) {
@@ -90,7 +88,7 @@ export class Rows {
     }
   }
 
-  /** The current row with this id. */
+  /** The row with this id, updated, or the new one. */
   #row<R extends Row>(fresh: R): R {
     const known = this.#rows.get(fresh.id);
     if (known) return Object.assign(known, fresh) as R;

@@ -15,7 +15,7 @@ export const stateIcon: Record<ListedStage["state"], string> = {
   done: "pass",
 };
 
-/** Colours of states that ask for attention, over the colour of the stage. */
+/** Colours of states that need attention; they replace the colour of the stage. */
 export const stateColor: Partial<Record<ListedStage["state"], string>> = {
   failed: "testing.iconFailed",
   interrupted: "problemsWarningIcon.foreground",
@@ -25,7 +25,7 @@ export const stateColor: Partial<Record<ListedStage["state"], string>> = {
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
-/** A moment as the person's language writes it: with a date unless it is today. */
+/** A time in the user's locale, with the date unless it is today. */
 export function when(iso: string, now = new Date()): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;

@@ -2,7 +2,7 @@ import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/prot
 import { bytes, count, duration, loss, percentDone, rate } from "../../server/protocol/format.ts";
 import { runShare, stageShare } from "../progress.ts";
 
-/** Row descriptions. Numbers have units; the state is given in words, not by colour alone. */
+/** Descriptions of rows. Numbers have units; states are words, not only colours. */
 
 const joined = (parts: readonly (string | false | undefined)[]): string => parts.filter(Boolean).join(", ");
 
@@ -21,14 +21,14 @@ export function stageText(stage: ListedStage): string {
   return joined([state === "running" && share ? undefined : state, share, step, lossText, speed, left]);
 }
 
-/** Mean over domains of the held-out loss: the number first, which a narrow side bar shows, too. */
+/** Held-out loss, mean over domains. The number comes first so that a narrow side bar shows it. */
 function heldOutText({ heldOut }: ListedStage): string | undefined {
   const losses = Object.values(heldOut ?? {});
   if (losses.length === 0) return undefined;
   return `${loss(losses.reduce((sum, value) => sum + value, 0) / losses.length)} nats held-out`;
 }
 
-/** "running, 42 %, expert:code and 2 more": `stages` are those known so far. */
+/** "running, 42 %, expert:code and 2 more". @param stages known so far. */
 export function runText(run: ListedRun, stages: readonly ListedStage[] | undefined): string {
   if (run.state !== "running" || !stages) return joined([run.state, timeTaken(run)]);
   const [first, ...more] = stages.filter(({ state }) => state === "running");

@@ -3,11 +3,11 @@ import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/prot
 import { bytes, count, duration, flops, loss, percentDone, rate, tokens } from "../../server/protocol/format.ts";
 import { runShare, stageShare } from "../progress.ts";
 
-/** Row tooltips, shown on hover or by keyboard. */
+/** Tooltips of rows, shown on hover or by keyboard. */
 
 type Fact = readonly [name: string, value: string | undefined];
 
-/** A heading and a list of facts; all values are text, whatever they look like. */
+/** A heading and a list of facts. Values are inserted as text, never as Markdown. */
 function facts(heading: string, list: readonly Fact[], error?: string): MarkdownString {
   const text = new MarkdownString("", true);
   text.appendMarkdown("**").appendText(heading).appendMarkdown("**\n\n");

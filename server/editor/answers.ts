@@ -1,14 +1,14 @@
 import { type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver/node";
 import {
-  type Answer,
-  type Asked,
-  type Heard,
-  type News,
-  type Notice,
-  notices,
+  type BackendNotification,
+  type BackendNotificationParams,
+  type EditorNotification,
+  type EditorNotificationParams,
+  editorNotifications,
   type Request,
+  type RequestParams,
+  type RequestResult,
   requests,
-  type Told,
 } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 
@@ -20,18 +20,18 @@ export interface Answers {
    */
   to<R extends Request>(
     name: R,
-    handle: (params: Asked<R>, signal: AbortSignal) => Answer<R> | Promise<Answer<R>>,
+    handle: (params: RequestParams<R>, signal: AbortSignal) => RequestResult<R> | Promise<RequestResult<R>>,
   ): void;
   /** As `to`, but only in a trusted workspace. @param what is refused elsewhere, for example "Runs start". */
   toTrusted<R extends Request>(
     name: R,
     what: string,
-    handle: (params: Asked<R>, signal: AbortSignal) => Answer<R> | Promise<Answer<R>>,
+    handle: (params: RequestParams<R>, signal: AbortSignal) => RequestResult<R> | Promise<RequestResult<R>>,
   ): void;
   /** Handles a notification from the editor. */
-  hear<N extends Notice>(name: N, handle: (params: Told<N>) => void): void;
+  onNotification<N extends EditorNotification>(name: N, handle: (params: EditorNotificationParams<N>) => void): void;
   /** Notifies the editor. */
-  tell<N extends News>(name: N, params: Heard<N>): void;
+  notify<N extends BackendNotification>(name: N, params: BackendNotificationParams<N>): void;
   /** Registers work to do when the editor disconnects. */
   onEnd(work: () => void): void;
   /** Whether the editor has declared its workspace trusted. */
@@ -50,7 +50,7 @@ export function answersOver(connection: Connection): Answers {
         try {
           const { success, data, error } = requests[name].params.safeParse(given);
           if (!success) throw new UserError(`${name}: ${error.issues[0]?.message}`);
-          return await handle(data as Asked<typeof name>, controller.signal);
+          return await handle(data as RequestParams<typeof name>, controller.signal);
         } catch (error) {
           if (error instanceof UserError) return new ResponseError(LSPErrorCodes.RequestFailed, error.message);
           connection.console.error(`${name}: ${error instanceof Error ? error.stack : error}`);
@@ -64,14 +64,14 @@ export function answersOver(connection: Connection): Answers {
         throw new UserError(`${what} in a trusted workspace only: choose Manage Workspace Trust and trust this one.`);
       });
     },
-    hear(name, handle) {
+    onNotification(name, handle) {
       connection.onNotification(name, (given: unknown) => {
-        const { success, data, error } = notices[name].safeParse(given);
-        if (success) handle(data as Told<typeof name>);
+        const { success, data, error } = editorNotifications[name].safeParse(given);
+        if (success) handle(data as EditorNotificationParams<typeof name>);
         else connection.console.error(`${name}: ${error.issues[0]?.message}`);
       });
     },
-    tell(name, params) {
+    notify(name, params) {
       connection.sendNotification(name, params).catch((error: unknown) => console.error(`${name}:`, error));
     },
     onEnd(work) {
@@ -79,8 +79,8 @@ export function answersOver(connection: Connection): Answers {
     },
     trusted: () => trusted,
   };
-  answers.hear("btx/trustChanged", (told) => {
-    trusted = told.trusted;
+  answers.onNotification("btx/trustChanged", ({ trusted: isTrusted }) => {
+    trusted = isTrusted;
   });
   return answers;
 }

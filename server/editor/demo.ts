@@ -21,7 +21,7 @@ domains:
   sorting:   {files: sorting.txt}
   sentences: {files: sentences.txt}
 seed:      {tokens: 200k}     # on all domains
-experts:   {tokens: 100k}     # one a domain, in parallel
+experts:   {tokens: 100k}     # one per domain, in parallel
 mix:       {router: {type: top-k, k: 2, loadBalance: 0.01}}
 finetune:  {tokens: 150k}
 evaluate:  {tokens: 8k, answers: 20}

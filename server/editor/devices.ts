@@ -25,17 +25,17 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
     return { engines: lines.map((line) => enginePackageStatusSchema.strip().parse(line)) };
   });
   answers.toTrusted("btx/installEngine", "Engines are installed", async ({ id, engine }, signal) => {
-    const installed = await install(engine, signal, (event) => answers.tell("btx/installing", { id, event }));
+    const installed = await install(engine, signal, (event) => answers.notify("btx/installing", { id, event }));
     const { version, folder, reason } = installed;
     return { version, folder, ...(reason === undefined ? {} : { reason }) };
   });
   answers.to("btx/computeText", ({ text, compute }) => ({ text: withCompute(text, compute) }));
-  answers.hear("btx/watchLoad", ({ shown }) => {
+  answers.onNotification("btx/watchLoad", ({ shown }) => {
     clearInterval(timer);
     timer = undefined;
     if (!shown) return;
     const meter = new LoadMeter();
-    const tell = (): void => answers.tell("btx/loadChanged", meter.look(watch.running()));
+    const tell = (): void => answers.notify("btx/loadChanged", meter.look(watch.running()));
     timer = setInterval(tell, period);
     tell();
   });

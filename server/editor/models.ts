@@ -29,7 +29,7 @@ export function serveModels(answers: Answers): void {
       onOutput(text) {
         const rest = text.slice(toSkip);
         toSkip = Math.max(0, toSkip - text.length);
-        if (rest !== "") answers.tell("btx/sampled", { id, text: rest });
+        if (rest !== "") answers.notify("btx/sampled", { id, text: rest });
       },
     });
     return {};

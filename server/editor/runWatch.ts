@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Heard, ListedRun, ListedStage, RunReference } from "../protocol/editor.ts";
+import type { BackendNotificationParams, ListedRun, ListedStage, RunReference } from "../protocol/editor.ts";
 import { RunList } from "./runList.ts";
 import { StageReader } from "./stageReader.ts";
 
@@ -14,8 +14,8 @@ const period = 1000;
 const mostShown = 20;
 
 export interface Listener {
-  runs(changed: Heard<"btx/runsChanged">): void;
-  stages(changed: Heard<"btx/stagesChanged">): void;
+  runs(changed: BackendNotificationParams<"btx/runsChanged">): void;
+  stages(changed: BackendNotificationParams<"btx/stagesChanged">): void;
 }
 
 /** A unique key per run; no path contains the separator. */

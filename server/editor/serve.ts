@@ -15,8 +15,8 @@ import { RunWatch } from "./runWatch.ts";
 export function serveEditor(connection: Connection, inspector: Inspector): () => boolean {
   const answers = answersOver(connection);
   const watch = new RunWatch({
-    runs: (changed) => answers.tell("btx/runsChanged", changed),
-    stages: (changed) => answers.tell("btx/stagesChanged", changed),
+    runs: (changed) => answers.notify("btx/runsChanged", changed),
+    stages: (changed) => answers.notify("btx/stagesChanged", changed),
   });
   answers.onEnd(() => watch.stop());
   serveRuns(answers, watch);
@@ -33,7 +33,7 @@ function serveInspector(answers: Answers, inspector: Inspector): void {
   answers.toTrusted("btx/sampleTokens", "Models are sampled", ({ id, ...asked }, signal) =>
     inspector.ask("sample", asked, {
       signal,
-      onNews: (news) => answers.tell("btx/sampledToken", "layers" in news ? { id, axes: news } : { id, token: news }),
+      onNews: (news) => answers.notify("btx/sampledToken", "layers" in news ? { id, axes: news } : { id, token: news }),
     }),
   );
   answers.onEnd(() => inspector.close());

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { deviceNews, deviceNotices, deviceRequests } from "./editor/devices.ts";
-import { modelNews, modelRequests } from "./editor/models.ts";
+import { deviceNotifications, deviceRequests, loadNotifications } from "./editor/devices.ts";
+import { modelNotifications, modelRequests } from "./editor/models.ts";
 import { removalRequests } from "./editor/removal.ts";
-import { runNews, runRequests } from "./editor/runs.ts";
-import { stageNews, stageRequests } from "./editor/stages.ts";
+import { runNotifications, runRequests } from "./editor/runs.ts";
+import { stageNotifications, stageRequests } from "./editor/stages.ts";
 import { originSchema, relayOrigin, ticketSchema } from "./stream.ts";
 
 /**
@@ -34,20 +34,25 @@ export const requests = {
 };
 
 /** Notifications from the editor to the backend. */
-export const notices = {
+export const editorNotifications = {
   /** Whether the workspace is trusted. Until it arrives, the backend assumes it is not and starts nothing. */
   "btx/trustChanged": z.strictObject({ trusted: z.boolean() }),
-  ...deviceNotices,
+  ...loadNotifications,
 };
 
 /** Notifications from the backend to the editor. */
-export const news = { ...runNews, ...stageNews, ...deviceNews, ...modelNews };
+export const backendNotifications = {
+  ...runNotifications,
+  ...stageNotifications,
+  ...deviceNotifications,
+  ...modelNotifications,
+};
 
 type Requests = typeof requests;
 export type Request = keyof Requests;
-export type Asked<R extends Request> = z.infer<Requests[R]["params"]>;
-export type Answer<R extends Request> = z.infer<Requests[R]["result"]>;
-export type Notice = keyof typeof notices;
-export type Told<N extends Notice> = z.infer<(typeof notices)[N]>;
-export type News = keyof typeof news;
-export type Heard<N extends News> = z.infer<(typeof news)[N]>;
+export type RequestParams<R extends Request> = z.infer<Requests[R]["params"]>;
+export type RequestResult<R extends Request> = z.infer<Requests[R]["result"]>;
+export type EditorNotification = keyof typeof editorNotifications;
+export type EditorNotificationParams<N extends EditorNotification> = z.infer<(typeof editorNotifications)[N]>;
+export type BackendNotification = keyof typeof backendNotifications;
+export type BackendNotificationParams<N extends BackendNotification> = z.infer<(typeof backendNotifications)[N]>;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CancellationTokenSource } from "vscode-languageserver/node";
 import { Inspector } from "../../server/inspect/client.ts";
 import type { StageReference } from "../../server/protocol/editor/basics.ts";
-import { news, type Request } from "../../server/protocol/editor.ts";
+import { backendNotifications, type Request } from "../../server/protocol/editor.ts";
 import { type RoutedText, routedTextSchema } from "../../server/protocol/inspect.ts";
 import { listRuns } from "../../server/runs/runs.ts";
 import { node } from "./btx.ts";
@@ -35,7 +35,7 @@ const sampling = (id: string, tokens = 8) => ({
 beforeAll(async () => {
   client = await startLanguageServer();
   client.connection.onNotification("btx/sampledToken", (given) => {
-    told.push(news["btx/sampledToken"].parse(given));
+    told.push(backendNotifications["btx/sampledToken"].parse(given));
   });
   const { root } = finishedExperiment();
   model = { root, run: (await listRuns(root))[0]!.id, stage: "finetune" };

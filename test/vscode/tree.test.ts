@@ -179,7 +179,7 @@ describe("the devices view", () => {
     const [device] = await devices.getChildren();
     assert.match(String(devices.getTreeItem(device!).description), /^cpu, .* of .* GB free, \d+ cores?, onnx$/);
     const loads: unknown[] = [];
-    const listening = backend.hear("btx/loadChanged", (load) => loads.push(load));
+    const listening = backend.onNotification("btx/loadChanged", (load) => loads.push(load));
     await vscode.commands.executeCommand("btx.devices.focus");
     await until("the load is told", () => loads.length > 1);
     await until("it is shown", () => / \d+ % busy, /.test(String(devices.getTreeItem(device!).description)));

@@ -63,12 +63,12 @@ export const deviceRequests = {
   },
 };
 
-export const deviceNotices = {
+export const loadNotifications = {
   /** Whether the editor shows how busy the devices are. While it does, the backend reports it every two seconds. */
   "btx/watchLoad": z.strictObject({ shown: z.boolean() }),
 };
 
-export const deviceNews = {
+export const deviceNotifications = {
   "btx/loadChanged": loadSchema,
   /** Progress of an installation. */
   "btx/installing": z.strictObject({ id: z.string(), event: installEventSchema }),

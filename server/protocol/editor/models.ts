@@ -52,7 +52,7 @@ export const modelRequests = {
   },
 };
 
-export const modelNews = {
+export const modelNotifications = {
   /** The next piece of a continuation. */
   "btx/sampled": z.strictObject({ id: z.string(), text: z.string() }),
   /** News of a continuation: first the axes of its routing, then each token. */

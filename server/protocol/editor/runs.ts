@@ -61,7 +61,7 @@ export const runRequests = {
   },
 };
 
-export const runNews = {
+export const runNotifications = {
   /** Runs that started, ended, changed or were removed. */
   "btx/runsChanged": z.strictObject({
     runs: z.array(listedRunSchema),

@@ -66,7 +66,7 @@ export const stageRequests = {
   "btx/listStages": { params: runReferenceSchema, result: z.strictObject({ stages: z.array(listedStageSchema) }) },
 };
 
-export const stageNews = {
+export const stageNotifications = {
   /** Stages of a run that changed. `all`: whether the list is complete. */
   "btx/stagesChanged": z.strictObject({
     ...runReferenceSchema.shape,

@@ -1,7 +1,7 @@
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { RunWatch } from "../../../server/editor/runWatch.ts";
-import type { Heard } from "../../../server/protocol/editor.ts";
+import type { BackendNotificationParams } from "../../../server/protocol/editor.ts";
 import { runPaths } from "../../../server/runs/layout.ts";
 import { acquireLock, type Lock } from "../../../server/runs/lock.ts";
 import { emptyFolder, metric, writeRun, writeStage } from "./folder.ts";
@@ -12,8 +12,8 @@ afterEach(() => {
 });
 
 function watching() {
-  const runs: Heard<"btx/runsChanged">[] = [];
-  const stages: Heard<"btx/stagesChanged">[] = [];
+  const runs: BackendNotificationParams<"btx/runsChanged">[] = [];
+  const stages: BackendNotificationParams<"btx/stagesChanged">[] = [];
   const watch = new RunWatch({ runs: (told) => runs.push(told), stages: (told) => stages.push(told) });
   ends.push(() => watch.stop());
   return { watch, runs, stages };
