@@ -1,8 +1,8 @@
 import { UserError } from "../protocol/errors.ts";
 
 /**
- * Errors of drivers and libraries that mean that the device is out of memory. WebGPU reports a buffer that could not be
- * made only when it is used: it is "invalid".
+ * Errors of drivers and libraries when a device is out of memory. WebGPU reports a failed allocation only when the
+ * buffer is used, as "invalid".
  */
 export const noMemory =
   /out of (?:device |host )?memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|ALLOC_FAILED|Failed to allocate memory|OOM when allocating|Invalid Buffer|Allocation size too large|exceeds the max buffer size limit/i;
@@ -13,7 +13,7 @@ const lost =
 const goOn = "the last checkpoint is kept: resume the run with `btx resume`, on another device with `--device`";
 
 /**
- * What an error of a device means to its user: a UserError where the device failed, the error itself where it did not.
+ * Turns an error of a failed device into a UserError; returns any other error unchanged.
  * @param device its name in an experiment's `devices`
  */
 export function deviceFailure(error: unknown, device: string, description: string): unknown {

@@ -2,39 +2,40 @@ import type { Program, TensorSpecs, Values } from "../ops/program.ts";
 import type { EngineName } from "../protocol/devices.ts";
 import type { Store } from "./store.ts";
 
-/** An engine on a device: makes programs ready to run. */
+/** An engine on a device: compiles programs. */
 export interface Engine {
   readonly engine: EngineName;
-  /** As an experiment's `devices` names it. */
+  /** Its name in an experiment's `devices`. */
   readonly device: string;
-  /** For people: what computes, and with how many threads. */
+  /** Description for people: the hardware and the number of threads. */
   readonly description: string;
-  /** Every operator costs a call to the device: programs do better with few large ones than with many small ones. */
+  /** Every operator costs a call to the device, so a few large operators are faster than many small ones. */
   readonly fewCalls: boolean;
-  /** Why kernel `Float16` is no use or not there, for people; undefined where it is. */
+  /** Why float16 (kernel `Float16`) is unavailable or useless on this device, for people; undefined if it helps. */
   whyNotFloat16(): Promise<string | undefined>;
-  /** Makes `program` ready on the tensors of `store`, for batches of these shapes. */
+  /** Compiles `program` for the tensors of `store` and for batches of these shapes. */
   compile(program: Program, store: Store, batch: TensorSpecs, options?: CompileOptions): Promise<Runnable>;
 }
 
-/** What an engine is opened with. */
 export interface OpenOptions {
-  /** CPU threads of one operator. */
+  /** CPU threads per operator. */
   threads: number;
-  /** What the device is, for people: its name if left out. */
+  /** Name of the device, for people; default: its name in `devices`. */
   name?: string;
 }
 
 export interface CompileOptions {
-  /** Names of the store's tensors the program takes; all of them if left out. */
+  /** Names of the store's tensors that the program reads; default: all. */
   state?: readonly string[];
-  /** Nobody will change the state that the program leaves as it is: an engine may make it a part of the program. */
+  /** Nothing else changes the state that the program only reads, so an engine may compile it into the program. */
   constant?: boolean;
-  /** Prefix of a file for a profile of every operator, where the engine writes one. */
+  /** Path prefix of a file for a per-operator profile, for engines that can write one. */
   profile?: string;
 }
 
-/** A program made ready to run: batch in, results out; the state stays where it is. Results hold until the next run. */
+/**
+ * A compiled program: takes a batch and returns results, which are valid until the next run. State stays in the store.
+ */
 export interface Runnable {
   run(batch: Record<string, Values>): Promise<Record<string, Values>>;
   dispose(): Promise<void>;

@@ -2,19 +2,19 @@ import type { DeviceReference, EngineName } from "../protocol/devices.ts";
 import { deviceFailure } from "./deviceFailure.ts";
 import type { Engine, OpenOptions } from "./engine.ts";
 
-/** What opens each engine, loaded when it is asked for. */
+/** Opens each engine, whose module is loaded on first use. */
 const engines: Record<EngineName, (device: string, options: OpenOptions) => Promise<Engine>> = {
-  onnx: async (...asked) => (await import("./onnx/engine.ts")).onnxEngine(...asked),
-  tfjs: async (...asked) => (await import("./tfjs/engine.ts")).tfjsEngine(...asked),
+  onnx: async (...args) => (await import("./onnx/engine.ts")).onnxEngine(...args),
+  tfjs: async (...args) => (await import("./tfjs/engine.ts")).tfjsEngine(...args),
 };
 
-/** An engine on one device, and on no other: a device that fails ends the work with a UserError that names it. */
+/** Opens an engine on one device, without fallback: when the device fails, calls throw a UserError that names it. */
 export async function openEngine({ engine, device }: DeviceReference, options: OpenOptions): Promise<Engine> {
   const opened = await engines[engine](device, options);
   return device === "cpu" ? opened : guarded(opened);
 }
 
-/** The engine, with errors of its device in words for people. */
+/** Wraps an engine so that errors of its device become messages for people; see `deviceFailure`. */
 export function guarded(engine: Engine): Engine {
   const inWords = async <T>(work: () => Promise<T>): Promise<T> => {
     try {

@@ -7,22 +7,22 @@ export interface Entry extends TensorSpec {
 
 /** Values that a device holds. */
 export interface DeviceValues {
-  /** Brings a copy back to the host. */
+  /** Copies the values to the host. */
   read(): Promise<Values>;
   /** Frees the device's memory. */
   dispose(): void;
 }
 
 interface Held extends TensorSpec {
-  /** Absent where the newest values are on a device only. */
+  /** Absent if only a device has the newest values. */
   data?: Values;
-  /** Absent where no device has the newest values. */
+  /** Absent if no device has the newest values. */
   device?: DeviceValues;
 }
 
 /**
- * The named tensors that stay between runs: parameters, moments, caches. Programs made ready on one store share them.
- * What a program on a device has changed stays there until `read` brings it back.
+ * The named tensors that persist between runs: parameters, moments, caches. Programs compiled for one store share them.
+ * Values that a program changes on a device stay there until `read` copies them to the host.
  */
 export class Store {
   readonly #entries = new Map<string, Held>();
@@ -38,14 +38,14 @@ export class Store {
     return this.#entries.has(name);
   }
 
-  /** The tensor with its values on the host. @throws where they are on a device only: `read` brings them back. */
+  /** The tensor with its values on the host. @throws Error if only a device has its newest values; see `read` */
   get(name: string): Entry {
     const { data, device: _, ...spec } = this.#held(name);
     if (!data) throw new Error(`the newest values of "${name}" are on a device`);
     return { ...spec, data };
   }
 
-  /** The tensor with its newest values, wherever they are; the store keeps no copy of what comes back from a device. */
+  /** The tensor with its newest values, wherever they are; values copied from a device are not kept in the store. */
   async read(name: string): Promise<Entry> {
     const { data, device, ...spec } = this.#held(name);
     return { ...spec, data: data ?? (await device!.read()) };
@@ -57,15 +57,15 @@ export class Store {
   }
 
   /**
-   * Takes note of a copy of the newest values on a device. What the host then writes into its own is not seen there:
-   * `set`.
+   * Registers a device's copy of the newest values. Later writes to the host's array do not reach it; use `set`
+   * instead.
    */
-  copied(name: string, device: DeviceValues): void {
+  addDeviceCopy(name: string, device: DeviceValues): void {
     this.#held(name).device = device;
   }
 
-  /** Replaces the values of a tensor by newer ones on a device; the values before them are freed. */
-  changed(name: string, device: DeviceValues): void {
+  /** Replaces a tensor's values with newer ones on a device and frees the previous device values. */
+  replaceOnDevice(name: string, device: DeviceValues): void {
     const { shape, dtype, device: old } = this.#held(name);
     this.#entries.set(name, { shape, dtype, device });
     old?.dispose();

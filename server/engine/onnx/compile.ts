@@ -12,15 +12,15 @@ import { batchFeeds, hostTensor, ort } from "./ort.ts";
 import { runInPlace } from "./runInPlace.ts";
 
 export interface OnnxOptions extends CompileOptions {
-  /** CPU threads of one operator. */
+  /** CPU threads per operator. */
   threads: number;
-  /** What runs the operators; the CPU if left out. Then none of them may fall back to the CPU. */
+  /** Execution provider; default: the CPU. If set, no operator may fall back to the CPU. */
   provider?: InferenceSession.ExecutionProviderConfig;
 }
 
 /**
- * Captures `program`, compiles it with ONNX Runtime for the CPU and binds it to the tensors of `store`.
- * Changed state is written over the old where the graph allows it, into a second buffer where it does not.
+ * Captures `program`, compiles it with ONNX Runtime for the CPU and binds it to the tensors of `store`. Changed state
+ * overwrites the old state where the graph allows it, and otherwise goes to a second buffer.
  */
 export async function compile(
   program: Program,
@@ -36,9 +36,9 @@ export async function compile(
     ...(options.provider ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
-    // The graph is folded here; the runtime would look for the same again, for as long as all else of compiling takes.
+    // The graph is already folded. Doing that again in the runtime would double the compile time.
     graphOptimizationLevel: options.provider ? "basic" : "disabled",
-    // A pattern is laid out for the second run beside the memory of the first, and is no faster.
+    // Memory patterns allocate a second block next to that of the first run and are no faster.
     enableMemPattern: false,
     logSeverityLevel: 3,
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
@@ -83,7 +83,7 @@ class CompiledProgram implements Runnable {
     }
   }
 
-  /** Whether new values of a tensor of the state are written over the old. */
+  /** Whether a state tensor's new values overwrite the old ones. */
   updatesInPlace(name: string): boolean {
     return !this.#spare.has(name);
   }

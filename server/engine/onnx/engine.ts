@@ -7,7 +7,7 @@ import { loadOrtFrom } from "./ort.ts";
 import { compileWebGpu } from "./webgpu.ts";
 import { hasFloat16 } from "./webgpuFloat16.ts";
 
-/** ONNX Runtime on a device. @throws UserError where it has no such device, or CUDA's provider is not installed */
+/** ONNX Runtime on a device. @throws UserError if there is no such device or the CUDA provider is not installed */
 export function onnxEngine(device: string, options: OpenOptions): Engine {
   if (device === "cpu") return cpuEngine(options.threads);
   if (device === "webgpu") return webGpuEngine(options);
@@ -15,7 +15,7 @@ export function onnxEngine(device: string, options: OpenOptions): Engine {
   throw new UserError(`the engine onnx has no device "${device}"`);
 }
 
-/** ONNX Runtime on the CPU. @param threads of one operator */
+/** ONNX Runtime on the CPU. @param threads per operator */
 export function cpuEngine(threads: number): Engine {
   const name = cpus()[0]?.model.trim() || process.arch;
   return {
@@ -23,26 +23,26 @@ export function cpuEngine(threads: number): Engine {
     device: "cpu",
     description: `${name}, ${threads} of ${availableParallelism()} cores`,
     fewCalls: false,
-    whyNotFloat16: async () => "the CPU gains nothing by it",
+    whyNotFloat16: async () => "float16 is not faster on a CPU",
     compile: (program, store, batch, options) => compile(program, store, batch, { ...options, threads }),
   };
 }
 
-/** ONNX Runtime on the GPU that WebGPU reaches. */
+/** ONNX Runtime on the GPU that WebGPU uses. */
 const webGpuEngine = ({ name = "webgpu" }: OpenOptions): Engine => ({
   engine: "onnx",
   device: "webgpu",
   description: name,
   fewCalls: true,
   whyNotFloat16: async () =>
-    (await hasFloat16()) ? undefined : "its driver offers no float16 (WebGPU's feature shader-f16)",
+    (await hasFloat16()) ? undefined : "its driver does not support float16 (WebGPU's feature `shader-f16`)",
   compile: compileWebGpu,
 });
 
-/** ONNX Runtime on a GPU of NVIDIA. Its library is the installed one, beside which CUDA's provider lies. */
+/** ONNX Runtime on an NVIDIA GPU. Loads the installed copy of the library, which includes the CUDA provider. */
 function cudaEngine(device: string, { threads, name = device }: OpenOptions): Engine {
   const folder = installedFolder("cuda");
-  if (!folder) throw new UserError("CUDA's provider is not installed: btx engines install cuda");
+  if (!folder) throw new UserError("the CUDA provider is not installed: run `btx engines install cuda`");
   loadOrtFrom(folder);
   const provider = { name: "cuda", deviceId: Number(device.slice("cuda:".length)) };
   return {

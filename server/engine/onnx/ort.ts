@@ -8,37 +8,37 @@ export type Ort = typeof import("onnxruntime-node");
 
 let loaded: Ort | undefined;
 
-/** Loads it from where `base` lies. Its telemetry is turned off: what is computed here stays here. */
+/** Loads the package as a module at `base` would, with its telemetry turned off. */
 function load(base: string): Ort {
   process.env.ORT_DISABLE_TELEMETRY = "1";
   return createRequire(base)("onnxruntime-node") as Ort;
 }
 
 /**
- * ONNX Runtime: the one beside this program, loaded when it is first asked for. A process has one: a second copy of the
- * library would find the first one's files.
+ * ONNX Runtime: the copy next to this program, loaded on first use. A process can load only one, because a second copy
+ * of the library would find the first one's files.
  */
 export function ort(): Ort {
   loaded ??= load(import.meta.url);
   return loaded;
 }
 
-/** Loads ONNX Runtime from a folder of packages instead, where another provider lies beside it. */
+/** Loads ONNX Runtime from a folder of packages instead, which includes another execution provider. */
 export function loadOrtFrom(folder: string): Ort {
-  if (loaded) throw new Error("ONNX Runtime is loaded already: one process computes on one device");
+  if (loaded) throw new Error("ONNX Runtime is already loaded: one process computes on one device");
   loaded = load(join(folder, "package.json"));
   return loaded;
 }
 
-/** ONNX Runtime's tensor around values of the host. */
+/** Wraps values on the host in an ONNX Runtime tensor. */
 export function hostTensor(data: Values, shape: readonly number[]): Tensor {
   const { Tensor } = ort();
   return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
 }
 
 /**
- * A batch as a session reads it. @param inputs names in the batch to those in the graph.
- * @throws where the batch lacks one of them
+ * A batch as a session's feeds. @param inputs maps names in the batch to names in the graph
+ * @throws Error if the batch lacks one of them
  */
 export function batchFeeds(
   inputs: ReadonlyMap<string, string>,

@@ -36,7 +36,7 @@ class WebGpuProgram implements Runnable {
   readonly #program: LoweredProgram;
   readonly #store: Store;
   readonly #batch: TensorSpecs;
-  /** What the last run left in the store, by name. */
+  /** Values that the last run left in the store, by name. */
   readonly #made = new Map<string, GpuValues>();
 
   constructor(session: InferenceSession, program: LoweredProgram, store: Store, batch: TensorSpecs) {
@@ -46,13 +46,13 @@ class WebGpuProgram implements Runnable {
     this.#batch = batch;
   }
 
-  /** A tensor of the store on the device; it is brought there if the host has newer values. */
+  /** A tensor of the store on the device; it is uploaded if the host has newer values. */
   async #stateTensor(name: string): Promise<Tensor> {
     const there = this.#store.device(name);
     if (there) return (there as GpuValues).tensor;
     const { data, shape } = this.#store.get(name);
     const values = await GpuValues.of(data, shape);
-    this.#store.copied(name, values);
+    this.#store.addDeviceCopy(name, values);
     return values.tensor;
   }
 
@@ -63,7 +63,7 @@ class WebGpuProgram implements Runnable {
     const outputs = await this.#session.run(feeds);
     for (const [name, onnxName] of newState) {
       const values = new GpuValues(outputs[onnxName]!);
-      this.#store.changed(name, values);
+      this.#store.replaceOnDevice(name, values);
       this.#made.set(name, values);
     }
     return Object.fromEntries([...results].map(([name, onnxName]) => [name, outputs[onnxName]!.data as Values]));
@@ -71,7 +71,7 @@ class WebGpuProgram implements Runnable {
 
   async dispose(): Promise<void> {
     for (const [name, values] of this.#made)
-      if (this.#store.device(name) === values) this.#store.changed(name, await values.copy());
+      if (this.#store.device(name) === values) this.#store.replaceOnDevice(name, await values.copy());
     await this.#session.release();
   }
 }

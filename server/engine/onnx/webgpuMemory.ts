@@ -10,8 +10,8 @@ import { hostTensor } from "./ort.ts";
 import { type Location, openSession } from "./webgpuSession.ts";
 
 /**
- * The binding copies nothing between host and GPU but what runs take and give: these are made once a process, for every
- * shape.
+ * Sessions that copy a tensor, by type and target; they accept any shape. They are needed because the binding copies
+ * only a run's inputs and outputs between host and GPU.
  */
 const transfers = new Map<string, Promise<InferenceSession>>();
 
@@ -45,7 +45,7 @@ export class GpuValues implements DeviceValues {
     return new GpuValues(await moved(hostTensor(data, shape), "gpu-buffer"));
   }
 
-  /** The same values in memory that outlives the session that made them; what it made goes with it. */
+  /** Copies the values into memory that outlives the session that computed them. */
   async copy(): Promise<GpuValues> {
     return new GpuValues(await moved(this.tensor, "gpu-buffer"));
   }
@@ -59,22 +59,22 @@ export class GpuValues implements DeviceValues {
   }
 }
 
-/** What every adapter's buffers hold at least (the default of WebGPU's limit `maxBufferSize`), bytes. */
+/** Largest buffer that every adapter supports (the default of WebGPU's limit `maxBufferSize`), bytes. */
 const smallBuffer = 2 ** 28;
 
 /** A tensor that may be too large for a GPU. */
 interface Large {
-  /** For people. */
+  /** Name for people. */
   name: string;
   bytes: number;
   /** Whether it shrinks with the batch. */
   ofBatch: boolean;
 }
 
-/** With three digits: a tensor may be larger than a buffer by little. */
+/** Three digits, because a tensor may be only slightly larger than a buffer. */
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
 
-/** Why the GPU cannot hold a tensor; undefined where the error has another cause. */
+/** Why the GPU cannot hold a tensor; undefined if the error has another cause. */
 export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
   const text = String(error);
   const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "use a smaller model"}, or train on the CPU`;
@@ -104,8 +104,8 @@ function largestOf({ state, batch, nodes }: Graph): Large {
 }
 
 /**
- * Makes a buffer for the program's largest tensor, and frees it. @throws UserError naming the tensor if there is no
- * room
+ * Allocates a buffer for the program's largest tensor and frees it.
+ * @throws UserError naming the tensor if it does not fit
  */
 export async function assertLargestFits(graph: Graph): Promise<void> {
   const largest = largestOf(graph);
@@ -117,7 +117,7 @@ export async function assertLargestFits(graph: Graph): Promise<void> {
   const session = await openSession(probe, () => "gpu-buffer");
   const attempt = async () => (await session.run({}))[filled]!.dispose();
   try {
-    // A driver may refuse before the limit is looked at, without naming it: the second refusal does.
+    // A driver may refuse before the limit is checked, without naming it; the second refusal names it.
     await attempt().catch(attempt);
   } catch (error) {
     throw whyNotHeld(error, largest) ?? error;

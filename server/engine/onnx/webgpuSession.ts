@@ -2,16 +2,13 @@ import type { InferenceSession } from "onnxruntime-node";
 import { encodeOnnx, type OnnxGraph, type OnnxNode } from "./lowering/encode.ts";
 import { ort } from "./ort.ts";
 
-/** Where the binding leaves an output. */
+/** Where the binding places an output. */
 export type Location = "cpu" | "gpu-buffer";
 
-/** ONNX Runtime's error where a node would run on the CPU. */
+/** ONNX Runtime's error if a node would run on the CPU. */
 const cpuRefused = /fallback to CPU EP has been explicitly disabled/;
 
-/**
- * A program asks for buffers of the same sizes in every run: one that is given back is kept for the next, whatever its
- * size.
- */
+/** Keeps freed buffers of all sizes for reuse, because a program needs the same sizes in every run. */
 const provider = { name: "webgpu", storageBufferCacheMode: "simple" } as const;
 
 const create = (graph: OnnxGraph, options: InferenceSession.SessionOptions = {}) =>
@@ -25,8 +22,9 @@ const create = (graph: OnnxGraph, options: InferenceSession.SessionOptions = {})
   });
 
 /**
- * A session of which every node runs on the GPU. @throws naming the first operator that would not
- * @param profile prefix of a file for ONNX Runtime's profile of every operator
+ * Opens a session in which every node runs on the GPU.
+ * @param profile path prefix of a file for ONNX Runtime's per-operator profile
+ * @throws Error naming the first operator that would run on the CPU
  */
 export async function openSession(
   graph: OnnxGraph,
@@ -42,12 +40,12 @@ export async function openSession(
     if (!cpuRefused.test(String(error))) throw error;
     const { op, name } = await firstWithoutKernel(graph);
     throw new Error(
-      `operator ${op} ("${name}") has no WebGPU kernel for its types, and nothing runs on the CPU instead`,
+      `operator ${op} ("${name}") has no WebGPU kernel for its types, and falling back to the CPU is disabled`,
     );
   }
 }
 
-/** The first node that would run on the CPU, found by compiling beginnings of the graph. */
+/** The first node that would run on the CPU, found by compiling prefixes of the graph. */
 async function firstWithoutKernel(graph: OnnxGraph): Promise<OnnxNode> {
   let [good, bad] = [0, graph.nodes.length];
   while (bad - good > 1) {

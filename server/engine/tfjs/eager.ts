@@ -5,11 +5,11 @@ import type { Program, TensorSpecs, Tensors, Values } from "../../ops/program.ts
 import type { DeviceValues, Store } from "../store.ts";
 
 export interface EagerOptions {
-  /** The TF.js backend, registered under this name. */
+  /** Name under which the TF.js backend is registered. */
   backend: string;
-  /** Names of the store's tensors the program takes; all of them if left out. */
+  /** Names of the store's tensors that the program reads; default: all. */
   state?: readonly string[] | undefined;
-  /** Changed state stays on the backend until `Store.read` brings it back; if not, it is copied back after each run. */
+  /** Keeps changed state on the backend until `Store.read` copies it; default: copies it to the host after each run. */
   resident?: boolean;
 }
 
@@ -30,11 +30,11 @@ class BackendValues implements DeviceValues {
   }
 }
 
-/** The values of a tensor, in an array of their own. */
+/** A copy of a tensor's values. */
 const valuesOf = (tensor: tf.Tensor): Values => tensor.dataSync<"float32" | "int32">().slice() as Values;
 
 /**
- * Runs `program` op by op on a TF.js backend. The plain `cpu` backend is the oracle the compiled programs are checked
+ * Runs `program` op by op on a TF.js backend. The plain `cpu` backend is the oracle that compiled programs are tested
  * against.
  */
 export function eager(program: Program, store: Store, batch: TensorSpecs, options: EagerOptions): Runnable {
@@ -52,7 +52,7 @@ export function eager(program: Program, store: Store, batch: TensorSpecs, option
         results = copied(output.results);
       });
       for (const [name, values] of Object.entries(changed)) {
-        if (resident) store.changed(name, values);
+        if (resident) store.replaceOnDevice(name, values);
         else {
           store.set(name, values.tensor.shape, valuesOf(values.tensor));
           values.dispose();
@@ -64,15 +64,13 @@ export function eager(program: Program, store: Store, batch: TensorSpecs, option
   };
 }
 
-/**
- * A tensor of the store on the backend; a resident one is brought there once, and again when the host has newer values.
- */
+/** A tensor of the store on the backend. A resident one is uploaded once, and again when the host has newer values. */
 function stateTensor(store: Store, name: string, resident: boolean): tf.Tensor {
   const there = resident ? store.device(name) : undefined;
   if (there) return (there as BackendValues).tensor;
   const { data, shape, dtype } = store.get(name);
   const tensor = tf.tensor(data.slice(), shape, dtype);
-  if (resident) store.copied(name, new BackendValues(tensor));
+  if (resident) store.addDeviceCopy(name, new BackendValues(tensor));
   return tensor;
 }
 
@@ -81,7 +79,7 @@ const batchTensors = (batch: TensorSpecs, inputs: Record<string, Values>): Tenso
     Object.entries(batch).map(([name, { shape, dtype }]) => [name, tf.tensor(inputs[name]!.slice(), shape, dtype)]),
   );
 
-/** Changed state, which outlives the run; as clones, for a program may hand through what the store frees then. */
+/** Changed state, which outlives the run. Cloned, because a program may return a tensor that the store then frees. */
 const keptState = (state: Tensors): Record<string, BackendValues> =>
   Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, new BackendValues(tf.clone(tensor))]));
 

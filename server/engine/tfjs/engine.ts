@@ -8,12 +8,12 @@ const backends: Record<TfjsDevice, string> = { "tfjs-node-gpu": "tensorflow", "t
 
 /**
  * TensorFlow.js, which runs programs op by op.
- * @throws UserError where its package is not installed
+ * @throws UserError if its package is not installed
  */
 export async function tfjsEngine(device: string, { name = device, threads }: OpenOptions): Promise<Engine> {
   const of = device as TfjsDevice;
   const folder = of === "cpu" ? undefined : installedFolder(of);
-  if (of !== "cpu" && !folder) throw new UserError(`libtensorflow is not installed: btx engines install ${of}`);
+  if (of !== "cpu" && !folder) throw new UserError(`libtensorflow is not installed: run \`btx engines install ${of}\``);
   await loadTfjs(of, folder, threads);
   return {
     engine: "tfjs",

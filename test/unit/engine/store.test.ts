@@ -46,9 +46,9 @@ test("values that a device has changed are read from there, and not taken for th
   const store = new Store();
   store.set("w", [2], Float32Array.of(1, 2));
   const [first, second] = [onDevice(1, 2), onDevice(3, 4)];
-  store.copied("w", first);
+  store.addDeviceCopy("w", first);
   expect([...store.get("w").data]).toEqual([1, 2]);
-  store.changed("w", second);
+  store.replaceOnDevice("w", second);
   expect(first.disposed).toBe(1);
   expect(store.device("w")).toBe(second);
   expect(store.specs()).toEqual({ w: { shape: [2], dtype: "float32" } });
@@ -61,12 +61,12 @@ test("the device's memory is freed when the host has newer values, and when a te
   const store = new Store();
   const [first, second] = [onDevice(1), onDevice(2)];
   store.set("w", [1], Float32Array.of(0));
-  store.changed("w", first);
+  store.replaceOnDevice("w", first);
   store.set("w", [1], Float32Array.of(5));
   expect(first.disposed).toBe(1);
   expect(store.device("w")).toBeUndefined();
   expect([...store.get("w").data]).toEqual([5]);
-  store.changed("w", second);
+  store.replaceOnDevice("w", second);
   store.delete("w");
   expect(second.disposed).toBe(1);
 });

@@ -10,14 +10,14 @@ export interface NodeOptions {
   outputs?: number;
 }
 
-/** Collects ONNX nodes and constants. The same operator on the same inputs is written once. */
+/** Collects ONNX nodes and constants. An operator is added only once for the same inputs. */
 export class Builder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #seen = new Map<string, string[]>();
   #label = "";
 
-  /** Prefix of the names of the nodes that follow. */
+  /** Sets the prefix for the names of the next nodes. */
   label(label: string): void {
     this.#label = label;
   }
@@ -33,7 +33,7 @@ export class Builder {
     return names;
   }
 
-  /** Adds a node with one output and gives its name. */
+  /** Adds a node with one output and returns the output's name. */
   node(op: string, inputs: string[], attributes: Record<string, Attribute> = {}, domain = ""): string {
     return this.many(op, inputs, { attributes, domain })[0]!;
   }
@@ -56,13 +56,13 @@ export class Builder {
     return this.constant("int32", shape, Int32Array.of(value));
   }
 
-  /** A vector of int64: shapes, axes and the like. */
+  /** A constant int64 vector, for shapes, axes and so on. */
   ints(values: readonly number[]): string {
     return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
   }
 }
 
-/** What a rule sees: one node, the names of its inputs in ONNX, and the builder. */
+/** Input of a rule: a node, the ONNX names of its inputs, and the builder. */
 export interface Lowering {
   node: GraphNode;
   /** ONNX names of the inputs, in order. */

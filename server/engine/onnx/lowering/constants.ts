@@ -1,17 +1,16 @@
 import type { OnnxTensor } from "./encode.ts";
 import type { LoweredProgram } from "./lower.ts";
 
-/** Most bytes that become a part of a program: a model file holds 2 GB, and is in memory twice while it is read. */
+/** Most bytes of constants in a program: a model file can hold 2 GB, and is in memory twice while it is read. */
 const most = 2 ** 30;
 
 const products = new Set(["Gemm", "MatMul"]);
 
 /**
- * The program with unchanged state matrices that are operands of products turned into constants, up to the limit
- * `most`. The runtime packs a constant matrix for products once; otherwise, every run packs it, or reads it unpacked at
- * less than half the speed.
+ * Turns unchanged state matrices that are operands of products into constants, up to `most` bytes. The runtime packs a
+ * constant matrix for products once; otherwise, every run packs it, or reads it unpacked at less than half the speed.
  *
- * @param valuesOf a tensor of the state by its name; the bytes are read when the program is made ready
+ * @param valuesOf returns a state tensor's values by name; they are read when the program is compiled
  */
 export function withConstants(
   program: LoweredProgram,

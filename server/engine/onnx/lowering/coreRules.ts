@@ -30,7 +30,7 @@ const matMul: Rule = ({ names, values: [a], attrs, build }) => {
   return build.node("FusedMatMul", names, { transA, transB }, "com.microsoft");
 };
 
-/** TF.js floors, ONNX truncates integers: one less where the remainder's sign differs from the divisor's. */
+/** TF.js floors, but ONNX truncates integers: subtract 1 if the remainder's sign differs from the divisor's. */
 export const floorDiv: Rule = ({ names: [a, b], output, build }) => {
   const quotient = build.node("Div", [a!, b!]);
   if (output.dtype === "float32") return build.node("Floor", [quotient]);
@@ -40,7 +40,9 @@ export const floorDiv: Rule = ({ names: [a, b], output, build }) => {
   return build.node("Sub", [quotient, build.node("Cast", [signs], { to: 6 })]);
 };
 
-/** TF.js's remainder has the divisor's sign. ONNX's has for integers; for floats it is shifted by the divisor. */
+/**
+ * TF.js's remainder has the divisor's sign. So has ONNX's for integers; for floats, add the divisor and divide again.
+ */
 const mod: Rule = ({ names: [a, b], output, build }) => {
   if (output.dtype === "int32") return build.node("Mod", [a!, b!]);
   const first = build.node("Mod", [a!, b!], { fmod: 1 });

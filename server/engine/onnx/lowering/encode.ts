@@ -87,9 +87,9 @@ export interface OnnxNode {
 
 export interface OnnxValue {
   name: string;
-  /** Worked out by the runtime where it is absent, which only an output's may be. */
+  /** Absent only for outputs, where the runtime infers it. */
   dtype?: DType;
-  /** Any shape where it is absent. */
+  /** Absent: any shape. */
   shape?: number[];
 }
 
@@ -98,7 +98,7 @@ export interface OnnxGraph {
   initializers: OnnxTensor[];
   inputs: OnnxValue[];
   outputs: OnnxValue[];
-  /** On the CPU the first output: a sequence of tensors, always empty (see `onnx/runInPlace.ts`). */
+  /** On the CPU, the first output: a sequence of tensors that is always empty (see `onnx/runInPlace.ts`). */
   done?: string;
 }
 

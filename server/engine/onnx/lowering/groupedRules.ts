@@ -6,8 +6,8 @@ import { swiGlu, swiGluGradient } from "./modelRules.ts";
 import type { RowLayout } from "./rowLayout.ts";
 
 /**
- * Rules that work on rows laid out by expert, with as many rows an expert as it has at run time.
- * Between two grouped products nothing is joined and laid out again.
+ * Rules for rows grouped by expert, where the number of rows per expert is known only at run time. Rows stay grouped
+ * between two grouped products.
  */
 
 /** Rows of a tensor, sorted by expert with the run-time sizes in `sizes`, laid out for products by expert. */
@@ -16,19 +16,21 @@ export interface Pieces {
   names: string[];
 }
 
-/** What a rule on pieces asks of the lowering that is under way. */
+/** The part of the lowering that rules on pieces use. */
 export interface GroupedLowering {
   readonly build: Builder;
-  /** The ONNX name of a value; joins its pieces or writes its constant if nobody has yet. */
+  /** The ONNX name of a value; joins its pieces or adds its constant on first use. */
   name(value: Value): string;
-  /** Pieces of `value` already there for these sizes. */
+  /** The existing pieces of `value` for these sizes, if any. */
   existingPieces(value: Value, sizes?: Value): Pieces | undefined;
   /** `value` [S, ...] cut in rows by `sizes` [E]. */
   piecesOf(value: Value, sizes: Value): Pieces;
   /** The layout of S rows cut by `sizes` [E]. */
   layoutOf(sizes: Value, rows: number): RowLayout;
 }
-/** Writes the ONNX nodes of one kernel for each piece; undefined where the kernel is better left whole. */
+/**
+ * Writes the ONNX nodes of one kernel for each piece; returns undefined if the kernel is better computed as a whole.
+ */
 export type GroupedRule = (lowering: GroupedLowering, node: GraphNode) => (Pieces | string)[] | undefined;
 
 const groupedMatMul: GroupedRule = (lowerer, { inputs, attrs, outputs }) => {
@@ -51,7 +53,7 @@ const groupedWeightGrad: GroupedRule = (lowerer, { inputs, outputs }) => {
   return layout.weightGradients(rows, gradients, outputs.length, shape as [number, number], dtype);
 };
 
-/** The pieces of all inputs where at least the first is in pieces; undefined where joining is cheaper or needed. */
+/** The pieces of all inputs if at least the first is in pieces; undefined if joining them is cheaper or necessary. */
 function together(lowerer: GroupedLowering, values: Value[]): Pieces[] | undefined {
   const [lead] = values.flatMap((value) => lowerer.existingPieces(value) ?? []);
   if (!lead || values.some((value) => value.shape[0] !== values[0]!.shape[0])) return undefined;
@@ -75,7 +77,7 @@ const rowByRow =
     return [{ sizes: pieces[0]!.sizes, names }];
   };
 
-/** Sum along the last axis: one number a row. */
+/** Sum along the last axis: one number per row. */
 const sumOfRow: GroupedRule = (lowerer, { inputs, attrs }) => {
   const [x] = [...inputs.values()];
   const rank = x!.shape.length;

@@ -4,7 +4,7 @@ import type { OnnxGraph } from "./encode.ts";
 /** Operators that read element i of an operand of the output's shape before they write element i. */
 const elementwise = new Set(["Add", "Sub", "Mul", "Div"]);
 
-/** Operators whose output may be their input's memory, at once or after the runtime has left out what does nothing. */
+/** Operators whose output may share their input's memory, directly or after the runtime has removed no-ops. */
 const views = new Set([
   "Reshape",
   "Squeeze",
@@ -18,7 +18,7 @@ const views = new Set([
 ]);
 
 const memoryUse: MemoryUse = {
-  // Scattering leaves its first operand as it is elsewhere.
+  // Scattering keeps its first operand's other elements.
   overwrites: ({ op, inputs }, input) =>
     elementwise.has(op) || (op === "ScatterElements" && inputs.indexOf(input) === 0 && inputs.lastIndexOf(input) === 0),
   isView: ({ op }) => views.has(op),

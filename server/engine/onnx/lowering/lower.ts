@@ -19,7 +19,7 @@ import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
   onnx: OnnxGraph;
-  /** State, batch and result names to the names of ONNX inputs, of what is read, and outputs. */
+  /** Map the names of state, batch and results to names of ONNX inputs (only those that are read) and outputs. */
   state: Map<string, string>;
   batch: Map<string, string>;
   newState: Map<string, string>;
@@ -35,7 +35,7 @@ const rules: Record<Target, Record<string, Rule>> = {
   webgpu: { ...coreRules, ...modelRules, ...webgpuRules },
 };
 
-/** Turns a folded graph into ONNX for `target`. Throws where a kernel has no rule. */
+/** Turns a folded graph into ONNX for `target`. @throws Error if a kernel has no rule */
 export function lower(graph: Graph, target: Target = "cpu"): LoweredProgram {
   return new Lowerer(inFloat16(graph), target).run();
 }
@@ -90,7 +90,7 @@ class Lowerer implements GroupedLowering {
     };
     const newStateNames = publish(newState);
     const resultNames = publish(results);
-    // The runtime would bring an input that nobody reads back from a device, in every run.
+    // In every run, the runtime would copy an input that no node reads back from the device.
     const read = new Set(this.build.nodes.flatMap((node) => node.inputs));
     const onlyRead = (names: Map<string, string>) => new Map([...names].filter(([, onnxName]) => read.has(onnxName)));
     return {
@@ -167,7 +167,7 @@ class Lowerer implements GroupedLowering {
     return layout;
   }
 
-  /** Rows that were gathered are gathered piece by piece instead. */
+  /** Repeats the operation that produced `value` on each piece where that is possible; otherwise cuts the value. */
   piecesOf(value: Value, sizes: Value): Pieces {
     const existing = this.existingPieces(value, sizes);
     if (existing) return existing;

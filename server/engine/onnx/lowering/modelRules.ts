@@ -11,7 +11,7 @@ export function swiGlu(build: Builder, gate: string, up: string): string {
   return build.node("Mul", [silu, up]);
 }
 
-/** The gradients of gate and up, as `swiGlu` of ops/ has them. */
+/** The gradients of gate and up; see `swiGlu` in ops/. */
 export function swiGluGradient(build: Builder, [dy, gate, up]: [string, string, string]): [string, string] {
   const sigmoid = build.node("Sigmoid", [gate]);
   const dUp = build.node("Mul", [dy, build.node("Mul", [gate, sigmoid])]);
@@ -71,7 +71,7 @@ const crossEntropyGrad: Rule = ({ names: [dnll, logProbs, targets], values: [, ,
   return build.node("ScatterElements", [soft, rows, build.node("Neg", [scale])], { axis: 1, reduction: "add" });
 };
 
-/** A product with one-hot rows is quicker than adding element by element up to about this vocabulary. */
+/** Up to about this vocabulary size, a product with one-hot rows is faster than adding element by element. */
 const smallVocabulary = 512;
 
 const embeddingGrad: Rule = ({ names: [dy, ids], values: [gradient], attrs, build }) => {
@@ -134,7 +134,7 @@ const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) =>
   return [build.node("Cast", [order!], { to: 6 }), inverse, sizes];
 };
 
-/** x plus nothing, but a nothing that comes from the other: the runtime orders nodes by their data alone. */
+/** x plus a zero that is computed from `first`, because the runtime orders nodes by data dependencies alone. */
 const after: Rule = ({ names: [x, first], values: [, other], build }) => {
   const flat = build.node("Reshape", [first!, build.ints([sizeOf(other!.shape)])]);
   const one = build.node("Slice", [flat, build.ints([0]), build.ints([1])]);

@@ -2,20 +2,23 @@ import type { Builder } from "./builder.ts";
 import { type DType, dtypeCode } from "./encode.ts";
 
 /**
- * How S rows sorted by expert are laid out for products with a matrix an expert, where sizes [E] int32 say at run time
- * how many rows each expert has: as one ONNX value or several, which ops by row then compute alike. With sizes [E + 1]
- * the last group has no matrix: its rows give 0.
+ * How S rows sorted by expert are laid out for products with one matrix per expert: as one ONNX value or as several, to
+ * which row-wise ops apply alike. sizes [E] int32 hold the rows per expert, known only at run time. With sizes [E + 1],
+ * the last group has no matrix and its rows become 0.
  */
 export interface RowLayout {
-  /** A value [S, ...] laid out. */
+  /** Lays out a value [S, ...]. */
   cut(value: string): string[];
-  /** What is laid out as one value [S, ...]. */
+  /** Joins a laid-out value into one [S, ...]. */
   join(parts: string[]): string;
-  /** Each row of [S, D] times its expert's matrix: E names of [F, D], transposed, or of [D, F]; gives [S, F]. */
+  /**
+   * Multiplies each row of [S, D] by its expert's matrix; `weights` are E names of [F, D] (transposed) or [D, F].
+   * Returns [S, F], laid out.
+   */
   product(rows: string[], weights: string[], transposeW: boolean, width: number, dtype: DType): string[];
   /**
-   * dy_e^T x_e of each expert, zero for one without rows: rows [S, D] and gradients [S, F] give E names of [F, D], all
-   * of one type.
+   * dy_e^T x_e of each expert, zero for an expert without rows, from rows [S, D] and gradients [S, F]. Returns E names
+   * of [F, D]; all values have one type.
    */
   weightGradients(
     rows: string[],
@@ -26,13 +29,13 @@ export interface RowLayout {
   ): string[];
 }
 
-/** @param groups E, or E + 1 where the last group has no matrix */
+/** @param groups E, or E + 1 if the last group has no matrix */
 export type LayOut = (build: Builder, sizes: string, rows: number, groups: number) => RowLayout;
 
-/** Zero in a type. */
+/** A zero of this type. */
 const zero = (build: Builder, dtype: DType): string => build.node("Cast", [build.float(0)], { to: dtypeCode[dtype] });
 
-/** One value an expert, as long as it has rows. Needs the sizes on the CPU. */
+/** One value per expert, with as many rows as the expert has. Needs the sizes on the CPU. */
 export const splitRows: LayOut = (build, sizes, _, groups) => ({
   cut(value) {
     const lengths = build.node("Cast", [sizes], { to: 7 });
@@ -54,15 +57,15 @@ export const splitRows: LayOut = (build, sizes, _, groups) => ({
 });
 
 /**
- * Rows of a tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; then whole
- * workgroups.
+ * Rows per tile: half of an expert's mean share, so that few matrices are gathered and padding stays small; from 32
+ * rows on, whole workgroups.
  */
 function tileLength(rows: number, experts: number): number {
   const length = Math.max(1, Math.ceil(rows / (2 * experts)));
   return length < 32 ? length : 32 * Math.ceil(length / 32);
 }
 
-/** How many parts a value is split in at once on a GPU that allows few buffers a kernel. */
+/** Most outputs of one split, because some GPUs allow few buffers per kernel. */
 const mostParts = 7;
 
 /** x [n, ...] as n values [1, ...]. */
@@ -79,11 +82,11 @@ function singleRows(build: Builder, x: string, n: number): string[] {
 }
 
 /**
- * One value of static shape [n * T, ...]: tiles of T rows of one expert each, which a batched product takes with as
- * many gathered matrices. All is worked out on the device, and nothing comes back for it. The last tile of an expert is
- * filled up with its last row, tiles that are left over repeat the last tile; both count nowhere. The sum of ceil(s_e /
- * T) is at most (S + E (T - 1)) / T, so no row is dropped whatever the sizes: about 1.5 S rows are computed, and three
- * times the matrices of a layer are held for it.
+ * One value of static shape [n * T, ...]: n tiles of T rows of one expert each, for a batched product with n gathered
+ * matrices. Everything is computed on the device, without reading back. An expert's last tile is padded with its last
+ * row, and unused tiles repeat the last tile; neither affects the results. The sum of ceil(s_e / T) is at most (S + E
+ * (T - 1)) / T, so no row is dropped whatever the sizes. About 1.5 S rows are computed, with memory for three times a
+ * layer's matrices.
  */
 export const tiledRows: LayOut = (build, sizes, rows, groups) => {
   const length = tileLength(rows, groups);
@@ -99,20 +102,20 @@ export const tiledRows: LayOut = (build, sizes, rows, groups) => {
   const at = (values: string, indices: string) => build.node("Gather", [values, indices], { axis: 0 });
   const reshape = (value: string, ...shape: number[]) => node("Reshape", value, build.ints(shape));
   const sumsUpTo = (values: string) => node("CumSum", values, build.constant("int32", [], Int32Array.of(0)));
-  /** How many of `ends` [E] are at or before each of [n]: the expert that a place belongs to. */
+  /** For each of n positions, the expert that it belongs to: the number of `ends` [E] at or before it. */
   const expertAt = (ends: string, places: string, n: number) => {
     const passed = node("LessOrEqual", reshape(ends, 1, groups), reshape(places, n, 1));
     return build.node("ReduceSum", [build.node("Cast", [passed], { to: 6 }), build.ints([1])], { keepdims: 0 });
   };
   const [one, long] = [build.int32(1), build.int32(length)];
 
-  // Of each expert [E]: its rows' first and end, its tiles' first and end.
+  // For each expert [E]: start and end of its rows and of its tiles.
   const ends = sumsUpTo(sizes);
   const starts = node("Sub", ends, sizes);
   const tilesOfExpert = node("Div", node("Add", sizes, build.int32(length - 1)), long);
   const tileEnds = sumsUpTo(tilesOfExpert);
   const tileStarts = node("Sub", tileEnds, tilesOfExpert);
-  // Of each tile [n].
+  // For each tile [n].
   const used = build.node("Gather", [tileEnds, build.int32(groups - 1, [1])], { axis: 0 });
   const tile = node("Min", counting(tiles), node("Sub", used, one));
   const expertOfTile = expertAt(tileEnds, tile, tiles);
@@ -122,7 +125,7 @@ export const tiledRows: LayOut = (build, sizes, rows, groups) => {
     node("Mul", node("Sub", tile, at(tileStarts, expertOfTile)), long),
   );
   const lastRow = node("Sub", at(ends, expertOfTile), one);
-  // Of each place in a tile [n * T]: the row that stands there, and 1 where it counts, else 0.
+  // For each position in a tile [n * T]: its row, and 1 if it counts, else 0.
   const place = node("Add", reshape(firstRow, tiles, 1), counting(length, [1, length]));
   const source = reshape(node("Min", place, reshape(lastRow, tiles, 1)), padded);
   const counts = (dtype: DType) => {
@@ -130,7 +133,7 @@ export const tiledRows: LayOut = (build, sizes, rows, groups) => {
     const needed = node("Less", counting(tiles, [tiles, 1]), used);
     return reshape(build.node("Cast", [node("And", own, needed)], { to: dtypeCode[dtype] }), padded, 1);
   };
-  // Of each row [S]: its place.
+  // For each row [S]: its position.
   const placeOfRow = () => {
     const expert = expertAt(ends, counting(rows), rows);
     const before = node("Sub", node("Mul", at(tileStarts, expert), long), at(starts, expert));
@@ -138,7 +141,7 @@ export const tiledRows: LayOut = (build, sizes, rows, groups) => {
   };
 
   const inTiles = (value: string) => reshape(value, tiles, length, -1);
-  /** A matrix of zeros for the group that has none. */
+  /** The experts' matrices, and zeros for a group without a matrix. */
   const stacked = (weights: string[], dtype: DType) => {
     const matrices = weights.map((weight) => node("Unsqueeze", weight, build.ints([0])));
     if (weights.length < groups) matrices.push(node("Expand", zero(build, dtype), node("Shape", matrices[0]!)));

@@ -11,7 +11,7 @@ import { dtypeCode } from "./encode.ts";
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
 /**
- * Rows of a product from which on turning its second operand beforehand is worth it: a `Gemm` that turns it takes three
+ * Rows of a product from which it pays to transpose the second operand first: a `Gemm` that transposes it takes three
  * times as long.
  */
 const manyRows = 256;
@@ -40,7 +40,7 @@ const counting = (build: Builder, length: number): string =>
     Int32Array.from({ length }, (_, i) => i),
   );
 
-/** Indices below `length`, int64 as ONNX gives them, as int32. */
+/** Casts ONNX's int64 indices, which are below `length`, to int32. */
 const narrowed = (build: Builder, indices: string, length: number): string =>
   build.node("Gather", [counting(build, length), indices], { axis: 0 });
 
@@ -59,7 +59,7 @@ const argMax: Rule = ({ names, values: [x], attrs, build }) => {
   return narrowed(build, build.node("ArgMax", names, { axis, keepdims: 0 }), x!.shape[axis]!);
 };
 
-/** x - log sum exp x along `axis`, shifted by the largest. */
+/** x - log sum exp x along `axis`, computed after subtracting the maximum. */
 function logSoftmax(build: Builder, x: string, axis: number): string {
   const axes = build.ints([axis]);
   const shifted = build.node("Sub", [x, build.node("ReduceMax", [x, axes], { keepdims: 1 })]);
@@ -76,8 +76,7 @@ const crossEntropy: Rule = ({ names: [logits, targets], values: [, ids], build }
 };
 
 /**
- * The provider's norm gives the normed rows rightly, but not what it divides by, [N, 1]: sqrt(D) / sqrt(sum x^2 + D
- * eps) is that.
+ * The provider's norm returns correct rows but not the inverse RMS [N, 1], which is sqrt(D) / sqrt(sum x^2 + D eps).
  */
 const rmsNorm: Rule = ({ names: [x, weight], values: [input], attrs, build }) => {
   const eps = attrs.eps as number;
@@ -92,7 +91,7 @@ const rmsNorm: Rule = ({ names: [x, weight], values: [input], attrs, build }) =>
   return [normed, build.node("Div", [build.float(Math.sqrt(width)), root])];
 };
 
-/** As in modelRules, with sums in place of products with one row or one column, which take many times as long. */
+/** As in modelRules, but with sums instead of products with one row or column, which are many times slower. */
 const rmsNormGrad: Rule = ({ names: [dy, x, weight, r], build }) => {
   const node = (op: string, ...inputs: string[]) => build.node(op, inputs);
   const product = node("Mul", dy!, x!);
@@ -102,7 +101,7 @@ const rmsNormGrad: Rule = ({ names: [dy, x, weight, r], build }) => {
   return [dx, build.node("ReduceSum", [node("Mul", product, r!), build.ints([0])], { keepdims: 0 })];
 };
 
-/** All squares are summed by rows first: a sum is one workgroup's. */
+/** Sums the squares by row first, because each sum is computed by a single workgroup. */
 const sumOfSquares: Rule = (lowering) => {
   const { names, values, output, build } = lowering;
   const last = values[0]!.shape.length - 1;
@@ -119,8 +118,8 @@ function divisor(n: number, most: number): number {
 }
 
 /**
- * A counting sort of S rows: of those of the same expert before each, the ones in its block of B rows are counted and
- * the ones in earlier blocks. A sort of the provider's own is many calls, one for each of its steps.
+ * A counting sort of S rows: for each row, counts the earlier rows of the same expert in its block of B rows and in all
+ * earlier blocks. The provider's own sort takes one call per step of the sort.
  */
 const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) => {
   const rows = input!.shape[0]!;
@@ -143,7 +142,7 @@ const routeOrder: Rule = ({ names: [chosen], values: [input], attrs, build }) =>
   return [build.node("ScatterElements", [range, place, range], { axis: 0 }), place, sizes];
 };
 
-/** The remainder with the divisor's sign, as TF.js has it: a - b floor(a / b). */
+/** The remainder with the divisor's sign, as in TF.js: a - b floor(a / b). */
 const mod: Rule = (lowering) => {
   const {
     names: [a, b],
@@ -162,7 +161,7 @@ const sign: Rule = ({ names: [x], output, build }) => {
   return build.node("Sub", [is("Greater"), is("Less")]);
 };
 
-/** 1 above zero, alpha below, NaN stays NaN: it is neither. */
+/** 1 above zero, alpha below; NaN stays NaN. */
 const step: Rule = ({ names: [x], attrs, build }) => {
   const is = (op: string) => build.node(op, [x!, build.float(0)]);
   const below = build.node("Where", [is("LessOrEqual"), build.float(attrs.alpha as number), x!]);
@@ -177,9 +176,9 @@ const or: Rule = ({ names, build }) => {
   return build.node("Not", [neither]);
 };
 
-/** WGSL promises a cosine to 2^-11 only, between -pi and pi: no model is computed with that. */
+/** WGSL guarantees a cosine only to 2^-11 and only between -pi and pi, which is not accurate enough for a model. */
 const inexact: Rule = ({ node }) => {
-  throw new Error(`op ${node.kernel} is not exact enough on WebGPU: work it out before the program`);
+  throw new Error(`op ${node.kernel} is not exact enough on WebGPU: compute it before the program`);
 };
 
 export const webgpuRules: Record<string, Rule> = {

@@ -198,7 +198,7 @@ describe("training in float16", () => {
     const { description } = cpuEngine(1);
     await expect(train(context, job)).rejects.toEqual(
       new UserError(
-        `\`precision: float16\` is not available on cpu (${description}): the CPU gains nothing by it; set \`precision: float32\`, or name another device in \`devices\``,
+        `\`precision: float16\` is not available on cpu (${description}): float16 is not faster on a CPU; set \`precision: float32\`, or name another device in \`devices\``,
       ),
     );
     expect(existsSync(context.paths.metrics)).toBe(false);
@@ -208,7 +208,7 @@ describe("training in float16", () => {
     const engine = await openEngine({ engine: "onnx", device: "webgpu" }, { threads: 1, name: "SwiftShader" });
     const context = contextOf(spec, { parents: { data: await data }, engine });
     await expect(train(context, job)).rejects.toThrow(
-      /^`precision: float16` is not available on webgpu \(SwiftShader\): its driver offers no float16/,
+      /^`precision: float16` is not available on webgpu \(SwiftShader\): its driver does not support float16/,
     );
   });
 });
