@@ -1,7 +1,7 @@
 import type { InspectionProgress } from "../server/protocol/inspect.ts";
 import type { Pending } from "./streamClient.ts";
 
-/** One answer that a page shows: not requested, pending, available or refused. */
+/** One answer that a page shows: not requested, pending, available or failed. */
 export class Answer<T> {
   readonly #changed: () => void;
   #subject: string | undefined;
@@ -13,24 +13,28 @@ export class Answer<T> {
   /** Why the answer is missing. */
   problem = "";
 
-  /** @param changed is called when there is something else to show. */
+  /** @param changed is called when there is something new to show. */
   constructor(changed: () => void) {
     this.#changed = changed;
   }
 
-  get waits(): boolean {
+  get isPending(): boolean {
     return this.#pending !== undefined;
   }
 
   /**
-   * Asks, unless that was asked before. The answer stays until the next one about the same is there.
+   * Asks a question unless it was asked before. Until its answer arrives, the last one about the same subject stays.
    *
-   * @param subject what an answer is about: one about something else is neither shown nor wanted any more.
-   * @param key the question. While another about the same subject is on its way, this one waits for it.
-   * @param ask is given what to call with progress.
+   * @param subject what the answer is about; a new subject cancels the pending question and drops the answer.
+   * @param key identifies the question. While another one about the subject is pending, this one is not asked yet.
+   * @param ask sends the question; it gets a function to call with progress.
    */
-  want(subject: string, key: string, ask: (progress: (news: InspectionProgress) => void) => Pending<T>): T | undefined {
-    if (subject !== this.#subject) this.#clear();
+  request(
+    subject: string,
+    key: string,
+    ask: (progress: (news: InspectionProgress) => void) => Pending<T>,
+  ): T | undefined {
+    if (subject !== this.#subject) this.#reset();
     if (key === this.#key || this.#pending) return this.value;
     this.#subject = subject;
     this.#key = key;
@@ -55,14 +59,14 @@ export class Answer<T> {
     return this.value;
   }
 
-  /** As `want`, but another question that is on its way gives way to this one. What is at hand is shown until then. */
+  /** Like `request`, but cancels another pending question. The last answer stays until the new one arrives. */
   replace(key: string, ask: () => Pending<T>): void {
     if (key !== this.#key) {
       const pending = this.#pending;
       this.#pending = undefined;
       pending?.cancel();
     }
-    this.want("", key, ask);
+    this.request("", key, ask);
   }
 
   #settle(pending: Pending<T>, act: () => void): void {
@@ -73,18 +77,18 @@ export class Answer<T> {
     this.#changed();
   }
 
-  /** Has the same asked again; what is at hand is shown until then. */
-  askAgain(): void {
+  /** Makes the next `request` ask again; the last answer stays until then. */
+  invalidate(): void {
     this.#key = undefined;
   }
 
-  /** Drops the request and the answer. */
-  forget(): void {
-    this.#clear();
+  /** Cancels the request and drops the answer. */
+  clear(): void {
+    this.#reset();
     this.#changed();
   }
 
-  #clear(): void {
+  #reset(): void {
     const pending = this.#pending;
     this.#pending = undefined;
     this.#subject = undefined;

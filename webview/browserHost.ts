@@ -1,20 +1,20 @@
 import { type PageName, type Start, startSchema } from "../server/protocol/page.ts";
 import { streamPath, ticketSchema } from "../server/protocol/stream.ts";
-import type { Host, Link, LinkEvents } from "./host.ts";
+import type { Connection, ConnectionEvents, Host } from "./host.ts";
 import { openSocket } from "./socket.ts";
 
 const storageKey = "btx-studio";
 const keptKey = () => `${storageKey}${location.pathname.replace(/^\/metrics$/, "/")}`;
-/** Storage key under which a page leaves the start state of the page it opens. */
+/** Storage key for the start state that a page leaves for the page it opens. */
 const openKey = `${storageKey}-open`;
 
 /**
- * A browser showing a page of `btx serve`. The URL contains a token that the page exchanges for a connection ticket;
- * it is removed from the URL at once and kept for this tab.
+ * A browser that shows a page of `btx serve`. The URL contains a token that the page exchanges for a connection
+ * ticket; the page removes it from the URL at once and keeps it for this tab.
  */
 export class BrowserHost implements Host {
   readonly #token: string;
-  /** The ticket for the first connection, asked for at once: it does not depend on what the page is about. */
+  /** The ticket for the first connection, requested at once since it does not depend on the page's subject. */
   #ticket: Promise<unknown> | undefined;
 
   constructor() {
@@ -27,7 +27,7 @@ export class BrowserHost implements Host {
     }
     this.#token = given ?? sessionStorage.getItem(`${storageKey}-token`) ?? "";
     this.#ticket = this.#ask("/ticket");
-    // `link` reports the error.
+    // `connect` reports the error.
     this.#ticket.catch(() => {});
   }
 
@@ -59,7 +59,7 @@ export class BrowserHost implements Host {
     );
   }
 
-  async link(events: LinkEvents): Promise<Link> {
+  async connect(events: ConnectionEvents): Promise<Connection> {
     const asked = this.#ticket ?? this.#ask("/ticket");
     this.#ticket = undefined;
     const { port, token } = ticketSchema.parse(await asked);

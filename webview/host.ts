@@ -1,28 +1,27 @@
 import type { PageName, Start } from "../server/protocol/page.ts";
 
-/** What shows a page: a panel of the editor, or a browser. This is all that pages know of it. */
+/** What shows a page: a panel of the editor, or a browser. Pages know it by this interface only. */
 export interface Host {
-  /** What the page is about. Called again when it is to show something else. */
+  /** Calls `listen` with the page's subject, and again whenever the subject changes. */
   onStart(listen: (start: Start) => void): void;
-  /** Opens a connection to the backend. @throws Error when the backend cannot be reached. */
-  link(events: LinkEvents): Promise<Link>;
-  /** What the page has kept. */
+  /** Opens a connection to the backend. @throws Error if the backend cannot be reached. */
+  connect(events: ConnectionEvents): Promise<Connection>;
+  /** The state that the page saved with `keep`. */
   readonly kept: unknown;
   keep(state: object): void;
-  /** Lets the person save a file. @returns where it was saved; undefined where it was not. */
+  /** Lets the user save a file. @returns where it was saved; undefined if the user cancelled. */
   save(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined>;
   title(text: string): void;
-  /** Opens another page. */
   open(page: PageName, start: Start): void;
 }
 
 /** A connection to the backend. */
-export interface Link {
+export interface Connection {
   send(text: string): void;
   close(): void;
 }
 
-export interface LinkEvents {
+export interface ConnectionEvents {
   message(data: string | ArrayBuffer): void;
   /** The connection was open and has closed. */
   closed(): void;

@@ -1,4 +1,4 @@
 import { config } from "zod";
 
-// The page's policy forbids code generation at run time. Import this before anything that creates a validator.
+// The page's policy forbids generating code at run time. Import this before any module that creates a validator.
 config({ jitless: true });

@@ -6,9 +6,9 @@ import type { Host } from "./host.ts";
 
 /** Minimum interval between saves of the state, ms. */
 const keepEvery = 150;
-const longestTitle = 200;
+const maxTitle = 200;
 
-/** A page: what a person has chosen in it, which its host keeps. Its content has no shadow. */
+/** A page and the user's choices in it, which the host keeps. It has no shadow root. */
 export abstract class PageElement<State extends { runs: Start["runs"]; title: string }> extends LitElement {
   readonly #schema: ZodType<State>;
   #host: Host | undefined;
@@ -28,7 +28,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
     return this;
   }
 
-  /** Begins with what the host names, or with what was kept. */
+  /** Starts with what the host names, or with the kept state. */
   set host(host: Host) {
     this.#host = host;
     const kept = this.#schema.safeParse(host.kept ?? {});
@@ -42,7 +42,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
     });
   }
 
-  /** The page is to show something; also later, something else. */
+  /** Called with what the page is to show, and again when that changes. */
   protected abstract start(start: Start, host: Host): void;
 
   protected themed(): void {
@@ -50,11 +50,11 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   }
 
   /** Whether a start names runs other than those shown. */
-  protected isAboutOthers({ runs }: Start): boolean {
+  protected isAboutOtherRuns({ runs }: Start): boolean {
     return runs.length > 0 && JSON.stringify(runs) !== JSON.stringify(this.state.runs);
   }
 
-  /** A person has chosen something. */
+  /** Applies a choice of the user. */
   protected change(change: Partial<State>): void {
     this.notice = "";
     this.keep(change);
@@ -64,7 +64,7 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   /** Changes the state without drawing the page again. */
   protected keep(change: Partial<State>): void {
     this.state = { ...this.state, ...change };
-    // At once, since the page may go at any moment, but not at every frame.
+    // Save at once, since the page may close at any moment, but not in every frame.
     clearTimeout(this.#keeping);
     if (performance.now() - this.#keptAt > keepEvery) this.#keepNow();
     else this.#keeping = setTimeout(this.#keepNow, keepEvery);
@@ -76,14 +76,14 @@ export abstract class PageElement<State extends { runs: Start["runs"]; title: st
   };
 
   protected setTitle(text: string): void {
-    const title = text.slice(0, longestTitle);
+    const title = text.slice(0, maxTitle);
     if (title === this.state.title) return;
     this.state = { ...this.state, title };
     this.#host?.title(title);
     this.#keepNow();
   }
 
-  /** Lets the person save a file, and shows the outcome. @param save gives where it was saved; undefined: nowhere. */
+  /** Lets the user save a file and shows the outcome. @param save returns where it was saved; undefined if cancelled. */
   protected async save(save: (host: Host) => Promise<string | undefined>): Promise<void> {
     if (!this.#host) return;
     try {

@@ -3,17 +3,17 @@ import type { StageReference } from "../server/protocol/stream.ts";
 import { mixedModels } from "./components/modelChoice.ts";
 import { PageRuns } from "./pageRuns.ts";
 
-/** The mixed models of the runs that a page is about, kept up to date. */
+/** The mixed models of a page's runs, kept up to date. */
 export class PageModels extends PageRuns {
   #end: (() => void) | undefined;
-  /** The models that are subscribed to. */
+  /** The models in the current subscription. */
   #asked = "";
   /** All models, including unreadable ones. */
   models: readonly RoutedModel[] = [];
-  /** The models are known, even if the list is empty. */
+  /** Whether the models are known, even if there are none. */
   opened = false;
 
-  /** Those that can be read and asked. */
+  /** Finished models that can be read and inspected. */
   get finished(): readonly RoutedModel[] {
     return this.models.filter(
       ({ layers, problem, state }) => layers.length > 0 && problem === undefined && state === "done",
@@ -39,22 +39,22 @@ export class PageModels extends PageRuns {
     this.#end = this.client.subscribe(
       { type: "openRouting", models },
       {
-        heard: (answer) => {
+        onAnswer: (answer) => {
           this.models = answer.models;
           this.opened = true;
           this.onModels();
           this.changed();
         },
-        refused: (why) => this.refused(why),
+        onProblem: (why) => this.showProblem(why),
       },
     );
   }
 
-  /** The models are there, or have changed. */
+  /** Called when models arrive or change. */
   protected onModels(): void {}
 }
 
-/** A model as the stream knows it. */
+/** How the stream identifies a model. */
 export const referenceOf = ({ root, key }: RoutedModel): StageReference => ({ root, key });
-/** A model as the inspector knows it. */
+/** How the inspector identifies a model. */
 export const inspectedModel = ({ root, run, name }: RoutedModel) => ({ root, run, stage: name });

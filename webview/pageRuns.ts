@@ -3,10 +3,10 @@ import type { OfferedRun, StreamedRun } from "../server/protocol/stream.ts";
 import type { Host } from "./host.ts";
 import { StreamClient } from "./streamClient.ts";
 
-/** The runs a page shows, kept up to date, and those available to it. */
+/** The runs that a page shows, kept up to date, and the runs to choose from. */
 export class PageRuns {
   readonly client: StreamClient;
-  /** There is something else to show. */
+  /** Call when there is something new to show. */
   protected readonly changed: () => void;
   #about: readonly RunReference[];
   #problem: string | undefined;
@@ -15,7 +15,7 @@ export class PageRuns {
   /** Run folders to choose runs from. */
   roots: readonly string[] = [];
 
-  /** @param changed is called when there is something else to show. */
+  /** @param changed is called when there is something new to show. */
   constructor(host: Host, about: readonly RunReference[], changed: () => void) {
     this.#about = about;
     this.changed = changed;
@@ -33,40 +33,40 @@ export class PageRuns {
     this.client.restart();
   }
 
-  /** Looks for the runs that there are. */
-  offer(): void {
+  /** Lists the runs to choose from. */
+  listRuns(): void {
     const roots = [...new Set([...this.roots, ...this.#about.map(({ root }) => root)])];
     this.client.ask({ type: "runs", roots }).answer.then(
       ({ runs }) => {
         this.offered = runs;
         this.changed();
       },
-      (error: Error) => this.refused(error.message),
+      (error: Error) => this.showProblem(error.message),
     );
   }
 
-  protected refused(why: string): void {
+  protected showProblem(why: string): void {
     this.#problem = why;
     this.changed();
   }
 
-  /** Connected, visible again, or showing other runs: request everything again once `onRuns` is called. */
+  /** Called when the page is connected, visible again or shows other runs: everything must be requested again. */
   protected onBegin(): void {
     this.#problem = undefined;
     this.client.subscribe(
       { type: "open", runs: [...this.#about] },
       {
-        heard: ({ runs }) => {
+        onAnswer: ({ runs }) => {
           this.runs = runs;
           this.onRuns();
           this.changed();
         },
-        refused: (why) => this.refused(why),
+        onProblem: (why) => this.showProblem(why),
       },
     );
-    if (this.#about.length === 0 || this.offered) this.offer();
+    if (this.#about.length === 0 || this.offered) this.listRuns();
   }
 
-  /** The runs are there, or have changed. */
+  /** Called when runs arrive or change. */
   protected onRuns(): void {}
 }

@@ -1,16 +1,16 @@
 import { subprotocol, tokenPrefix } from "../server/protocol/stream.ts";
-import type { Link, LinkEvents } from "./host.ts";
+import type { Connection, ConnectionEvents } from "./host.ts";
 
-/** A socket that takes longer to open has failed, ms. */
-const patience = 4000;
+/** Time limit for opening a socket, ms. */
+const timeLimit = 4000;
 
-/** Opens a socket to the backend. @throws Error when it does not open. */
-export function openSocket(url: string, token: string, events: LinkEvents): Promise<Link> {
+/** Opens a socket to the backend. @throws Error if it does not open. */
+export function openSocket(url: string, token: string, events: ConnectionEvents): Promise<Connection> {
   const socket = new WebSocket(url, [subprotocol, `${tokenPrefix}${token}`]);
   socket.binaryType = "arraybuffer";
   return new Promise((resolve, reject) => {
     let open = false;
-    const timer = setTimeout(() => socket.close(), patience);
+    const timer = setTimeout(() => socket.close(), timeLimit);
     socket.addEventListener("open", () => {
       clearTimeout(timer);
       open = true;

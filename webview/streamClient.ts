@@ -36,49 +36,48 @@ export type Asked<K extends QuestionType = QuestionType> = K extends K
 export type AnswerTo<K extends QuestionType> =
   | Extract<HubMessage, { type: (typeof answers)[K] }>
   | Extract<Frame, { kind: (typeof answers)[K] }>;
-/** What answers a question: messages and frames of its id. */
+/** Part of the answer to a question: a message or frame with its id. */
 type Part = HubMessage | Frame;
 
 /** A pending answer. */
 export interface Pending<T> {
-  /** Rejects with a sentence for people. */
+  /** Rejects with a readable message. */
   readonly answer: Promise<T>;
   cancel(): void;
 }
 
-/** An answer made of another. */
-export const made = <A, B>({ answer, cancel }: Pending<A>, make: (answer: A) => B): Pending<B> => ({
+/** Converts the answer when it arrives. */
+export const mapPending = <A, B>({ answer, cancel }: Pending<A>, make: (answer: A) => B): Pending<B> => ({
   answer: answer.then(make),
   cancel,
 });
 
 export interface Listener<K extends QuestionType> {
-  heard(answer: AnswerTo<K>): void;
-  /** What comes beside answers. */
-  news?(message: HubMessage): void;
-  refused(why: string): void;
+  onAnswer(answer: AnswerTo<K>): void;
+  /** Called with other messages for the question, such as progress. */
+  onMessage?(message: HubMessage): void;
+  onProblem(why: string): void;
 }
 
 export interface ClientEvents {
-  /** Connected or visible again: there are no subscriptions, so request everything again. */
+  /** The page is connected or visible again; it has no subscriptions, so request everything again. */
   begin(): void;
-  /** `trouble` has changed. */
+  /** `trouble` changed. */
   changed(): void;
 }
 
 interface Waiting {
-  heard(part: Part): void;
-  done(): void;
-  refused(why: string): void;
-  /** It is a subscription. */
-  goesOn: boolean;
+  onPart(part: Part): void;
+  onDone(): void;
+  onProblem(why: string): void;
+  isSubscription: boolean;
 }
 
 const kindOf = (part: Part): string => ("kind" in part ? part.kind : part.type);
 
 /**
- * A page's questions to the backend, each with an id, and their answers. A question has one answer. A subscription
- * lasts until it is ended; a hidden page has none. When the connection is lost, pending questions are rejected.
+ * Sends a page's questions to the backend, each with an id, and receives the answers. A question has one answer. A
+ * subscription lasts until it is cancelled; a hidden page has none. If the connection is lost, pending questions fail.
  */
 export class StreamClient {
   readonly #transport: Transport;
@@ -103,16 +102,16 @@ export class StreamClient {
       disconnected: (why) => {
         this.#connected = false;
         this.trouble = why;
-        for (const id of [...this.#waiting.keys()]) this.#take(id)?.refused(why);
+        for (const id of [...this.#waiting.keys()]) this.#remove(id)?.onProblem(why);
         events.changed();
       },
-      message: (message) => this.#hear(message.id, message),
-      frame: (frame) => this.#hear(frame.id, frame),
+      message: (message) => this.#receive(message.id, message),
+      frame: (frame) => this.#receive(frame.id, frame),
     });
     document.addEventListener("visibilitychange", () => this.#visible(document.visibilityState === "visible"));
   }
 
-  /** Asks. @param each gets every message or frame that answers, the last one too. */
+  /** Asks a question. @param each gets every message or frame of the answer, including the last. */
   ask<K extends QuestionType>(
     question: Asked<K> & { type: K },
     each?: (answer: AnswerTo<K>) => void,
@@ -124,7 +123,7 @@ export class StreamClient {
     });
   }
 
-  /** Asks the inspector. @param onNews gets what it reports before the answer. */
+  /** Asks the inspector. @param onNews gets its reports before the answer. */
   inspect<I extends Inspection>(
     inspection: I,
     params: Inspected<I>,
@@ -138,82 +137,82 @@ export class StreamClient {
     });
   }
 
-  /** @param answerOf the answer that a part is; undefined for news. */
+  /** @param answerOf the answer in a part; undefined if the part is a report. */
   #ask<T>(question: Asked, answerOf: (part: Part) => T | undefined): Pending<T> {
     const id = ++this.#ids;
-    let refuse: (why: string) => void = () => {};
+    let fail: (why: string) => void = () => {};
     const answer = new Promise<T>((resolve, reject) => {
       let last: T | undefined;
-      refuse = (why) => reject(new Error(why));
+      fail = (why) => reject(new Error(why));
       this.#waiting.set(id, {
-        heard: (part) => {
+        onPart: (part) => {
           last = answerOf(part) ?? last;
         },
-        done: () => (last === undefined ? refuse("The backend has no answer.") : resolve(last)),
-        refused: refuse,
-        goesOn: false,
+        onDone: () => (last === undefined ? fail("The backend has no answer.") : resolve(last)),
+        onProblem: fail,
+        isSubscription: false,
       });
     });
-    // A cancelled question may have nobody who waits for it.
+    // A cancelled question may have no caller left that handles the error.
     answer.catch(() => {});
     if (this.#connected) this.#transport.send({ ...question, id } as Question);
-    else this.#take(id)?.refused(this.trouble ?? "The page is not connected to the backend yet.");
+    else this.#remove(id)?.onProblem(this.trouble ?? "The page is not connected to the backend yet.");
     return { answer, cancel: () => this.#cancel(id, "cancelled") };
   }
 
-  /** Asks for what goes on. While the page is not connected or not seen, nothing is asked. @returns what ends it. */
+  /** Subscribes, unless the page is disconnected or hidden. @returns a function that unsubscribes. */
   subscribe<K extends "open" | "view" | "openRouting">(
     question: Asked<K> & { type: K },
-    { heard, news, refused }: Listener<K>,
+    { onAnswer, onMessage, onProblem }: Listener<K>,
   ): () => void {
     if (!this.#connected || !this.#seen) return () => {};
     const id = ++this.#ids;
     this.#waiting.set(id, {
-      heard: (part) => {
-        if (kindOf(part) === answers[question.type]) heard(part as AnswerTo<K>);
-        else if ("type" in part) news?.(part);
+      onPart: (part) => {
+        if (kindOf(part) === answers[question.type]) onAnswer(part as AnswerTo<K>);
+        else if ("type" in part) onMessage?.(part);
       },
-      done: () => {},
-      refused,
-      goesOn: true,
+      onDone: () => {},
+      onProblem,
+      isSubscription: true,
     });
     this.#transport.send({ ...question, id } as Question);
     return () => this.#cancel(id);
   }
 
-  /** Ends all subscriptions and has everything requested again. */
+  /** Ends all subscriptions and tells the page to request everything again. */
   restart(): void {
     this.#unsubscribe();
     if (this.#connected && this.#seen) this.#events.begin();
   }
 
   #unsubscribe(): void {
-    for (const [id, { goesOn }] of [...this.#waiting]) if (goesOn) this.#cancel(id);
+    for (const [id, { isSubscription }] of [...this.#waiting]) if (isSubscription) this.#cancel(id);
   }
 
-  /** A hidden page has no subscriptions, but its pending questions are answered. */
+  /** A hidden page has no subscriptions, but its pending questions are still answered. */
   #visible(seen: boolean): void {
     if (seen === this.#seen) return;
     this.#seen = seen;
     this.restart();
   }
 
-  #take(id: number): Waiting | undefined {
+  #remove(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     return waiting;
   }
 
   #cancel(id: number, why?: string): void {
-    const waiting = this.#take(id);
+    const waiting = this.#remove(id);
     if (!waiting) return;
     if (this.#connected) this.#transport.send({ type: "cancel", id });
-    if (why !== undefined) waiting.refused(why);
+    if (why !== undefined) waiting.onProblem(why);
   }
 
-  #hear(id: number, part: Part): void {
-    if ("type" in part && part.type === "done") this.#take(id)?.done();
-    else if ("type" in part && part.type === "problem") this.#take(id)?.refused(part.text);
-    else this.#waiting.get(id)?.heard(part);
+  #receive(id: number, part: Part): void {
+    if ("type" in part && part.type === "done") this.#remove(id)?.onDone();
+    else if ("type" in part && part.type === "problem") this.#remove(id)?.onProblem(part.text);
+    else this.#waiting.get(id)?.onPart(part);
   }
 }

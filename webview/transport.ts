@@ -1,23 +1,23 @@
 import { decodeFrame, type Frame } from "../server/protocol/frame.ts";
 import { type HubMessage, hubMessageSchema, type PageMessage } from "../server/protocol/stream.ts";
-import type { Host, Link } from "./host.ts";
+import type { Connection, Host } from "./host.ts";
 
 /** Delays between connection attempts, ms; the last one repeats. */
 const waits = [200, 500, 1000, 2000, 4000];
 
 export interface StreamEvents {
-  /** Connected, for the first time or again: the backend knows nothing of earlier messages. */
+  /** Connected, for the first time or again; the backend does not know earlier messages. */
   connected(): void;
   disconnected(why: string): void;
   message(message: HubMessage): void;
   frame(frame: Frame): void;
 }
 
-/** A page's stream from the backend over its host's connection, reopened whenever it closes. */
+/** A page's stream over its host's connection to the backend, reopened whenever it closes. */
 export class Transport {
   readonly #host: Host;
   readonly #events: StreamEvents;
-  #link: Link | undefined;
+  #connection: Connection | undefined;
   #attempts = 0;
   #closed = false;
 
@@ -27,20 +27,20 @@ export class Transport {
     void this.#connect();
   }
 
-  /** Sends if the stream is open. On `connected`, send everything again. */
+  /** Sends a message if the stream is open. After `connected`, everything must be sent again. */
   send(message: PageMessage): void {
-    this.#link?.send(JSON.stringify(message));
+    this.#connection?.send(JSON.stringify(message));
   }
 
   close(): void {
     this.#closed = true;
-    this.#link?.close();
+    this.#connection?.close();
   }
 
   async #connect(): Promise<void> {
-    while (!this.#closed && !this.#link) {
+    while (!this.#closed && !this.#connection) {
       try {
-        this.#link = await this.#host.link({
+        this.#connection = await this.#host.connect({
           message: (data) => this.#receive(data),
           closed: () => this.#lost("The connection to the backend was lost."),
         });
@@ -55,8 +55,8 @@ export class Transport {
   }
 
   #lost(why: string): void {
-    if (!this.#link) return;
-    this.#link = undefined;
+    if (!this.#connection) return;
+    this.#connection = undefined;
     if (this.#closed) return;
     this.#events.disconnected(why);
     void this.#connect();
@@ -67,7 +67,7 @@ export class Transport {
       if (typeof data !== "string") this.#events.frame(decodeFrame(data));
       else this.#events.message(hubMessageSchema.parse(JSON.parse(data)));
     } catch (error) {
-      console.error("a message of the backend could not be read", error);
+      console.error("cannot read a message from the backend", error);
     }
   }
 }

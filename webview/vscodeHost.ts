@@ -1,5 +1,5 @@
 import { type PageName, type Start, type ToHost, type ToPage, toPageSchema } from "../server/protocol/page.ts";
-import type { Host, Link, LinkEvents } from "./host.ts";
+import type { Connection, ConnectionEvents, Host } from "./host.ts";
 import { openSocket } from "./socket.ts";
 
 interface VsCodeApi {
@@ -20,8 +20,8 @@ class VsCodeHost implements Host {
   readonly #api: VsCodeApi;
   readonly #waiting: { kind: Kind; heard(message: ToPage): boolean }[] = [];
   #listen: (start: Start) => void = () => {};
-  #relay: LinkEvents | undefined;
-  /** The socket has failed once and is not tried again. */
+  #relay: ConnectionEvents | undefined;
+  /** The socket failed once and is not tried again. */
   #noSocket = false;
   #saves = 0;
 
@@ -64,7 +64,7 @@ class VsCodeHost implements Host {
   }
 
   /** Connects by its own socket, or by messages relayed through the panel. */
-  async link(events: LinkEvents): Promise<Link> {
+  async connect(events: ConnectionEvents): Promise<Connection> {
     if (!this.#noSocket) {
       const ticket = this.#next("ticket");
       this.#post({ type: "ticket", origin: window.origin });
@@ -73,7 +73,7 @@ class VsCodeHost implements Host {
         try {
           return await openSocket(url, token, events);
         } catch {
-          // As over some remotes.
+          // The page cannot reach the backend, as over some remotes.
         }
       }
       this.#noSocket = true;
@@ -81,7 +81,7 @@ class VsCodeHost implements Host {
     return this.#openRelay(events);
   }
 
-  async #openRelay(events: LinkEvents): Promise<Link> {
+  async #openRelay(events: ConnectionEvents): Promise<Connection> {
     const opened = this.#next("relay");
     this.#post({ type: "relay" });
     if (!(await opened).open) throw new Error("The backend cannot be reached.");

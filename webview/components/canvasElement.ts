@@ -2,8 +2,8 @@ import { LitElement, type PropertyDeclarations } from "lit";
 import { onThemeChange } from "./theme.ts";
 
 /**
- * An element with a canvas, redrawn when its size or the theme changes. Drawing is deferred while it is far outside
- * the viewport. Its content is part of the page: no shadow root.
+ * An element with a canvas, redrawn when its size or the theme changes. It does not draw while it is far outside the
+ * viewport. It has no shadow root.
  */
 export abstract class CanvasElement<Events extends object> extends LitElement {
   #resized = new ResizeObserver(() => this.resized());
@@ -12,13 +12,13 @@ export abstract class CanvasElement<Events extends object> extends LitElement {
   });
   #forget = () => {};
   #near = true;
-  /** Something has changed since the last draw. */
+  /** Something changed since the last draw. */
   #stale = false;
 
-  /** Draws what is to be seen, where there is a canvas and something to draw. */
+  /** Draws the canvas, if it exists and there is something to draw. */
   protected abstract paint(): void;
 
-  /** Paints, now or when the element is near what is to be seen. */
+  /** Paints now, or when the element comes near the viewport. */
   protected draw(): void {
     this.#stale = !this.#near;
     if (this.#near) this.paint();
@@ -57,7 +57,7 @@ export abstract class CanvasElement<Events extends object> extends LitElement {
   }
 }
 
-/** A picture of experts. `Place` is what is read in it. */
+/** A picture of experts. `Place` is what the cursor points at. */
 export abstract class ExpertsElement<Events extends object, Place> extends CanvasElement<Events> {
   static override properties: PropertyDeclarations = {
     name: {},
@@ -66,9 +66,9 @@ export abstract class ExpertsElement<Events extends object, Place> extends Canva
     describe: { attribute: false },
   };
   declare name: string;
-  /** Experts, from one end to the other. */
+  /** Experts in the order shown. */
   declare order: readonly number[];
-  /** Of an expert, for a canvas. */
+  /** An expert's colour, for a canvas. */
   declare colors: (expert: number) => string;
   /** A place in words. */
   declare describe: (place: Place) => string;

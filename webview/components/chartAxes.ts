@@ -1,19 +1,19 @@
 import uPlot from "uplot";
 import { theme } from "./theme.ts";
 
-/** An axis: what it is called, and how its values are written. */
+/** An axis: its title, and how its values are written. */
 export interface ChartAxis {
   title: string;
   ticks(low: number, high: number, wanted: number): number[];
-  /** @param step between neighbouring ticks. @param most the largest of them, without its sign. */
+  /** @param step between neighbouring ticks. @param most largest absolute value of all ticks. */
   tick(value: number, step: number, most: number): string;
   exact(value: number): string;
 }
 
-/** Room that a tick's text needs along either axis, CSS pixels. */
+/** Room for a tick's text along each axis, CSS pixels. */
 const space = { x: 90, y: 40 };
 
-/** How many ticks an axis of so many CSS pixels has room for. */
+/** How many ticks fit on an axis. @param length CSS pixels. */
 export const ticksIn = (length: number, along: "x" | "y"): number => Math.max(2, Math.floor(length / space[along]));
 
 /** The texts of ticks. */
@@ -31,7 +31,7 @@ interface Options {
   draw(chart: uPlot): void;
 }
 
-/** A picture with axes and nothing in it; `draw` is called when they are drawn. */
+/** An empty chart with axes; calls `draw` after drawing them. */
 export function makeAxes(element: HTMLElement, { x, y, log, size, draw }: Options): uPlot {
   const axis = (of: () => ChartAxis, along: "x" | "y"): uPlot.Axis => ({
     stroke: () => theme().soft,

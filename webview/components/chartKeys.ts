@@ -3,11 +3,11 @@ import { type ChartLine, nearest } from "./chartLine.ts";
 import { zoomed, zoomY } from "./chartPointer.ts";
 import type { Plot } from "./drawLines.ts";
 
-/** What the keys do, for people. */
+/** What each key does, for the help text. */
 export const keyHelp: readonly [keys: string, does: string][] = [
-  ["← →", "previous or next point of the line that is read"],
-  ["↑ ↓", "line that is read"],
-  ["Page Up, Page Down", "a tenth of the picture back or on"],
+  ["← →", "previous or next point of the current line"],
+  ["↑ ↓", "previous or next line"],
+  ["Page Up, Page Down", "a tenth of the chart back or forward"],
   ["Home, End", "first or last point"],
   ["Shift + ← →, Home, End", "select a range"],
   ["Enter", "zoom to the selected range"],
@@ -16,7 +16,7 @@ export const keyHelp: readonly [keys: string, does: string][] = [
   ["Ctrl + ← →", "move along x"],
   ["Ctrl + ↑ ↓", "move along y"],
   ["0", "show all"],
-  ["Escape", "no selection, no cursor"],
+  ["Escape", "clear the selection, then the cursor"],
 ];
 
 /** Chart operations available to keys. */
@@ -25,14 +25,14 @@ export interface KeyTarget {
   readonly lines: readonly ChartLine[];
   readonly cursor: number | undefined;
   readonly selection: Range | undefined;
-  /** The line that is read. */
+  /** The line that the keys move along. */
   readonly current: ChartLine | undefined;
   show(ranges: { x?: Range; y?: Range }): void;
   showAll(): void;
   select(range: Range | undefined): void;
-  /** Moves the cursor, and reads out what is there. */
-  read(x: number | undefined): void;
-  readLine(id: string): void;
+  /** Moves the cursor and announces the value there. */
+  moveCursor(x: number | undefined): void;
+  selectLine(id: string): void;
 }
 
 const zoom = 1.5;
@@ -90,7 +90,7 @@ export function pressKey(target: KeyTarget, { key, shiftKey, ctrlKey, metaKey, a
       return true;
     case "Escape":
       if (target.selection) target.select(undefined);
-      else if (target.cursor !== undefined) target.read(undefined);
+      else if (target.cursor !== undefined) target.moveCursor(undefined);
       else return false;
       return true;
     default:
@@ -98,23 +98,23 @@ export function pressKey(target: KeyTarget, { key, shiftKey, ctrlKey, metaKey, a
   }
 }
 
-/** Moves the cursor to a point, and the view with it if need be; `extending` selects what lies between. */
+/** Moves the cursor to a point, and the view with it if needed; `extending` extends the selection to that point. */
 function step(target: KeyTarget, to: number | undefined, extending: boolean): void {
   if (to === undefined) return;
   const { plot, selection } = target;
   const from = target.cursor ?? to;
   if (extending) {
-    // The end of the selection that is not at the cursor stays.
+    // The end of the selection away from the cursor stays.
     const anchor = selection ? (from === selection[0] ? selection[1] : selection[0]) : from;
     target.select(anchor === to ? undefined : anchor < to ? [anchor, to] : [to, anchor]);
   }
   const width = plot.x[1] - plot.x[0];
   if (to < plot.x[0]) target.show({ x: [to, to + width] });
   else if (to > plot.x[1]) target.show({ x: [to - width, to] });
-  target.read(to);
+  target.moveCursor(to);
 }
 
-/** The x of the point before or after the cursor, of the line that is read. */
+/** The x of the current line's point before or after the cursor. */
 function neighbour({ current, cursor, plot }: KeyTarget, direction: number): number | undefined {
   if (!current || current.x.length === 0) return undefined;
   const { x } = current;
@@ -127,7 +127,7 @@ function nextLine(target: KeyTarget, by: number): void {
   const { lines, current } = target;
   if (lines.length === 0) return;
   const at = lines.findIndex(({ id }) => id === current?.id);
-  target.readLine(lines[at < 0 ? 0 : (at + by + lines.length) % lines.length]!.id);
+  target.selectLine(lines[at < 0 ? 0 : (at + by + lines.length) % lines.length]!.id);
 }
 
 const middleY = ({ y: [low, high], log }: Plot): number => (log ? Math.sqrt(low * high) : (low + high) / 2);

@@ -1,7 +1,7 @@
 import { firstAtLeast } from "../../server/protocol/ascending.ts";
 import type { Range } from "../../server/protocol/stream.ts";
 
-/** One line of a chart. Paired arrays have equal lengths; x ascends. */
+/** One line of a chart. Paired arrays have equal lengths; x is ascending. */
 export interface ChartLine {
   id: string;
   label: string;
@@ -11,7 +11,7 @@ export interface ChartLine {
   dash: readonly number[];
   x: Float64Array;
   y: Float64Array;
-  /** The smoothed line; if empty, the recorded line is drawn at full strength. */
+  /** The smoothed line; if empty, the recorded line is drawn opaque. */
   smoothX: Float64Array;
   smoothY: Float64Array;
 }
@@ -24,7 +24,7 @@ export function nearest(x: Float64Array, value: number): number {
   return value - x[at - 1]! <= x[at]! - value ? at - 1 : at;
 }
 
-/** Extends a range by the values of y whose x lies in a window. */
+/** Extends a range to the values of y whose x is in a window. */
 function extend(range: Range, x: Float64Array, y: Float64Array, [low, high]: Range, positive: boolean): void {
   for (let at = firstAtLeast(x, low); at < x.length && x[at]! <= high; at++) {
     const value = y[at]!;
@@ -35,8 +35,8 @@ function extend(range: Range, x: Float64Array, y: Float64Array, [low, high]: Ran
 }
 
 /**
- * The y that the lines need where x lies in a window, with a little room. Where lines are smoothed the smoothed ones
- * decide: the recorded ones are faint beneath them and may leave the picture. `log`: positive values only.
+ * The range of y of the lines where x is in a window, with a margin. Smoothed lines count instead of recorded ones,
+ * which are faint and may leave the chart. With `log` only positive values count.
  */
 export function fittingY(lines: readonly ChartLine[], window: Range, log: boolean): Range {
   const range: Range = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -51,6 +51,6 @@ export function fittingY(lines: readonly ChartLine[], window: Range, log: boolea
     return [low / room, high * room];
   }
   const room = high > low ? (high - low) * 0.05 : Math.max(Math.abs(high) * 0.05, 1e-9);
-  // Nothing that is recorded can be negative: an axis from zero says so.
+  // No recorded value is negative, so the axis does not extend below zero.
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }

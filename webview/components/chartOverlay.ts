@@ -4,7 +4,7 @@ import { type ChartLine, nearest } from "./chartLine.ts";
 import { type Plot, placeX, placeY } from "./drawLines.ts";
 import { theme } from "./theme.ts";
 
-/** A rectangle that is being dragged, CSS pixels. */
+/** A rectangle while the user drags it, CSS pixels. */
 export interface Box {
   left: number;
   top: number;
@@ -12,14 +12,13 @@ export interface Box {
   bottom: number;
 }
 
-/** Marks over the lines, which move without redrawing the lines. */
+/** Marks over the lines; they move without redrawing the lines. */
 export interface Marks {
   cursor: number | undefined;
   selection: Range | undefined;
   box: Box | undefined;
 }
 
-/** Draws the marks. @returns the points of the lines at the cursor. */
 export function drawMarks(canvas: HTMLCanvasElement, plot: Plot, lines: readonly ChartLine[], marks: Marks): void {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = fittedContext(canvas, width, height);
@@ -70,7 +69,7 @@ export function drawMarks(canvas: HTMLCanvasElement, plot: Plot, lines: readonly
   context.restore();
 }
 
-/** A recorded point of a line, and the smoothed line there. */
+/** A recorded point of a line, and the smoothed value there. */
 export interface Reading {
   id: string;
   label: string;
@@ -80,7 +79,7 @@ export interface Reading {
   mean: number | undefined;
 }
 
-/** The recorded points that are nearest to an x, of the lines that reach it. */
+/** The nearest recorded point to an x, for each line that reaches it. */
 export function pointsAt(lines: readonly ChartLine[], [low, high]: Range, at: number): Reading[] {
   const reach = (high - low) / 100;
   return lines.flatMap(({ id, label, color, x, y, smoothX, smoothY }): Reading[] => {
@@ -91,6 +90,6 @@ export function pointsAt(lines: readonly ChartLine[], [low, high]: Range, at: nu
   });
 }
 
-/** The wider of the distances to the points on either side, where there are some. */
+/** The larger distance to the two neighbouring points; 0 at an end of the line. */
 const spacing = (x: Float64Array, at: number): number =>
   at > 0 && at < x.length - 1 ? Math.max(x[at]! - x[at - 1]!, x[at + 1]! - x[at]!) : 0;

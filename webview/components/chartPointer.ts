@@ -2,7 +2,6 @@ import type { Range } from "../../server/protocol/stream.ts";
 import type { Box } from "./chartOverlay.ts";
 import { type Plot, valueAtX, valueAtY } from "./drawLines.ts";
 
-/** What dragging over a chart does. */
 export type DragMode = "zoom" | "pan" | "select";
 
 /** Chart operations available to the pointer. */
@@ -12,14 +11,14 @@ export interface PointerTarget {
   show(ranges: { x?: Range; y?: Range }): void;
   showAll(): void;
   select(range: Range | undefined): void;
-  point(x: number | undefined): void;
+  hover(x: number | undefined): void;
   outline(box: Box | undefined): void;
-  /** A drag that changes the picture has begun or ended. */
+  /** A drag that moves the view began or ended. */
   moving(moves: boolean): void;
 }
 
-/** A drag that is shorter is a click, CSS pixels. */
-const least = 4;
+/** A shorter drag is a click, CSS pixels. */
+const minDrag = 4;
 
 interface Drag {
   id: number;
@@ -29,7 +28,7 @@ interface Drag {
   plot: Plot;
 }
 
-/** Hovering, dragging and the wheel over a chart. */
+/** Handles hovering, dragging and the wheel over a chart. */
 export function followPointer(element: HTMLElement, target: PointerTarget): void {
   let drag: Drag | undefined;
   const place = (event: MouseEvent) => {
@@ -52,11 +51,11 @@ export function followPointer(element: HTMLElement, target: PointerTarget): void
   element.addEventListener("pointermove", (event) => {
     const at = place(event);
     if (drag?.id === event.pointerId) move(target, drag, at);
-    else target.point(inside(at) ? valueAtX(target.plot, at.x) : undefined);
+    else target.hover(inside(at) ? valueAtX(target.plot, at.x) : undefined);
     element.dataset.dragging = drag?.mode ?? "";
   });
   element.addEventListener("pointerleave", () => {
-    if (!drag) target.point(undefined);
+    if (!drag) target.hover(undefined);
   });
   element.addEventListener("pointerup", (event) => {
     if (drag?.id !== event.pointerId) return;
@@ -94,13 +93,13 @@ export function followPointer(element: HTMLElement, target: PointerTarget): void
   );
 }
 
-/** A range that is `factor` times as wide, about a value that keeps its place. */
+/** A range `factor` times as wide; the value `about` keeps its place. */
 export const zoomed = ([low, high]: Range, about: number, factor: number): Range => [
   about - (about - low) * factor,
   about + (high - about) * factor,
 ];
 
-/** As `zoomed`, for the y axis, which may be logarithmic. */
+/** Like `zoomed`, for the y axis, which may be logarithmic. */
 export function zoomY({ y, log }: Plot, about: number, factor: number): Range {
   if (!log) return zoomed(y, about, factor);
   const [low, high] = zoomed([Math.log(y[0]), Math.log(y[1])], Math.log(about), factor);
@@ -114,7 +113,7 @@ function move(target: PointerTarget, { mode, x, y, plot }: Drag, at: { x: number
     target.show(panned(plot, at.x - x, at.y - y));
   } else if (mode === "select") {
     target.select(ordered(valueAtX(plot, x), valueAtX(plot, to.x)));
-  } else if (Math.hypot(at.x - x, at.y - y) >= least) {
+  } else if (Math.hypot(at.x - x, at.y - y) >= minDrag) {
     const [alongX, alongY] = axesOf(at.x - x, at.y - y);
     target.outline({
       left: alongX ? x : plot.left,
@@ -126,7 +125,7 @@ function move(target: PointerTarget, { mode, x, y, plot }: Drag, at: { x: number
 }
 
 function end(target: PointerTarget, { mode, x, y, plot }: Drag, at: { x: number; y: number }): void {
-  const clicked = Math.hypot(at.x - x, at.y - y) < least;
+  const clicked = Math.hypot(at.x - x, at.y - y) < minDrag;
   if (mode === "select" && clicked) target.select(undefined);
   if (mode !== "zoom" || clicked) return;
   const [right, bottom] = [plot.left + plot.width, plot.top + plot.height];
@@ -138,10 +137,10 @@ function end(target: PointerTarget, { mode, x, y, plot }: Drag, at: { x: number;
   });
 }
 
-/** Along which axes a drag zooms: the one it mostly follows, or both. */
+/** The axes along which a drag zooms: the one that it mostly follows, or both. */
 function axesOf(x: number, y: number): [alongX: boolean, alongY: boolean] {
   const [wide, tall] = [Math.abs(x), Math.abs(y)];
-  return [wide >= least && wide * 4 >= tall, tall >= least && tall * 4 >= wide && tall > 12];
+  return [wide >= minDrag && wide * 4 >= tall, tall >= minDrag && tall * 4 >= wide && tall > 12];
 }
 
 function panned(plot: Plot, x: number, y: number): { x: Range; y?: Range } {

@@ -1,28 +1,28 @@
-/** How numbers become colours: a scale places values on a ramp from 0 to 1, and a ramp has the colours. */
+/** Maps numbers to colours: a scale places values on a ramp from 0 to 1, and the ramp holds the colours. */
 
 export interface ColorScale {
   ramp: "sequential" | "diverging";
-  /** Where a value lies on the ramp, 0 to 1; NaN for NaN. */
+  /** The position of a value on the ramp, 0..1; NaN for NaN. */
   place(value: number): number;
   /** Both ends of the ramp. */
   low: number;
   high: number;
-  /** Values for a legend, ascending, both ends among them. */
+  /** Values for a legend, ascending, including both ends. */
   ticks: readonly number[];
-  /** What the scale is anchored at: the value of a router that prefers nothing. */
+  /** The value of a router without preferences, at which the scale is anchored. */
   uniform: number | undefined;
 }
 
-/** Where on the ramp the uniform value lies, always. */
+/** The position of the uniform value on every anchored ramp. */
 export const anchor = 1 / 3;
 
 const clamped = (share: number): number => (share < 0 ? 0 : share > 1 ? 1 : share);
 
 /**
- * A scale that is linear from 0 to the uniform value, over a third of the ramp; beyond it each doubling has the same
- * length, up to the first doubling that is not below `most`.
+ * A scale that is linear from 0 to the uniform value, over a third of the ramp, and logarithmic beyond, up to the
+ * first doubling of the uniform value that is at least `most`.
  *
- * @param limit upper bound of all values, where the scale ends.
+ * @param limit upper bound of all values; the scale ends there.
  */
 export function anchoredScale(uniform: number, most: number, limit = 1): ColorScale {
   const doublings = Math.max(1, Math.ceil(Math.log2(Math.max(most, uniform) / uniform) - 1e-6));
@@ -43,7 +43,7 @@ export function anchoredScale(uniform: number, most: number, limit = 1): ColorSc
   };
 }
 
-/** The first of 1, 2, 5, 10 and so on that is not below a value; at least a thousandth. */
+/** A value rounded up to 1, 2 or 5 times a power of ten; at least 0.001. */
 function roundedUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 0.001)));
   return (
@@ -52,7 +52,7 @@ function roundedUp(value: number): number {
   );
 }
 
-/** A scale from 0, linear. */
+/** A linear scale from 0. */
 export function linearScale(most: number): ColorScale {
   const high = roundedUp(most);
   return {
@@ -65,7 +65,7 @@ export function linearScale(most: number): ColorScale {
   };
 }
 
-/** A scale of differences, linear, with 0 in its middle. @param most of the differences without their signs. */
+/** A linear scale of differences with 0 in the middle. @param most largest absolute difference. */
 export function divergingScale(most: number): ColorScale {
   const high = roundedUp(most);
   return {
@@ -79,9 +79,8 @@ export function divergingScale(most: number): ColorScale {
 }
 
 /**
- * Colours at even distances. Both ramps are those of ColorBrewer (YlGnBu and PuOr; Harrower & Brewer 2003) that people
- * with any kind of colour blindness can read; on a dark page the ramp is turned round, and the middle of differences is
- * dark.
+ * Evenly spaced colours of the ColorBrewer ramps YlGnBu and PuOr (Harrower & Brewer 2003), which are safe for all
+ * kinds of colour blindness. On a dark page the sequential ramp is reversed, and the middle of differences is dark.
  */
 const light = {
   sequential: ["ffffd9", "edf8b1", "c7e9b4", "7fcdbb", "41b6c4", "1d91c0", "225ea8", "253494", "081d58"],
@@ -92,10 +91,10 @@ const dark = {
   diverging: ["fdc98a", "e08214", "9a5a12", "553617", "2a2a2a", "352f4d", "5e5390", "8f82c4", "cdc6ee"],
 } as const;
 
-/** Shades of a ramp: more than an eye can distinguish. */
+/** Number of shades of a ramp, more than an eye can distinguish. */
 export const shades = 256;
 
-/** The colours of a ramp, [shades * 4] bytes as in ImageData. */
+/** The colours of a ramp as RGBA bytes, [shades * 4]. */
 export function rampColors(ramp: ColorScale["ramp"], onDark: boolean): Uint8ClampedArray {
   const stops = (onDark ? dark : light)[ramp].map((hex) =>
     [0, 2, 4].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)),
@@ -113,10 +112,10 @@ export function rampColors(ramp: ColorScale["ramp"], onDark: boolean): Uint8Clam
   return bytes;
 }
 
-/** The shade of a place on the ramp; -1 for NaN. */
+/** The shade at a position on the ramp; -1 for NaN. */
 export const shadeAt = (place: number): number => (place >= 0 ? Math.round(place * (shades - 1)) : -1);
 
-/** A shade as CSS: "#1d91c0". */
+/** A shade as a CSS colour, such as "#1d91c0". */
 export const shadeColor = (colors: Uint8ClampedArray, shade: number): string =>
   `#${[0, 1, 2].map((channel) => colors[shade * 4 + channel]!.toString(16).padStart(2, "0")).join("")}`;
 
@@ -129,17 +128,17 @@ export function luminance(red: number, green: number, blue: number): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Black or white, whichever is read better on a shade. */
+/** Black or white, whichever is more readable on a shade. */
 export const inkOn = (colors: Uint8ClampedArray, shade: number): string =>
   luminance(colors[shade * 4]!, colors[shade * 4 + 1]!, colors[shade * 4 + 2]!) > 0.179 ? "#000000" : "#ffffff";
 
-/** Whether a page's colour, as computed styles name it, is dark. */
+/** Whether a colour from computed styles is dark. */
 export function isDark(color: string): boolean {
   const [red = 255, green = 255, blue = 255] = (color.match(/[\d.]+/g) ?? []).map(Number);
   return luminance(red, green, blue) < 0.18;
 }
 
-/** The least and the greatest value; both 0 where all are NaN. */
+/** Lowest and highest value; both 0 if all are NaN. */
 export function extremes(values: Float32Array): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {

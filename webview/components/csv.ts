@@ -1,6 +1,6 @@
 import { type CsvCell, csvRow } from "../../server/protocol/csv.ts";
 
-/** Rows as CSV, for `Host.save`. */
+/** Rows as CSV in UTF-8. */
 export const csvBytes = (rows: readonly (readonly CsvCell[])[]): Uint8Array<ArrayBuffer> =>
   new TextEncoder().encode(rows.map(csvRow).join(""));
 

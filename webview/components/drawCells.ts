@@ -1,21 +1,21 @@
 import { type ColorScale, inkOn, isDark, rampColors, shadeAt } from "./colorScale.ts";
 import { theme } from "./theme.ts";
 
-/** What a heatmap shows. */
+/** The contents of a heat map. */
 export interface Cells {
-  /** [rows, columns]; NaN where there is no value. */
+  /** [rows, columns]; NaN for a missing value. */
   values: Float32Array;
-  /** Names, of rows from above and of columns as the values have them. */
+  /** Names of rows and columns, in the order of the values. */
   rows: readonly string[];
   columns: readonly string[];
-  /** Columns from the left. */
+  /** Columns in the order shown, from the left. */
   order: readonly number[];
   scale: ColorScale;
   /** A short form of a value, for cells with enough room. */
   text(value: number): string;
 }
 
-/** Where the cells are, CSS pixels of the canvas. */
+/** The rectangle of all cells, CSS pixels of the canvas. */
 export interface CellGrid {
   left: number;
   top: number;
@@ -23,7 +23,7 @@ export interface CellGrid {
   height: number;
 }
 
-/** Room for the names of rows and columns, and what a cell needs that has its number in it, CSS pixels. */
+/** Room for the names of rows and columns, and the size of a cell from which on it shows its value, CSS pixels. */
 const names = { least: 30, most: 110, letter: 6.6, bottom: 20 };
 const readable = { width: 30, height: 15 };
 const fontSize = 11;
@@ -40,7 +40,7 @@ export function cellGrid(width: number, height: number, rows: readonly string[])
   };
 }
 
-/** A height for a map of so many rows, CSS pixels. */
+/** Height of a map, CSS pixels. @param rows how many. */
 export const mapHeight = (rows: number): number => {
   const row = rows <= 8 ? 30 : rows <= 16 ? 20 : Math.max(4, 256 / rows);
   return Math.round(rows * row + names.bottom + 2);
@@ -63,7 +63,7 @@ export function colorCells(
   }
 }
 
-/** Small pictures of one pixel per cell, which are drawn enlarged: one for all maps of a size. */
+/** Canvases with one pixel per cell, drawn enlarged; maps of equal size share one. */
 const small = new Map<
   string,
   { canvas: OffscreenCanvas; context: OffscreenCanvasRenderingContext2D; image: ImageData }
@@ -85,7 +85,7 @@ function smallCanvas(width: number, height: number) {
 /**
  * Draws cells, names and numbers into a context whose units are CSS pixels.
  *
- * @param named the names are there already: letters take longer to draw than cells.
+ * @param named whether the names are drawn already: text takes longer to draw than cells.
  */
 export function drawCells(
   context: CanvasRenderingContext2D,
@@ -115,7 +115,7 @@ export function drawCells(
       }
     }
   }
-  // Colour alone must not distinguish cells.
+  // In high contrast, colour alone must not distinguish cells.
   if (highContrast && wide >= 6 && tall >= 6) {
     context.strokeStyle = grid;
     context.lineWidth = 1;

@@ -2,7 +2,7 @@ import { firstAtLeast } from "../../server/protocol/ascending.ts";
 import type { Range } from "../../server/protocol/stream.ts";
 import type { ChartLine } from "./chartLine.ts";
 
-/** Where a chart's lines go: a rectangle, CSS pixels, and what its edges stand for. */
+/** The area of a chart's lines: a rectangle in CSS pixels, and the ranges of x and y that it shows. */
 export interface Plot {
   left: number;
   top: number;
@@ -15,7 +15,7 @@ export interface Plot {
 
 /** Draws lines on a canvas or as SVG text. */
 export interface Pen {
-  /** @param points x and y of one after the other, CSS pixels. */
+  /** @param points x and y of each point in turn, CSS pixels. */
   line(points: Float64Array, style: LineStyle): void;
 }
 
@@ -26,7 +26,7 @@ export interface LineStyle {
   opacity: number;
 }
 
-/** The place of a value in a plot. */
+/** The position of a value in a plot, CSS pixels. */
 export const placeX = ({ left, width, x: [low, high] }: Plot, value: number): number =>
   left + ((value - low) / (high - low)) * width;
 
@@ -35,7 +35,7 @@ export function placeY({ top, height, y: [low, high], log }: Plot, value: number
   return top + (1 - share) * height;
 }
 
-/** What lies at a place of a plot. */
+/** The value at a position in a plot. */
 export const valueAtX = ({ left, width, x: [low, high] }: Plot, place: number): number =>
   low + ((place - left) / width) * (high - low);
 
@@ -44,7 +44,7 @@ export function valueAtY({ top, height, y: [low, high], log }: Plot, place: numb
   return log ? low * (high / low) ** share : low + share * (high - low);
 }
 
-/** The points of a line that lie in the plot, and one beyond either edge. */
+/** The points of a line inside the plot, and one beyond each edge. */
 function points(plot: Plot, x: Float64Array, y: Float64Array): Float64Array {
   const from = Math.max(0, firstAtLeast(x, plot.x[0]) - 1);
   const to = Math.min(x.length, firstAtLeast(x, plot.x[1]) + 1);
@@ -60,11 +60,11 @@ function points(plot: Plot, x: Float64Array, y: Float64Array): Float64Array {
 
 export interface Look {
   highContrast: boolean;
-  /** The line that is read; the others are paler. */
+  /** Id of the current line; the others are paler. */
   current?: string | undefined;
 }
 
-/** Draws lines, the smoothed ones over the recorded ones, which are faint beneath them. */
+/** Draws smoothed lines over faint recorded ones. */
 export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { highContrast, current }: Look): void {
   const width = highContrast ? 2.25 : 1.5;
   const pale = (id: string) => (current !== undefined && current !== id ? 0.45 : 1);
@@ -79,16 +79,17 @@ export function drawLines(pen: Pen, plot: Plot, lines: readonly ChartLine[], { h
   }
 }
 
-/** Lines with more points per pixel than this are drawn one pixel wide: wider is much slower and looks the same. */
+/** Lines with more points per pixel are drawn one pixel wide: wider is much slower and looks the same. */
 const dense = 1.2;
-/** Points of one stroke: browsers without a GPU take much longer for one long stroke than for many short ones. */
-const stretch = 48;
+/** Points per stroke: browsers without a GPU draw many short strokes much faster than one long stroke. */
+const strokePoints = 48;
 
-/** Draws on a canvas whose units are CSS pixels, of so many pixels each. */
+/** Draws on a canvas whose units are CSS pixels. */
 export class CanvasPen implements Pen {
   readonly #context: CanvasRenderingContext2D;
   readonly #ratio: number;
 
+  /** @param ratio pixels per CSS pixel. */
   constructor(context: CanvasRenderingContext2D, ratio = devicePixelRatio) {
     this.#context = context;
     this.#ratio = ratio;
@@ -105,7 +106,7 @@ export class CanvasPen implements Pen {
     context.lineJoin = "bevel";
     context.setLineDash(isDense ? [] : (dash as number[]));
     let drawn = 0;
-    const step = opacity < 1 || context.lineWidth * this.#ratio <= 1 ? count : stretch;
+    const step = opacity < 1 || context.lineWidth * this.#ratio <= 1 ? count : strokePoints;
     for (let from = 0; from < count; from += step) {
       context.lineDashOffset = drawn;
       drawn += this.#stroke(points, from, Math.min(from + step, count - 1));

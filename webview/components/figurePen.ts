@@ -1,6 +1,6 @@
 import { CanvasPen, type Pen } from "./drawLines.ts";
 
-/** A picture to keep is drawn once for a canvas and for the text of an SVG. All sizes are CSS pixels. */
+/** Figures to save: the same code draws them on a canvas and as SVG. All sizes are CSS pixels. */
 
 export interface Rectangle {
   left: number;
@@ -17,7 +17,7 @@ export interface TextStyle {
 }
 
 export interface FigurePen extends Pen {
-  /** What is drawn until the next call lies in a rectangle. */
+  /** Clips what is drawn until the next call to a rectangle; undefined ends clipping. */
   clip(box: Rectangle | undefined): void;
   rectangle(box: Rectangle, color: string): void;
   /** Adjacent cells of equal size, `columns` per row; undefined for an empty cell. */
@@ -25,7 +25,6 @@ export interface FigurePen extends Pen {
   text(text: string, x: number, y: number, style: TextStyle): void;
 }
 
-/** A picture and how to draw it. */
 export interface Figure {
   title: string;
   width: number;
@@ -33,7 +32,7 @@ export interface Figure {
   draw(pen: FigurePen): void;
 }
 
-/** Draws on a canvas whose units are CSS pixels, of `scale` pixels each. */
+/** Draws on a canvas whose units are CSS pixels; each is `scale` pixels wide. */
 export class CanvasFigurePen extends CanvasPen implements FigurePen {
   readonly #context: CanvasRenderingContext2D;
   readonly #scale: number;
@@ -60,7 +59,7 @@ export class CanvasFigurePen extends CanvasPen implements FigurePen {
     this.#context.fillRect(left, top, width, height);
   }
 
-  /** From whole pixel to whole pixel: no seam is seen between cells. */
+  /** Rounds cells to whole pixels so that no seams show between them. */
   cells(colors: readonly (string | undefined)[], columns: number, { left, top, width, height }: Rectangle): void {
     const rows = Math.ceil(colors.length / columns);
     const whole = (value: number) => Math.round(value * this.#scale) / this.#scale;

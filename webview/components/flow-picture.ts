@@ -16,7 +16,7 @@ const edge = 24;
 const nodeWidth = 10;
 const least = 60;
 
-/** Experts of consecutive layers, with bands as thick as the share of tokens that go from one to the other. */
+/** Experts of all layers, with bands between layers as thick as the share of tokens that go from one to the other. */
 export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
   static override properties = {
     flow: { attribute: false },
@@ -24,9 +24,9 @@ export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
     cell: { attribute: false },
   };
   declare flow: Flow | undefined;
-  /** Numbers in the model. */
+  /** The layers' numbers in the model. */
   declare layers: readonly number[];
-  /** Layer and expert that is pointed at or read: the other bands are paler. */
+  /** Layer and expert at the cursor; other bands are paler. */
   declare cell: Cell | undefined;
 
   constructor() {
@@ -56,7 +56,7 @@ export class FlowPicture extends ExpertsElement<FlowEvents, Cell> {
     if (["flow", "cell", "order", "colors"].some((name) => changed.has(name))) this.draw();
   }
 
-  /** From one layer to the next, CSS pixels. */
+  /** Distance from one layer to the next, CSS pixels. */
   get #step(): number {
     return Math.max(least, (this.clientWidth - 2 * edge) / Math.max(1, this.layers.length - 1));
   }

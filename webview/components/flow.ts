@@ -1,50 +1,49 @@
-/** How tokens go from the experts of a layer to those of the next, as bands between columns. */
+/** The flow of tokens from the experts of one layer to those of the next, as bands between columns. */
 
-/** Flow between two experts of neighbouring layers. Heights are shares of a layer's tokens, 0 to 1, from above. */
+/** Flow between two experts of neighbouring layers. Heights are shares of a layer's tokens, 0..1, from the top. */
 export interface Band {
-  /** Place of the layer that it leaves. */
+  /** Place of the layer that the band leaves. */
   layer: number;
   from: number;
   to: number;
   /** Share of all tokens. */
   share: number;
-  /** Where it leaves and where it arrives. */
+  /** Upper edge where the band leaves and where it arrives. */
   start: number;
   end: number;
 }
 
-/** An expert in a layer: a piece of the layer's column. */
+/** An expert in a layer: a part of the layer's column. */
 export interface Node {
   layer: number;
   expert: number;
   share: number;
-  /** Its upper edge. */
   top: number;
 }
 
 export interface Flow {
-  /** [layers * experts], by layer, in the order shown. */
+  /** [layers * experts], layer by layer, in the order shown. */
   nodes: Node[];
-  /** From the widest to the narrowest. */
+  /** Widest first. */
   bands: Band[];
-  /** Of each pair of layers on average, the share of tokens whose bands are drawn. */
+  /** Share of tokens whose bands are drawn, mean over pairs of layers. */
   drawn: number;
 }
 
-/** Maximum bands per picture; more would be slow and invisible. */
-export const mostBands = 2000;
+/** Maximum number of bands in a picture; more would be slow and invisible. */
+export const maxBands = 2000;
 
 /**
- * @param transitions [layers - 1, experts, experts]: how often an expert of a layer is followed by each of the next, in
- * any unit, row by row. @param shares of tokens, [layers, experts]: how thick the rows are.
- * @param order of experts, from above. @param most bands.
+ * @param transitions how often each expert of a layer is followed by each of the next layer, in any unit,
+ * [layers - 1, experts, experts]. @param shares of tokens, [layers, experts]: the heights of the experts.
+ * @param order of experts, from the top. @param most maximum number of bands.
  */
 export function flowOf(
   transitions: Float32Array,
   shares: Float32Array,
   experts: number,
   order: readonly number[],
-  most = mostBands,
+  most = maxBands,
 ): Flow {
   const layers = shares.length / experts;
   const nodes = columns(shares, experts, order);
@@ -72,7 +71,7 @@ export function flowOf(
   return { nodes, bands, drawn: layers > 1 ? drawn / (layers - 1) : 0 };
 }
 
-/** Shares of all tokens, [layers - 1, experts, experts]. */
+/** Bands as shares of all tokens, [layers - 1, experts, experts]. */
 function thicknesses(transitions: Float32Array, shares: Float32Array, experts: number): Float32Array {
   const thick = new Float32Array(transitions.length);
   for (let row = 0; row < transitions.length / experts; row++) {
@@ -85,14 +84,14 @@ function thicknesses(transitions: Float32Array, shares: Float32Array, experts: n
   return thick;
 }
 
-/** Share of its layer, of which all shares are 1. */
+/** An expert's share of its layer; a layer's shares add up to 1. */
 function nodeShare(shares: Float32Array, layer: number, expert: number, experts: number): number {
   let sum = 0;
   for (let other = 0; other < experts; other++) sum += shares[layer * experts + other] || 0;
   return sum > 0 ? (shares[layer * experts + expert] || 0) / sum : 0;
 }
 
-/** Where the experts of each layer lie, one below the other. */
+/** The experts of each layer, stacked from the top. */
 function columns(shares: Float32Array, experts: number, order: readonly number[]): Node[] {
   const nodes: Node[] = [];
   for (let layer = 0; layer < shares.length / experts; layer++) {
@@ -106,7 +105,7 @@ function columns(shares: Float32Array, experts: number, order: readonly number[]
   return nodes;
 }
 
-/** Where tokens of an expert go next, the likeliest first. */
+/** The experts that an expert's tokens go to in the next layer, likeliest first. */
 export function followers(
   transitions: Float32Array,
   experts: number,

@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 
 const prefixes: [number, string][] = [
   [1e18, "E"],
@@ -9,14 +9,14 @@ const prefixes: [number, string][] = [
   [1e3, "k"],
 ];
 
-/** A value to as many digits as were recorded, at most seven: float32 has no more. */
+/** A value with up to seven digits, as many as float32 has. */
 export function exact(value: number): string {
   const [rounded, size] = [Number(value.toPrecision(7)), Math.abs(value)];
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return rounded.toExponential().replace("e+", "e").replace("-", "−");
   return grouped(rounded);
 }
 
-/** 1234567.5 as "1,234,567.5": a narrow space would be read aloud as two numbers. */
+/** 1234567.5 as "1,234,567.5"; screen readers would read a space as two numbers. */
 function grouped(value: number): string {
   const [whole = "", decimals] = String(Math.abs(value)).split(".");
   const text = whole.replaceAll(/\B(?=(\d{3})+$)/g, ",");
@@ -26,7 +26,8 @@ function grouped(value: number): string {
 /**
  * 1234567 as "1.23M", 0.00012 as "1.2e−4": for axes.
  *
- * @param step between neighbouring values, which must differ. @param most of all values, which have one unit.
+ * @param step between neighbouring values, which must look different. @param most largest absolute value; it decides
+ * the unit of all.
  */
 export function short(value: number, step: number, most = Math.abs(value)): string {
   const scale = Math.max(most, step);
@@ -39,7 +40,7 @@ export function short(value: number, step: number, most = Math.abs(value)): stri
   return `${String(Number((value / unit).toFixed(decimals))).replace("-", "−")}${letter}`;
 }
 
-/** Counts in full up to a million, shorter from there on: "12,345", "3.21M". */
+/** A count, in full below a million: "12,345", "3.21M". */
 export const count = (value: number): string =>
   Math.abs(value) < 1e6 ? grouped(Math.round(value)) : short(Number(value.toPrecision(4)), Math.abs(value) / 10_000);
 
@@ -69,10 +70,10 @@ export function bytes(value: number): string {
 /** 0.12345 as "12.3 %". */
 export const percent = (value: number): string => (Number.isNaN(value) ? "–" : `${signed(value * 100, 3)} %`);
 
-/** As `percent`, for a cell: "12", "3.4", "0". */
+/** A share in percent for a cell: "12", "3.4", "0". */
 export const cellText = (value: number): string => (Number.isNaN(value) ? "–" : signed(value * 100, 2));
 
-/** A number to so many digits, two of them after the point at most, with a minus sign. */
+/** A number with this many digits, at most two after the point, and a typographic minus sign. */
 export function signed(value: number, digits: number): string {
   const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(digits));
   return String(Math.abs(rounded) < 0.005 ? 0 : Number(rounded.toFixed(2))).replace("-", "−");

@@ -1,19 +1,19 @@
-/** A place in a grid of rows and columns as they are shown. */
+/** A place in a grid, by the rows and columns as shown. */
 export interface Place {
   row: number;
   column: number;
 }
 
-/** What the keys do in a grid, for people. */
+/** What each key does in a grid, for the help text. */
 export const gridKeyHelp: readonly [keys: string, does: string][] = [
   ["← → ↑ ↓", "next cell"],
   ["Home, End", "first or last cell of the row"],
-  ["Ctrl + Home, End", "first or last cell of all"],
+  ["Ctrl + Home, End", "first or last cell of the map"],
   ["Page Up, Page Down", "the same cell of the previous or next map"],
   ["Enter", "choose the cell"],
 ];
 
-/** Where a key leads from a place in a grid of so many rows and columns; undefined for keys that lead nowhere. */
+/** The place that a key moves to from another one; undefined for other keys. */
 export function movedPlace(
   { row, column }: Place,
   { key, ctrlKey, metaKey, altKey }: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">,

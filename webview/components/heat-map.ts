@@ -4,26 +4,26 @@ import { type Cells, cellGrid, drawCells, mapHeight } from "./drawCells.ts";
 import { movedPlace, type Place } from "./gridKeys.ts";
 import { theme } from "./theme.ts";
 
-/** A cell by its row and its column in the values, whatever the order in which columns are shown. */
+/** A cell by its row and column in the values, independent of the order shown. */
 export interface Cell {
   row: number;
   column: number;
 }
 
 export interface MapEvents {
-  /** The cell that is pointed at or read; undefined: none. */
+  /** The cell at the cursor, if any. */
   "map-cell": { cell: Cell | undefined };
   "map-choose": { cell: Cell };
-  /** To the map before (-1) or after (1). */
+  /** Go to the previous (-1) or next (1) map. */
   "map-turn": { by: number };
   "map-focus": undefined;
 }
 
-let made = 0;
+let count = 0;
 
 /**
- * A heat map on a canvas. It draws its properties and reports user actions as events; its owner changes the properties.
- * To a screen reader it is a grid that contains only the cell being read.
+ * A heat map on a canvas. It reports user actions as events; its owner changes the properties. For a screen reader it
+ * is a grid that contains only the cell at the cursor.
  */
 export class HeatMap extends CanvasElement<MapEvents> {
   static override properties = {
@@ -36,15 +36,15 @@ export class HeatMap extends CanvasElement<MapEvents> {
   };
   declare name: string;
   declare cells: Cells | undefined;
-  /** The cell that is pointed at or read, in this map or another. */
+  /** The cell at the cursor, in this map or another. */
   declare cell: Cell | undefined;
   declare chosen: Cell | undefined;
   /** A cell in words, with its value. */
   declare describe: (cell: Cell) => string;
-  /** Tab leads to this map. */
+  /** Whether Tab moves the focus to this map. */
   declare entry: boolean;
-  readonly #id = `map-cell-${made++}`;
-  /** What the names on the canvas are of. */
+  readonly #id = `map-cell-${count++}`;
+  /** Identifies the names that are drawn on the canvas. */
   #named = "";
   #over = false;
   #focused = false;
@@ -55,7 +55,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     this.entry = false;
   }
 
-  /** Puts the keyboard here. */
+  /** Moves the keyboard focus here. */
   enter(): void {
     this.querySelector<HTMLElement>(".map-box")?.focus();
   }
@@ -117,7 +117,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     this.#mark();
   }
 
-  /** Frames about cells lie over the canvas, which need not be drawn again for them. */
+  /** Places the frames of cells over the canvas, which does not have to be redrawn. */
   #mark(): void {
     const marks = this.querySelectorAll<HTMLElement>(".map-mark");
     if (marks.length < 2) return;
@@ -147,7 +147,7 @@ export class HeatMap extends CanvasElement<MapEvents> {
     return { row, column: this.cells?.order.indexOf(column) ?? 0 };
   }
 
-  /** Where a cell is drawn, CSS pixels of this element. */
+  /** The rectangle of a cell, CSS pixels of this element. */
   rectangle(cell: Cell): { left: number; top: number; width: number; height: number } {
     const { row, column } = this.#placeOf(cell);
     const canvas = this.querySelector("canvas")!;

@@ -4,7 +4,7 @@ import { cellText, percent } from "./format.ts";
 import type { Cell } from "./heat-map.ts";
 
 /**
- * Tokens by router probability as a map: one row per expert, from the top in order, and one column per bin.
+ * Tokens by router probability as a map: one row per expert, in this order from the top, and one column per bin.
  *
  * @param histogram shares of the tokens [experts, bins], bins of equal width from 0 to 1.
  */

@@ -8,13 +8,13 @@ import {
 import { placeNames } from "../../server/protocol/routingFiles.ts";
 import { percent } from "./format.ts";
 
-/** "1.234 of 1.39", its largest value after it; "not recorded" where it was not. */
+/** "1.234 of 1.39", with the largest possible value; "not recorded" if the value is missing. */
 function valueText({ digits, most }: LayerMeasureText, value: number | undefined, experts: number): string {
   if (value === undefined) return "not recorded";
   return most ? `${value.toFixed(digits)} of ${most(experts).toFixed(2)}` : value.toFixed(digits);
 }
 
-/** How sharply and how evenly each layer routes. @param saturation of each layer, and a tooltip for it. */
+/** Entropy and balance of each layer. @param saturation of each layer, and the tooltip of its column. */
 export function layersTable(
   { experts, ...places }: Parameters<typeof placeNames>[0] & { experts: readonly unknown[] },
   row: LayerRow,

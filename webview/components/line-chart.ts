@@ -11,7 +11,7 @@ import { QuickPen } from "./quickPen.ts";
 import { onThemeChange, theme } from "./theme.ts";
 
 export interface ChartEvents {
-  /** What is to be seen: an axis that is absent stays. */
+  /** Ranges to show; an absent axis stays as it is. */
   "chart-show": { x?: Range; y?: Range };
   "chart-all": undefined;
   "chart-cursor": { x: number | undefined };
@@ -23,12 +23,12 @@ const differ = (a: Range, b: Range | undefined): boolean => a[0] !== b?.[0] || a
 
 /** A frame is late if it follows the previous one by more than this, ms. */
 const lateFrame = 24;
-/** Values beside the pointer, at most. */
-const mostValues = 12;
+/** Maximum number of values shown at the pointer. */
+const maxValues = 12;
 
 /**
- * A line chart. It draws its properties and reports user actions as events; its owner changes the properties. The axes
- * are uPlot's; keys, pointer and lines are ours, because lines of different stages share no x.
+ * A line chart. It reports user actions as events; its owner changes the properties. uPlot draws the axes; keys,
+ * pointer and lines are our own, because lines of different stages have different x.
  */
 export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   static override properties = {
@@ -54,12 +54,12 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
   declare mode: DragMode;
   declare cursor: number | undefined;
   declare selection: Range | undefined;
-  /** The line that is read; the others are paler. */
+  /** Id of the current line; the others are paler. */
   declare currentId: string | undefined;
   #chart: uPlot | undefined;
   #box: Box | undefined;
   #hovered = false;
-  /** While pictures follow each other more quickly than the browser draws lines. */
+  /** Set while the browser draws too slowly for a drag. */
   #quick: QuickPen | undefined;
   #frames = 0;
   #announced = "";
@@ -91,7 +91,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#resized.disconnect();
   }
 
-  /** Where the lines are, in CSS pixels of this element. */
+  /** The area of the lines, CSS pixels of this element. */
   get plot(): Plot {
     const { left = 0, top = 0, width = 1, height = 1 } = this.#chart?.bbox ?? {};
     const ratio = devicePixelRatio;
@@ -115,7 +115,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#emit("chart-select", { range });
   }
 
-  point(x: number | undefined): void {
+  hover(x: number | undefined): void {
     this.#hovered = x !== undefined;
     this.#emit("chart-cursor", { x });
   }
@@ -125,7 +125,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#drawMarks();
   }
 
-  /** During a drag, browsers that cannot draw 60 frames per second get simpler drawings. */
+  /** During a drag, browsers that cannot draw 60 frames per second get a simpler drawing. */
   moving(moves: boolean): void {
     cancelAnimationFrame(this.#frames);
     if (!moves) {
@@ -144,13 +144,13 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#frames = requestAnimationFrame(frame);
   }
 
-  read(x: number | undefined): void {
+  moveCursor(x: number | undefined): void {
     this.#hovered = false;
     this.#emit("chart-cursor", { x });
     this.#announce(this.current, x);
   }
 
-  readLine(id: string): void {
+  selectLine(id: string): void {
     this.currentId = id;
     this.#announce(this.current, this.cursor);
   }
@@ -216,12 +216,12 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     if (!chart) return;
     const [[left, right], [low, high]] = [this.x, this.y];
     chart.batch(() => {
-      // Must come first: it restores the previous scales.
+      // This must come first, since it restores the previous scales.
       chart.redraw(true, true);
       chart.setScale("x", { min: left, max: right });
       chart.setScale("y", { min: low, max: high });
     });
-    // The axes have their places when uPlot has drawn, after this task.
+    // uPlot lays out its axes after this task.
     queueMicrotask(() => this.#drawMarks());
   }
 
@@ -241,13 +241,13 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#showValues(cursor === undefined || !this.#hovered ? [] : pointsAt(this.lines, this.x, cursor));
   }
 
-  /** The values at the pointer, beside it. */
+  /** Shows values next to the pointer. */
   #showValues(readings: Reading[]): void {
     const box = this.querySelector<HTMLElement>(".chart-values")!;
     box.hidden = readings.length === 0;
     if (box.hidden) return;
     const { plot, cursor = 0 } = this;
-    const rows = readings.slice(0, mostValues).map(
+    const rows = readings.slice(0, maxValues).map(
       ({ color, label, y, mean }) => html`<tr>
         <td><svg width="10" height="10"><circle cx="5" cy="5" r="4" fill=${color}></circle></svg></td>
         <th>${label}</th>
@@ -255,7 +255,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
         <td>${mean === undefined ? "" : `mean ${this.axisY.exact(mean)}`}</td>
       </tr>`,
     );
-    const more = readings.length - mostValues;
+    const more = readings.length - maxValues;
     render(
       html`<p>${this.axisX.exact(cursor)}</p>
         <table>
@@ -280,7 +280,7 @@ export class LineChart extends LitElement implements PointerTarget, KeyTarget {
     this.#announced = "";
   };
 
-  /** For screen readers. */
+  /** Announces a value to screen readers. */
   #announce(line: ChartLine | undefined, x: number | undefined): void {
     const reading = line && x !== undefined ? pointsAt([line], this.x, x)[0] : undefined;
     if (!line || x === undefined) this.#announced = line?.label ?? "";

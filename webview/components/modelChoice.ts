@@ -11,7 +11,7 @@ export function modelReference(id: string): StageReference {
   return { root, key };
 }
 
-/** The mixed models of runs, each once, as many as one page may be about. */
+/** The mixed models of runs without duplicates, at most as many as a page may show. */
 export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {
   const found = new Map<string, StageReference>();
   for (const wanted of mixedKinds)
@@ -21,7 +21,7 @@ export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {
   return [...found.values()].slice(0, mostModels);
 }
 
-/** "finetune", with the run's name, or its id where several have that name, where there are models of several runs. */
+/** "finetune", or "finetune of demo" if the models are of several runs; runs of equal name are named by their ids. */
 export function modelName(model: RoutedModel, models: readonly RoutedModel[], runs: readonly StreamedRun[]): string {
   if (models.every(({ run, root }) => run === model.run && root === model.root)) return model.name;
   const named = runs.find(({ root, run }) => root === model.root && run === model.run);

@@ -1,16 +1,16 @@
 import type { LineStyle, Pen, Plot } from "./drawLines.ts";
 
 /**
- * Draws lines into pixels itself, for pictures that follow each other quickly where no GPU draws them: browsers take
- * many times as long for strokes of thousands of points. x ascends, so a line is one stretch in each column of pixels.
+ * Draws lines pixel by pixel, for fast redrawing without a GPU: browsers take many times as long to stroke thousands
+ * of points. x is ascending, so a line covers one span of each pixel column.
  */
 export class QuickPen implements Pen {
   #plot: Plot | undefined;
   #ratio = 1;
-  /** By opacity: what lies in one layer does not shine through itself. */
+  /** By opacity: lines in one layer do not show through each other. */
   readonly #layers = new Map<number, Layer>();
 
-  /** A new picture. @param ratio pixels of a CSS pixel. */
+  /** Starts a new picture. @param ratio pixels per CSS pixel. */
   begin(plot: Plot, ratio = devicePixelRatio): void {
     this.#plot = plot;
     this.#ratio = ratio;
@@ -27,7 +27,7 @@ export class QuickPen implements Pen {
     layer.line(points, style);
   }
 
-  /** Puts the picture into one whose units are CSS pixels: the faintest lines below. */
+  /** Draws the picture into a context whose units are CSS pixels, faintest lines first. */
   show(context: CanvasRenderingContext2D): void {
     for (const [opacity, layer] of [...this.#layers].sort(([a], [b]) => a - b)) {
       context.globalAlpha = opacity;
@@ -37,7 +37,7 @@ export class QuickPen implements Pen {
   }
 }
 
-/** Pixels of a CSS pixel: what is faint is also coarse. */
+/** Pixels per CSS pixel; faint lines are drawn coarsely. */
 const scaleOf = (opacity: number, ratio: number): number => (opacity < 1 ? ratio / 2 : ratio);
 
 class Layer {
@@ -92,7 +92,7 @@ class Layer {
   }
 }
 
-/** Where pixels begin, CSS pixels, and how many there are in one. */
+/** Top left corner, CSS pixels, and pixels per CSS pixel. */
 interface Grid {
   left: number;
   top: number;
@@ -100,9 +100,9 @@ interface Grid {
 }
 
 /**
- * A line's lowest and highest position in each pixel column, in pixels; lowest > highest where the line is absent.
+ * The lowest and highest y of a line in each pixel column, in pixels; low > high where the line is absent.
  *
- * @param points x and y of one after the other, CSS pixels; x ascends.
+ * @param points x and y of each point in turn, CSS pixels; x is ascending.
  */
 export function columnSpans(points: Float64Array, grid: Grid, low: Float32Array, high: Float32Array): void {
   low.fill(Number.POSITIVE_INFINITY);
@@ -128,8 +128,8 @@ export function columnSpans(points: Float64Array, grid: Grid, low: Float32Array,
 }
 
 /**
- * Whether a place lies between two dashes. @param place along the line, @param dash lengths of dashes and gaps: CSS
- * pixels.
+ * Whether a place is between two dashes. @param place along the line, CSS pixels. @param dash lengths of dashes and
+ * gaps, CSS pixels.
  */
 function isGap(place: number, dash: readonly number[]): boolean {
   let rest = place % dash.reduce((sum, length) => sum + length, 0);
@@ -140,7 +140,7 @@ function isGap(place: number, dash: readonly number[]): boolean {
   return false;
 }
 
-/** Colours as canvases keep them. */
+/** Colours as pixels of a canvas. */
 const known = new Map<string, number>();
 
 function pixelOf(context: CanvasRenderingContext2D, color: string): number {

@@ -3,7 +3,7 @@ import { html, type TemplateResult } from "lit";
 import type { RunReference } from "../../server/protocol/editor/basics.ts";
 import type { OfferedRun } from "../../server/protocol/stream.ts";
 
-/** All available runs, one per row. @param below content shown under them. */
+/** The runs to choose from, one per row. @param below content under the list. */
 function runList(
   offered: readonly OfferedRun[] | undefined,
   row: (run: OfferedRun) => TemplateResult,
@@ -12,7 +12,7 @@ function runList(
   return html`<section class="runs" aria-label="Runs">
     <h2>Runs</h2>
     ${offered === undefined ? html`<p role="status">Looking for runs…</p>` : ""}
-    ${offered?.length === 0 ? html`<p>There is no run yet. <code>btx run FILE</code> starts one.</p>` : ""}
+    ${offered?.length === 0 ? html`<p>There is no run yet: <code>btx run FILE</code> starts one.</p>` : ""}
     <ul>
       ${offered?.map((run) => html`<li>${row(run)}</li>`)}
     </ul>
@@ -23,7 +23,7 @@ function runList(
 const facts = ({ run, state }: OfferedRun): TemplateResult =>
   html`<span class="soft">${run}</span> <span class="state ${state}">${state}</span>`;
 
-/** Chooses a single run, to start with. */
+/** A list to choose a single run from. */
 export const runChoice = (
   offered: readonly OfferedRun[] | undefined,
   choose: (run: RunReference) => void,
@@ -34,7 +34,7 @@ export const runChoice = (
       html`<button type="button" @click=${() => choose({ root: one.root, run: one.run })}>${one.name}</button> ${facts(one)}`,
   );
 
-/** Chooses several runs by checkbox. @param close omit if there is nothing to go back to. @param more extras. */
+/** A list to choose several runs from. @param close absent if there is nothing to go back to. @param more below it. */
 export function runChooser(
   offered: readonly OfferedRun[] | undefined,
   chosen: readonly RunReference[],

@@ -16,7 +16,7 @@ function pngOf({ width, height, draw }: Figure): Promise<Uint8Array<ArrayBuffer>
   return pngBytes(canvas);
 }
 
-/** @throws Error for a canvas that is too large for the browser. */
+/** @throws Error if the canvas is too large for the browser. */
 export async function pngBytes(canvas: HTMLCanvasElement): Promise<Uint8Array<ArrayBuffer>> {
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
   if (!blob) throw new Error("the picture is too large");
@@ -26,9 +26,9 @@ export async function pngBytes(canvas: HTMLCanvasElement): Promise<Uint8Array<Ar
 export type FigureKind = "png" | "svg" | "csv";
 
 /**
- * Lets the person save a picture, or the values that it shows.
+ * Lets the user save a figure, or its values.
  *
- * @param values as CSV. @returns where it was saved; undefined where it was not.
+ * @param values as CSV. @returns where it was saved; undefined if the user cancelled.
  */
 export async function saveFigure(
   kind: FigureKind,

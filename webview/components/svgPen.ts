@@ -2,7 +2,7 @@ import { escapeHtml } from "../../server/protocol/escapeHtml.ts";
 import type { LineStyle } from "./drawLines.ts";
 import type { Figure, FigurePen, Rectangle, TextStyle } from "./figurePen.ts";
 
-/** A number to so many digits after the point. */
+/** @param digits after the point. */
 const rounded = (value: number, digits = 2): string => String(Number(value.toFixed(digits)));
 
 class SvgPen implements FigurePen {
@@ -36,7 +36,7 @@ class SvgPen implements FigurePen {
     this.parts.push(`<rect ${placed(box)} fill="${escapeHtml(color)}"/>`);
   }
 
-  /** One path per colour keeps a map of ten thousand cells to a few hundred kilobytes. */
+  /** One path per colour keeps a map of ten thousand cells at a few hundred kilobytes. */
   cells(colors: readonly (string | undefined)[], columns: number, { left, top, width, height }: Rectangle): void {
     const paths = new Map<string, string[]>();
     for (const [cell, color] of colors.entries()) {
@@ -64,7 +64,7 @@ class SvgPen implements FigurePen {
 const placed = ({ left, top, width, height }: Rectangle): string =>
   `x="${rounded(left)}" y="${rounded(top)}" width="${rounded(width)}" height="${rounded(height)}"`;
 
-/** A picture as the text of an SVG file, which needs nothing else. */
+/** A figure as a self-contained SVG file. */
 export function svgOf({ title, width, height, draw }: Figure): string {
   const pen = new SvgPen();
   draw(pen);

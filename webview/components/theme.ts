@@ -1,6 +1,6 @@
 import { colorVariable } from "../../server/protocol/colors.ts";
 
-/** Colours for canvases, which have no style sheet; reread whenever the page's theme changes. */
+/** Colours for canvases, which style sheets do not reach; reread whenever the page's theme changes. */
 
 export interface Theme {
   page: string;
@@ -10,13 +10,13 @@ export interface Theme {
   focus: string;
   selection: string;
   font: string;
-  /** Lines are wider and nothing is faint. */
+  /** If set, lines are wider and nothing is faint. */
   highContrast: boolean;
 }
 
-/** A variable as a canvas understands it; `light-dark()` and other variables are resolved. */
-function variable(name: string, otherwise: string): string {
-  if (!getComputedStyle(document.body).getPropertyValue(name).trim()) return otherwise;
+/** A CSS variable as a colour for a canvas; resolves `light-dark()` and other variables. */
+function variable(name: string, fallback: string): string {
+  if (!getComputedStyle(document.body).getPropertyValue(name).trim()) return fallback;
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
   document.body.append(probe);
@@ -52,7 +52,7 @@ export const theme = (): Theme => {
   return current;
 };
 
-/** A colour of the palette as the theme has it now. */
+/** A colour of the palette in the current theme. */
 export function chartColor(name: string): string {
   let color = colors.get(name);
   if (color === undefined) {
@@ -74,7 +74,7 @@ function changed(): void {
   for (const listen of listeners) listen();
 }
 
-// The editor writes variables and classes; a browser has media queries.
+// The editor changes variables and classes; in a browser, media queries change.
 const observer = new MutationObserver(changed);
 observer.observe(document.documentElement, { attributes: true, attributeFilter: ["style", "class"] });
 observer.observe(document.body, { attributes: true, attributeFilter: ["class", "data-vscode-theme-id"] });

@@ -1,8 +1,8 @@
-/** Round values along an axis. */
+/** Round values for the ticks of an axis. */
 
 const clock = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 
-/** Multiples of a step that lie in low..high. */
+/** Multiples of a step in low..high. */
 function multiples(low: number, high: number, step: number): number[] {
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
@@ -11,7 +11,7 @@ function multiples(low: number, high: number, step: number): number[] {
   );
 }
 
-/** At most about `wanted` round values that span low..high, ascending, those inside the span only. */
+/** About `wanted` or fewer round values in low..high, ascending. */
 export function linearTicks(low: number, high: number, wanted: number): number[] {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return [low];
@@ -20,7 +20,7 @@ export function linearTicks(low: number, high: number, wanted: number): number[]
   return multiples(low, high, factor * power);
 }
 
-/** As `linearTicks`, for seconds: parts of minutes, hours and days. */
+/** Like `linearTicks`, for seconds: round fractions of minutes, hours and days. */
 export function timeTicks(low: number, high: number, wanted: number): number[] {
   const span = high - low;
   if (!(span > 0) || span / wanted < 1) return linearTicks(low, high, wanted);
@@ -30,7 +30,7 @@ export function timeTicks(low: number, high: number, wanted: number): number[] {
     : multiples(low, high, step);
 }
 
-/** For a logarithmic axis: powers of ten, with 2 and 5 between them or linear steps where the span is small. */
+/** For a logarithmic axis: powers of ten, also times 2 and 5 if there is room; linear ticks below one decade. */
 export function logTicks(low: number, high: number, wanted: number): number[] {
   if (!(low > 0) || !(high > low)) return [low];
   const decades = Math.log10(high / low);

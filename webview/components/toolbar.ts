@@ -4,9 +4,9 @@ import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import { html, type TemplateResult } from "lit";
 import type { FigureKind } from "./saveFigure.ts";
 
-/** What the toolbars of pages consist of. */
+/** Controls in the toolbars of pages. */
 
-/** A list to choose one from. @param kind a class. */
+/** A drop-down list. @param kind a CSS class. */
 export function selectBox<K extends string>(
   label: string,
   options: readonly (readonly [value: K, text: string])[],
@@ -28,7 +28,7 @@ export function selectBox<K extends string>(
   </span>`;
 }
 
-/** Buttons of which one is chosen. It can be tabbed to; arrow keys go on from there. @param name for screen readers. */
+/** Radio buttons: Tab reaches the chosen one, arrow keys choose another. @param name for screen readers. */
 export function radioButtons<K extends string>(
   caption: string,
   texts: Readonly<Record<K, string>>,
@@ -63,7 +63,7 @@ export function radioButtons<K extends string>(
   </span>`;
 }
 
-/** The table of values, and the choice of runs. @param shown the table is shown. */
+/** Buttons for the table of values and for the list of runs. @param shown whether the table is shown. */
 export const tableAndRuns = (shown: boolean, toggle: () => void, chooseRuns: () => void): TemplateResult =>
   html`<vscode-button secondary aria-pressed=${String(shown)} @click=${toggle}>Table</vscode-button>
     <vscode-button secondary @click=${chooseRuns}>Runs…</vscode-button>`;

@@ -6,8 +6,8 @@ import { csvBytes, fileName } from "../components/csv.ts";
 import { expertClass } from "../components/experts.ts";
 import { measureHelp } from "../components/measureHelp.ts";
 import { modelId, modelName, option, select } from "../components/modelChoice.ts";
+import { placeholder } from "../components/placeholder.ts";
 import { runChoice } from "../components/runChooser.ts";
-import { standIn } from "../components/standIn.ts";
 import type { Host } from "../host.ts";
 import { PageElement } from "../pageElement.ts";
 import { inspectedModel } from "../pageModels.ts";
@@ -18,7 +18,7 @@ import { type About, ExpertData } from "./expertData.ts";
 import { factsSection } from "./expertFacts.ts";
 import { lossWithoutSection } from "./lossWithoutExpert.ts";
 import { particularRows, particularSection } from "./particularTokens.ts";
-import { added, besideSection, emptySide, type Side } from "./sideBySide.ts";
+import { emptySide, type Side, sideBySideSection, withToken } from "./sideBySide.ts";
 import { type PageState, stateSchema } from "./state.ts";
 import { distanceRows, distancesSection } from "./weightDistances.ts";
 
@@ -36,9 +36,9 @@ export class ExpertPage extends PageElement<PageState> {
 
   protected override start(start: Start, host: Host): void {
     const { runs, roots = [], model, expert, layer } = start;
-    this.#data ??= new ExpertData(host, runs.length > 0 ? runs : this.state.runs, () => this.#heard());
+    this.#data ??= new ExpertData(host, runs.length > 0 ? runs : this.state.runs, () => this.#dataChanged());
     this.#data.roots = roots;
-    if (this.isAboutOthers(start) || (runs.length > 0 && expert !== undefined))
+    if (this.isAboutOtherRuns(start) || (runs.length > 0 && expert !== undefined))
       this.#change({ runs, model: model && modelId(model), expert, layer, other: undefined });
   }
 
@@ -51,11 +51,11 @@ export class ExpertPage extends PageElement<PageState> {
       this.#all = false;
     }
     if (this.#data) this.#data.about = this.state.runs;
-    this.#heard();
+    this.#dataChanged();
   };
 
   /** Something has changed, possibly the name of what is shown. */
-  #heard(): void {
+  #dataChanged(): void {
     const about = this.#about;
     this.setTitle(about ? `${about.name} of ${about.model.name}` : "Expert");
     this.requestUpdate();
@@ -83,7 +83,7 @@ export class ExpertPage extends PageElement<PageState> {
       return html`<main><p class="notice" role="status">${
         data.trouble ?? (data.opened ? "No mixed model of this run is finished yet." : "Reading models…")
       }</p></main>`;
-    data.want(about);
+    data.requestShown(about);
     return html`<main>${this.#controls(about)} ${this.#shown(about)}</main>`;
   }
 
@@ -125,14 +125,14 @@ export class ExpertPage extends PageElement<PageState> {
     const other = this.#other(about);
     return html`<h1><span class=${expertClass(model.experts, expert)}>${name}</span>
         <span class="soft">of ${model.name}, run ${model.run}</span></h1>
-      ${standIn(origin, "Reading where the expert comes from")} ${factsSection(origin.value, facts.value)}
-      ${standIn(use, "Reading its use by domain")} ${domainUseSection(use.value, model, where)}
+      ${placeholder(origin, "Reading where the expert comes from")} ${factsSection(origin.value, facts.value)}
+      ${placeholder(use, "Reading its use by domain")} ${domainUseSection(use.value, model, where)}
       ${coActivation.value ? coActivationSection(model, coActivation.value, expert, where) : ""}
       ${lossWithoutSection(without, withoutLayers, model.layers, where, {
         measure: () => data.measure(about),
         byLayer: () => data.measureLayers(about),
       })}
-      ${standIn(facts, "Looking through its weights and the held-out text", true)}
+      ${placeholder(facts, "Looking through its weights and the held-out text", true)}
       ${facts.value ? distancesSection(facts.value) : ""}
       ${
         facts.value
@@ -145,7 +145,7 @@ export class ExpertPage extends PageElement<PageState> {
       ${
         other === undefined
           ? ""
-          : besideSection(model, name, other, this.state, this.#sides, {
+          : sideBySideSection(model, name, other, this.state, this.#sides, {
               change: this.#change,
               write: () => void this.#write(about, other),
               cancel: () => this.#cancel(),
@@ -174,7 +174,7 @@ export class ExpertPage extends PageElement<PageState> {
         "sample",
         { ...params, ...(takesK(model.router) ? { k: 1 } : {}) },
         (news) => {
-          if ("text" in news) set((side) => added(side, news));
+          if ("text" in news) set((side) => withToken(side, news));
         },
       );
       this.#writing = question;

@@ -5,14 +5,14 @@ import { allDomains, heldOut, type RoutedModel } from "../../server/protocol/rou
 import { Answer } from "../answer.ts";
 import type { Host } from "../host.ts";
 import { inspectedModel, PageModels, referenceOf } from "../pageModels.ts";
-import { made, type Pending } from "../streamClient.ts";
+import { mapPending, type Pending } from "../streamClient.ts";
 import { type CoActivation, coActivationOf } from "./coActivation.ts";
 import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
 /** Points of the curves of use. */
 const columns = 200;
 /** Layers whose curves are averaged at most, evenly spaced: each takes a question per domain. */
-const mostLayers = 8;
+const maxLayers = 8;
 
 /** An expert of a model, in one layer or in all. */
 export interface About {
@@ -48,36 +48,36 @@ export class ExpertData extends PageModels {
   }
 
   /** Requests what is shown without a user action. */
-  want(about: About): void {
+  requestShown(about: About): void {
     const { model, name, expert } = about;
     const { client } = this;
     const key = keyOf(about);
-    const wanted = <T>(answer: Answer<T>, subject: string, ask: (progress: OnProgress) => Pending<T>) =>
-      answer.want(subject, "", ask);
-    wanted(this.origin, JSON.stringify([model.root, model.key, name]), () =>
-      made(client.ask({ type: "expertOrigin", model: referenceOf(model), expert: name }), ({ origin }) => origin),
+    const request = <T>(answer: Answer<T>, subject: string, ask: (progress: OnProgress) => Pending<T>) =>
+      answer.request(subject, "", ask);
+    request(this.origin, JSON.stringify([model.root, model.key, name]), () =>
+      mapPending(client.ask({ type: "expertOrigin", model: referenceOf(model), expert: name }), ({ origin }) => origin),
     );
-    wanted(this.facts, key, (progress) => client.inspect("expert", paramsOf(about), progress));
+    request(this.facts, key, (progress) => client.inspect("expert", paramsOf(about), progress));
     const places = placesOf(about);
     if (model.snapshots > 0)
-      wanted(this.use, `${key} ${model.snapshots}`, () => {
+      request(this.use, `${key} ${model.snapshots}`, () => {
         const of = { type: "routingLoad", model: referenceOf(model), columns } as const;
         const loads = model.domains.map((_, domain) =>
           all(spaced(places).map((layer) => client.ask({ ...of, layer, domain }))),
         );
-        return made(all(loads), (found) => domainUseOf(found, expert, model.experts.length));
+        return mapPending(all(loads), (found) => domainUseOf(found, expert, model.experts.length));
       });
     if (model.k > 1 && (model.detailed || model.pairsEvery !== undefined))
-      wanted(this.coActivation, key, () =>
-        made(all([this.#pairs(model), this.#chosen(model)]), ([pairs, chosen]) =>
+      request(this.coActivation, key, () =>
+        mapPending(all([this.#pairs(model), this.#chosen(model)]), ([pairs, chosen]) =>
           coActivationOf(model, pairs.values, chosen.values, expert, places),
         ),
       );
     // Results for another expert or layer do not apply.
     if (this.#measured !== key) {
       this.#measured = key;
-      this.without.forget();
-      this.withoutLayers.forget();
+      this.without.clear();
+      this.withoutLayers.clear();
     }
   }
 
@@ -96,12 +96,12 @@ export class ExpertData extends PageModels {
   }
 
   measure(about: About): void {
-    this.without.want(keyOf(about), "", (progress) => this.client.inspect("without", paramsOf(about), progress));
+    this.without.request(keyOf(about), "", (progress) => this.client.inspect("without", paramsOf(about), progress));
   }
 
   measureLayers({ model, name }: About): void {
     const { layers } = model;
-    this.withoutLayers.want(JSON.stringify([model.root, model.key, name]), "", (progress) => {
+    this.withoutLayers.request(JSON.stringify([model.root, model.key, name]), "", (progress) => {
       let asked: Pending<Without> | undefined;
       let cancelled = false;
       const each = async () => {
@@ -130,7 +130,7 @@ export class ExpertData extends PageModels {
   /** Requests missing answers again. */
   protected override onBegin(): void {
     for (const answer of [this.origin, this.facts, this.use, this.coActivation])
-      if (answer.value === undefined) answer.askAgain();
+      if (answer.value === undefined) answer.invalidate();
     super.onBegin();
   }
 }
@@ -160,6 +160,6 @@ const placesOf = ({ model: { layers }, layer }: About): number[] =>
   layer === undefined ? [...layers.keys()] : [layers.indexOf(layer)];
 
 const spaced = (places: readonly number[]): number[] =>
-  places.length <= mostLayers
+  places.length <= maxLayers
     ? [...places]
-    : Array.from({ length: mostLayers }, (_, at) => places[Math.round((at * (places.length - 1)) / (mostLayers - 1))]!);
+    : Array.from({ length: maxLayers }, (_, at) => places[Math.round((at * (places.length - 1)) / (maxLayers - 1))]!);

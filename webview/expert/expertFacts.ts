@@ -5,7 +5,7 @@ import { count, duration, percent } from "../components/format.ts";
 
 /** Where an expert comes from, how large it is, and who uses it. */
 
-const madeText = ({ made, part, sources }: ExpertOrigin): string => {
+const originText = ({ made, part, sources }: ExpertOrigin): string => {
   const names = sources.map(({ name }) => name).join(", ");
   switch (made) {
     case "whole":
@@ -34,7 +34,7 @@ export function factsSection(origin: ExpertOrigin | undefined, facts: ExpertFact
   return html`<dl class="facts">
     ${
       origin
-        ? html`<div><dt>Made from</dt><dd>${madeText(origin)}</dd></div>
+        ? html`<div><dt>Made from</dt><dd>${originText(origin)}</dd></div>
             ${origin.sources.map((source) => html`<div><dt>${source.name}</dt><dd>${sourceText(source)}</dd></div>`)}
             <div><dt>Used by</dt><dd>${origin.uses.map(({ name, run, stage }) => `${stage.name} of ${name} (${run})`).join("; ")}</dd></div>`
         : ""

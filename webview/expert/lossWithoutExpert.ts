@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { Without } from "../../server/protocol/inspect.ts";
 import type { Answer } from "../answer.ts";
 import { count } from "../components/format.ts";
-import { standIn } from "../components/standIn.ts";
+import { placeholder } from "../components/placeholder.ts";
 
 /** The held-out loss without an expert: it is switched off, and its tokens are routed to the other ones. */
 
@@ -20,10 +20,10 @@ export function lossWithoutSection(
   return html`<section>
     <h2>Without it <span class="soft">held-out loss, nats per token, with this expert switched off, ${where}</span></h2>
     <p class="group">
-      <button type="button" ?disabled=${without.waits} @click=${actions.measure}>Measure without this expert</button>
-      <button type="button" ?disabled=${layers.waits} @click=${actions.byLayer}>Measure layer by layer</button>
+      <button type="button" ?disabled=${without.isPending} @click=${actions.measure}>Measure without this expert</button>
+      <button type="button" ?disabled=${layers.isPending} @click=${actions.byLayer}>Measure layer by layer</button>
     </p>
-    ${standIn(without, "Measuring losses without it", true)}
+    ${placeholder(without, "Measuring losses without it", true)}
     ${
       value
         ? html`<table class="values without">
@@ -40,7 +40,7 @@ export function lossWithoutSection(
           </table>`
         : ""
     }
-    ${standIn(layers, "Measuring losses without it, layer by layer", true)}
+    ${placeholder(layers, "Measuring losses without it, layer by layer", true)}
     ${
       each?.[0]
         ? html`<div class="scroll" tabindex="0" role="group" aria-label="Differences by layer"><table class="values without-layers">

@@ -26,14 +26,14 @@ export const emptySide = (expert: string): Side => ({
   problem: "",
 });
 
-export const added = (side: Side, { text, surprise }: SampledToken): Side => ({
+export const withToken = (side: Side, { text, surprise }: SampledToken): Side => ({
   ...side,
   text: side.text + text,
   surprise: (side.surprise * side.tokens + surprise) / (side.tokens + 1),
   tokens: side.tokens + 1,
 });
 
-export function besideSection(
+export function sideBySideSection(
   model: RoutedModel,
   expert: string,
   other: string,

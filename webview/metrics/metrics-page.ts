@@ -51,13 +51,13 @@ export class MetricsPage extends PageElement<PageState> {
   protected override start(start: Start, host: Host): void {
     const { runs, roots = [], stages } = start;
     this.#stages = stages;
-    if (this.isAboutOthers(start)) this.#change({ runs, range: undefined, rangesY: {}, hidden: [] });
-    this.#data ??= new MetricsData(host, this.state, () => this.#heard());
+    if (this.isAboutOtherRuns(start)) this.#change({ runs, range: undefined, rangesY: {}, hidden: [] });
+    this.#data ??= new MetricsData(host, this.state, () => this.#dataChanged());
     this.#data.roots = roots;
   }
 
   /** The backend has sent something. */
-  #heard(): void {
+  #dataChanged(): void {
     const { runs, series } = this.#data!;
     if (this.#stages && series.length > 0) {
       const wanted = series.filter(({ stage }) => this.#stages!.some((section) => inSection(section, stage)));
@@ -123,7 +123,7 @@ export class MetricsPage extends PageElement<PageState> {
         save: (kind) => void this.#save(kind),
         chooseRuns: () => {
           this.#choosing = !this.#choosing;
-          if (this.#choosing) data.offer();
+          if (this.#choosing) data.listRuns();
           this.requestUpdate();
         },
       })}

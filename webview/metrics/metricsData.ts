@@ -22,7 +22,7 @@ export class MetricsData extends PageRuns {
   /** What the frames at hand were asked for. */
   #asked: { range: Range | undefined; columns: number; key: string; extent: number } | undefined;
   #waiting = false;
-  #again = false;
+  #askNext = false;
   #statistics: Pending<unknown> | undefined;
   /** The backend can be asked about the runs. */
   #current = false;
@@ -59,7 +59,7 @@ export class MetricsData extends PageRuns {
     this.#current = true;
     this.series = seriesOf(this.runs, this.#state.colorBy);
     this.version++;
-    this.#look();
+    this.#requestView();
   }
 
   /** The user's choice has changed. */
@@ -75,13 +75,13 @@ export class MetricsData extends PageRuns {
       this.series = seriesOf(this.runs, state.colorBy);
       this.version++;
     }
-    this.#look();
+    this.#requestView();
   }
 
   /** Pixel columns of the widest chart. */
   set columns(columns: number) {
     this.#columns = Math.max(1, Math.round(columns));
-    this.#look();
+    this.#requestView();
   }
 
   /** The stages that are drawn. */
@@ -125,7 +125,7 @@ export class MetricsData extends PageRuns {
         this.changed();
       },
       (error: Error) => {
-        if (this.#statistics === asked) this.refused(error.message);
+        if (this.#statistics === asked) this.showProblem(error.message);
       },
     );
   }
@@ -142,7 +142,7 @@ export class MetricsData extends PageRuns {
 
   #references = (series: readonly SeriesInfo[]) => series.map(({ root, key }) => ({ root, key }));
 
-  #take(frame: Extract<Frame, { kind: "points" }>): void {
+  #receive(frame: Extract<Frame, { kind: "points" }>): void {
     if (frame.whole) {
       this.lines = new Map();
       this.#waiting = false;
@@ -156,23 +156,23 @@ export class MetricsData extends PageRuns {
     this.version++;
     if (frame.whole && this.#asked) this.#asked.extent = this.extent[1] - this.extent[0];
     this.changed();
-    if (this.#again || !frame.whole) this.#look();
+    if (this.#askNext || !frame.whole) this.#requestView();
   }
 
-  #note(message: HubMessage): void {
+  #receiveMessage(message: HubMessage): void {
     if (message.type === "reading") this.reading = message.bytes > 0 ? message : undefined;
     this.changed();
   }
 
   /** Asks for what is to be seen, if what is at hand will not do. One question at a time. */
-  #look(): void {
+  #requestView(): void {
     if (!this.#current) return;
     const { axis, fromZero, smoothing, charts, range } = this.#state;
     const series = this.#references(this.series);
     const key = JSON.stringify([series, charts, axis, fromZero, smoothing]);
     if (this.#asked?.key === key && this.#suffices(range)) return;
-    this.#again = this.#waiting && this.#asked?.key === key;
-    if (this.#again) return;
+    this.#askNext = this.#waiting && this.#asked?.key === key;
+    if (this.#askNext) return;
     const columns = Math.min(16_384, Math.ceil(this.#columns * (range ? 1 + 2 * margin : 1)));
     const width = range ? (range[1] - range[0]) * margin : 0;
     const asked: Range | undefined = range && [range[0] - width, range[1] + width];
@@ -192,9 +192,9 @@ export class MetricsData extends PageRuns {
         ...(asked ? { range: asked } : {}),
       },
       {
-        heard: (frame) => this.#take(frame),
-        news: (message) => this.#note(message),
-        refused: (why) => this.refused(why),
+        onAnswer: (frame) => this.#receive(frame),
+        onMessage: (message) => this.#receiveMessage(message),
+        onProblem: (why) => this.showProblem(why),
       },
     );
   }

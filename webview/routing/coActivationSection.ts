@@ -4,7 +4,7 @@ import { extremes, linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
-import { type ReadCell, readMap } from "../components/readMap.ts";
+import { type MapCursor, singleMap } from "../components/singleMap.ts";
 import type { Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
@@ -25,7 +25,7 @@ export function coActivationSection(
   snapshot: number,
   order: readonly number[],
   state: PageState,
-  reading: ReadCell,
+  cursor: MapCursor,
 ): TemplateResult | "" {
   if (!pairs || model.k < 2) return "";
   const size = model.experts.length;
@@ -53,7 +53,7 @@ export function coActivationSection(
   };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by experts`, describe }, reading)}
+    ${singleMap({ cells, name: `${title}, experts by experts`, describe }, cursor)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }

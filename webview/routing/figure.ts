@@ -19,7 +19,7 @@ const caption = 20;
 const left = 34;
 const bottom = 26;
 const gap = 18;
-const mostAcross = 4;
+const maxAcross = 4;
 
 interface Layout {
   across: number;
@@ -36,7 +36,7 @@ function layoutOf({ maps }: Picture): Layout {
   const cellHeight = rows.length <= 16 ? 20 : 4;
   const mapWidth = Math.max(180, columns.length * cellWidth);
   const mapHeight = Math.max(40, rows.length * cellHeight);
-  const across = Math.min(mostAcross, maps.length);
+  const across = Math.min(maxAcross, maps.length);
   const down = Math.ceil(maps.length / across);
   const width = Math.max(barWidth + 220, across * (mapWidth + left + gap)) + 2 * margin;
   return {

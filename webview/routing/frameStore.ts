@@ -44,7 +44,7 @@ export type AskFrames = (
 /** What is kept at most, bytes; the frames that were not used for longest go first. */
 const room = 192 << 20;
 /** Maximum pending frames, so that new requests do not wait for outdated ones. */
-const mostAsked = 12;
+const maxPending = 12;
 
 const nameOf = ({ model, snapshot, measure }: FrameName): string => `${measure} ${snapshot} ${model}`;
 
@@ -54,7 +54,7 @@ export class FrameStore {
   readonly #room: number;
   #frames = new Map<string, RoutingFrame>();
   #asked = new Set<string>();
-  #refused = new Set<string>();
+  #failed = new Set<string>();
   #wanted: readonly FrameName[] = [];
   /** How many of those, from the first on, are shown now. */
   #shown = 0;
@@ -105,24 +105,24 @@ export class FrameStore {
   /** No more of these will arrive; missing ones are not requested again until `begin`. */
   #settle(names: readonly FrameName[], problem = this.problem): void {
     this.problem = problem;
-    for (const key of names.map(nameOf)) if (this.#asked.delete(key)) this.#refused.add(key);
+    for (const key of names.map(nameOf)) if (this.#asked.delete(key)) this.#failed.add(key);
     this.#next();
   }
 
   /** There is a new connection, or there are other models: what was refused may be there now. */
-  begin(): void {
+  retry(): void {
     this.problem = "";
-    this.#refused.clear();
+    this.#failed.clear();
     this.#next();
   }
 
   #next(): void {
     const groups = new Map<string, FrameName[]>();
     for (const name of this.#wanted) {
-      if (this.#asked.size >= mostAsked) break;
+      if (this.#asked.size >= maxPending) break;
       // Several snapshots may have the same frame.
       const key = nameOf(name);
-      if (this.#frames.has(key) || this.#asked.has(key) || this.#refused.has(key)) continue;
+      if (this.#frames.has(key) || this.#asked.has(key) || this.#failed.has(key)) continue;
       this.#asked.add(key);
       const of = `${name.measure} ${name.model}`;
       groups.set(of, [...(groups.get(of) ?? []), name]);

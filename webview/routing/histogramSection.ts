@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { percent } from "../components/format.ts";
 import { histogramMap } from "../components/histogramMap.ts";
-import { type ReadCell, readMap } from "../components/readMap.ts";
+import { type MapCursor, singleMap } from "../components/singleMap.ts";
 import { domainName } from "./labels.ts";
 import type { Histogram } from "./routingData.ts";
 import { probeText } from "./snapshots.ts";
@@ -17,7 +17,7 @@ export function histogramSection(
   domain: number,
   order: readonly number[],
   state: PageState,
-  reading: ReadCell,
+  cursor: MapCursor,
 ): TemplateResult | "" {
   if (!histogram) return "";
   const { cells, describe } = histogramMap(histogram.values, model.experts, order);
@@ -25,7 +25,7 @@ export function histogramSection(
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="square">
     <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by probability`, describe }, reading)}
+    ${singleMap({ cells, name: `${title}, experts by probability`, describe }, cursor)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;
 }

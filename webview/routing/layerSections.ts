@@ -30,13 +30,13 @@ export interface SectionActions {
 }
 
 /** Experts named beside a picture at most. */
-const mostNamed = 16;
+const maxNamed = 16;
 
 /** Which expert has which colour. */
 function swatches({ side: { model }, order }: SectionInput): TemplateResult {
-  const more = order.length - mostNamed;
+  const more = order.length - maxNamed;
   return html`<ul class="swatches" aria-label="Colours">
-    ${order.slice(0, mostNamed).map(
+    ${order.slice(0, maxNamed).map(
       (expert) =>
         html`<li>
           <svg class="swatch" width="12" height="12"><rect width="12" height="12" fill=${expertFill(model.experts, expert)} /></svg>
@@ -80,7 +80,7 @@ export const domainOf = ({ domain }: PageState, { domains }: RoutedModel): numbe
 export function loadSection(
   input: SectionInput,
   load: Load | undefined,
-  read: { step: number | undefined; onRead(step: number | undefined): void; resized(): void },
+  cursor: { step: number | undefined; onMove(step: number | undefined): void; resized(): void },
 ): TemplateResult {
   const { state, side, order, colors } = input;
   const { model, snapshot } = side;
@@ -90,7 +90,7 @@ export function loadSection(
     const shares = order
       .map((expert) => ({ expert, share: load!.values[point * order.length + expert]! }))
       .sort((a, b) => b.share - a.share)
-      .slice(0, mostNamed / 2);
+      .slice(0, maxNamed / 2);
     const named = shares.map(({ expert, share }) => `${model.experts[expert]!.name} ${percent(share)}`);
     return `Step ${count(load!.steps[point]!)}: ${named.join(", ")}`;
   };
@@ -103,11 +103,11 @@ export function loadSection(
       .experts=${order.length}
       .order=${order}
       .colors=${colors}
-      .step=${read.step}
+      .step=${cursor.step}
       .shown=${snapshot === heldOut ? undefined : (snapshot + 1) * model.every}
       .describe=${describe}
-      @load-step=${({ detail }: CustomEvent<LoadEvents["load-step"]>) => read.onRead(detail.step)}
-      @load-resize=${read.resized}
+      @load-step=${({ detail }: CustomEvent<LoadEvents["load-step"]>) => cursor.onMove(detail.step)}
+      @load-resize=${cursor.resized}
     ></load-area>
     ${state.table && load ? loadTable(load, model, order, title) : ""}
   </figure>`;
@@ -117,7 +117,7 @@ export function flowSection(
   input: SectionInput,
   flow: Flow | undefined,
   pairs: Pairs | undefined,
-  read: { cell: Cell | undefined; onRead(cell: Cell | undefined): void },
+  cursor: { cell: Cell | undefined; onMove(cell: Cell | undefined): void },
   { choose }: SectionActions,
 ): TemplateResult | "" {
   const { state, side, order, colors } = input;
@@ -138,9 +138,9 @@ export function flowSection(
       .layers=${model.layers}
       .order=${order}
       .colors=${colors}
-      .cell=${read.cell}
+      .cell=${cursor.cell}
       .describe=${describe}
-      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => read.onRead(detail.cell)}
+      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => cursor.onMove(detail.cell)}
       @flow-choose=${({ detail }: CustomEvent<FlowEvents["flow-choose"]>) => choose(detail.cell)}
     ></flow-picture>
     ${flow.drawn < 0.995 ? html`<p class="soft">Only the widest bands are drawn: ${percent(flow.drawn)} of the tokens.</p>` : ""}

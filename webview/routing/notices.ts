@@ -9,7 +9,7 @@ import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 /** The page's texts beside its pictures. */
 
 /** Remarks that are written out: the rest is counted. */
-const mostRemarks = 5;
+const maxRemarks = 5;
 
 /** Experts that are dead or dominate, over all domains. @param shares the frame of routed shares. */
 export function remarks(model: RoutedModel, shares: RoutingFrame | undefined): TemplateResult {
@@ -17,10 +17,10 @@ export function remarks(model: RoutedModel, shares: RoutingFrame | undefined): T
   const experts = model.experts.map(({ name }) => name);
   const found = remarksOf(mapOf(shares, shares.shape[0] - 1), experts.length, model.k);
   const most = dominatesAbove(experts.length, model.k);
-  const more = found.length - mostRemarks;
+  const more = found.length - maxRemarks;
   return html`<ul class="remarks" aria-label="Balance">
     ${found
-      .slice(0, mostRemarks)
+      .slice(0, maxRemarks)
       .map((remark) => html`<li class=${remark.kind}>${remarkText(remark, experts, model.layers, most)}</li>`)}
     ${more > 0 ? html`<li>${more} more ${more === 1 ? "expert is" : "experts are"} dead or dominate layers.</li>` : ""}
     ${found.length === 0 ? html`<li>No expert is dead, and none dominates a layer.</li>` : ""}

@@ -21,8 +21,8 @@ import { frameName, type Picture, type Sides, sidesOf, sidesText } from "./pictu
 import { PictureCache } from "./pictureCache.ts";
 import { Player } from "./player.ts";
 import { RoutingData } from "./routingData.ts";
-import { type Reads, sections } from "./sections.ts";
-import { around } from "./snapshots.ts";
+import { type Cursors, sections } from "./sections.ts";
+import { snapshotsToLoad } from "./snapshots.ts";
 import { type PageState, stateSchema } from "./state.ts";
 
 /** Snapshots to have at hand around the one that is shown, and ahead of it while playing. */
@@ -47,7 +47,7 @@ export class RoutingPage extends PageElement<PageState> {
   #stages: string[] | undefined;
   /** What is pointed at or read in the maps, and below them. */
   #cell: Cell | undefined;
-  readonly #reads: Reads = {};
+  readonly #cursors: Cursors = {};
   /** The map that Tab leads to. */
   #entry = 0;
   #player = new Player({ advance: () => this.#advance(), ended: () => this.requestUpdate() });
@@ -64,14 +64,14 @@ export class RoutingPage extends PageElement<PageState> {
   protected override start(start: Start, host: Host): void {
     const { runs, roots = [], stages } = start;
     this.#stages = stages;
-    if (this.isAboutOthers(start))
+    if (this.isAboutOtherRuns(start))
       this.#change({ runs, model: undefined, other: undefined, snapshot: undefined, chosen: undefined });
-    this.#data ??= new RoutingData(host, this.state, () => this.#heard());
+    this.#data ??= new RoutingData(host, this.state, () => this.#dataChanged());
     this.#data.roots = roots;
   }
 
   /** Called when the backend has sent something. */
-  #heard(): void {
+  #dataChanged(): void {
     const { models, runs } = this.#data!;
     if (this.#stages && models.length > 0) {
       const first = models.find(({ name }) => this.#stages!.includes(name));
@@ -125,7 +125,7 @@ export class RoutingPage extends PageElement<PageState> {
   #want({ main, other }: Sides): void {
     const { measure } = this.state;
     const { plays } = this.#player;
-    const next = around(main.model, main.snapshot, plays, plays ? reach.playing : reach.still);
+    const next = snapshotsToLoad(main.model, main.snapshot, plays, plays ? reach.playing : reach.still);
     this.#data!.frames.want(
       [frameName(main, measure), ...(other ? [frameName(other, measure)] : []), frameName(main, "routedShare")],
       next.map((snapshot) => frameName({ model: main.model, snapshot }, measure)),
@@ -174,7 +174,7 @@ export class RoutingPage extends PageElement<PageState> {
 
   #chooseRuns(choosing: boolean): void {
     this.#choosing = choosing;
-    if (choosing) this.#data!.offer();
+    if (choosing) this.#data!.listRuns();
     this.requestUpdate();
   }
 
@@ -194,7 +194,7 @@ export class RoutingPage extends PageElement<PageState> {
     return html`${remarks(main.model, shares)}
       ${picture ? legend(picture.scale, picture.low, picture.high, picture.text) : html`<p class="notice" role="status">Reading routing…</p>`}
       ${picture ? this.#maps(picture, sides) : ""} ${choices(input, actions)}
-      ${sections(input, { data, cache, shares, reads: this.#reads, plays, columns, redraw }, actions)}`;
+      ${sections(input, { data, cache, shares, cursors: this.#cursors, plays, columns, redraw }, actions)}`;
   }
 
   #maps(picture: Picture, sides: Sides): TemplateResult {

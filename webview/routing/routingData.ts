@@ -58,12 +58,12 @@ export class RoutingData extends PageModels {
   }
 
   protected override onBegin(): void {
-    for (const answer of this.#answers) answer.askAgain();
+    for (const answer of this.#answers) answer.invalidate();
     super.onBegin();
   }
 
   protected override onModels(): void {
-    this.frames.begin();
+    this.frames.retry();
   }
 
   get #answers(): Answer<unknown>[] {
@@ -90,7 +90,7 @@ export class RoutingData extends PageModels {
     if (snapshot === heldOut ? !detailed : pairsEvery === undefined || record < 0) return undefined;
     const of = snapshot === heldOut ? domain : allDomains;
     const answer = what === "transitions" ? this.#transitions : this.#coActivation;
-    return answer.want(modelId(model), JSON.stringify([record, of]), () =>
+    return answer.request(modelId(model), JSON.stringify([record, of]), () =>
       this.client.ask({ type: "routingPairs", model: referenceOf(model), what, snapshot, domain: of }),
     );
   }
@@ -99,14 +99,14 @@ export class RoutingData extends PageModels {
   load(model: RoutedModel, layer: number, domain: number, columns: number): Load | undefined {
     if (model.snapshots === 0) return undefined;
     const subject = JSON.stringify([modelId(model), layer, domain]);
-    return this.#load.want(subject, JSON.stringify([columns, model.snapshots]), () =>
+    return this.#load.request(subject, JSON.stringify([columns, model.snapshots]), () =>
       this.client.ask({ type: "routingLoad", model: referenceOf(model), layer, domain, columns }),
     );
   }
 
   /** Entropy and balance of every layer. */
   layers(model: RoutedModel, snapshot: number): LayerRows | undefined {
-    return this.#layers.want(modelId(model), String(snapshot), () =>
+    return this.#layers.request(modelId(model), String(snapshot), () =>
       this.client.ask({ type: "routingLayers", model: referenceOf(model), snapshot }),
     )?.rows;
   }
@@ -114,7 +114,7 @@ export class RoutingData extends PageModels {
   /** @param probe or `heldOut`: of the evaluation. @param layer a place in the model's layers. */
   histogram(model: RoutedModel, probe: number, layer: number, domain: number): Histogram | undefined {
     if (probe === heldOut && !model.detailed) return undefined;
-    return this.#histogram.want(JSON.stringify([modelId(model), layer, domain]), String(probe), () =>
+    return this.#histogram.request(JSON.stringify([modelId(model), layer, domain]), String(probe), () =>
       this.client.ask({ type: "routingHistogram", model: referenceOf(model), probe, layer, domain }),
     );
   }
@@ -122,7 +122,7 @@ export class RoutingData extends PageModels {
   /** How early the routers reach their final choices. */
   saturationOverTraining(model: RoutedModel): SaturationOverTraining | undefined {
     if (!model.probes) return undefined;
-    return this.#saturationOverTraining.want(modelId(model), String(model.probes), () =>
+    return this.#saturationOverTraining.request(modelId(model), String(model.probes), () =>
       this.client.ask({ type: "routingSaturation", model: referenceOf(model) }),
     );
   }
@@ -140,10 +140,10 @@ export class RoutingData extends PageModels {
     const answer = new Answer<Saturation>(this.changed);
     this.#saturations.set(modelId(model), answer);
     const params = { model: { root, run, stage: name }, other: { root, run, stage: from } };
-    answer.want("", "", (progress) => this.client.inspect("saturation", params, progress));
+    answer.request("", "", (progress) => this.client.inspect("saturation", params, progress));
   }
 
   cancelSaturation(): void {
-    for (const answer of this.#saturations.values()) if (answer.waits) answer.forget();
+    for (const answer of this.#saturations.values()) if (answer.isPending) answer.clear();
   }
 }

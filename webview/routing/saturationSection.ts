@@ -6,7 +6,7 @@ import { linearScale } from "../components/colorScale.ts";
 import type { Cells } from "../components/drawCells.ts";
 import { cellText, count, percent } from "../components/format.ts";
 import type { Cell } from "../components/heat-map.ts";
-import { type ReadCell, readMap } from "../components/readMap.ts";
+import { type MapCursor, singleMap } from "../components/singleMap.ts";
 import { domainName } from "./labels.ts";
 import type { SaturationOverTraining } from "./routingData.ts";
 import type { PageState } from "./state.ts";
@@ -44,7 +44,7 @@ export function saturationSection(
   saturation: SaturationOverTraining | undefined,
   domain: number,
   { table }: PageState,
-  reading: ReadCell,
+  cursor: MapCursor,
 ): TemplateResult | "" {
   if (!saturation || saturation.steps.length < 2) return "";
   const cells = cellsOf(saturation, placeNames(model), domain);
@@ -55,7 +55,7 @@ export function saturationSection(
   const picture = { maps: [{ id: "saturation", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="saturation">
     <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
-    ${readMap({ cells, name: `${title}, layers by steps`, describe }, reading)}
+    ${singleMap({ cells, name: `${title}, layers by steps`, describe }, cursor)}
     ${table ? mapTable(picture, title, -1, "saturation") : ""}
   </figure>`;
 }

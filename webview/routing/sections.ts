@@ -18,7 +18,7 @@ import { saturationSection } from "./saturationSection.ts";
 import { probeAt, snapshotText } from "./snapshots.ts";
 
 /** What is pointed at or read in these pictures. */
-export interface Reads {
+export interface Cursors {
   node?: Cell | undefined;
   step?: number | undefined;
   coActivation?: Cell | undefined;
@@ -31,7 +31,7 @@ export interface SectionsInput {
   cache: PictureCache;
   /** The frame of routed shares. */
   shares: RoutingFrame | undefined;
-  reads: Reads;
+  cursors: Cursors;
   /** Whether snapshots are played. */
   plays: boolean;
   /** Pixel columns of the load, where it is drawn. */
@@ -43,22 +43,22 @@ export interface SectionsInput {
 export function sections(input: SectionInput, of: SectionsInput, actions: SectionActions): TemplateResult {
   const { state, side, order } = input;
   const { model, snapshot } = side;
-  const { data, cache, shares, reads, plays, columns, redraw } = of;
+  const { data, cache, shares, cursors, plays, columns, redraw } = of;
   const [layer, domain] = [placeOf(state, model), domainOf(state, model)];
   const load = columns ? data.load(model, layer, domain, columns) : undefined;
   const pairs = data.pairs(model, "transitions", snapshot, domain);
   const coActivation = data.pairs(model, "coActivation", snapshot, domain);
   const flow = cache.flow(pairs, shares, state, model, plays);
-  const reading = <K extends keyof Reads>(name: K) => ({
-    onRead(read: Reads[K]) {
-      reads[name] = read;
+  const mover = <K extends keyof Cursors>(name: K) => ({
+    onMove(to: Cursors[K]) {
+      cursors[name] = to;
       redraw();
     },
   });
   return html`${
-    model.snapshots > 0 ? loadSection(input, load, { step: reads.step, ...reading("step"), resized: redraw }) : ""
+    model.snapshots > 0 ? loadSection(input, load, { step: cursors.step, ...mover("step"), resized: redraw }) : ""
   }
-  ${flowSection(input, flow, pairs, { cell: reads.node, ...reading("node") }, actions)}
+  ${flowSection(input, flow, pairs, { cell: cursors.node, ...mover("node") }, actions)}
   ${balanceSection(model, data.layers(model, snapshot), domain, snapshotText(model, snapshot), data.saturation(model), {
     measure() {
       data.measureSaturation(model);
@@ -70,13 +70,13 @@ export function sections(input: SectionInput, of: SectionsInput, actions: Sectio
     },
   })}
   ${saturationSection(model, data.saturationOverTraining(model), domain, state, {
-    cell: reads.saturation,
-    ...reading("saturation"),
+    cell: cursors.saturation,
+    ...mover("saturation"),
   })}
   <div class="squares">
     ${coActivationSection(model, coActivation, layer, snapshot, order, state, {
-      cell: reads.coActivation,
-      ...reading("coActivation"),
+      cell: cursors.coActivation,
+      ...mover("coActivation"),
     })}
     ${histogramSection(
       model,
@@ -86,8 +86,8 @@ export function sections(input: SectionInput, of: SectionsInput, actions: Sectio
       order,
       state,
       {
-        cell: reads.histogram,
-        ...reading("histogram"),
+        cell: cursors.histogram,
+        ...mover("histogram"),
       },
     )}
   </div>`;

@@ -59,7 +59,7 @@ export const measuredText = (model: Probed, snapshot: number, measure: CellMeasu
  *
  * @param playing ahead only. @param reach how many.
  */
-export function around({ snapshots }: Recorded, shown: number, playing: boolean, reach: number): number[] {
+export function snapshotsToLoad({ snapshots }: Recorded, shown: number, playing: boolean, reach: number): number[] {
   if (shown === heldOut) return [];
   const wanted: number[] = [];
   for (let by = 1; by <= reach; by++) {

@@ -11,13 +11,13 @@ import { runChoice } from "../components/runChooser.ts";
 import type { Host } from "../host.ts";
 import { PageElement } from "../pageElement.ts";
 import { inspectedModel, PageModels } from "../pageModels.ts";
-import { made, type Pending } from "../streamClient.ts";
+import { mapPending, type Pending } from "../streamClient.ts";
 import { csvOf, pngOf } from "./export.ts";
 import { type PageState, stateSchema } from "./state.ts";
 import { meanSurprise } from "./textCounts.ts";
 import type { GridEvents, GridPlace } from "./token-grid.ts";
 import { colouredText, legend, pairsTable, type RoutedAnswer, tokenDetail, tokensTable } from "./tokenSections.ts";
-import { measuredSections, type Reads } from "./wholeTextSections.ts";
+import { type Cursors, measuredSections } from "./wholeTextSections.ts";
 import "./token-grid.ts";
 
 /** A pause in typing after which the text is routed, ms. */
@@ -27,11 +27,11 @@ const pause = 300;
 export class TokensPage extends PageElement<PageState> {
   #models: PageModels | undefined;
   readonly #answer = new Answer<RoutedAnswer>(() => this.#answered());
-  /** The answer that `#place` and `#reads` are places in. */
+  /** The answer that `#place` and `#cursors` are places in. */
   #read: RoutedAnswer | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #place: GridPlace | undefined;
-  #reads: Reads = {};
+  #cursors: Cursors = {};
 
   constructor() {
     super(stateSchema);
@@ -39,26 +39,26 @@ export class TokensPage extends PageElement<PageState> {
 
   protected override start(start: Start, host: Host): void {
     const { runs, roots = [], model, text } = start;
-    this.#models ??= new PageModels(host, runs.length > 0 ? runs : this.state.runs, () => this.#heard());
+    this.#models ??= new PageModels(host, runs.length > 0 ? runs : this.state.runs, () => this.#dataChanged());
     this.#models.roots = roots;
-    const others = this.isAboutOthers(start) ? { runs, model: undefined, off: [], k: undefined } : {};
+    const others = this.isAboutOtherRuns(start) ? { runs, model: undefined, off: [], k: undefined } : {};
     const given = { ...(model ? { model: modelId(model) } : {}), ...(text === undefined ? {} : { text }) };
     this.state = { ...this.state, ...others, ...given };
     this.#change({});
   }
 
   #change = (change: Partial<PageState>): void => {
-    const anew: Partial<PageState> = change.model === undefined ? {} : { layer: "all", off: [], k: undefined };
-    this.change({ ...change, ...anew });
+    const reset: Partial<PageState> = change.model === undefined ? {} : { layer: "all", off: [], k: undefined };
+    this.change({ ...change, ...reset });
     if (this.#models) this.#models.about = this.state.runs;
     this.#route(0);
   };
 
-  #heard(): void {
+  #dataChanged(): void {
     const model = this.#model;
     this.setTitle(model ? `${model.name}: tokens` : "Tokens");
     // After a reconnect everything is requested again.
-    if (this.#models!.trouble) this.#answer.askAgain();
+    if (this.#models!.trouble) this.#answer.invalidate();
     else this.#route(0);
     this.requestUpdate();
   }
@@ -75,7 +75,7 @@ export class TokensPage extends PageElement<PageState> {
       const model = this.#model;
       const { text, k, off } = this.state;
       if (!model) return;
-      if (text === "") this.#answer.forget();
+      if (text === "") this.#answer.clear();
       else this.#answer.replace(JSON.stringify([modelId(model), text, k, off]), () => this.#ask(model));
       this.requestUpdate();
     }, wait);
@@ -90,7 +90,7 @@ export class TokensPage extends PageElement<PageState> {
       ...(k ? { k } : {}),
       ...(off.length > 0 ? { off } : {}),
     };
-    return made(this.#models!.client.inspect("route", params), (answer) => {
+    return mapPending(this.#models!.client.inspect("route", params), (answer) => {
       const { predicted, measures } = answer;
       return { text, routed: routedFrom(answer, 0), predicted, measures };
     });
@@ -100,7 +100,7 @@ export class TokensPage extends PageElement<PageState> {
     if (this.#read !== this.#answer.value) {
       this.#read = this.#answer.value;
       this.#place = undefined;
-      this.#reads = {};
+      this.#cursors = {};
     }
     this.requestUpdate();
   }
@@ -125,11 +125,11 @@ export class TokensPage extends PageElement<PageState> {
 
   #status(): TemplateResult | string {
     const { trouble } = this.#models!;
-    const { value, problem, waits } = this.#answer;
+    const { value, problem, isPending } = this.#answer;
     if (trouble || problem)
       return html`<p class="notice trouble">${trouble ?? problem}
         ${trouble ? "" : html`<button type="button" @click=${this.#again}>Ask again</button>`}</p>`;
-    if (waits) return html`<p class="notice">Routing…</p>`;
+    if (isPending) return html`<p class="notice">Routing…</p>`;
     if (!value)
       return html`<p class="notice">Type or paste a text: each token is shown in the colour of its expert.</p>`;
     const mean = meanSurprise(value.routed);
@@ -138,7 +138,7 @@ export class TokensPage extends PageElement<PageState> {
   }
 
   #again = (): void => {
-    this.#answer.askAgain();
+    this.#answer.invalidate();
     this.#route(0);
   };
 
@@ -237,7 +237,7 @@ export class TokensPage extends PageElement<PageState> {
         ></token-grid>
       </figure>
       <div class="side">${pairsTable(routed, layer)}</div>
-      ${measuredSections(answer, this.state, layer === "all" ? 0 : layer, this.#reads, {
+      ${measuredSections(answer, this.state, layer === "all" ? 0 : layer, this.#cursors, {
         redraw: () => this.requestUpdate(),
         choose: (measure) => this.#change({ measure }),
       })}

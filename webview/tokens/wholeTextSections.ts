@@ -13,7 +13,7 @@ import { histogramMap } from "../components/histogramMap.ts";
 import { layersTable } from "../components/layersTable.ts";
 import { formulaText, measureHelp } from "../components/measureHelp.ts";
 import { option, select } from "../components/modelChoice.ts";
-import { type ReadCell, readMap } from "../components/readMap.ts";
+import { type MapCursor, singleMap } from "../components/singleMap.ts";
 import type { PageState } from "./state.ts";
 import { transitionsOf } from "./textCounts.ts";
 import type { RoutedAnswer } from "./tokenSections.ts";
@@ -21,7 +21,7 @@ import type { RoutedAnswer } from "./tokenSections.ts";
 /** Measures of a text as a whole, as the routing page shows them of domains. */
 
 /** What is pointed at or read in the pictures. */
-export interface Reads {
+export interface Cursors {
   cells?: Cell | undefined;
   flow?: Cell | undefined;
   histogram?: Cell | undefined;
@@ -35,7 +35,7 @@ export interface MeasuredActions {
 const { saturation, particular, ...rest } = otherMeasures;
 const ofTexts = Object.values(rest);
 
-interface Drawn {
+interface Pictures {
   maps: Map<string, Cells>;
   histograms: Map<number, ReturnType<typeof histogramMap>>;
   transitions: Float32Array<ArrayBuffer>;
@@ -45,16 +45,16 @@ interface Drawn {
 }
 
 /** Pictures of an answer: they are drawn again only when they change. */
-const drawn = new WeakMap<RoutedAnswer, Drawn>();
+const pictures = new WeakMap<RoutedAnswer, Pictures>();
 
-function drawnOf(answer: RoutedAnswer): Drawn {
-  const known = drawn.get(answer);
+function picturesOf(answer: RoutedAnswer): Pictures {
+  const known = pictures.get(answer);
   if (known) return known;
   const { routed, measures } = answer;
   const { experts } = routed;
   const order = [...experts.keys()];
   const transitions = transitionsOf(routed);
-  const made: Drawn = {
+  const created: Pictures = {
     maps: new Map(),
     histograms: new Map(),
     transitions,
@@ -62,11 +62,11 @@ function drawnOf(answer: RoutedAnswer): Drawn {
     order,
     colors: (expert) => expertFill(experts, expert),
   };
-  drawn.set(answer, made);
-  return made;
+  pictures.set(answer, created);
+  return created;
 }
 
-function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+function cached<K, V>(known: Map<K, V>, key: K, make: () => V): V {
   const value = known.get(key) ?? make();
   known.set(key, value);
   return value;
@@ -77,25 +77,25 @@ export function measuredSections(
   answer: RoutedAnswer,
   { measure, table }: Pick<PageState, "measure" | "table">,
   layer: number,
-  reads: Reads,
+  cursors: Cursors,
   { redraw, choose }: MeasuredActions,
 ): TemplateResult | "" {
   const { routed, measures } = answer;
   if (!measures) return "";
-  const reading =
-    <K extends keyof Reads>(name: K) =>
+  const setCursor =
+    <K extends keyof Cursors>(name: K) =>
     (cell: Cell | undefined) => {
-      reads[name] = cell;
+      cursors[name] = cell;
       redraw();
     };
   return html`<h2>The text as a whole</h2>
-    ${cellsSection(answer, measures, measure, table, { cell: reads.cells, onRead: reading("cells") }, choose)}
+    ${cellsSection(answer, measures, measure, table, { cell: cursors.cells, onMove: setCursor("cells") }, choose)}
     <figure>
       <figcaption>Layers <span class="soft">how sharply and how evenly each routes</span></figcaption>
       ${layersTable(routed, measures.layers)}
     </figure>
-    ${flowSection(answer, table, { cell: reads.flow, onRead: reading("flow") })}
-    ${histogramSection(answer, measures, layer, { cell: reads.histogram, onRead: reading("histogram") })}
+    ${flowSection(answer, table, { cell: cursors.flow, onMove: setCursor("flow") })}
+    ${histogramSection(answer, measures, layer, { cell: cursors.histogram, onMove: setCursor("histogram") })}
     ${measureHelp([...Object.keys(measures.cells).map((one) => cellMeasures[one as CellMeasure]), ...ofTexts])}`;
 }
 
@@ -105,15 +105,15 @@ function cellsSection(
   { cells: measured }: TextMeasures,
   wanted: CellMeasure,
   table: boolean,
-  reading: ReadCell,
+  cursor: MapCursor,
   choose: (measure: CellMeasure) => void,
 ): TemplateResult {
   const { layers, experts, k } = answer.routed;
   const offered = cellMeasureSchema.options.filter((one) => measured[one]);
   const measure = measured[wanted] ? wanted : offered[0]!;
   const { label, formula, meaning, uniform } = cellMeasures[measure];
-  const { maps, order } = drawnOf(answer);
-  const cells = remembered(maps, measure, (): Cells => {
+  const { maps, order } = picturesOf(answer);
+  const cells = cached(maps, measure, (): Cells => {
     const values = Float32Array.from(measured[measure] ?? []);
     const names = { rows: layers.map(String), columns: experts.map(({ name }) => name) };
     const scale = anchoredScale(uniform(experts.length, k), extremes(values)[1]);
@@ -130,7 +130,7 @@ function cellsSection(
       (chosen) => choose(cellMeasureSchema.parse(chosen)),
     )}
     <p class="soft"><code>${formulaText(formula)}</code> ${meaning.replace("a domain's tokens", "the text's tokens")}</p>
-    ${readMap({ cells, name: `${label} of the text, layers by experts`, describe }, reading)}
+    ${singleMap({ cells, name: `${label} of the text, layers by experts`, describe }, cursor)}
     ${
       table
         ? valuesTable(
@@ -168,10 +168,10 @@ function valuesTable(caption: string, head: string[], rows: string[][]): Templat
 }
 
 /** Which expert follows which. */
-function flowSection(answer: RoutedAnswer, table: boolean, { cell, onRead }: ReadCell): TemplateResult | "" {
+function flowSection(answer: RoutedAnswer, table: boolean, { cell, onMove }: MapCursor): TemplateResult | "" {
   const { layers, experts } = answer.routed;
   if (layers.length < 2) return "";
-  const { flow, transitions, order, colors } = drawnOf(answer);
+  const { flow, transitions, order, colors } = picturesOf(answer);
   const next = (layer: number, expert: number) =>
     followers(transitions, experts.length, layer, expert)
       .slice(0, 5)
@@ -192,7 +192,7 @@ function flowSection(answer: RoutedAnswer, table: boolean, { cell, onRead }: Rea
       .colors=${colors}
       .cell=${cell}
       .describe=${describe}
-      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => onRead(detail.cell)}
+      @flow-cell=${({ detail }: CustomEvent<FlowEvents["flow-cell"]>) => onMove(detail.cell)}
     ></flow-picture>
     ${
       table
@@ -215,17 +215,17 @@ function histogramSection(
   answer: RoutedAnswer,
   { histogram }: TextMeasures,
   layer: number,
-  reading: ReadCell,
+  cursor: MapCursor,
 ): TemplateResult {
   const { layers, experts } = answer.routed;
-  const { histograms, order } = drawnOf(answer);
-  const { cells, describe } = remembered(histograms, layer, () => {
+  const { histograms, order } = picturesOf(answer);
+  const { cells, describe } = cached(histograms, layer, () => {
     const size = histogram.length / layers.length;
     return histogramMap(Float32Array.from(histogram.slice(layer * size, (layer + 1) * size)), experts, order);
   });
   const title = `Router probability in layer ${layers[layer]}`;
   return html`<figure class="histogram">
     <figcaption>${title} <span class="soft">shares of the text's tokens by the probability of an expert</span></figcaption>
-    ${readMap({ cells, name: `${title}, experts by probability`, describe }, reading)}
+    ${singleMap({ cells, name: `${title}, experts by probability`, describe }, cursor)}
   </figure>`;
 }
