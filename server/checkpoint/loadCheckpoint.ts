@@ -17,6 +17,7 @@ import { openWeights } from "./weights.ts";
 export type ExpectedShapes = ReadonlyMap<string, number[]> | ((config: ModelConfig) => ReadonlyMap<string, number[]>);
 
 export interface OpenCheckpoint {
+  folder: string;
   config: ModelConfig;
   weights: TensorReader;
   /** The parameters: the expected ones in the given order, or all of them. */
@@ -63,10 +64,10 @@ async function openOnce(folder: string, expected?: ExpectedShapes): Promise<Open
   const config = parseConfig(await readConfigText(path), path);
   const weights = await openWeights(folder);
   try {
-    if (!expected) return { config, weights, names: weights.names };
+    if (!expected) return { folder, config, weights, names: weights.names };
     const shapes = typeof expected === "function" ? expected(config) : expected;
     checkParameters(folder, config, weights, shapes);
-    return { config, weights, names: [...shapes.keys()] };
+    return { folder, config, weights, names: [...shapes.keys()] };
   } catch (error) {
     await weights.close();
     throw error;
@@ -82,16 +83,33 @@ async function openOnce(folder: string, expected?: ExpectedShapes): Promise<Open
 export const loadCheckpoint = async (folder: string, expected?: ExpectedShapes): Promise<Checkpoint> =>
   readCheckpoint(await openCheckpoint(folder, expected));
 
-/** Reads an open checkpoint into memory, as float32, and closes it. @throws UserError naming file and tensor. */
-export async function readCheckpoint({ config, weights, names }: OpenCheckpoint): Promise<Checkpoint> {
+/**
+ * Reads an open checkpoint into memory, as float32, and closes it.
+ *
+ * @throws UserError naming file and tensor; also for values that no training has: NaN, infinity, an embedding of zeros.
+ */
+export async function readCheckpoint({ folder, config, weights, names }: OpenCheckpoint): Promise<Checkpoint> {
   try {
     const tensors = new Map<string, Parameter>();
-    for (const name of names)
-      tensors.set(name, { shape: weights.tensor(name).shape, data: await weights.readFloat32(name) });
+    for (const name of names) {
+      const data = await weights.readFloat32(name);
+      checkValues(folder, name, data);
+      tensors.set(name, { shape: weights.tensor(name).shape, data });
+    }
     return { config, tensors };
   } finally {
     await weights.close();
   }
+}
+
+/** @throws UserError if a tensor contains NaN or infinity, or is an embedding of zeros. */
+export function checkValues(folder: string, name: string, values: Float32Array): void {
+  const remedy = "use another checkpoint, or make this one again";
+  for (const value of values)
+    if (!Number.isFinite(value))
+      throw new UserError(`the checkpoint ${folder} contains NaN or infinity in tensor ${quoted(name)}: ${remedy}`);
+  if (name === "model.embed_tokens.weight" && values.length > 0 && values.every((value) => value === 0))
+    throw new UserError(`the checkpoint ${folder} contains only zeros in tensor ${quoted(name)}: ${remedy}`);
 }
 
 /** Checks names, shapes and types of a checkpoint's tensors without reading their values. */

@@ -1,5 +1,7 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { maxTransfer } from "../disk/atomic.ts";
+import { DamagedError } from "../disk/damaged.ts";
+import { bytesOf, Digest, digestOf } from "../disk/digest.ts";
 import { UserError } from "../protocol/errors.ts";
 import {
   allocate,
@@ -13,8 +15,12 @@ import {
   type TypedArray,
 } from "./dtypes.ts";
 import { type Header, HeaderError, parseHeader, quoted } from "./header.ts";
+import { checkHeader, takeDigests } from "./safetensorsDigests.ts";
 
-/** Reading safetensors files: https://github.com/huggingface/safetensors#format. The file may be hostile. */
+/**
+ * Reading safetensors files: https://github.com/huggingface/safetensors#format. The file may be hostile. Where it has
+ * digests (`safetensorsDigests.ts`), the header is checked when it is opened and each tensor when it is read.
+ */
 
 export interface TensorInfo {
   dtype: Dtype;
@@ -38,6 +44,8 @@ export interface TensorReader {
 
 export interface SafetensorsFile extends TensorReader {
   readonly metadata: ReadonlyMap<string, string>;
+  /** Whether the file has digests of its tensors. */
+  readonly hasDigests: boolean;
 }
 
 export const maxHeaderBytes = 100_000_000;
@@ -58,8 +66,7 @@ interface Entry extends TensorInfo {
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const handle = await openFile(path);
   try {
-    const { metadata, entries } = await readHeader(handle, path);
-    return readerOf(handle, path, metadata, entries);
+    return readerOf(handle, path, await readHeader(handle, path));
   } catch (error) {
     await handle.close();
     throw error;
@@ -76,10 +83,15 @@ async function openFile(path: string): Promise<FileHandle> {
   throw new UserError(`${path} is not a file`);
 }
 
-async function readHeader(
-  handle: FileHandle,
-  path: string,
-): Promise<{ metadata: Map<string, string>; entries: Map<string, Entry> }> {
+/** What the header of an open file says. */
+interface Contents {
+  metadata: ReadonlyMap<string, string>;
+  entries: ReadonlyMap<string, Entry>;
+  /** Digests of the tensors by name; empty if the file has none. */
+  digests: ReadonlyMap<string, string>;
+}
+
+async function readHeader(handle: FileHandle, path: string): Promise<Contents> {
   const { size: fileBytes } = await handle.stat();
   if (fileBytes < 8)
     throw new UserError(`${path} is truncated: it has ${fileBytes} bytes, but a safetensors file has at least 8`);
@@ -95,10 +107,13 @@ async function readHeader(
   const dataStart = 8 + Number(headerBytes);
   if (dataStart > fileBytes)
     throw new UserError(`${path} is truncated: its header has ${headerBytes} bytes, but the file has ${fileBytes}`);
-  const bytes = Buffer.alloc(Number(headerBytes));
-  await readAll(handle, path, bytes, 8);
-  const header = decodeHeader(bytes, path);
-  return { metadata: header.metadata, entries: layOut(header, path, dataStart, fileBytes) };
+  const bytes = Buffer.alloc(dataStart);
+  await readAll(handle, path, bytes, 0);
+  checkHeader(path, bytes);
+  const header = decodeHeader(bytes.subarray(8), path);
+  const { metadata } = header;
+  const entries = layOut(header, path, dataStart, fileBytes);
+  return { metadata, entries, digests: takeDigests(path, bytes, metadata) };
 }
 
 function decodeHeader(bytes: Buffer, path: string): Header {
@@ -148,12 +163,7 @@ function layOut(header: Header, path: string, dataStart: number, fileBytes: numb
   return entries;
 }
 
-function readerOf(
-  handle: FileHandle,
-  path: string,
-  metadata: Map<string, string>,
-  entries: Map<string, Entry>,
-): SafetensorsFile {
+function readerOf(handle: FileHandle, path: string, { metadata, entries, digests }: Contents): SafetensorsFile {
   const find = (name: string): Entry => {
     const entry = entries.get(name);
     if (!entry) throw new UserError(`${path} has no tensor ${quoted(name)}`);
@@ -168,11 +178,17 @@ function readerOf(
       );
     }
   };
+  const check = (name: string, digest: string): void => {
+    const expected = digests.get(name);
+    if (expected !== undefined && digest !== expected)
+      throw new DamagedError(path, `tensor ${quoted(name)} has changed since it was written`);
+  };
   const readInto = async (name: string, target: TypedArray): Promise<void> => {
     const { dtype, length, position } = find(name);
     if (!holds(dtype, target) || target.length !== length)
       throw new Error(`tensor ${quoted(name)} is ${length} elements of ${dtype}; the target does not fit it`);
-    await readAll(handle, path, new Uint8Array(target.buffer, target.byteOffset, target.byteLength), position);
+    await readAll(handle, path, bytesOf(target), position);
+    if (digests.size > 0) check(name, digestOf(bytesOf(target)));
   };
   const read = async (name: string): Promise<TypedArray> => {
     const { dtype, length } = find(name);
@@ -183,6 +199,7 @@ function readerOf(
   return {
     names: [...entries.keys()],
     metadata,
+    hasDigests: digests.size > 0,
     tensor: (name) => {
       const { dtype, shape } = find(name);
       return { dtype, shape: [...shape] };
@@ -202,11 +219,14 @@ function readerOf(
       }
       const convert = dtype === "F16" ? float16ToFloat32 : bfloat16ToFloat32;
       const piece = new Uint16Array(Math.min(length, conversionLength));
+      const digest = new Digest();
       for (let done = 0; done < length; done += piece.length) {
         const bits = piece.subarray(0, Math.min(piece.length, length - done));
-        await readAll(handle, path, new Uint8Array(bits.buffer, 0, bits.byteLength), position + done * 2);
+        await readAll(handle, path, bytesOf(bits), position + done * 2);
+        digest.update(bytesOf(bits));
         convert(bits, target.subarray(done, done + bits.length));
       }
+      check(name, digest.value);
       return target;
     },
     close: () => handle.close(),

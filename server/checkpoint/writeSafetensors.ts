@@ -1,7 +1,9 @@
 import { replaceFile, writeAll } from "../disk/atomic.ts";
+import { bytesOf, digestOf } from "../disk/digest.ts";
 import { type Dtype, dtypeBytes, holds, type TypedArray } from "./dtypes.ts";
 import { maxNames, quoted } from "./header.ts";
 import { maxHeaderBytes } from "./safetensors.ts";
+import { digestsKey, headerDigestOf, headerDigestStart, headerKey, noDigest } from "./safetensorsDigests.ts";
 
 export interface NamedTensor {
   name: string;
@@ -13,14 +15,15 @@ export interface NamedTensor {
 
 /**
  * Writes a safetensors file whole or not at all (`replaceFile`), tensor by tensor without a copy of the data, ordered
- * by element width descending and then name, so that each is aligned to its width.
+ * by element width descending and then name, so that each is aligned to its width. The metadata holds digests of the
+ * header and of each tensor (`safetensorsDigests.ts`).
  *
  * @throws UserError when the disk is full or may not be written; the target is then untouched.
  */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<NamedTensor>,
-  metadata?: Readonly<Record<string, string>>,
+  metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const ordered = [...tensors].sort(
     (a, b) => dtypeBytes(b.dtype) - dtypeBytes(a.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
@@ -31,15 +34,18 @@ export async function writeSafetensors(
     await writeAll(handle, header, 0);
     let position = header.byteLength;
     for (const { data } of ordered) {
-      await writeAll(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
+      await writeAll(handle, bytesOf(data), position);
       position += data.byteLength;
     }
   });
 }
 
 /** Length and JSON, padded with spaces so that the data begins at a multiple of 8. */
-function encodeHeader(tensors: NamedTensor[], metadata?: Readonly<Record<string, string>>): Buffer {
-  const members = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+function encodeHeader(tensors: NamedTensor[], metadata: Readonly<Record<string, string>>): Buffer {
+  const digests = Object.fromEntries(tensors.map(({ name, data }) => [name, digestOf(bytesOf(data))]));
+  // The header's own digest comes first, so that its place is known.
+  const allMetadata = { [headerKey]: noDigest, ...metadata, [digestsKey]: JSON.stringify(digests) };
+  const members = [`"__metadata__":${JSON.stringify(allMetadata)}`];
   const names = new Set(["__metadata__"]);
   let offset = 0;
   for (const { name, dtype, shape, data } of tensors) {
@@ -59,5 +65,6 @@ function encodeHeader(tensors: NamedTensor[], metadata?: Readonly<Record<string,
   const header = Buffer.alloc(8 + headerBytes, " ");
   header.writeBigUInt64LE(BigInt(headerBytes));
   json.copy(header, 8);
+  header.write(headerDigestOf(header), headerDigestStart);
   return header;
 }

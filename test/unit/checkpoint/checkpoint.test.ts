@@ -114,6 +114,20 @@ describe("loadCheckpoint", () => {
   };
   const extra = { shape: [1], data: new Float32Array(1) };
 
+  it("refuses NaN, infinity and an embedding of zeros, whoever wrote them", async () => {
+    const folder = await save(denseConfig);
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+      await rewrite(folder, denseConfig, ({ tensors }) => tensors.get("model.norm.weight")!.data.fill(value, 5, 6));
+      await expect(loadCheckpoint(folder, parameterShapes)).rejects.toThrow(
+        `the checkpoint ${folder} contains NaN or infinity in tensor "model.norm.weight": use another checkpoint`,
+      );
+    }
+    await rewrite(folder, denseConfig, ({ tensors }) => tensors.get("model.embed_tokens.weight")!.data.fill(0));
+    await expect(loadCheckpoint(folder, parameterShapes)).rejects.toThrow(
+      `the checkpoint ${folder} contains only zeros in tensor "model.embed_tokens.weight": use another checkpoint`,
+    );
+  });
+
   it("names the first tensor that is missing, of another shape, or surplus", async () => {
     const folder = await save(denseConfig);
     await rewrite(folder, denseConfig, ({ tensors }) => {

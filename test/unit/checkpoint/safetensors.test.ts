@@ -65,7 +65,7 @@ describe("writeSafetensors", () => {
     expect(headerBytes % 8).toBe(0);
     const header = JSON.parse(bytes.toString("utf8", 8, 8 + headerBytes));
     const names = ["f64", "i64", "__proto__", "a", "b", "empty", "i32", 'ü "quoted" \n', "half", "constructor", "flag"];
-    expect(Object.keys(header)).toEqual(names);
+    expect(Object.keys(header)).toEqual(["__metadata__", ...names]);
     for (const { name, data } of all()) {
       const [begin, end] = Object.entries(header as Record<string, { data_offsets: [number, number] }>).find(
         ([key]) => key === name,
@@ -110,6 +110,52 @@ describe("writeSafetensors", () => {
       expect(readdirSync(join(path, ".."))).toEqual(["a.safetensors"]);
     },
   );
+});
+
+describe("digests", () => {
+  const written = async (): Promise<{ path: string; bytes: Buffer; dataStart: number }> => {
+    const path = join(temporaryFolder(), "a.safetensors");
+    const half = tensor("half", "F16", [3], Uint16Array.of(0x3c00, 0x4000, 0));
+    await writeSafetensors(path, [tensor("x", "F32", [4], Float32Array.of(1, 2, 3, 4)), half], { format: "pt" });
+    const bytes = readFileSync(path);
+    return { path, bytes, dataStart: 8 + Number(bytes.readBigUInt64LE()) };
+  };
+  const flip = (path: string, bytes: Buffer, bit: number): void => {
+    const flipped = Buffer.from(bytes);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    writeFileSync(path, flipped);
+  };
+
+  it("refuses every file with one flipped bit in its header when it is opened", async () => {
+    const { path, bytes, dataStart } = await written();
+    for (let bit = 0; bit < dataStart * 8; bit += 3) {
+      flip(path, bytes, bit);
+      await expect(openSafetensors(path), `bit ${bit}`).rejects.toThrow(path);
+    }
+  });
+
+  it("refuses a tensor with one flipped bit when it is read, by name, and still reads the others", async () => {
+    const { path, bytes, dataStart } = await written();
+    for (let bit = dataStart * 8; bit < bytes.length * 8; bit++) {
+      flip(path, bytes, bit);
+      const file = await openSafetensors(path);
+      const [name, other] = bit < (dataStart + 16) * 8 ? ["x", "half"] : ["half", "x"];
+      const message = `${path} is damaged (tensor "${name}" has changed since it was written)`;
+      await expect(file.read(name), `bit ${bit}`).rejects.toThrow(message);
+      await expect(file.readFloat32(name), `bit ${bit}`).rejects.toThrow(message);
+      await file.read(other);
+      await file.close();
+    }
+  });
+
+  it("are not needed: a file of another program is read as it is", async () => {
+    const path = join(temporaryFolder(), "a.safetensors");
+    writeRaw(path, { x: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, new Uint8Array(4));
+    const file = await openSafetensors(path);
+    expect(file.hasDigests).toBe(false);
+    expect(await file.read("x")).toEqual(new Float32Array(1));
+    await file.close();
+  });
 });
 
 describe("readFloat32", () => {
