@@ -8,14 +8,14 @@ import { exitStatus, experimentFile, parse, printJson, shownPath } from "./comma
 
 export interface Checked {
   text: string;
-  /** Absent when there are errors. */
+  /** Absent if there are errors. */
   experiment?: Experiment;
   problems: Problem[];
 }
 
 /**
- * Reads an experiment file and finds all that can be known to be wrong before training.
- * @param machineFor what it would train on, where that is not simply this machine
+ * Reads an experiment file and finds all mistakes that can be found before training.
+ * @param machineFor the machine to train on, if it is not this one
  */
 export async function readExperiment(
   file: string,

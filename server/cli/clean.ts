@@ -16,9 +16,7 @@ export async function clean(args: string[]): Promise<number> {
   };
   for (const { key, name, bytes: size, seconds, locked, finished } of unused) {
     const when = finished === undefined ? "" : `, ${dateTime(finished)}`;
-    say(
-      `${key}  ${plain(name)}  ${bytes(size)}, ${duration(seconds)} of work${when}${locked ? ", in use: stays" : ""}`,
-    );
+    say(`${key}  ${plain(name)}  ${bytes(size)}, ${duration(seconds)} of work${when}${locked ? ", in use: kept" : ""}`);
   }
   if (values["dry-run"]) {
     const free = unused.filter(({ locked }) => !locked);

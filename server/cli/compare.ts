@@ -17,7 +17,7 @@ const options = {
   equal: { type: "string", default: "tokens" },
 } as const;
 
-/** The runs that are named, or all of the root. */
+/** The named runs, or all runs in the root. */
 async function runsToCompare(names: readonly string[], folder: string | undefined): Promise<RunReference[]> {
   const runs: RunReference[] = [];
   for (const name of names) {
@@ -43,7 +43,7 @@ export async function compare(args: string[]): Promise<number> {
   const runs = await runsToCompare(positionals, values.in);
   const folder = resolve(values.out ?? join(runs[0]!.root, "compare"));
   if (existsSync(folder) && !statSync(folder).isDirectory())
-    throw new CommandError(`--out takes a folder, and ${folder} is a file`);
+    throw new CommandError(`--out takes a folder, but ${folder} is a file`);
   const comparison = await compareRuns(runs, { equal, measure: values.bits ? "bitsPerByte" : "nats" });
   const written = await writeComparison(comparison, folder);
   if (values.json) {

@@ -4,13 +4,13 @@ import { type Compute, computeSchema, deviceNameSchema, devicesOf, engineChoiceS
 import { UserError } from "../protocol/errors.ts";
 import { CommandError } from "./command.ts";
 
-/** What a run computes on: the file's `engine` and `devices`, unless the command line overrides them. */
+/** The engine and devices of a run: those of the file, unless the command line overrides them. */
 
-export function computeAsked(values: { engine?: string; device?: string[] }, of: Compute): Compute {
+export function requestedCompute(values: { engine?: string; device?: string[] }, of: Compute): Compute {
   if (values.engine === undefined && values.device === undefined) return of;
   const devices = values.device?.flatMap((names) => names.split(","));
   const wrong = devices?.find((name) => !deviceNameSchema.safeParse(name).success);
-  if (wrong !== undefined) throw new CommandError(`--device takes a device of \`btx devices\`, not "${wrong}"`);
+  if (wrong !== undefined) throw new CommandError(`--device takes a device that \`btx devices\` lists, not "${wrong}"`);
   const asked = computeSchema.safeParse({
     engine: values.engine ?? engineFor(devices) ?? of.engine,
     ...(devices ? { devices: [...new Set(devices)] } : {}),
@@ -19,14 +19,14 @@ export function computeAsked(values: { engine?: string; device?: string[] }, of:
   throw new CommandError(`--engine takes ${engineChoiceSchema.options.join(", ")}, not "${values.engine}"`);
 }
 
-/** The engine that alone has one of these devices. */
+/** The only engine that has one of these devices. */
 function engineFor(devices: readonly string[] = []): Compute["engine"] | undefined {
   const onlyOf = (name: string) => Object.entries(devicesOf).filter(([, all]) => (all as string[]).includes(name));
   const owners = devices.map(onlyOf).find((engines) => engines.length === 1);
   return owners?.[0]?.[0] as Compute["engine"] | undefined;
 }
 
-/** @throws CommandError where a device is not there or cannot be used. */
+/** @throws CommandError if a device does not exist or cannot be used */
 export async function chosenDevices(compute: Compute): Promise<Choice> {
   try {
     return await findDevices(compute);

@@ -16,7 +16,9 @@ export async function engines(args: string[]): Promise<number> {
   if (action === undefined) return list(json);
   if (action === "install") return install(known(name), json);
   if (action === "remove") return remove(known(name), json);
-  throw new CommandError(`what is "${action}"? \`btx engines\` lists engines; install and remove take one of them`);
+  throw new CommandError(
+    `unknown action "${action}": use \`install\` or \`remove\` with one of the engines that \`btx engines\` lists`,
+  );
 }
 
 function known(name: string | undefined): EnginePackage {

@@ -28,7 +28,7 @@ import {
   shownPath,
   wholeNumber,
 } from "./command.ts";
-import { chosenDevices, computeAsked, memoryOf } from "./compute.ts";
+import { chosenDevices, memoryOf, requestedCompute } from "./compute.ts";
 
 const runOptions = {
   json: { type: "boolean" },
@@ -38,8 +38,8 @@ const runOptions = {
 } as const;
 
 /**
- * `btx run FILE`; `--random-seed` replaces the file's `randomSeed` and is kept in `run.json`, `--stage` leaves out what
- * that stage does not need.
+ * `btx run FILE`. `--random-seed` overrides the file's `randomSeed` and is recorded in `run.json`; `--stage` limits the
+ * run to a stage and what it needs.
  */
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, {
@@ -53,26 +53,26 @@ export async function run(args: string[]): Promise<number> {
   const { file, root } = experimentFile(positionals[0]);
   let choice: Choice | undefined;
   const { text, experiment, problems } = await readExperiment(file, async (read) => {
-    choice = await chosenDevices(computeAsked(values, read.compute));
+    choice = await chosenDevices(requestedCompute(values, read.compute));
     return memoryOf(choice);
   });
   for (const problem of problems) process.stderr.write(`${problemText(problem, shownPath(file))}\n`);
   if (!experiment) throw new CommandError(`${shownPath(file)} has mistakes, see above: nothing was run`);
   const plan = await planExperiment({ ...experiment, ...replaced }, file);
   const stages = values.stage === undefined ? plan : upTo(plan, values.stage);
-  const compute = computeAsked(values, experiment.compute);
+  const compute = requestedCompute(values, experiment.compute);
   const fields = { name: experiment.name, file, experiment: text, ...replaced, compute, stages, reused: [] };
   const made = await createRun(root, fields);
   return attend(root, made.record.id, { ...options, choice: choice!, fresh: true });
 }
 
-/** Whether a stage, by its name, comes of a section of the file that several come of. */
+/** Sections that describe several stages, and whether a stage, by its name, is one of them. */
 const sections: Readonly<Record<string, (name: string) => boolean>> = {
   experts: (name) => sectionOf(name) === "experts",
   compare: (name) => sectionOf(name.replace(/^evaluate:/, "")) === "compare",
 };
 
-/** The stages that `name`, a stage or section, needs, and itself. @throws CommandError if there is no such stage. */
+/** The stage or section `name` and the stages that it needs. @throws CommandError if there is no such stage */
 function upTo(plan: Plan, name: string): Plan {
   const names = plan.map((stage) => stage.name);
   const wanted = Object.hasOwn(sections, name) ? names.filter(sections[name]!) : [name];
@@ -87,7 +87,7 @@ export async function resume(args: string[]): Promise<number> {
   const { values, positionals } = parse(args, { ...runOptions, in: { type: "string" } });
   const options = attendance(values);
   const { root, run: found } = await namedRun(positionals[0], values.in);
-  const compute = computeAsked(values, found.record.compute ?? { engine: "auto" });
+  const compute = requestedCompute(values, found.record.compute ?? { engine: "auto" });
   return attend(root, found.record.id, { ...options, choice: await chosenDevices(compute), fresh: false });
 }
 

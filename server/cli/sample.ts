@@ -44,7 +44,7 @@ export async function sample(args: string[]): Promise<number> {
   const ids = encoded.length > 0 ? encoded : [tokenizer.endOfText];
   if (ids.length >= config.context) {
     throw new UserError(
-      `the prompt has ${ids.length} tokens and the model's context is ${config.context}: shorten the prompt`,
+      `the prompt has ${ids.length} tokens, but the model's context is ${config.context}: shorten the prompt`,
     );
   }
   const { generator } = await import("../evaluation/generate.ts");

@@ -46,7 +46,7 @@ async function start(port: number, root: string, pages: Pages, inspector: Inspec
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") throw new UserError(`port ${port} is in use: choose another one, or leave out --port`);
     if (code === "EACCES")
-      throw new UserError(`port ${port} may not be opened: choose one above 1023, or leave out --port`);
+      throw new UserError(`port ${port} cannot be opened: choose one above 1023, or leave out --port`);
     throw error;
   }
 }

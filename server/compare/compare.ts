@@ -13,13 +13,13 @@ import { signatures } from "./signature.ts";
 import { measured, setStandings } from "./statistics.ts";
 
 export interface CompareOptions {
-  /** What is held equal to call rows fairly compared; tokens unless given. */
+  /** What must be equal for a fair comparison of rows; default: tokens. */
   equal?: ComparisonOfRuns["equal"];
-  /** Nats per token unless given. */
+  /** Default: nats per token. */
   measure?: ComparisonOfRuns["measure"];
 }
 
-/** Models of one name and signature, before they are compared with others. */
+/** Models with the same name and signature. */
 interface Group {
   model: string;
   signature: string;
@@ -29,13 +29,13 @@ interface Group {
   costs: Cost[];
 }
 
-/** Amounts of training within this share of each other are called equal. */
+/** Amounts of training that differ by at most this share count as equal. */
 const TOLERANCE = 0.01;
 
 /**
- * Compares the models of any number of runs, of one `.btx` folder or of several.
+ * Compares the models of runs in one or more `.btx` folders.
  *
- * @throws UserError when a run cannot be read, or when runs cannot be compared: their held-out text differs.
+ * @throws UserError if a run cannot be read, or if held-out texts differ
  */
 export async function compareRuns(
   runs: readonly RunReference[],
@@ -117,7 +117,7 @@ function evaluatedModels({ record, records }: RunResults): Evaluated[] {
   });
 }
 
-/** Models that differ only in random seeds together; a stage that several runs share counts once. */
+/** Groups models that differ only in random seeds; a stage that several runs share counts once. */
 function groupsOf(runs: readonly RunResults[], models: readonly Evaluated[][]): Group[] {
   const groups = new Map<string, Group>();
   runs.forEach(({ record: { stages } }, run) => {
@@ -200,10 +200,10 @@ function notesOf(runs: readonly RunResults[], rows: readonly ComparedRow[]): str
     }),
   );
   return [
-    seeds.size > 1 && "The runs do not start from the same seed, so training beyond it is not all that differs.",
+    seeds.size > 1 && "The runs do not start from the same seed, so they differ in more than the training beyond it.",
     rows.some(({ samples }) => samples.length < 2) &&
       "The noise of a model with a single random seed is unknown: a difference from it may be chance.",
     rows.some(({ tokens }) => tokens === undefined) &&
-      "The training of some models is unknown, because records of stages that they come from are missing.",
+      "The training of some models is unknown, because records of their ancestors are missing.",
   ].filter((note) => note !== false);
 }

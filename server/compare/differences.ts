@@ -5,16 +5,16 @@ import type { Setting } from "./settings.ts";
 
 type Row = readonly Setting[];
 type Place = Pick<Setting, "stage" | "phase" | "phases" | "key">;
-/** What a row has at a place: undefined where it has no such stage or phase, no value where the key is not given. */
+/** A row's value of a setting: undefined if the row has no such stage or phase, {} if the key is absent. */
 type Cell = { value?: Setting["value"] } | undefined;
 
-/** One place in all rows. */
+/** One setting in all rows. */
 interface Column {
   place: Place;
   cells: Cell[];
 }
 
-/** Stage and phase, where a key may stand. */
+/** A stage and phase as one string. */
 const slotOf = ({ stage, phase }: Pick<Place, "stage" | "phase">): string => JSON.stringify([stage, phase ?? null]);
 const textOf = (cell: Cell): string => canonicalJson(cell ?? null);
 
@@ -24,7 +24,7 @@ function cellAt(row: Row, slot: string, key: string): Cell {
   return inSlot.length === 0 ? undefined : found ? { value: found.value } : {};
 }
 
-/** True unless all rows that have the place have one value there. */
+/** Whether the rows with this stage and phase differ in the value. */
 const differs = ({ cells }: Column): boolean =>
   new Set(cells.filter((cell) => cell !== undefined).map(textOf)).size > 1;
 
@@ -40,8 +40,8 @@ function differingColumns(rows: readonly Row[]): Column[] {
 }
 
 /**
- * Joins the columns of one training key into one where every row has a single value for all training stages ("all"), or
- * for all experts ("experts").
+ * Joins the columns of a training key into one if every row has a single value for all training stages ("all") or for
+ * all experts ("experts").
  */
 function joinStages(columns: readonly Column[], rows: readonly Row[]): Column[] {
   const joined: Column[] = [];
@@ -74,7 +74,7 @@ function joinedColumn(
   return { column: { place: { stage, key }, cells: cells.map(([first]) => first) }, stages };
 }
 
-/** True if rows that agree on `causes`, of which there is at least one, agree on the column. */
+/** Whether rows that agree on `causes`, of which there is at least one, also agree on the column. */
 function follows(column: Column, causes: readonly (Column | undefined)[]): boolean {
   const present = causes.filter((cause) => cause !== undefined);
   const groups = new Map<string, Set<string>>();
@@ -85,10 +85,7 @@ function follows(column: Column, causes: readonly (Column | undefined)[]): boole
   return present.length > 0 && [...groups.values()].every((texts) => texts.size === 1);
 }
 
-/**
- * True if a row has the warm-up or micro-batch that is taken where the experiment file gives none, or has no such
- * phase.
- */
+/** Whether a row has the default warm-up or micro-batch, or no such phase. */
 function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolean {
   const [batch, tokens, own] = ["batch", "tokens", key].map((name) => cellAt(row, slot, name));
   const context = row.find((setting) => setting.kind === "seed" && setting.key === "model.context")?.value;
@@ -98,7 +95,7 @@ function isDefault(key: "warmup" | "microBatch", slot: string, row: Row): boolea
   return own.value === trainingConfig({ batch: batch.value }, tokens.value, context)[key];
 }
 
-/** Keys that every router of some types has: where all routers of a type agree on one, the type says it. */
+/** Keys that all routers of some types have. If all routers of a type have the same value, the type implies it. */
 const BY_TYPE = new Set(["k", "capacity", "temperatureRate", "minTemperature"].map((key) => `router.${key}`));
 
 /** True if the column only repeats other columns. */
@@ -108,10 +105,10 @@ function isImplied(column: Column, columns: readonly Column[], rows: readonly Ro
   if (phase !== undefined && (key === "warmup" || key === "microBatch"))
     return rows.every((row) => isDefault(key, slotOf(column.place), row));
   const values = new Set(column.cells.filter((cell) => cell !== undefined && "value" in cell).map(textOf));
-  // Tokens of which all that have the key have as many: where the routers' rows come from says the rest.
+  // If all rows with the key have the same number of tokens, `routerInit.from` implies it.
   if (key === "routerInit.tokens") return values.size === 1 && sibling("routerInit.from") !== undefined;
   if (BY_TYPE.has(key) && follows(column, [sibling("router.type")])) return true;
-  // K grows with the parts that experts are split in.
+  // K grows with the number of parts that experts are split into.
   const split = sibling("split");
   return key === "router.k" && split !== undefined && follows(column, [split, sibling("router.type")]);
 }
@@ -124,9 +121,8 @@ function differenceOf({ place, cells }: Column, row: number): Difference[] {
 }
 
 /**
- * In what each of several models of one name differs from the others: the settings whose values are not the same in all
- * of them, as each has it. One that only some have is listed in these. What follows from another difference comes last
- * and says so. Models without a difference get none.
+ * How each of several models of one name differs from the others: its values of the settings that are not the same in
+ * all of them. A setting that only some models have is listed for those. Implied differences come last and are marked.
  */
 export function differences(rows: readonly Row[]): Difference[][] {
   const columns = differingColumns(rows);

@@ -6,10 +6,10 @@ import type { RunResults } from "./results.ts";
 /** What a run's models were evaluated on. */
 interface HeldOut {
   tokenizer: DataSpec["tokenizer"];
-  /** Tells of each domain what determines its held-out text, by what people call it. */
+  /** What determines each domain's held-out text, by a description for people. */
   domains: Map<string, Record<string, string>>;
   answers: number;
-  /** True where all held-out text of every domain was evaluated. */
+  /** Whether all held-out text of every domain was evaluated. */
   whole: boolean;
 }
 
@@ -49,18 +49,17 @@ const tokenizerId = (tokenizer: DataSpec["tokenizer"]): string => {
 };
 
 const LONG = 16;
-/** Hashes mean nothing to people. */
+/** Whether a value is readable: not a hash. */
 const isWord = (value: string) => !/^[0-9a-f]{32,}$/.test(value);
 const quoted = (a: string, b: string) => (isWord(a) && isWord(b) ? `: ${cut(a)} and ${cut(b)}` : "");
 const cut = (value: string) =>
   value.includes("{") && value.length > 3 * LONG ? `${value.slice(0, 3 * LONG)}…` : value;
 
 /**
- * Refuses runs whose models were not evaluated on the same text, and on the same tokens unless bits per byte are asked
- * for.
+ * Checks that all models were evaluated on the same text and, unless bits per byte are compared, on the same tokens.
  *
- * @returns sentences on what the reader must know, where the runs can be compared with care.
- * @throws UserError naming two runs, the domain and the reason.
+ * @returns notes for the reader, if the comparison needs care
+ * @throws UserError naming two runs, the domain and the reason
  */
 export function checkHeldOut(runs: readonly RunResults[], measure: "nats" | "bitsPerByte"): string[] {
   const all = runs.flatMap((run) => {
@@ -76,13 +75,13 @@ export function checkHeldOut(runs: readonly RunResults[], measure: "nats" | "bit
     };
     const alone = (a: typeof first, b: typeof first) => [...a.domains.keys()].find((domain) => !b.domains.has(domain));
     const [missing, more] = [alone(first, other), alone(other, first)];
-    if (missing !== undefined) refuse(`the domain ${missing} is held out in ${first.name} only`);
-    if (more !== undefined) refuse(`the domain ${more} is held out in ${other.name} only`);
+    if (missing !== undefined) refuse(`only ${first.name} has the domain ${missing}`);
+    if (more !== undefined) refuse(`only ${other.name} has the domain ${more}`);
     const sameTokenizer = tokenizerId(first.tokenizer) === tokenizerId(other.tokenizer);
     for (const [domain, facts] of first.domains) {
       for (const [reason, value] of Object.entries(facts)) {
         const theirs = other.domains.get(domain)![reason]!;
-        // Of another tokenizer as many tokens are other text in any case: that is a note below.
+        // With different tokenizers, equal numbers of tokens are different text anyway; a note below says so.
         if (value === theirs || (reason === "evaluated tokens" && !sameTokenizer)) continue;
         refuse(`their held-out text differs in domain ${domain} (${reason}${quoted(value, theirs)})`);
       }
@@ -99,7 +98,7 @@ export function checkHeldOut(runs: readonly RunResults[], measure: "nats" | "bit
     }
     if (first.answers !== other.answers)
       notes.add(
-        `Exact match is over at most ${first.answers} problems a domain in ${first.name} and ${other.answers} in ${other.name}.`,
+        `Exact match is over at most ${first.answers} problems per domain in ${first.name} and ${other.answers} in ${other.name}.`,
       );
   }
   return [...notes];

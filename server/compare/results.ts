@@ -7,7 +7,7 @@ import { readJson } from "../runs/read.ts";
 import { requireRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 
-/** A run by the run folder it lies in (`.btx`) and its id. */
+/** A run, by its run folder (`.btx`) and its id. */
 export interface RunReference {
   root: string;
   id: string;
@@ -21,7 +21,7 @@ export interface RunResults {
   status: string;
   /** Records of the stages that have begun, by their names in the plan. */
   records: ReadonlyMap<string, StageRecord>;
-  /** Held-out tokens of each domain; empty where the data's index is gone. */
+  /** Held-out tokens of each domain; empty if the data's index is gone. */
   heldOutTokens: ReadonlyMap<string, number>;
 }
 

@@ -4,9 +4,7 @@ import type { RoutingSummary } from "../protocol/routingFiles.ts";
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const sum = (table: readonly (readonly (readonly number[])[])[]) => table.flat(2).reduce((a, b) => a + b, 0);
 
-/**
- * An expert's share of the tokens that a layer routes from a domain, [layer][expert][domain]; sums to 1 over experts.
- */
+/** Each expert's share of a domain's tokens that a layer routes, [layer][expert][domain]; sums to 1 over experts. */
 function sharesOf({ routedTokens, domains }: RoutingSummary): number[][][] {
   return routedTokens.map((experts) => {
     const totals = domains.map((_, domain) => experts.reduce((total, expert) => total + expert[domain]!, 0));
@@ -15,11 +13,10 @@ function sharesOf({ routedTokens, domains }: RoutingSummary): number[][][] {
 }
 
 /**
- * Where held-out tokens went, as means over random seeds. A share is of the tokens that were routed, so it does not
- * grow with the number of experts per token (K): without preference it is 1/E. Domains count equally in a layer's
- * shares. The largest and smallest share are the extremes over layers, experts and random seeds: an expert that is dead
- * in one seed counts.
- * @param seeds of equal layers, experts and domains, at least one.
+ * Where held-out tokens went, as means over random seeds. A share is of the routed tokens, so it does not grow with the
+ * number of experts per token (K): without preference it is 1/E. Domains count equally in a layer's shares. The largest
+ * and smallest share are extremes over layers, experts and random seeds, so an expert that is dead in one seed counts.
+ * @param seeds at least one, all with the same layers, experts and domains
  */
 export function comparedRouting(seeds: readonly RoutingSummary[]): ComparedRouting {
   const { layers, experts, domains } = seeds[0]!;

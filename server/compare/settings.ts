@@ -29,7 +29,7 @@ function* leaves(value: object, path = ""): Generator<[key: string, value: Value
   }
 }
 
-/** Weights that add up to 1: only their proportions count. */
+/** Scales weights to sum 1, because only their proportions count. */
 function proportions(mixture: Phase["mixture"]): Record<string, number> {
   const total = Object.values(mixture).reduce((sum, weight) => sum + weight, 0);
   const sorted = Object.entries(mixture).toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -38,23 +38,23 @@ function proportions(mixture: Phase["mixture"]): Record<string, number> {
 
 function* phaseSettings({ tokens, mixture, training }: Phase): Generator<[key: string, value: Value]> {
   yield ["tokens", tokens];
-  // Of one domain there is nothing to mix.
+  // With one domain there is nothing to mix.
   if (Object.keys(mixture).length > 1) yield ["mixture", proportions(mixture)];
   yield* leaves(training);
 }
 
-/** What is not a setting: names of things, and what must be equal for runs to be compared at all. */
+/** Keys that are not settings: names, and values that must be equal for runs to be comparable. */
 const LEFT_OUT = new Set(["kind", "randomSeed", "domains", "heldOut", "phases"]);
 
 /**
- * Everything that determines the model a stage makes, along its lineage, but for random seeds and places of files.
- * Of ensembles also how their members were evaluated.
+ * Everything that determines a stage's model, over its lineage, except random seeds and file locations. For ensembles,
+ * also how their members were evaluated.
  */
 export function settings(name: string, plan: readonly PlannedStage[]): Setting[] {
   const found: Setting[] = [];
   for (const { name: stage, spec } of lineage(name, plan)) {
     const { kind } = spec;
-    // A model's members are all evaluated alike.
+    // All members are evaluated in the same way.
     const as = kind === "evaluate" ? "evaluate" : stage;
     if (kind === "evaluate" && found.some((setting) => setting.stage === as)) continue;
     for (const [key, value] of leaves(withoutPaths(spec)))

@@ -3,9 +3,9 @@ import { canonicalJson, withoutPaths } from "../experiment/keys.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 
 /**
- * What each stage of a plan does, random seeds left out: 16 hex digits by the stage's name, the SHA-256 of its spec
- * without `randomSeed` and its parents' signatures by role, as canonical JSON. Models of equal signature differ only in
- * random seeds, wherever and whenever they were trained.
+ * A hash of what each stage of a plan does, ignoring random seeds, by the stage's name: 16 hex digits of the SHA-256 of
+ * its spec without `randomSeed` and its parents' signatures by role, as canonical JSON. Models with equal signatures
+ * differ only in random seeds, wherever and whenever they were trained.
  */
 export function signatures(plan: readonly PlannedStage[]): Map<string, string> {
   const found = new Map<string, string>();

@@ -1,6 +1,6 @@
 import type { Measured, Standing, Statistic } from "../protocol/comparison.ts";
 
-/** Mean and sample standard deviation (n - 1) of one value a random seed. */
+/** Mean and sample standard deviation (n - 1) of one value per random seed. */
 export function statistic(values: readonly number[]): Statistic {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
@@ -16,8 +16,8 @@ const points = [
 ];
 
 /**
- * How many standard errors a difference must have to be called one at the 5 % level. Degrees of freedom are rounded
- * down; above 30 the value is that of 30, at most 4 % too strict.
+ * Standard errors that a difference must exceed to be significant at the 5 % level. Degrees of freedom are rounded
+ * down; above 30, the value for 30 is used, at most 4 % too strict.
  */
 export const studentPoint = (degrees: number): number =>
   points[Math.min(points.length, Math.max(1, Math.floor(degrees))) - 1]!;
@@ -25,7 +25,7 @@ export const studentPoint = (degrees: number): number =>
 /** Values closer than this count as equal: they print the same. */
 const RESOLUTION = 1e-3;
 
-/** Whether two means do not differ at the 5 % level (Welch's t-test); undefined where a noise is unknown. */
+/** Whether two means do not differ at the 5 % level (Welch's t-test); undefined if a standard deviation is unknown. */
 function withinNoise(a: Statistic, b: Statistic): boolean | undefined {
   if (a.deviation === undefined || b.deviation === undefined) return undefined;
   const [ofA, ofB] = [a.deviation ** 2 / a.count, b.deviation ** 2 / b.count];
@@ -36,9 +36,9 @@ function withinNoise(a: Statistic, b: Statistic): boolean | undefined {
 }
 
 /**
- * How each row stands against the best of its column, by Welch's t-test at the 5 % level, row by row: among many equal
- * rows one may be called worse by chance.
- * Undefined where a row was not measured, and for all where none differs in the third decimal.
+ * How each row compares with the best of its column, by Welch's t-test at the 5 % level. Rows are tested one by one, so
+ * among many equal rows one may be called worse by chance. Undefined for rows that were not measured, and for all rows
+ * if none differs in the third decimal.
  */
 export function standings(
   column: readonly (Statistic | undefined)[],
@@ -57,7 +57,7 @@ export function standings(
   });
 }
 
-/** Values by domain and `mean` of each random seed, as statistics over seeds; undefined where no seed has any. */
+/** Turns each random seed's values by domain and `mean` into statistics over seeds; undefined if no seed has values. */
 export function measured(samples: readonly (Record<string, number> | undefined)[]): Measured | undefined {
   const present = samples.filter((sample) => sample !== undefined);
   const names = [...new Set(present.flatMap((sample) => Object.keys(sample)))];
@@ -67,7 +67,7 @@ export function measured(samples: readonly (Record<string, number> | undefined)[
   return { domains: Object.fromEntries(domains), mean: of("mean") };
 }
 
-/** Records in every statistic how it ranks in its column. */
+/** Sets in every statistic how it compares with the best of its column. */
 export function setStandings(rows: readonly (Measured | undefined)[], better: "lower" | "higher"): void {
   const domains = new Set(rows.flatMap((row) => Object.keys(row?.domains ?? {})));
   const columns = [rows.map((row) => row?.mean), ...[...domains].map((name) => rows.map((row) => row?.domains[name]))];

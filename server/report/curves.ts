@@ -2,7 +2,7 @@ import type { Metric } from "../protocol/stage.ts";
 import type { ReportInput } from "./input.ts";
 
 export interface Point {
-  /** Tokens in sequence: those of the stage's ancestors along the longest line, and its own so far. */
+  /** Tokens trained on in sequence: along the stage's longest chain of ancestors, and its own so far. */
   tokens: number;
   /** Training loss, nats per token. */
   loss: number;
@@ -19,20 +19,23 @@ export interface Curve {
   last: number;
 }
 
-/** Most points of one drawn line. */
+/** Maximum number of points per line. */
 export const POINTS = 600;
 /** The window of the moving mean, as a share of the curve. */
 const WINDOW = 1 / 25;
 
-/** Metrics in order of step, one a step (the last written: a resumed stage may repeat steps), finite losses only. */
+/**
+ * Metrics in the order of steps, one per step (the last one written, because a resumed stage may repeat steps) and only
+ * with a finite loss.
+ */
 function tidy(metrics: readonly Metric[]): Metric[] {
   const bySteps = new Map(metrics.filter(({ loss, tokens }) => Number.isFinite(loss + tokens)).map((m) => [m.step, m]));
   return [...bySteps.values()].sort((a, b) => a.step - b.step);
 }
 
 /**
- * Centred moving mean over about a 25th of the points. Towards the start, where the loss falls fast, the window shrinks
- * on both sides; at the end it only loses its right half, so that the last value is a mean too.
+ * Centred moving mean over about a 25th of the points. Near the start, where the loss falls fast, the window shrinks on
+ * both sides; at the end it loses only its right half, so that the last value is a mean, too.
  */
 export function smoothed(points: readonly Point[]): Point[] {
   const sums = [0];
@@ -46,8 +49,8 @@ export function smoothed(points: readonly Point[]): Point[] {
 }
 
 /**
- * At most `most` of the points: the lowest and the highest of each stretch, so that spikes stay; the first and last
- * always.
+ * At most `most` of the points: the first, the last, and the lowest and highest of each interval, so that spikes
+ * remain.
  */
 export function decimated(points: readonly Point[], most: number = POINTS): Point[] {
   if (points.length <= most) return [...points];
@@ -93,7 +96,7 @@ export function lossCurves({ run, metrics }: ReportInput): Curve[] {
   return curves;
 }
 
-/** About `wanted` round values that span `low`..`high`, ascending, those inside the span only. */
+/** About `wanted` round values between `low` and `high`, ascending. */
 export function ticks(low: number, high: number, wanted: number): number[] {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return [low];

@@ -3,7 +3,7 @@ import { factsOf, modelLabel } from "../protocol/stageKinds.ts";
 import { type Curve, type Point, ticks } from "./curves.ts";
 import { type Html, html } from "./html.ts";
 
-/** Side of the square in which lines are drawn; the page stretches it, strokes and labels keep their size. */
+/** Side of the square in which lines are drawn. The page stretches it, but strokes and labels keep their size. */
 const SIDE = 1000;
 
 /** Dash patterns, in pixels; each curve has its own, so that colour is not needed to tell them apart. */
@@ -17,7 +17,7 @@ interface Look {
   wide: boolean;
 }
 
-/** Seed grey and solid, BTX blue, solid and wide, the others each with a colour and a dash of its own. */
+/** The seed is grey and solid, BTX blue, solid and wide; every other curve has its own colour and dash. */
 function looks(curves: readonly Curve[]): Look[] {
   let next = 0;
   return curves.map(({ kind }) => {
@@ -40,8 +40,7 @@ interface Frame {
 const most = (points: readonly Point[]) => points.reduce((high, p) => Math.max(high, p.loss), Number.NEGATIVE_INFINITY);
 
 /**
- * A curve without its first twentieth: from random weights the loss falls so far that everything after it would look
- * flat.
+ * A curve without its first twentieth, because from random weights the loss falls so far that the rest would look flat.
  */
 function settled({ smooth }: Curve): Point[] {
   const start = (smooth.at(-1)?.tokens ?? 0) / 20;
@@ -89,7 +88,7 @@ function legend(curves: readonly Curve[], all: Look[]): Html {
 }
 
 /**
- * The training loss of all stages against tokens, one plot: the smoothed curves over the raw ones, with a legend of
+ * The training loss of all stages against tokens, in one plot: smoothed curves over raw ones, and a legend with the
  * last values.
  */
 export function curvesFigure(curves: readonly Curve[]): Html {
@@ -114,6 +113,6 @@ export function curvesFigure(curves: readonly Curve[]): Html {
 <div class="x-name" aria-hidden="true">tokens trained on, in sequence</div>
 </div>
 ${legend(curves, all)}
-<figcaption>Moving mean over a 25th of each curve, every step faint behind it; the legend gives the last value in nats per token. ${frame.peak > frame.high && `The first steps, from ${loss(frame.peak)} down, lie above the plot. `}A stage begins where the stages it comes from ended, so experts, which train at the same time, lie over one another. Each loss is on the stage’s own training text: compare models by the table above, not by these curves.</figcaption>
+<figcaption>Moving mean over a 25th of each curve, with every step faint behind it; the legend gives the last value in nats per token. ${frame.peak > frame.high && `The first steps, from ${loss(frame.peak)} down, are above the plot. `}A stage begins where its parents ended, so experts, which train in parallel, overlap. Each loss is on the stage’s own training text: compare models by the table above, not by these curves.</figcaption>
 </figure>`;
 }

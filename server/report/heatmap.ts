@@ -8,13 +8,10 @@ import { STEPS, stepOf } from "./palette.ts";
 const ROW = 24;
 const LEFT = 26;
 const TOP = 20;
-/** Pixels of a letter of a head, at most. */
+/** Maximum width of a letter in a heading, pixels. */
 const LETTER = 7;
 
-/**
- * Share of a domain's tokens that the expert was among the K chosen for, 0..1; not a number where the domain has no
- * tokens.
- */
+/** Share of a domain's tokens that chose the expert as one of K, 0..1; NaN if the domain has no tokens. */
 function shareOf(routing: RoutingSummary, layer: number, expert: number, domain: number): number {
   const seen = routing.tokens[domain] ?? 0;
   return seen > 0 ? (routing.routedTokens[layer]?.[expert]?.[domain] ?? 0) / seen : Number.NaN;
@@ -29,7 +26,7 @@ export function expertsPerToken(routing: RoutingSummary): number {
 
 const indices = (items: readonly unknown[]) => items.map((_, index) => index);
 
-/** One domain: layers down, experts across, the share of tokens in each cell. */
+/** The heatmap of one domain: a row per layer, a column per expert, and the share of tokens in each cell. */
 function panel(model: string, routing: RoutingSummary, domain: number, uniform: number, id: string): Html {
   const { layers, experts } = routing;
   const name = routing.domains[domain] ?? "";
@@ -61,7 +58,7 @@ function panel(model: string, routing: RoutingSummary, domain: number, uniform: 
 </figure>`;
 }
 
-/** The colour scale, its middle at the uniform share K/E. */
+/** The colour scale, with the uniform share K/E in the middle. */
 function scale(uniform: number): Html {
   const width = 10;
   const strip = Array.from(
@@ -71,7 +68,7 @@ function scale(uniform: number): Html {
   return html`<div class="scale"><span class="num">0 %</span><span class="strip"><svg width="${STEPS * width}" height="12" viewBox="0 0 ${STEPS * width} 12" aria-hidden="true">${strip}</svg><span class="notch" aria-hidden="true"></span><span class="num">uniform, ${percent(uniform, uniform * 100 === Math.round(uniform * 100) ? 0 : 1)}</span></span><span class="num">100 % of tokens</span></div>`;
 }
 
-/** The heatmaps' numbers as a table: a row a domain and layer, a column an expert. */
+/** The heatmaps' numbers as a table: a row per domain and layer, a column per expert. */
 function table(model: string, routing: RoutingSummary): Html {
   const groups = indices(routing.domains).map((domain) => {
     const rows = indices(routing.layers).map((layer) => {
@@ -91,15 +88,15 @@ ${groups}</table></div></details>`;
 }
 
 /**
- * The routing of one model: a heatmap a domain, the colour scale, and the numbers as a table. `id` is unique in the
- * page.
+ * The routing of one model: a heatmap per domain, the colour scale, and the numbers as a table. `id` must be unique in
+ * the page.
  */
 export function routingSection(model: string, routing: RoutingSummary, id: string): Html {
   const [k, experts] = [expertsPerToken(routing), routing.experts.length];
   const uniform = experts > 0 ? k / experts : 0;
   const panels = indices(routing.domains).map((domain) => panel(model, routing, domain, uniform, `${id}-${domain}`));
   return html`<section class="routing" aria-labelledby="${id}">
-<h3 id="${id}">${modelLabel(model)} <span class="muted">${k} of ${experts} experts a token</span></h3>
+<h3 id="${id}">${modelLabel(model)} <span class="muted">${k} of ${experts} experts per token</span></h3>
 <div class="panels">${panels}</div>
 ${scale(uniform)}
 ${table(model, routing)}

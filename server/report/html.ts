@@ -1,8 +1,7 @@
 import { escapeHtml } from "../protocol/escapeHtml.ts";
 
 /**
- * Markup that was made here. Whatever is put into it with the tag `html` is escaped unless it is itself markup; control
- * and direction characters become "\ufffd".
+ * Trusted markup. The tag `html` escapes all values except markup; control and direction characters become "\ufffd".
  */
 export class Html {
   readonly text: string;
@@ -23,7 +22,7 @@ function markup(content: Content): string {
   return escapeHtml(String(content).replace(UNSAFE, "\ufffd"));
 }
 
-/** Markup with its values escaped: html`<td>${name}</td>`. Attribute values must stand in quotes. */
+/** Markup with escaped values: html`<td>${name}</td>`. Attribute values must be quoted. */
 export function html(parts: TemplateStringsArray, ...values: Content[]): Html {
   return new Html(parts.reduce((text, part, index) => text + markup(values[index - 1]) + part));
 }

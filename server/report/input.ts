@@ -10,13 +10,13 @@ export interface ReportInput {
   run: RunRecord;
   /** Records of the run's stages that have begun; found by their keys. */
   stages: readonly StageRecord[];
-  /** Name of a stage in the plan to the lines of its `metrics.jsonl`. */
+  /** Lines of each stage's `metrics.jsonl`, by the stage's name in the plan. */
   metrics: ReadonlyMap<string, readonly Metric[]>;
-  /** Name of a model ("mix", "finetune", "upcycling") to its routing on held-out text. */
+  /** Each model's routing on held-out text, by its name ("mix", "finetune", "upcycling"). */
   routing: ReadonlyMap<string, RoutingSummary>;
 }
 
-/** The record of each stage of the plan that has one, by its name in the plan. */
+/** The records of the plan's stages, by name in the plan. */
 export function recordsByName({ run, stages }: Pick<ReportInput, "run" | "stages">): Map<string, StageRecord> {
   const byKey = new Map(stages.map((record) => [record.key, record]));
   const found = new Map<string, StageRecord>();
@@ -27,7 +27,7 @@ export function recordsByName({ run, stages }: Pick<ReportInput, "run" | "stages
   return found;
 }
 
-/** The cost of the model called `name`; absent where no stage of the run made it. */
+/** The cost of the model `name`; undefined if no stage of the run made it. */
 export function costOf(name: string, input: ReportInput): Cost | undefined {
   const { stages } = input.run;
   const stage = stages.find((planned) => planned.name === stageOfModel(name));

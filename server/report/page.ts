@@ -4,7 +4,7 @@ import { STYLE } from "./style.ts";
 /** Nothing may be fetched and no script may run: the page is style, text and inline SVG. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/** A whole page that needs no network, no script and no other file, in light and dark. */
+/** A self-contained page without scripts, for light and dark themes. */
 export function renderPage({ title, header, main }: { title: string; header: Html; main: Html }): string {
   const head = html`<html lang="en">
 <head>
@@ -27,7 +27,7 @@ ${main}
   return `<!doctype html>\n${head.text}<style>${STYLE}</style>\n</head>\n${body.text}`;
 }
 
-/** What is wide scrolls sideways in a box of its own where the page is narrower. */
+/** Wraps content so that it scrolls sideways where the page is too narrow. */
 export function scrolling(label: string, content: Html): Html {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="${label}">${content}</div>`;
 }

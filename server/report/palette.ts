@@ -1,4 +1,4 @@
-/** The colours of the routing heatmaps: one hue from pale to deep, so that lightness alone carries the value. */
+/** The colours of the routing heatmaps: one hue from pale to deep, so that lightness alone conveys the value. */
 
 type Rgb = readonly [number, number, number];
 
@@ -40,7 +40,7 @@ const INKS: readonly Rgb[] = [
 
 export interface Step {
   fill: Rgb;
-  /** The ink that reads best on `fill`. */
+  /** The text colour with the better contrast on `fill`. */
   ink: Rgb;
 }
 
@@ -58,10 +58,7 @@ export function paletteSteps(theme: "light" | "dark"): Step[] {
   });
 }
 
-/**
- * The step of a routed share in 0..1 where `uniform` is K/E: 0 at no token, the middle at `uniform`, the last at every
- * token.
- */
+/** The step for a routed share in 0..1: the first for 0, the middle one for `uniform` (K/E), the last for 1. */
 export function stepOf(share: number, uniform: number): number {
   const value = Math.min(1, Math.max(0, share));
   const place = value <= uniform ? (value / uniform) * 0.5 : 0.5 + ((value - uniform) / (1 - uniform)) * 0.5;

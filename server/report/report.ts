@@ -11,7 +11,7 @@ import { costTable, lossTable, stageTable } from "./tables.ts";
 
 export type { ReportInput } from "./input.ts";
 
-/** The devices and threads that did the work, as "cpu, 2 threads"; each once. */
+/** The devices and threads that were used, such as "cpu, 2 threads"; each once. */
 function devices({ stages }: ReportInput): string {
   const most = new Map<string, number>();
   for (const { device, threads } of stages) most.set(device, Math.max(most.get(device) ?? 0, threads));
@@ -54,21 +54,20 @@ function routing({ routing: models }: ReportInput): Html {
 ${
   sections.length === 0
     ? html`<p class="empty">No mixed model of this run has been evaluated yet.</p>`
-    : html`<p class="note">Held-out text. Rows are layers, the first at the top; columns are experts; a cell is the share of the domain’s tokens that the expert was among the chosen for, so a row adds up to the number of experts a token.</p>${sections}`
+    : html`<p class="note">Held-out text. Rows are layers, the first at the top; columns are experts. A cell is the share of the domain’s tokens that chose the expert, so a row adds up to the number of experts per token.</p>${sections}`
 }</section>`;
 }
 
 /**
- * The report of a run: one HTML page that needs no network, no script and no other file, in light and dark. Text from
- * the run folder is escaped wherever it stands. It may be written at any time; what has not happened yet is reported as
- * missing.
+ * The report of a run: one self-contained HTML page without scripts, for light and dark themes. Text from the run
+ * folder is always escaped. The report can be written at any time; it says which results are missing.
  */
 export function renderReport(input: ReportInput): string {
   const { run } = input;
   const main = html`<section aria-labelledby="comparison"><h2 id="comparison">Held-out results</h2>
 ${lossTable(input)}
 </section>
-<section aria-labelledby="cost"><h2 id="cost">What each model took</h2>
+<section aria-labelledby="cost"><h2 id="cost">Cost of each model</h2>
 ${costTable(input)}
 </section>
 <section aria-labelledby="curves"><h2 id="curves">Training loss</h2>

@@ -5,7 +5,7 @@ const LIGHT = `color-scheme:light;--page:#fbfbfa;--card:#fff;--ink:#1b2430;--sof
 const DARK = `color-scheme:dark;--page:#12171e;--card:#171e27;--ink:#e4e9ef;--soft:#9facba;--rule:#33404e;--faint:#242e3a;--accent:#7cbcff;--tint:#1d3147;--good:#6fd49a;--bad:#ff8f85;--warn:#eebb62;
 --c0:#a9b4c0;--c1:#6cb4ff;--c2:#ff9d6e;--c3:#56d0a6;--c4:#d5a3e6;--c5:#e2b94d;--c6:#58cfe0;--c7:#ff94c6;${paletteCss("dark")}`;
 
-/** In place of some of these, for who asks for high contrast: nothing is grey, and a line is as strong as text. */
+/** Replacements for readers who prefer high contrast: nothing is grey, and lines are as strong as text. */
 const LIGHT_CONTRAST = "--page:#fff;--card:#fff;--ink:#000;--soft:#000;--rule:#000;--faint:#767676;--tint:#fff";
 const DARK_CONTRAST = "--page:#000;--card:#000;--ink:#fff;--soft:#fff;--rule:#fff;--faint:#767676;--tint:#000";
 
@@ -13,10 +13,7 @@ const CURVES = Array.from({ length: 8 }, (_, index) => `.c${index}{stroke:var(--
 
 const POINTS = Array.from({ length: 8 }, (_, index) => `.p${index}{fill:var(--c${index})}`).join("");
 
-/**
- * The whole style sheet of a report: light; dark, and of high contrast, where the reader's system asks for it; light on
- * paper.
- */
+/** The style sheet of a report: light; dark or of high contrast, if the reader's system asks for it; light on paper. */
 export const STYLE = `
 :root{${LIGHT}}
 @media screen and (prefers-color-scheme:dark){:root{${DARK}}}

@@ -61,7 +61,7 @@ ${bodies(table, line)}</table>`,
   )}<p class="note">A box marks the best value of its column: the lowest loss, the highest exact match. Models below the second rule are baselines.</p>`;
 }
 
-/** Models by what they are and took: parameters, training tokens, FLOPs, time. */
+/** Models with their parameters, training tokens, FLOPs and time. */
 export function costTable(input: ReportInput): Html {
   const table = comparison(input.summary);
   if (table.rows.length === 0) return html``;
@@ -78,14 +78,14 @@ export function costTable(input: ReportInput): Html {
     return html`<tr>${rowHead(table, row)}${cells}</tr>`;
   };
   return html`${scrolling(
-    "What each model took",
+    "Cost of each model",
     html`<table class="compare"><caption class="unseen">Parameters and training cost of each model</caption>
-<thead><tr><th scope="col">model</th><th scope="col">parameters</th><th scope="col">active <span class="unit">a token</span></th><th scope="col">training <span class="unit">tokens</span></th><th scope="col">training compute</th><th scope="col">stage time</th></tr></thead>
+<thead><tr><th scope="col">model</th><th scope="col">parameters</th><th scope="col">active <span class="unit">per token</span></th><th scope="col">training <span class="unit">tokens</span></th><th scope="col">training compute</th><th scope="col">stage time</th></tr></thead>
 ${bodies(table, line)}</table>`,
-  )}<p class="note">Tokens, compute and time count a model’s own stage and every stage it comes from. Time is added over stages, though experts train at the same time.</p>`;
+  )}<p class="note">Tokens, compute and time include a model’s own stage and all its ancestors. Time is summed over stages, although experts train in parallel.</p>`;
 }
 
-/** A row a stage of the plan: key, status, time, tokens, tokens/s, threads, engine, reused. */
+/** One row per stage of the plan: key, status, time, tokens, tokens/s, threads, engine, reused. */
 export function stageTable(input: ReportInput): Html {
   const records = recordsByName(input);
   const summaries = new Map(input.summary.stages.map((stage) => [stage.name, stage]));

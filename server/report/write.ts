@@ -9,7 +9,7 @@ import { readStage } from "../runs/stages.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { renderReport } from "./report.ts";
 
-/** Writes `report.html` of a run from what lies in the run folder. @throws UserError when the disk is full. */
+/** Writes a run's `report.html` from the run folder. @throws UserError if the disk is full */
 export async function writeReport(root: string, runId: string): Promise<void> {
   const {
     record: run,

@@ -1,4 +1,4 @@
-/** Text for a terminal: safe, measured in columns, and coloured only where that is wanted. */
+/** Text for a terminal: made safe, measured in columns, and coloured on request. */
 
 /**
  * Control characters, format characters (bidirectional overrides among them; not the joiner of emoji), lone surrogates
@@ -7,8 +7,8 @@
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
 
 /**
- * `text` with every character that could steer a terminal or hide what follows made visible, on one line: escape
- * becomes "␛", a line feed "␊", anything without a picture "\ufffd".
+ * `text` on one line, with visible symbols for characters that could control a terminal or hide text: escape becomes
+ * "␛", a line feed "␊", a character without a symbol "\ufffd".
  */
 export function clean(text: string): string {
   return text.replace(UNSAFE, (character) => {
@@ -70,8 +70,8 @@ export function cutMiddle(text: string, columns: number): string {
 }
 
 /**
- * Plain `text` in lines of at most `columns`, broken between words but not before "%"; a word that is longer is cut in
- * its middle.
+ * Plain `text` in lines of at most `columns`, broken between words but not before "%"; longer words are cut in the
+ * middle.
  */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
@@ -83,19 +83,19 @@ export function wrap(text: string, columns: number): string[] {
   return lines;
 }
 
-/** `text` filled up with spaces on its right to `columns`. */
+/** `text` padded with spaces on the right to `columns`. */
 export function padEnd(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - width(text)));
 }
 
-/** `text` filled up with spaces on its left to `columns`. */
+/** `text` padded with spaces on the left to `columns`. */
 export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - width(text))) + text;
 }
 
 /**
- * True if colour is wanted on a stream: NO_COLOR and TERM=dumb switch it off, FORCE_COLOR on, otherwise a terminal has
- * it. See no-color.org.
+ * Whether to use colour on a stream: never with NO_COLOR, always with FORCE_COLOR, otherwise on a terminal unless
+ * TERM=dumb. See no-color.org.
  */
 export function wantsColor(tty: boolean, env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if (env.NO_COLOR) return false;
@@ -112,7 +112,7 @@ export interface Styles {
   cyan(text: string): string;
 }
 
-/** Functions that wrap text in a style, or leave it as it is where `color` is false. */
+/** Functions that wrap text in a style, or return it unchanged if `color` is false. */
 export function styles(color: boolean): Styles {
   const style = (on: number, off: number) => (text: string) =>
     color && text !== "" ? `\u001b[${on}m${text}\u001b[${off}m` : text;

@@ -4,16 +4,16 @@ import type { StageKind } from "../protocol/stage.ts";
 import { isBaseline, kindOfName, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 
 /**
- * What a run compares: its models, in the order of the method and then the baselines, by domain. Shared by terminal and
+ * A run's models compared by domain: the models in the order of the method, then the baselines. For terminal and
  * report.
  */
 
 export type Measure = "nats" | "bitsPerByte" | "exactMatch";
 
 export interface ModelRow {
-  /** The name in the summary, as "expert:code". */
+  /** Name in the summary: "expert:code". */
   name: string;
-  /** For people, as "Expert code". */
+  /** Name for people: "Expert code". */
   label: string;
   /** True for models that BTX is compared with rather than built from. */
   baseline: boolean;
@@ -26,7 +26,7 @@ export interface Column {
   domain: string;
   /** One per row; absent if not measured. */
   values: (number | undefined)[];
-  /** Rows with the best value as printed; several on a tie, none where all are equal. */
+  /** Rows with the best printed value; several on a tie, none if all are equal. */
   best: ReadonlySet<number>;
 }
 
@@ -36,7 +36,7 @@ export interface Comparison {
   columns: Column[];
 }
 
-/** Decimals a measure is printed with; exact match is printed in percent. */
+/** Decimals of each measure; exact match is printed in percent. */
 const DECIMALS: Record<Measure, number> = { nats: 3, bitsPerByte: 3, exactMatch: 3 };
 const MEAN = "mean";
 

@@ -4,7 +4,7 @@ import { clean, cutMiddle, styles, width } from "./ansi.ts";
 import { type Column, comparison, type Measure } from "./comparison.ts";
 import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 
-/** Units of measures, as heads of columns. */
+/** Units of measures, as column headings. */
 export const UNITS: Record<Measure, string> = {
   nats: "nats per token",
   bitsPerByte: "bits per byte",
@@ -13,7 +13,7 @@ export const UNITS: Record<Measure, string> = {
 
 export interface TableOptions {
   color: boolean;
-  /** Columns that the table may take; 100 unless given. */
+  /** Maximum width of the table, columns; default 100. */
   columns?: number;
 }
 
@@ -21,9 +21,9 @@ const cell = (value: number | undefined, measure: Measure): string =>
   value === undefined ? "–" : measure === "exactMatch" ? percent(value, 1) : loss(value);
 
 /**
- * The table of a run for a terminal: a line a model, held-out loss in nats per token by domain and mean, bits per byte,
- * exact match; the best of each column is marked with `*`, baselines stand below a rule. What does not fit side by side
- * follows in further blocks.
+ * A run's table for a terminal: one line per model with held-out loss in nats per token by domain and mean, bits per
+ * byte and exact match. The best value of each column is marked with `*`; baselines are below a rule. Columns that do
+ * not fit follow in further blocks.
  */
 export function comparisonTable(summary: RunSummary, { color, columns: room = 100 }: TableOptions): string {
   const table = comparison(summary);
@@ -37,7 +37,7 @@ export function comparisonTable(summary: RunSummary, { color, columns: room = 10
   );
   const labelWidth = Math.max(5, ...rows.map(({ label }) => width(label[0])));
   const names = domainHeads(table.domains, room - labelWidth);
-  // Of bits per byte the mean is enough here: the report has every domain.
+  // For bits per byte, the mean is enough here: the report has every domain.
   const shown = table.columns.filter(
     ({ measure, domain }, _, all) =>
       measure !== "bitsPerByte" || domain === "mean" || !all.some((c) => c.measure === measure && c.domain === "mean"),
@@ -50,9 +50,7 @@ export function comparisonTable(summary: RunSummary, { color, columns: room = 10
       marks: new Map([...best].map((row) => [row, "*"])),
     }),
   );
-  const note = style.dim(
-    "* best of its column; exact match counts right answers, everything else is better when lower",
-  );
+  const note = style.dim("* best of its column; higher is better for exact match, lower for everything else");
   const plainNote = shown.some((c) => c.measure === "exactMatch") ? note : style.dim("* best of its column (lowest)");
   return `${grid(rows, columns, { head: "model", room, style })}\n${plainNote}\n`;
 }

@@ -3,15 +3,15 @@ import { count, flops, loss, percent, percentNumber } from "../protocol/format.t
 import { isBaseline, modelLabel, modelOrder } from "../protocol/stageKinds.ts";
 import { configuration } from "./settings.ts";
 
-/** What a comparison of runs says in words; shared by terminal and page. */
+/** A comparison of runs in words, for the terminal and the page. */
 
-/** The rows in the order in which models are listed, those of one model in the order of the runs. */
+/** The rows in the display order of models; rows of one model in the order of the runs. */
 export function orderedRows({ rows }: ComparisonOfRuns): ComparedRow[] {
   const names = modelOrder(new Set(rows.map(({ model }) => model)));
   return names.flatMap((name) => rows.filter(({ model }) => model === name));
 }
 
-/** True if a rule separates a row from the previous one, where the baselines begin. */
+/** Whether the baselines begin with this row, so that a rule separates it from the previous one. */
 export const beginsBaselines = (rows: readonly ComparedRow[], index: number): boolean =>
   index > 0 && isBaseline(rows[index]?.model ?? "") && !isBaseline(rows[index - 1]?.model ?? "");
 
@@ -23,7 +23,7 @@ export function rowName(row: ComparedRow): string {
 
 export type Shown = "loss" | "exactMatch";
 
-/** "2.598 ± 0.012 (3)": mean, sample standard deviation and number of random seeds; "2.598" of one seed. */
+/** "2.598 ± 0.012 (3)": mean, sample standard deviation and number of random seeds; "2.598" for one seed. */
 export function statisticText(value: Statistic | undefined, shown: Shown): string {
   if (value === undefined) return "–";
   const text = (number: number) => (shown === "loss" ? loss(number) : percentNumber(number));
@@ -37,7 +37,7 @@ export function standingMark(value: Statistic | undefined): string | undefined {
   return value?.standing === "best" ? "*" : value?.standing === "not-different" ? "≈" : undefined;
 }
 
-/** "=", "×1.32", or a dash where nothing is known. */
+/** "=", "×1.32", or a dash if unknown. */
 export function ratioText(amount: Amount | undefined): string {
   if (amount?.ratio === undefined) return "–";
   if (amount.equal) return "=";
@@ -46,13 +46,13 @@ export function ratioText(amount: Amount | undefined): string {
   return ratio < 0.01 ? "×<0.01" : `×${ratio.toFixed(ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0)}`;
 }
 
-/** What the comparison holds equal, and which rows are so: sentences for its head. */
+/** Sentences for the top of a comparison: what is held equal, and for which rows. */
 export function fairness(comparison: ComparisonOfRuns): string[] {
   const { equal, reference, rows } = comparison;
   const base = reference === undefined ? undefined : rows[reference];
   const own = base?.[equal];
   if (!base || own?.ratio === undefined)
-    return ["Training is not compared: the training of a finetuned BTX model is not known."];
+    return ["Training is not compared, because the training of a finetuned BTX model is unknown."];
   const amounts =
     equal === "tokens"
       ? `were trained on the same number of tokens beyond the seed as ${rowName(base)}, ${count(own.beyondSeed)} within 1 %`
@@ -65,7 +65,7 @@ export function fairness(comparison: ComparisonOfRuns): string[] {
     return names.length > 1 ? names.join("; ") : `${names[0]} alone`;
   };
   return [
-    `Compared at equal ${what}: rows marked = ${amounts}; × is how many times as much the others had.`,
+    `Compared at equal ${what}: rows marked = ${amounts}; × is the ratio for other rows.`,
     `Equal training tokens: ${listed("tokens")}.`,
     `Equal training FLOPs: ${listed("flops")}.`,
   ];

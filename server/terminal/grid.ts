@@ -1,17 +1,17 @@
 import { clean, cutMiddle, padEnd, padStart, type Styles, width } from "./ansi.ts";
 
 /**
- * Tables of numbers with two heads: groups of columns over columns. What does not fit side by side follows in further
- * blocks.
+ * Tables of numbers with two header lines, for groups of columns and for columns. Columns that do not fit follow in
+ * further blocks.
  */
 
 export interface GridColumn {
   /** Heading over a group of columns, such as "nats per token". */
   group: string;
   head: string;
-  /** One a row. */
+  /** One per row. */
   cells: readonly string[];
-  /** A mark of one column after a cell, by row; `*` is bold. */
+  /** One-column marks after cells, by row; `*` is bold. */
   marks?: ReadonlyMap<number, string>;
 }
 
@@ -23,9 +23,9 @@ export interface GridRow {
 }
 
 interface GridOptions {
-  /** Head of the labels. */
+  /** Heading of the labels. */
   head: string;
-  /** Columns that a line may take. */
+  /** Maximum width of a line, columns. */
   room: number;
   style: Styles;
 }
@@ -38,13 +38,13 @@ interface Block {
 
 const GAP = "  ";
 const BETWEEN_GROUPS = "   ";
-/** Columns of a value such as "12.345" and its mark. */
+/** Width of a value such as "12.345" and its mark, columns. */
 const VALUE = 7;
 
 const gapBefore = (columns: readonly GridColumn[], index: number) =>
   index > 0 && columns[index - 1]?.group !== columns[index]?.group ? BETWEEN_GROUPS : GAP;
 
-/** The width of each column, mark included: a head stands over the digits, and the mark hangs to their right. */
+/** The width of each column, including its mark. Headings align with the digits; the mark is to their right. */
 function widthsOf(columns: readonly GridColumn[]): number[] {
   const widths = columns.map(({ head, cells }) => Math.max(VALUE, width(head) + 1, ...cells.map((c) => width(c) + 1)));
   for (const group of new Set(columns.map((column) => column.group))) {
@@ -56,7 +56,7 @@ function widthsOf(columns: readonly GridColumn[]): number[] {
   return widths;
 }
 
-/** Columns side by side as long as they fit in `room`, the rest in further blocks. */
+/** Splits columns into blocks that fit in `room`. */
 function blocksOf(columns: readonly GridColumn[], labelWidth: number, room: number): Block[] {
   const blocks: Block[] = [];
   for (const column of columns) {
@@ -75,7 +75,7 @@ function cellOf({ cells, marks }: GridColumn, row: number, wide: number, style: 
   return mark === "*" ? style.bold(text) : text;
 }
 
-/** The line of groups, each over the end of its columns. */
+/** The line of group headings, each aligned with the end of its columns. */
 function groupLine({ columns, widths }: Block, labelWidth: number): string {
   let line = " ".repeat(labelWidth);
   for (let first = 0; first < columns.length; ) {
@@ -110,7 +110,7 @@ function blockLines(
   return lines;
 }
 
-/** The table as text, its blocks with an empty line between them. */
+/** The table as text, with an empty line between blocks. */
 export function grid(rows: readonly GridRow[], columns: readonly GridColumn[], options: GridOptions): string {
   const labelWidth = Math.max(width(options.head), ...rows.flatMap(({ label }) => label.map(width)));
   const blocks = blocksOf(columns, labelWidth, options.room);
@@ -120,7 +120,7 @@ export function grid(rows: readonly GridRow[], columns: readonly GridColumn[], o
     .join("\n\n");
 }
 
-/** Each name, safe for a terminal, in at most `columns`, cut so that no two are alike. */
+/** Each name, made safe for a terminal and cut to at most `columns`, such that no two are equal. */
 export function cutNames(names: readonly string[], columns: number): Map<string, string> {
   const taken = new Set<string>();
   const cut = new Map<string, string>();
@@ -137,7 +137,7 @@ export function cutNames(names: readonly string[], columns: number): Map<string,
 const WIDEST_DOMAIN = 14;
 const NARROWEST_DOMAIN = 7;
 
-/** Names of domains as heads of columns that share `room` with a label, as long as that is sensible. */
+/** Names of domains as headings of columns that share `room` with a label, within sensible widths. */
 export function domainHeads(domains: readonly string[], room: number): Map<string, string> {
   const fair = Math.floor(room / (domains.length + 2)) - GAP.length - 1;
   return cutNames(domains, Math.min(WIDEST_DOMAIN, Math.max(NARROWEST_DOMAIN, fair)));

@@ -16,7 +16,7 @@ export interface ProgressOptions {
   /** True: bars that redraw in place. False: plain lines, as for a log. */
   tty: boolean;
   color: boolean;
-  /** Milliseconds of a clock that never goes back. */
+  /** A monotonic clock, ms. */
   now?: () => number;
 }
 
@@ -27,18 +27,18 @@ export interface Progress {
 }
 
 interface Running extends StageProgress {
-  /** Clock when the stage began, ms. */
+  /** When the stage began, ms. */
   started: number;
-  /** Clock and share of the last plain line. */
+  /** Time and share of the last plain line. */
   printed: number;
   printedShare: number;
 }
 
 const HIDE_CURSOR = "\u001b[?25l";
 const SHOW_CURSOR = "\u001b[?25h";
-/** Least milliseconds between two drawings of the bars. */
+/** Minimum time between redraws of the bars, ms. */
 const FRAME = 80;
-/** A plain line for a stage needs this many ms since its last, and 10 % more work done or a minute gone. */
+/** Minimum time between two plain lines for a stage, ms. The next line also waits for 10 % more work or a minute. */
 const PLAIN_GAP = 10_000;
 const PLAIN_LONGEST = 60_000;
 const PLAIN_SHARE = 0.1;
@@ -129,7 +129,7 @@ export function createProgress(stream: ProgressStream, options: ProgressOptions)
   };
 }
 
-/** The lines at the foot of a terminal that are drawn over and over; everything else scrolls up above them. */
+/** Lines at the bottom of a terminal that are redrawn in place; all other output scrolls above them. */
 function createBoard(
   stream: ProgressStream,
   { color }: ProgressOptions,
@@ -137,7 +137,7 @@ function createBoard(
   now: () => number,
 ) {
   const style = styles(color);
-  /** Widths of the lines on the screen, to know how many rows they fill should the terminal have become narrower. */
+  /** Widths of the drawn lines, to know how many rows they fill if the terminal has become narrower. */
   let drawn: number[] = [];
   let drawnAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
@@ -146,7 +146,7 @@ function createBoard(
   const columns = () => stream.columns || 80;
   const showCursor = () => stream.write(SHOW_CURSOR);
 
-  /** Back to the start of the first drawn line, everything below erased. */
+  /** Moves to the start of the first drawn line and erases everything below. */
   function erase(): string {
     const rows = drawn.reduce((sum, wide) => sum + Math.max(1, Math.ceil(wide / columns())), 0);
     drawn = [];
@@ -185,7 +185,7 @@ function createBoard(
 
   return {
     draw: () => draw(),
-    /** Draws now, or when the time of a frame has passed since the last drawing. */
+    /** Draws now, or once `FRAME` has passed since the last drawing. */
     drawSoon(): void {
       const wait = FRAME - (now() - drawnAt);
       if (wait <= 0) draw();

@@ -17,7 +17,7 @@ import {
 import { domainHeads, type GridColumn, type GridRow, grid } from "./grid.ts";
 import { configuration } from "./settings.ts";
 
-/** Columns that the names of models and their settings take. */
+/** Width of model names and their settings, columns. */
 const LABEL = 26;
 
 function labelOf(row: ComparedRow): GridRow["label"] {
@@ -65,7 +65,7 @@ function costColumns(rows: readonly ComparedRow[]): GridColumn[] {
   ];
 }
 
-/** The experts' shares of each domain's routed tokens, of one row. */
+/** The experts' shares of each domain's routed tokens, for one row. */
 function routingTable(row: ComparedRow, { color, columns: room = 100 }: TableOptions): string | undefined {
   const { routing } = row;
   if (!routing) return undefined;
@@ -85,16 +85,16 @@ function routingTable(row: ComparedRow, { color, columns: room = 100 }: TableOpt
 }
 
 /**
- * Models of several runs for a terminal: what is held equal, a line a model with its settings below, held-out loss and
- * exact match as mean ± standard deviation (random seeds), then training and size; below it the experts' shares of
- * tokens.
+ * Models of several runs for a terminal: what is held equal, then a table with one line per model and its settings
+ * below: held-out loss and exact match as mean ± standard deviation (random seeds), training and size. Below it, the
+ * experts' shares of tokens.
  */
 export function runsTable(comparison: ComparisonOfRuns, options: TableOptions): string {
   const { color, columns: room = 100 } = options;
   const rows = orderedRows(comparison);
   const style = styles(color);
   const none = comparison.runs.filter(({ models }) => models === 0).map(({ id }) => id);
-  const skipped = none.length > 0 ? [`Without an evaluated model so far: ${none.join(", ")}.`] : [];
+  const skipped = none.length > 0 ? [`No evaluated model yet: ${none.join(", ")}.`] : [];
   const paragraphs = (texts: readonly string[]) => texts.flatMap((text) => wrap(clean(text), room)).join("\n");
   if (rows.length === 0) return "No model of these runs has been evaluated yet.\n";
   const heads = domainHeads(comparison.domains, room - LABEL);

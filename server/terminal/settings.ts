@@ -4,7 +4,7 @@ import { kindOfName, stageKinds } from "../protocol/stageKinds.ts";
 
 /** Settings of an experiment in a few words: "router switch", "finetune 1M tokens", "freeze experts". */
 
-/** Names of keys where the last part of their path, in words, would not do; empty: the value says it. */
+/** Names of keys whose last part, in words, is not clear enough; empty if the value is enough. */
 const NAMES: Readonly<Record<string, string>> = {
   tokens: "",
   "from.sha256": "checkpoint",
@@ -18,17 +18,17 @@ const NAMES: Readonly<Record<string, string>> = {
   "tokenizer.vocab": "vocabulary",
   "tokenizer.sha256": "tokenizer",
 };
-/** Whether the settings of a stage, or of "all", are known by their keys alone: it neither trains nor evaluates. */
+/** Whether keys are clear without the name of their stage, which is "all" or neither trains nor evaluates. */
 function isUnnamed(stage: string): boolean {
   const kind = stage.endsWith(":mix") ? "mix" : kindOfName(stage);
   return stage === "all" || (kind !== undefined && kind !== "evaluate" && !stageKinds[kind].trains);
 }
 
-/** "final learning rate" of "training.finalLearningRate". */
+/** "final learning rate" for "training.finalLearningRate". */
 const words = (key: string): string =>
   (key.split(".").at(-1) ?? key).replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-/** A number short where that is exact: "1.6k" of 1600, but 1,234,567 in full. */
+/** A number, abbreviated if that is exact: "1.6k" for 1600, but 1,234,567 in full. */
 function exactCount(value: number): string {
   const short = count(value);
   const [, digits = "", unit = ""] = /^([\d.]+)([kMBT]?)$/.exec(short) ?? [];

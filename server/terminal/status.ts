@@ -18,13 +18,13 @@ export interface RunListing {
   bestLoss?: number;
 }
 
-/** What is on disk about one stage of a run. */
+/** The files of one stage of a run. */
 export interface StageState {
   /** Absent: the stage has not begun. */
   record?: StageRecord;
   /** The last line of `metrics.jsonl`. */
   metric?: Metric;
-  /** True where the record says "running" and no process holds the lock. */
+  /** Whether the record says "running" but no process holds the lock. */
   interrupted?: boolean;
 }
 
@@ -56,7 +56,7 @@ interface Head {
   right?: boolean;
 }
 
-/** Lines of aligned columns under a head. `tones` colours a cell after it has been measured. */
+/** Lines of aligned columns below a header. `tones` colours a cell after it has been measured. */
 function grid(
   heads: Head[],
   rows: string[][],
@@ -86,7 +86,7 @@ function grid(
   ];
 }
 
-/** The text of `btx list`: a line a run, in the order given. */
+/** The text of `btx list`: one line per run, in the given order. */
 export function runList(runs: readonly RunListing[], options: TextOptions): string {
   if (runs.length === 0) return "No runs yet. Start one with: btx run FILE\n";
   const style = styles(options.color);

@@ -1,6 +1,6 @@
 import type { PlannedStage } from "../protocol/stage.ts";
 
-/** A stage in a plan drawn as a tree: how deep it stands and the lines that lead to it. */
+/** A stage of a plan in a tree, and the lines that lead to it. */
 export interface TreeLine {
   stage: PlannedStage;
   /** "├─ ", "│  └─ " and the like; empty at the root. */
@@ -13,8 +13,8 @@ function* ancestors(name: string, above: ReadonlyMap<string, string>): Generator
 }
 
 /**
- * A plan as a tree. A stage with one parent hangs under it; one with several (a mix of experts) under the nearest stage
- * that they all come from. The data stage, a parent of nearly all, counts only where there is no other.
+ * A plan as a tree. A stage with one parent is below it; a stage with several (a mix of experts) is below their nearest
+ * common ancestor. The data stage, a parent of nearly all stages, counts only if there is no other parent.
  */
 export function planTree(plan: readonly PlannedStage[]): TreeLine[] {
   const kinds = new Map(plan.map((stage) => [stage.name, stage.spec.kind]));

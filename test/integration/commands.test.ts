@@ -121,7 +121,7 @@ describe("the command btx, on a finished run", () => {
     const long = await btx([...args, "--prompt", "x".repeat(40)], options);
     expect([long.code, long.stderr]).toEqual([
       1,
-      "btx: the prompt has 40 tokens and the model's context is 40: shorten the prompt\n",
+      "btx: the prompt has 40 tokens, but the model's context is 40: shorten the prompt\n",
     ]);
   });
 

@@ -104,7 +104,7 @@ describe("`btx compare`", () => {
     const equal = await btx(["compare", run, "--equal", "steps"]);
     expect([equal.code, equal.stderr]).toEqual([2, 'btx: --equal takes "tokens" or "flops", not "steps"\n']);
     const out = await btx(["compare", run, "--out", finished.file]);
-    expect([out.code, out.stderr]).toEqual([2, `btx: --out takes a folder, and ${finished.file} is a file\n`]);
+    expect([out.code, out.stderr]).toEqual([2, `btx: --out takes a folder, but ${finished.file} is a file\n`]);
     const unknown = await btx(["compare", "1999", "--in", finished.folder]);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("there is no run 1999")]);
   });

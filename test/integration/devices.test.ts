@@ -62,7 +62,7 @@ describe("a device that is not there", () => {
       ["--device", "tfjs-node"],
       /^btx: the device tfjs-node cannot be used: libtensorflow is not installed: btx engines /,
     ],
-    [["--device", "gpu"], /^btx: --device takes a device of `btx devices`, not "gpu"\n$/],
+    [["--device", "gpu"], /^btx: --device takes a device that `btx devices` lists, not "gpu"\n$/],
     [["--engine", "torch"], /^btx: --engine takes auto, onnx, tfjs, not "torch"\n$/],
   ])("is refused before anything is made: %j", async (options, sentence) => {
     const { root, file } = tinyExperiment();

@@ -3,7 +3,7 @@ import { type CsvCell, csvRow } from "../../protocol/csv.ts";
 import { orderedRows } from "../../terminal/fairness.ts";
 import { configuration } from "../../terminal/settings.ts";
 
-/** A column of means, and one of standard deviations, for each domain and the mean. */
+/** A column of means and one of standard deviations, for each domain and for the mean. */
 function* statistics(name: string, domains: readonly string[], of: Measured | undefined): Generator<[string, CsvCell]> {
   const columns: [string, Statistic | undefined][] = domains.map((domain) => [domain, of?.domains[domain]]);
   for (const [domain, value] of [...columns, ["mean", of?.mean] as const]) {
@@ -38,7 +38,7 @@ function cells(row: ComparedRow, { measure, domains, rows }: ComparisonOfRuns): 
   ];
 }
 
-/** A line a row of the comparison, under a line of names. */
+/** One line per row of the comparison, below a line of names. */
 export function comparisonCsv(comparison: ComparisonOfRuns): string {
   const rows = orderedRows(comparison).map((row) => cells(row, comparison));
   const head = rows.slice(0, 1).map((row) => row.map(([name]) => name));

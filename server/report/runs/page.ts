@@ -6,7 +6,7 @@ import { renderPage, scrolling } from "../page.ts";
 import { paperFigure } from "./paperFigure.ts";
 import { byDomain, overview, routedShares } from "./tables.ts";
 
-/** Names of the experiments that were run, the first few of many. */
+/** Names of the experiments; only the first few if there are many. */
 function titleOf({ runs }: ComparisonOfRuns): string {
   const names = [...new Set(runs.map(({ name }) => name))];
   return names.length > 5 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ");
@@ -35,7 +35,7 @@ function runTable({ runs }: ComparisonOfRuns): Html {
   );
 }
 
-/** The comparison of several runs as one HTML page in the look of a run's report; see `renderPage`. */
+/** The comparison of several runs as one HTML page in the style of a run's report; see `renderPage`. */
 export function renderComparison(comparison: ComparisonOfRuns): string {
   const rows = orderedRows(comparison);
   const unit = UNITS[comparison.measure];
@@ -45,7 +45,7 @@ export function renderComparison(comparison: ComparisonOfRuns): string {
       : html`<section aria-labelledby="overview"><h2 id="overview">Models</h2>
 ${overview(comparison, rows, unit)}
 </section>
-<section aria-labelledby="compute"><h2 id="compute">What training bought</h2>
+<section aria-labelledby="compute"><h2 id="compute">Quality against training cost</h2>
 ${paperFigure(rows, "loss", unit)}
 ${rows.some((row) => row.exactMatch) && paperFigure(rows, "exactMatch", unit)}
 </section>

@@ -8,12 +8,12 @@ import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";
 import { placeLabels } from "./placeLabels.ts";
 
-/** The paper's figure 2: what training beyond the seed bought. */
+/** Figure 2 of the paper: quality against training cost beyond the seed. */
 
 const [WIDTH, HEIGHT] = [1000, 440];
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 16, 14, 48];
 const PLOT = { width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM };
-/** Letters of a label, at most. */
+/** Maximum length of a label, characters. */
 const LETTERS = 44;
 
 interface Point {
@@ -23,7 +23,7 @@ interface Point {
   deviation: number;
 }
 
-/** Places in the palette: seed grey, BTX blue, the others by kind. */
+/** Indices in the palette: seed grey, BTX blue, the others by kind. */
 const COLOURS: Readonly<Record<ModelKind, number>> = {
   seed: 0,
   finetune: 1,
@@ -56,12 +56,12 @@ function spanOf(points: readonly Point[]): { most: number; low: number; high: nu
 const one = (value: number) => value.toFixed(1);
 
 /**
- * Mean loss or mean exact match against training FLOPs beyond the seed: a point a model, its bar one standard deviation
- * each way.
+ * Mean loss or mean exact match against training FLOPs beyond the seed: one point per model, with error bars of one
+ * standard deviation each way.
  */
 export function paperFigure(rows: readonly ComparedRow[], shown: Shown, unit: string): Html {
   const points = pointsOf(rows, shown);
-  if (points.length === 0) return html`<p class="empty">No model’s training is known.</p>`;
+  if (points.length === 0) return html`<p class="empty">The training of no model is known.</p>`;
   const { most, low, high } = spanOf(points);
   const xAt = (value: number) => (value / most) * PLOT.width;
   const yAt = (value: number) => ((high - value) / (high - low)) * PLOT.height;
@@ -102,9 +102,9 @@ export function paperFigure(rows: readonly ComparedRow[], shown: Shown, unit: st
   return html`<figure>
 ${scrolling(
   `${name} against training FLOPs`,
-  html`<svg class="scatter" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${name} against training FLOPs beyond the seed</title><desc id="${id}-d">A point a model; the same numbers follow as a table.</desc><g transform="translate(${LEFT} ${TOP})">${grid}${across}<path class="frame" d="M0 0V${PLOT.height}H${PLOT.width}"/><text x="${PLOT.width}" y="${PLOT.height + 38}" class="end">training FLOPs beyond the seed</text>${drawn}</g></svg>`,
+  html`<svg class="scatter" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${name} against training FLOPs beyond the seed</title><desc id="${id}-d">One point per model; the same numbers follow as a table.</desc><g transform="translate(${LEFT} ${TOP})">${grid}${across}<path class="frame" d="M0 0V${PLOT.height}H${PLOT.width}"/><text x="${PLOT.width}" y="${PLOT.height + 38}" class="end">training FLOPs beyond the seed</text>${drawn}</g></svg>`,
 )}
-<figcaption>Up and down: ${name}${shown === "loss" ? " (lower is better)" : " (higher is better)"}. To the right: training compute beyond the seed, all stages that a model comes from. Bars are one standard deviation over random seeds each way; without a bar there is a single seed.</figcaption>
+<figcaption>Vertical axis: ${name}${shown === "loss" ? " (lower is better)" : " (higher is better)"}. Horizontal axis: training compute beyond the seed, over all stages that a model comes from. Error bars are one standard deviation over random seeds each way; a point without a bar has a single seed.</figcaption>
 <details><summary>The same numbers as a table</summary>
 ${scrolling("Numbers of the figure", html`<table class="small"><thead><tr><th scope="col">model</th><th scope="col">FLOPs beyond the seed</th><th scope="col">${name}</th></tr></thead><tbody>${table}</tbody></table>`)}
 </details></figure>`;

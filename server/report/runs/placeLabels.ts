@@ -1,4 +1,4 @@
-/** Labels beside points, so placed that they cover neither each other nor a point. */
+/** Places labels beside points so that they cover neither each other nor a point. */
 
 export interface Place {
   x: number;
@@ -18,24 +18,22 @@ interface Box {
 }
 
 export interface LabelPlace extends Place {
-  /** True where the text ends at `x` rather than begins there. */
+  /** Whether the text ends at `x` instead of beginning there. */
   end: boolean;
-  /** True where the label stands so far off that a line must lead to its point. */
+  /** Whether the label is so far from its point that a line must connect them. */
   led: boolean;
 }
 
 const HEIGHT = 14;
-/** From a point to its label. */
+/** Distance from a point to its label, pixels. */
 const OFF = 9;
-/** Pixels of a letter, on average. */
+/** Average width of a letter, pixels. */
 const LETTER = 6.6;
 
 const overlap = (a: Box, b: Box): boolean =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
-/**
- * Where a label of `width` may stand, the nearest first: right or left of the point, then higher and lower in steps.
- */
+/** Candidate places for a label, the nearest first: right or left of the point, then higher and lower in steps. */
 function* candidates({ x, y }: Place): Generator<LabelPlace> {
   for (let step = 0; step < 30; step++) {
     for (const side of step === 0 ? [0] : [-step, step]) {
@@ -51,7 +49,7 @@ function boxOf({ x, y, end }: LabelPlace, width: number): Box {
 
 /**
  * A place for each text beside its point, in pixels; y is the middle of the text. Greedy, in order.
- * @param frame in which all labels must lie; a label that fits nowhere stands right of its point.
+ * @param frame that must contain all labels; a label that fits nowhere is placed right of its point
  */
 export function placeLabels(
   points: readonly Mark[],

@@ -13,14 +13,14 @@ import { configuration, settingText } from "../../terminal/settings.ts";
 import { type Html, html } from "../html.ts";
 import { scrolling } from "../page.ts";
 
-/** A model's name and settings; settings that follow from others go in the title. */
+/** A model's name and settings; implied settings are only in the title. */
 function rowHead(row: ComparedRow): Html {
   const settings = configuration(row);
   const all = row.differences.map((difference) => settingText(difference, row.model)).join(", ");
   return html`<th scope="row"${row.model === ownModel && html` class="ours"`}>${modelLabel(row.model)}${settings.length > 0 && html`<span class="config" title="${all}">${settings.join(", ")}</span>`}</th>`;
 }
 
-/** Bodies with a rule between what BTX is made of and the baselines. */
+/** Table bodies, with a rule between the models that BTX is built from and the baselines. */
 function bodies(rows: readonly ComparedRow[], line: (row: ComparedRow) => Html): Html {
   const groups: ComparedRow[][] = [];
   rows.forEach((row, index) => {
@@ -67,7 +67,7 @@ const heads = (groups: readonly Group[]): Html => {
   return html`<thead><tr><td></td>${tops}</tr><tr><th scope="col">model</th>${below}</tr></thead>`;
 };
 
-/** Models by their means, by what they were trained on against BTX, and by size. */
+/** Models with their means, their training relative to BTX, and their size. */
 export function overview(comparison: ComparisonOfRuns, rows: readonly ComparedRow[], unit: string): Html {
   const answers = rows.some((row) => row.exactMatch);
   const groups: Group[] = [
@@ -91,7 +91,7 @@ export function overview(comparison: ComparisonOfRuns, rows: readonly ComparedRo
     html`<table class="compare many"><caption class="unseen">Means, training and size of each model</caption>
 ${heads(groups)}
 ${bodies(rows, line)}</table>`,
-  )}<p class="note">A filled box marks the best value of its column, an empty one a value that is not different from it: Welch’s t-test over random seeds, 5 %, row by row. “a ± b (n)” is the mean and the standard deviation over n random seeds. Time is added over stages, though experts train at the same time.</p>`;
+  )}<p class="note">A filled box marks the best value of its column, an empty one a value that is not different from it: Welch’s t-test over random seeds, 5 %, row by row. “a ± b (n)” is the mean and the standard deviation over n random seeds. Time is summed over stages, although experts train in parallel.</p>`;
 }
 
 /** Models by domains: held-out loss, then exact match where it was measured. */
@@ -137,5 +137,5 @@ ${scrolling(`Routed share of ${rowName(row)}`, html`<table class="small"><thead>
 export function routedShares(rows: readonly ComparedRow[]): Html {
   const tables = rows.flatMap((row) => (row.routing ? [routingTable(row, row.routing)] : []));
   if (tables.length === 0) return html`<p class="empty">No mixed model has been evaluated yet.</p>`;
-  return html`<p class="note">Share of a domain’s routed tokens that each expert got on held-out text, mean over layers and random seeds; a column adds up to 100 %. Below it the largest and the smallest share of an expert in one layer, mean over domains, and the even share.</p><div class="panels">${tables}</div>`;
+  return html`<p class="note">Share of a domain’s routed tokens that each expert got on held-out text, mean over layers and random seeds; a column adds up to 100 %. Below it are the largest and the smallest share of an expert in one layer, mean over domains, and the even share.</p><div class="panels">${tables}</div>`;
 }

@@ -5,10 +5,10 @@ import { comparisonCsv } from "./csv.ts";
 import { renderComparison } from "./page.ts";
 
 /**
- * Writes `comparison.csv`, `comparison.json` and `comparison.html` into `folder`, which is made if need be.
+ * Writes `comparison.csv`, `comparison.json` and `comparison.html` into `folder`, which is created if necessary.
  *
- * @returns the paths written.
- * @throws UserError when the folder may not be written or the disk is full.
+ * @returns the paths written
+ * @throws UserError if the folder cannot be written or the disk is full
  */
 export async function writeComparison(comparison: ComparisonOfRuns, folder: string): Promise<string[]> {
   makeFolder(folder);

@@ -44,7 +44,7 @@ describe("fairness", () => {
     const run = resultsFixture();
     const records = new Map([...run.records].filter(([name]) => name !== "evaluate:finetune"));
     expect(fairness(compareResults([{ ...run, records }]))).toEqual([
-      "Training is not compared: the training of a finetuned BTX model is not known.",
+      "Training is not compared, because the training of a finetuned BTX model is unknown.",
     ]);
   });
 });

@@ -28,7 +28,7 @@ describe("runsTable", () => {
   it("begins with what is held equal, and lists the rows that have equal tokens and equal FLOPs", () => {
     const text = table(200).join("\n");
     expect(text).toMatch(
-      /^Compared at equal tokens: rows marked = were trained on the same number of tokens beyond the seed as BTX \(router top-k\), 2M within 1 %; × is how many/,
+      /^Compared at equal tokens: rows marked = were trained on the same number of tokens beyond the seed as BTX \(router top-k\), 2M within 1 %; × is the ratio/,
     );
     expect(text).toContain(
       "Equal training tokens: BTX (router top-k); BTX (router switch); Dense; Sparse upcycling.\n",
@@ -67,7 +67,7 @@ describe("runsTable", () => {
   it("names runs without an evaluated model, says so where there is none at all, and lets nothing steer the terminal", () => {
     const begun = { ...resultsFixture({ id: "20260309-000000" }), records: new Map() };
     expect(runsTable(compareResults([resultsFixture(), begun]), { color: false })).toContain(
-      "Without an evaluated model so far: 20260309-000000.",
+      "No evaluated model yet: 20260309-000000.",
     );
     expect(runsTable(compareResults([begun]), { color: false })).toBe(
       "No model of these runs has been evaluated yet.\n",
