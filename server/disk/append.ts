@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import type { z } from "zod";
 import { UserError } from "../protocol/errors.ts";
+import type { FileDigest } from "../protocol/stage.ts";
+import { Digest } from "./digest.ts";
 import { withDiskErrorsSync } from "./errors.ts";
 import { parseLine, splitLines } from "./lines.ts";
 
@@ -9,11 +11,19 @@ import { parseLine, splitLines } from "./lines.ts";
  * the next writer cuts off. One writer a file (who holds the stage's lock), any number of readers.
  */
 
+/** A file that grows, as far as it was written. */
+export interface GrownFile {
+  readonly path: string;
+  readonly digest: FileDigest;
+}
+
 /** An open file that grows by whole items; a failed write leaves no partial item. */
-class GrowingFile {
+class GrowingFile implements GrownFile {
   readonly path: string;
   #fd: number;
   #bytes: number;
+  /** Of all bytes; absent until it is needed. */
+  #digest: Digest | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -25,7 +35,13 @@ class GrowingFile {
     return this.#bytes;
   }
 
+  get digest(): FileDigest {
+    this.#digest ??= this.#digestOfAll();
+    return { bytes: this.#bytes, digest: this.#digest.value };
+  }
+
   append(item: Uint8Array): void {
+    this.#digest ??= this.#digestOfAll();
     withDiskErrorsSync(this.path, () => {
       try {
         let done = 0;
@@ -36,12 +52,32 @@ class GrowingFile {
       }
     });
     this.#bytes += item.byteLength;
+    this.#digest.update(item);
   }
 
   truncate(bytes: number): void {
     if (bytes === this.#bytes) return;
     withDiskErrorsSync(this.path, () => ftruncateSync(this.#fd, bytes));
     this.#bytes = bytes;
+    this.#digest = undefined;
+  }
+
+  #digestOfAll(): Digest {
+    const digest = new Digest();
+    const piece = Buffer.alloc(Math.min(this.#bytes, 1 << 20));
+    withDiskErrorsSync(
+      this.path,
+      () => {
+        while (digest.bytes < this.#bytes) {
+          const wanted = Math.min(piece.length, this.#bytes - digest.bytes);
+          const count = readSync(this.#fd, piece, 0, wanted, digest.bytes);
+          if (count === 0) throw new UserError(`${this.path} became shorter: another program is changing it`);
+          digest.update(piece.subarray(0, count));
+        }
+      },
+      "read",
+    );
+    return digest;
   }
 
   readAll(): Buffer {
@@ -64,7 +100,7 @@ class GrowingFile {
   }
 }
 
-export interface LineAppender<T> {
+export interface LineAppender<T> extends GrownFile {
   append(item: T): void;
   /**
    * Keeps the longest prefix whose items all satisfy `keep`, and drops the rest. Used on resume to keep the items up to
@@ -87,6 +123,10 @@ export function openLines<T>(path: string, schema: z.ZodType<T>): LineAppender<T
   const file = new GrowingFile(path);
   file.truncate(file.readAll().lastIndexOf(0x0a) + 1);
   return {
+    path,
+    get digest() {
+      return file.digest;
+    },
     append: (item) => file.append(Buffer.from(`${JSON.stringify(item)}\n`, "utf8")),
     truncateTo(keep) {
       let kept = 0;
@@ -104,7 +144,7 @@ export function openLines<T>(path: string, schema: z.ZodType<T>): LineAppender<T
   };
 }
 
-export interface RecordAppender {
+export interface RecordAppender extends GrownFile {
   /** Whole records in the file. */
   readonly count: number;
   /** @param record `size` values. */
@@ -126,6 +166,10 @@ export function openRecords(path: string, size: number): RecordAppender {
   const recordBytes = size * 4;
   file.truncate(file.bytes - (file.bytes % recordBytes));
   return {
+    path,
+    get digest() {
+      return file.digest;
+    },
     get count() {
       return file.bytes / recordBytes;
     },

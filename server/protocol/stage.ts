@@ -245,6 +245,13 @@ export const stageResultSchema = z.strictObject({
 });
 export type StageResult = z.infer<typeof stageResultSchema>;
 
+/** Length of a file, and its digest: xxHash64, 16 hexadecimal digits. */
+export const fileDigestSchema = z.strictObject({ bytes: z.int().min(0), digest: z.string() });
+export type FileDigest = z.infer<typeof fileDigestSchema>;
+export const fileDigestsSchema = z.record(z.string(), fileDigestSchema);
+/** By the file's path below the stage's folder, with slashes. */
+export type FileDigests = z.infer<typeof fileDigestsSchema>;
+
 export const stageStatusSchema = z.enum(["running", "stopped", "failed", "done"]);
 export type StageStatus = z.infer<typeof stageStatusSchema>;
 

@@ -1,4 +1,4 @@
-import { openRecords, type RecordAppender } from "../disk/append.ts";
+import { type GrownFile, openRecords, type RecordAppender } from "../disk/append.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingProbeDetailIndex, RoutingProbeIndex } from "../protocol/routingFiles.ts";
 import { statisticsIn } from "../protocol/routingStatistics.ts";
@@ -62,6 +62,10 @@ export class ProbeRecords {
   /** Whether there is a record after step `step`; 0 is before training. */
   due(step: number): boolean {
     return step % this.#times.every === 0 || step === this.#times.steps;
+  }
+
+  get file(): GrownFile {
+    return this.#records;
   }
 
   append(record: Float32Array): void {

@@ -1,4 +1,4 @@
-import { openRecords, type RecordAppender } from "../disk/append.ts";
+import { type GrownFile, openRecords, type RecordAppender } from "../disk/append.ts";
 import { writeJson } from "../disk/atomic.ts";
 import { dropsTokens, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import {
@@ -79,15 +79,20 @@ export class RoutingRecorder {
     this.#files = { cells, pairs };
   }
 
-  /** Undefined for a dense model. A resumed stage keeps recording what it began with. */
+  /**
+   * Undefined for a dense model.
+   *
+   * @param resumes whether training goes on from a saved state: it then keeps recording what it began with.
+   */
   static async open(
     paths: StagePaths,
     config: ModelConfig,
     domains: string[],
     steps: number,
+    resumes: boolean,
   ): Promise<RoutingRecorder | undefined> {
     if (!config.moe) return undefined;
-    const begun = await readJson(paths.routingIndex, routingIndexSchema);
+    const begun = resumes ? await readJson(paths.routingIndex, routingIndexSchema) : undefined;
     const index = begun ?? trainingIndex(config.moe, domains, steps);
     const pairs = begun
       ? await readJson(paths.routingPairsIndex, routingPairsIndexSchema)
@@ -117,6 +122,10 @@ export class RoutingRecorder {
   pending(): PendingRouting {
     const { cells, pairs } = this.#files;
     return { routing: [...cells.pending], ...(pairs ? { pairs: pairs.pending } : {}) };
+  }
+
+  grown(): readonly GrownFile[] {
+    return this.#open().map(({ records }) => records);
   }
 
   sync(): void {

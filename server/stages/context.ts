@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { withDiskErrorsSync } from "../disk/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { StopRequested } from "../protocol/errors.ts";
-import type { StageResult, StageSpec } from "../protocol/stage.ts";
+import type { FileDigests, StageResult, StageSpec } from "../protocol/stage.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
 import { stopRequested as isStopRequested } from "../runs/stop.ts";
 
@@ -18,6 +18,8 @@ export interface StageContext<Spec extends StageSpec = StageSpec> {
   /** Yields to signals and messages. @throws StopRequested if the stage was asked to stop */
   breathe(): Promise<void>;
   stopRequested(): boolean;
+  /** Reports digests of files that were written in pieces, for the stage's record. */
+  written(files: FileDigests): void;
   /** Adds a line to the stage's log. */
   log(text: string): void;
   /** Reports progress of work without training steps. */
@@ -35,10 +37,11 @@ interface ContextOptions<Spec> {
   engine: Engine;
   asked: () => boolean;
   progress: StageContext["progress"];
+  written: StageContext["written"];
 }
 
 export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spec>): StageContext<Spec> {
-  const { root, name, spec, key, parents, engine, asked, progress } = options;
+  const { root, name, spec, key, parents, engine, asked, progress, written } = options;
   const paths = stagePaths(root, key);
   const stopRequested = () => asked() || isStopRequested(paths.stop);
   return {
@@ -48,6 +51,7 @@ export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spe
     engine,
     stopRequested,
     progress,
+    written,
     parent(role) {
       const parent = parents[role];
       if (!parent) throw new Error(`stage ${name} has no parent "${role}"`);

@@ -5,7 +5,7 @@ import { explained } from "../disk/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
-import type { PlannedStage, StageKind, StageRecord, StageResult, StageSpec } from "../protocol/stage.ts";
+import type { FileDigests, PlannedStage, StageKind, StageRecord, StageResult, StageSpec } from "../protocol/stage.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock, LockedError } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
@@ -84,6 +84,7 @@ async function main(): Promise<number> {
     const started = Date.now();
     const progress = progressFile(paths.folder);
     const engine = await openEngine(device, { threads, name: deviceName });
+    const written: FileDigests = {};
     const context = stageContext({
       root,
       name,
@@ -93,6 +94,7 @@ async function main(): Promise<number> {
       engine,
       asked: () => asked,
       progress,
+      written: (files) => Object.assign(written, files),
     });
     // A killed process did not record its working time, but its metrics contain it.
     const trained = before ? await readLastMetric(before.paths) : undefined;

@@ -1,3 +1,4 @@
+import type { GrownFile } from "../../disk/append.ts";
 import type { Store } from "../../engine/store.ts";
 import type { PendingRouting } from "../../routing/recorder.ts";
 import type { StepResult } from "./stepResult.ts";
@@ -10,6 +11,8 @@ export interface TrainingObserver {
   after(step: number, result: StepResult | undefined, store: Store): void | Promise<void>;
   /** Data that is not yet written; it is saved with the training state. */
   pending?(): PendingRouting;
+  /** The files that grow with training. */
+  grown(): readonly GrownFile[];
   /** Flushes everything written so far to disk. */
   sync(): void;
   /** Called when training has ended after this step. */

@@ -1,4 +1,5 @@
 import type { Data } from "../../data/dataset.ts";
+import type { GrownFile } from "../../disk/append.ts";
 import { writeJson } from "../../disk/atomic.ts";
 import type { Engine, Runnable } from "../../engine/engine.ts";
 import type { Store } from "../../engine/store.ts";
@@ -104,6 +105,10 @@ export class RoutingProbe implements TrainingObserver {
       }
     if (this.#choices.due(step)) this.#choices.append(choicesRecord(windows, config, choices));
     if (detail && this.#detail?.due(step)) this.#detail.append(detailRecord(windows, counted, config, detail));
+  }
+
+  grown(): readonly GrownFile[] {
+    return this.#files().map(({ file }) => file);
   }
 
   sync(): void {

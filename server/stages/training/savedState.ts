@@ -1,9 +1,13 @@
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import * as z from "zod";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
+import type { GrownFile } from "../../disk/append.ts";
+import { DamagedError, hasChanged } from "../../disk/damaged.ts";
 import type { Store } from "../../engine/store.ts";
 import { UserError } from "../../protocol/errors.ts";
+import { type FileDigests, fileDigestsSchema } from "../../protocol/stage.ts";
 import { assertFiniteTensor } from "./trainingErrors.ts";
 
 /** Progress of unfinished training, stored with its tensors in `state.safetensors`. */
@@ -16,6 +20,8 @@ const progressSchema = z.object({
   routing: z.array(z.number()),
   /** State of loss scaling; absent if the phase is float32. */
   lossScale: z.object({ scale: z.number().positive(), steps: z.int().min(0) }).optional(),
+  /** The files that grow with training, as they were at this step; absent in states of older versions. */
+  files: fileDigestsSchema.optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
@@ -74,5 +80,22 @@ export async function loadState(
     throw new UserError(`"${path}" is not a readable training state: remove it to start the stage from the beginning`);
   } finally {
     await file.close();
+  }
+}
+
+/** Digests of files that grow with training, as they are now. */
+export const digestsOfGrown = (files: readonly GrownFile[]): FileDigests =>
+  Object.fromEntries(files.map(({ path, digest }) => [basename(path), digest]));
+
+/**
+ * Checks that the files, cut back to the saved step, are as they were when the state was saved.
+ *
+ * @throws DamagedError
+ */
+export function checkGrown(files: readonly GrownFile[], saved: FileDigests = {}): void {
+  for (const { path, digest } of files) {
+    const expected = saved[basename(path)];
+    if (expected && (expected.bytes !== digest.bytes || expected.digest !== digest.digest))
+      throw new DamagedError(path, hasChanged);
   }
 }

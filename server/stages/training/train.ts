@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
-import { type LineAppender, openLines } from "../../disk/append.ts";
+import { type GrownFile, type LineAppender, openLines } from "../../disk/append.ts";
 import { Store } from "../../engine/store.ts";
 import { learningRateAt } from "../../model/optimizer.ts";
 import { declaredParameters } from "../../model/parameters.ts";
@@ -19,7 +19,7 @@ import type { TrainingObserver } from "./observer.ts";
 import { openOptimizer } from "./optimizer.ts";
 import { beginMoments, type Stretch, stateNames, stretchesOf } from "./phases.ts";
 import { RoutingProbe } from "./routingProbe.ts";
-import { loadState, saveState } from "./savedState.ts";
+import { checkGrown, digestsOfGrown, loadState, saveState } from "./savedState.ts";
 import type { StepResult } from "./stepResult.ts";
 import { assertFiniteStep, assertFiniteTensor, assertPrecision, type Standing } from "./trainingErrors.ts";
 
@@ -73,7 +73,7 @@ async function openObservers(
   const domains = Object.keys(data.index.domains);
   const tokensPerStep = Math.min(...phases.map(({ training }) => training.batch)) * config.context;
   const begun = existsSync(paths.state);
-  const recorder = await RoutingRecorder.open(paths, config, domains, steps);
+  const recorder = await RoutingRecorder.open(paths, config, domains, steps, begun);
   const probe = await RoutingProbe.open({ paths, config, data, domains, steps, tokensPerStep, engine }, begun);
   return [recorder, probe].filter((observer) => observer !== undefined);
 }
@@ -165,6 +165,12 @@ class Training {
       this.#remember(step, loss);
       return true;
     });
+    checkGrown(this.#grown(), saved?.files);
+  }
+
+  /** The files that grow with training. */
+  #grown(): GrownFile[] {
+    return [this.#metrics, ...this.#observers.flatMap((observer) => observer.grown())];
   }
 
   async #phase(stretch: Stretch): Promise<void> {
@@ -259,7 +265,8 @@ class Training {
     for (const observer of this.#observers) observer.sync();
     const pending = Object.assign({}, ...this.#observers.map((observer) => observer.pending?.()));
     const lossScale = this.#lossScale ? { lossScale: this.#lossScale.state } : {};
-    const progress = { step: this.#step, seconds: this.#seconds, routing: [], ...pending, ...lossScale };
+    const files = digestsOfGrown(this.#grown());
+    const progress = { step: this.#step, seconds: this.#seconds, routing: [], ...pending, ...lossScale, files };
     const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
     await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress, check);
     this.#savedAt = performance.now();
@@ -270,6 +277,7 @@ class Training {
     const { config } = this.#job;
     const { paths } = this.#context;
     for (const observer of this.#observers) observer.finish?.(this.#step);
+    this.#context.written(digestsOfGrown(this.#grown()));
     const model = { config, parameters: await parametersIn(this.#store, config) };
     for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#standing);
     await saveModel(this.#context, model, this.#context.parent("data").folder);

@@ -2,7 +2,8 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { openLines, openRecords } from "../../../server/disk/append.ts";
+import { type GrownFile, openLines, openRecords } from "../../../server/disk/append.ts";
+import { digestOf } from "../../../server/disk/digest.ts";
 import { UserError } from "../../../server/protocol/errors.ts";
 import { readLines, readRecords } from "../../../server/runs/read.ts";
 import { temporaryFolder } from "../runs/folder.ts";
@@ -60,6 +61,39 @@ describe("openLines", () => {
     const lines = await readLines(path, schema);
     expect(lines.length).toBeGreaterThan(10);
     expect(readFileSync(path).at(-1)).toBe(0x0a);
+  });
+});
+
+describe("the digest of a file that grows", () => {
+  it("is that of all bytes in it, whoever wrote them, also after it was cut", () => {
+    const path = join(temporaryFolder(), "metrics.jsonl");
+    const expectDigest = (file: GrownFile): void => {
+      const bytes = readFileSync(path);
+      expect(file.digest).toEqual({ bytes: bytes.length, digest: digestOf(bytes) });
+    };
+    const first = openLines(path, schema);
+    expectDigest(first);
+    for (const step of [1, 2, 3, 4]) first.append({ step, text: "x".repeat(step * 100_000) });
+    expectDigest(first);
+    first.truncateTo(({ step }) => step <= 2);
+    expectDigest(first);
+    first.close();
+    const second = openLines(path, schema);
+    second.append({ step: 5 });
+    expectDigest(second);
+    second.truncateTo(() => false);
+    expectDigest(second);
+    second.close();
+  });
+
+  it("is kept of records too", () => {
+    const path = join(temporaryFolder(), "routing.f32");
+    const file = openRecords(path, 3);
+    for (const value of [1, 2, 3]) file.append(new Float32Array(3).fill(value));
+    file.truncateTo(2);
+    file.append(Float32Array.of(7, 8, 9));
+    expect(file.digest).toEqual({ bytes: 36, digest: digestOf(readFileSync(path)) });
+    file.close();
   });
 });
 

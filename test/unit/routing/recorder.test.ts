@@ -49,10 +49,11 @@ function sums(first: number, last: number, names: readonly Name[]): StatisticVal
   return Object.fromEntries(names.map((name) => [name, total(name)]));
 }
 
-const open = async (paths: StagePaths) => (await RoutingRecorder.open(paths, config, domains, steps))!;
+const open = async (paths: StagePaths, resumes = false) =>
+  (await RoutingRecorder.open(paths, config, domains, steps, resumes))!;
 
 async function record(paths: StagePaths, from: number, to: number, pending: PendingRouting = {}, finish = false) {
-  const recorder = await open(paths);
+  const recorder = await open(paths, from > 1);
   recorder.restore(from - 1, pending);
   for (let step = from; step <= to; step++) recorder.after(step, resultOf(step));
   const { routing, pairs } = recorder.pending();
@@ -133,7 +134,7 @@ describe("RoutingRecorder", () => {
       every: 2,
     };
     writeFileSync(paths.routingIndex, JSON.stringify(older));
-    const recorder = await open(paths);
+    const recorder = await open(paths, true);
     for (const step of [1, 2]) recorder.after(step, resultOf(step));
     recorder.close();
     expect((await recorded(paths)).cells).toEqual([sums(1, 2, ["routedTokens", "gateMass"])]);
@@ -148,7 +149,7 @@ describe("RoutingRecorder", () => {
     ] as const) {
       const paths = stagePathsIn(temporaryFolder());
       const names = Array.from({ length: experts }, (_, i) => `e${i}`);
-      (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, experts: names } }, domains, 400))!.close();
+      (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, experts: names } }, domains, 400, false))!.close();
       const { pairsIndex } = await recorded(paths);
       // Snapshots cover two steps; a record of 512 experts is a megabyte.
       const thinned = experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2)));
@@ -159,7 +160,7 @@ describe("RoutingRecorder", () => {
   test("records dropped tokens too where routers have a capacity", async () => {
     const router = { type: "switch" as const, capacity: 1, loadBalance: 0 };
     const paths = stagePathsIn(temporaryFolder());
-    const recorder = (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, router } }, domains, 1))!;
+    const recorder = (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, router } }, domains, 1, false))!;
     const droppedTokens = Float32Array.of(6, 5, 4, 3, 2, 1);
     recorder.after(1, { ...resultOf(1), droppedTokens });
     recorder.close();
@@ -202,14 +203,14 @@ describe("RoutingRecorder", () => {
       [10_000, 50],
     ] as const) {
       const paths = stagePathsIn(temporaryFolder());
-      (await RoutingRecorder.open(paths, config, domains, count))!.close();
+      (await RoutingRecorder.open(paths, config, domains, count, false))!.close();
       expect((await recorded(paths)).index).toMatchObject({ every });
     }
   });
 
   test("records nothing of a dense model", async () => {
     const paths = stagePathsIn(temporaryFolder());
-    expect(await RoutingRecorder.open(paths, tiny, domains, steps)).toBeUndefined();
+    expect(await RoutingRecorder.open(paths, tiny, domains, steps, false)).toBeUndefined();
     expect(existsSync(paths.routingIndex)).toBe(false);
   });
 });

@@ -52,6 +52,7 @@ export function contextOf<Spec extends StageSpec>(spec: Spec, around: Surroundin
     stopRequested,
     progress: () => {},
     log: () => {},
+    written: () => {},
     parent(role): StagePaths {
       const parent = parents[role];
       if (!parent) throw new Error(`no parent "${role}"`);

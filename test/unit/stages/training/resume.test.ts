@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { routerBiasName } from "../../../../server/parameters/names.ts";
-import { StopRequested } from "../../../../server/protocol/errors.ts";
+import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
 import { routingIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import type { ParameterGroup, Phase } from "../../../../server/protocol/stage.ts";
@@ -75,6 +76,39 @@ test.each<[string, RouterConfig, Phase[]]>([
   expect(bytesOf(resumed.folder, ...files)).toEqual(bytesOf(whole.folder, ...files));
   expect(metrics(resumed.folder).map(timeless)).toEqual(metrics(whole.folder).map(timeless));
   expect(resumed.result).toEqual(whole.result);
+});
+
+test.each([
+  "metrics.jsonl",
+  "routing.f32",
+  "routing-pairs.f32",
+  "routing-probe.f32",
+  "routing-probe-detail.f32",
+  "state.safetensors",
+])("a flipped bit in %s of a stopped training is noticed when it is resumed", async (name) => {
+  const config = mixtureOf({ type: "top-k", k: 2, loadBalance: 0 });
+  const job = { config, initial: async () => untrained(config, 1), phases: [phaseOf(3)], randomSeed: 3 };
+  const spec = { kind: "finetune" as const, randomSeed: 3, phases: job.phases };
+  const around = { parents: { data: await data }, folder: temporaryFolder() };
+  let breaths = 0;
+  const stopping = contextOf(spec, { ...around, stopRequested: () => ++breaths === 2 });
+  await expect(train(stopping, job)).rejects.toBeInstanceOf(StopRequested);
+  const path = join(around.folder, name);
+  const good = readFileSync(path);
+  for (const [place, bit] of [
+    [0.02, 0],
+    [0.5, 3],
+    [0.9, 7],
+  ] as const) {
+    const bytes = Buffer.from(good);
+    bytes[Math.floor(place * bytes.length)]! ^= 1 << bit;
+    writeFileSync(path, bytes);
+    const failure = await train(contextOf(spec, around), job).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(UserError);
+    expect((failure as UserError).message).toContain(path);
+    writeFileSync(path, good);
+  }
+  await train(contextOf(spec, around), job);
 });
 
 test("biases are in the checkpoint, where the steps have moved them", async () => {
