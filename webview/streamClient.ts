@@ -30,7 +30,7 @@ const answers = {
 
 type QuestionType = keyof typeof answers;
 /** A question without its id, which the client assigns. */
-export type Asked<K extends QuestionType = QuestionType> = K extends K
+export type QuestionBody<K extends QuestionType = QuestionType> = K extends K
   ? Omit<Extract<Question, { type: K }>, "id">
   : never;
 export type AnswerTo<K extends QuestionType> =
@@ -113,7 +113,7 @@ export class StreamClient {
 
   /** Asks a question. @param each gets every message or frame of the answer, including the last. */
   ask<K extends QuestionType>(
-    question: Asked<K> & { type: K },
+    question: QuestionBody<K> & { type: K },
     each?: (answer: AnswerTo<K>) => void,
   ): Pending<AnswerTo<K>> {
     return this.#ask<AnswerTo<K>>(question, (part) => {
@@ -138,7 +138,7 @@ export class StreamClient {
   }
 
   /** @param answerOf the answer in a part; undefined if the part is a report. */
-  #ask<T>(question: Asked, answerOf: (part: Part) => T | undefined): Pending<T> {
+  #ask<T>(question: QuestionBody, answerOf: (part: Part) => T | undefined): Pending<T> {
     const id = ++this.#ids;
     let fail: (why: string) => void = () => {};
     const answer = new Promise<T>((resolve, reject) => {
@@ -162,7 +162,7 @@ export class StreamClient {
 
   /** Subscribes, unless the page is disconnected or hidden. @returns a function that unsubscribes. */
   subscribe<K extends "open" | "view" | "openRouting">(
-    question: Asked<K> & { type: K },
+    question: QuestionBody<K> & { type: K },
     { onAnswer, onMessage, onProblem }: Listener<K>,
   ): () => void {
     if (!this.#connected || !this.#seen) return () => {};

@@ -3,15 +3,15 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { expertClass } from "../components/experts.ts";
 import { percent } from "../components/format.ts";
 
-/** Shares of the expert's tokens that each other expert got too, and of all tokens; means over layers. */
+/** For each other expert: its share of the expert's tokens, and of all tokens; means over layers. */
 export interface CoActivation {
   share: number[];
   base: number[];
 }
 
 /**
- * @param pairs of experts [layers, experts, experts]. @param chosen shares of tokens [domains + 1, layers, experts].
- * @param places of the layers that count.
+ * @param pairs [layers, experts, experts]. @param chosen shares of tokens, [domains + 1, layers, experts].
+ * @param places indices of the layers to average.
  */
 export function coActivationOf(
   { experts, layers, domains }: RoutedModel,
@@ -37,7 +37,7 @@ export function coActivationSection(
 ): TemplateResult {
   const others = experts.map((_, at) => at).filter((at) => at !== expert);
   return html`<figure>
-    <figcaption>Fires with <span class="soft">of its tokens, the share that go to the other expert too, ${where}</span></figcaption>
+    <figcaption>Chosen together with <span class="soft">share of its tokens that also go to the other expert, ${where}</span></figcaption>
     <table class="values co-activation">
       <thead><tr><th scope="col">Expert</th><th scope="col" class="number">Of its tokens</th><th scope="col" class="number">Of all tokens</th><th scope="col" class="number">Times</th></tr></thead>
       <tbody>

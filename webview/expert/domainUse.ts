@@ -3,22 +3,21 @@ import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { expertClass, expertFill } from "../components/experts.ts";
 import { count, percent } from "../components/format.ts";
 
-/** How much of each domain an expert gets, over training. */
+/** The share of each domain that an expert gets, over training. */
 
 const [wide, tall, room] = [560, 150, { left: 44, right: 8, top: 6, bottom: 20 }] as const;
 
-/** Colours and dashes of the lines, one per domain. */
+/** Dash patterns of the lines, by domain. */
 const dashes = ["", "6 3", "2 3", "8 3 2 3", "1 4"];
 
-/** Mean over the layers of an expert's share, one line per domain [domains][points]. */
+/** An expert's share of each domain, mean over layers, [domains][points]. */
 export interface DomainUse {
   steps: readonly number[];
   shares: number[][];
 }
 
 /**
- * @param loads shares of the tokens of each domain and layer [domains][layers], by expert over training [points,
- * experts].
+ * @param loads shares of tokens over training, [points, experts], for each domain and layer, [domains][layers].
  */
 export function domainUseOf(
   loads: readonly (readonly { steps: readonly number[]; values: Float32Array }[])[],
@@ -41,7 +40,7 @@ export function domainUseSection(use: DomainUse | undefined, model: RoutedModel,
   const x = (point: number) =>
     room.left + (steps.length < 2 ? 0 : (point / (steps.length - 1)) * (wide - room.left - room.right));
   const y = (share: number) => room.top + (1 - share / most) * (tall - room.top - room.bottom);
-  // A domain has the colour of its own expert, as everywhere.
+  // A domain has the colour of the expert of its name, as on the other pages.
   const own = (domain: number) => {
     const at = model.experts.findIndex(({ name }) => name === model.domains[domain]!.name);
     return at >= 0 ? at : domain;

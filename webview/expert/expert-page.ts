@@ -22,10 +22,10 @@ import { emptySide, type Side, sideBySideSection, withToken } from "./sideBySide
 import { type PageState, stateSchema } from "./state.ts";
 import { distanceRows, distancesSection } from "./weightDistances.ts";
 
-/** One expert of a mixed model. */
+/** The page about one expert of a mixed model. */
 export class ExpertPage extends PageElement<PageState> {
   #data: ExpertData | undefined;
-  /** All particular tokens are shown. */
+  /** Whether all particular tokens are shown. */
   #all = false;
   #sides: Side[] = [];
   #writing: Pending<unknown> | undefined;
@@ -54,7 +54,6 @@ export class ExpertPage extends PageElement<PageState> {
     this.#dataChanged();
   };
 
-  /** Something has changed, possibly the name of what is shown. */
   #dataChanged(): void {
     const about = this.#about;
     this.setTitle(about ? `${about.name} of ${about.model.name}` : "Expert");
@@ -125,14 +124,14 @@ export class ExpertPage extends PageElement<PageState> {
     const other = this.#other(about);
     return html`<h1><span class=${expertClass(model.experts, expert)}>${name}</span>
         <span class="soft">of ${model.name}, run ${model.run}</span></h1>
-      ${placeholder(origin, "Reading where the expert comes from")} ${factsSection(origin.value, facts.value)}
+      ${placeholder(origin, "Reading the expert's origin")} ${factsSection(origin.value, facts.value)}
       ${placeholder(use, "Reading its use by domain")} ${domainUseSection(use.value, model, where)}
       ${coActivation.value ? coActivationSection(model, coActivation.value, expert, where) : ""}
       ${lossWithoutSection(without, withoutLayers, model.layers, where, {
         measure: () => data.measure(about),
         byLayer: () => data.measureLayers(about),
       })}
-      ${placeholder(facts, "Looking through its weights and the held-out text", true)}
+      ${placeholder(facts, "Reading its weights and the held-out text", true)}
       ${facts.value ? distancesSection(facts.value) : ""}
       ${
         facts.value
@@ -159,7 +158,7 @@ export class ExpertPage extends PageElement<PageState> {
     return (others.find((one) => one.name === this.state.other) ?? others[0])?.name;
   }
 
-  /** One after the other: the inspector answers one question at a time. */
+  /** Continues the prompt with both experts in turn, since the inspector answers one question at a time. */
   async #write({ model, name }: About, other: string): Promise<void> {
     const { prompt, tokens, randomSeed } = this.state;
     this.#sides = [emptySide(name), emptySide(other)];

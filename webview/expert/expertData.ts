@@ -9,22 +9,22 @@ import { mapPending, type Pending } from "../streamClient.ts";
 import { type CoActivation, coActivationOf } from "./coActivation.ts";
 import { type DomainUse, domainUseOf } from "./domainUse.ts";
 
-/** Points of the curves of use. */
+/** Points of each curve of use. */
 const columns = 200;
-/** Layers whose curves are averaged at most, evenly spaced: each takes a question per domain. */
+/** Maximum number of layers to average, evenly spaced: each takes one question per domain. */
 const maxLayers = 8;
 
-/** An expert of a model, in one layer or in all. */
+/** The page's subject: an expert of a model, in one layer or in all. */
 export interface About {
   model: RoutedModel;
   name: string;
-  /** Its place among the experts. */
+  /** Index of the expert. */
   expert: number;
-  /** A number of a layer in the model. */
+  /** Number of the layer in the model; undefined for all layers. */
   layer: number | undefined;
 }
 
-/** What the expert page knows of models, and of an expert. */
+/** The expert page's data about models and about its expert. */
 export class ExpertData extends PageModels {
   readonly origin: Answer<ExpertOrigin>;
   readonly facts: Answer<ExpertFacts>;
@@ -35,7 +35,7 @@ export class ExpertData extends PageModels {
   /** The expert and layer that `without` and `withoutLayers` are about. */
   #measured = "";
 
-  /** @param changed is called when there is something else to show. */
+  /** @param changed is called when there is something new to show. */
   constructor(host: Host, about: readonly RunReference[], changed: () => void) {
     super(host, about, changed);
     const answer = <T>() => new Answer<T>(changed);
@@ -73,7 +73,7 @@ export class ExpertData extends PageModels {
           coActivationOf(model, pairs.values, chosen.values, expert, places),
         ),
       );
-    // Results for another expert or layer do not apply.
+    // Drop results of another expert or layer.
     if (this.#measured !== key) {
       this.#measured = key;
       this.without.clear();
@@ -81,14 +81,14 @@ export class ExpertData extends PageModels {
     }
   }
 
-  /** Share of an expert's tokens that each other one also gets [layers, experts, experts]; held-out, else training. */
+  /** Share of each expert's tokens that go to each other one, [layers, experts, experts]; held-out if recorded. */
   #pairs(model: RoutedModel) {
     const snapshot = model.detailed ? heldOut : Math.max(0, model.snapshots - 1);
     const of = { type: "routingPairs", what: "coActivation", domain: allDomains } as const;
     return this.client.ask({ ...of, model: referenceOf(model), snapshot });
   }
 
-  /** Tokens that chose each expert, as shares of a domain's, [domains + 1, layers, experts]. */
+  /** Share of each domain's tokens that chose each expert, [domains + 1, layers, experts]. */
   #chosen(model: RoutedModel) {
     const snapshots = [model.evaluated ? heldOut : Math.max(0, model.snapshots - 1)];
     const of = { type: "routing", measure: "domainSpecialisation" } as const;
@@ -137,7 +137,7 @@ export class ExpertData extends PageModels {
 
 type OnProgress = (news: InspectionProgress) => void;
 
-/** Answers to several questions as one. */
+/** Combines several pending answers into one. */
 const all = <const T extends readonly Pending<unknown>[]>(pending: T) => ({
   answer: Promise.all(pending.map(({ answer }) => answer)) as Promise<{
     [K in keyof T]: T[K] extends Pending<infer A> ? A : never;
@@ -155,7 +155,7 @@ const paramsOf = ({ model, name, layer }: About) => ({
   ...(layer === undefined ? {} : { layer }),
 });
 
-/** Places of the layers that count. */
+/** Indices of the layers that the page is about. */
 const placesOf = ({ model: { layers }, layer }: About): number[] =>
   layer === undefined ? [...layers.keys()] : [layers.indexOf(layer)];
 

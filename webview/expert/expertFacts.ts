@@ -3,7 +3,7 @@ import type { ExpertFacts } from "../../server/protocol/inspect.ts";
 import type { ExpertOrigin } from "../../server/protocol/pageInspections.ts";
 import { count, duration, percent } from "../components/format.ts";
 
-/** Where an expert comes from, how large it is, and who uses it. */
+/** Origin and size of an expert, and the models that use it. */
 
 const originText = ({ made, part, sources }: ExpertOrigin): string => {
   const names = sources.map(({ name }) => name).join(", ");

@@ -4,7 +4,7 @@ import type { Answer } from "../answer.ts";
 import { count } from "../components/format.ts";
 import { placeholder } from "../components/placeholder.ts";
 
-/** The held-out loss without an expert: it is switched off, and its tokens are routed to the other ones. */
+/** The held-out loss with an expert switched off: its tokens are routed to the others. */
 
 const signed = (value: number): string => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(4)}`;
 

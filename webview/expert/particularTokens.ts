@@ -3,7 +3,7 @@ import type { ExpertFacts, ParticularToken } from "../../server/protocol/inspect
 import { count, percent } from "../components/format.ts";
 import { visibleText, withBreaks } from "../components/tokenText.ts";
 
-/** The tokens that an expert gets more often than other experts do, with examples of where they stand. */
+/** The tokens that an expert gets more often than other experts do, with examples from the text. */
 
 const shown = 10;
 const visible = (text: string): string => visibleText(text, "end of text");
@@ -43,14 +43,14 @@ export function particularSection(facts: ExpertFacts, all: boolean, more: () => 
   const { input, predicted, tokens } = facts;
   const longest = Math.max(input.length, predicted.length);
   return html`<section>
-    <h2>Tokens most particular to it <span class="soft">of ${count(tokens)} held-out tokens; the least likely by chance first</span></h2>
-    ${list("Tokens that go to it", "the share of a token's choices that are this expert, against that of all tokens", input, all)}
-    ${list("Tokens that it predicts", "the likeliest next token where it was chosen", predicted, all)}
+    <h2>Most particular tokens <span class="soft">of ${count(tokens)} held-out tokens; the least likely by chance first</span></h2>
+    ${list("Tokens that go to it", "share of the token's choices that are this expert, compared with all tokens", input, all)}
+    ${list("Tokens that it predicts", "likeliest next token where the expert was chosen", predicted, all)}
     ${!all && longest > shown ? html`<button type="button" @click=${more}>Show all ${longest}</button>` : ""}
   </section>`;
 }
 
-/** Both lists, a row per token. */
+/** Both lists, one row per token. */
 export const particularRows = ({ input, predicted }: ExpertFacts): (string | number)[][] => [
   ["kind", "token", "share", "base", "chosen", "choices", "occurrences"],
   ...[...input.map((one) => ["input", one] as const), ...predicted.map((one) => ["predicted", one] as const)].map(

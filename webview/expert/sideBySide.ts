@@ -5,12 +5,12 @@ import { expertClass } from "../components/experts.ts";
 import { option, select } from "../components/modelChoice.ts";
 import type { PageState } from "./state.ts";
 
-/** Two experts on one prompt, each with all others switched off. */
+/** Two experts continue one prompt, each with all others switched off. */
 
 export interface Side {
   expert: string;
   text: string;
-  /** Mean surprise of its text, nats. */
+  /** Mean surprise of the text's tokens, nats. */
   surprise: number;
   tokens: number;
   state: "writes" | "done" | "cancelled" | "failed";

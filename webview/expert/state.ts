@@ -7,11 +7,11 @@ export const stateSchema = z.object({
   title: z.string().max(200).default("Expert"),
   /** Id of a model; absent: the first. */
   model: z.string().optional(),
-  /** Its name; absent: the first. */
+  /** Name of the expert; absent: the first. */
   expert: z.string().optional(),
-  /** A number of a layer in the model; absent: all of them. */
+  /** Number of the layer in the model; absent: all layers. */
   layer: z.int().min(0).optional(),
-  /** Of the two experts side by side. */
+  /** Prompt of the two experts side by side. */
   prompt: z.string().max(2000).default(""),
   other: z.string().optional(),
   tokens: z.int().min(1).max(1000).default(60),

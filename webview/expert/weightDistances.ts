@@ -1,11 +1,11 @@
 import { html, type TemplateResult } from "lit";
 import type { ExpertFacts } from "../../server/protocol/inspect.ts";
 
-/** Distances, a row per other block and a column per layer. */
+/** Distances of weights, one row per other block and one column per layer. */
 export function distancesSection({ layers, distances }: ExpertFacts): TemplateResult {
   const kinds = [
     ["Relative distance", "relative", "|a − b| / |b| of the three weights as one vector"],
-    ["Cosine", "cosine", "of the same vectors; 1 where they are alike"],
+    ["Cosine", "cosine", "of the same vectors; 1 if they have the same direction"],
   ] as const;
   return html`<section>
     <h2>Weights</h2>

@@ -5,7 +5,7 @@ import type { MetricsData } from "./metricsData.ts";
 
 const empty = new Float64Array(0);
 
-/** The lines of one measure as a chart draws them, in the order of the series; with `smooth` the smoothed ones too. */
+/** The lines of one measure's chart, in the order of the series. @param smooth adds smoothed lines. */
 export function chartLines(data: MetricsData, measure: Measure, smooth: boolean): ChartLine[] {
   const lines = data.lines.get(measure);
   return data.drawn.flatMap(({ id, label, color, dash }): ChartLine[] => {

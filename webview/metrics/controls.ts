@@ -8,7 +8,7 @@ import { exportButtons, radioButtons, selectBox, tableAndRuns } from "../compone
 import { axes, measures } from "./measures.ts";
 import { type PageState, smoothings } from "./state.ts";
 
-/** What can be chosen above the charts. */
+/** The controls above the charts. */
 
 export interface ControlActions {
   change(change: Partial<PageState>): void;
@@ -17,7 +17,7 @@ export interface ControlActions {
   chooseRuns(): void;
 }
 
-/** @param recorded measures that any stage has. */
+/** @param recorded measures that at least one stage has. */
 export function controls(state: PageState, recorded: ReadonlySet<Measure>, actions: ControlActions): TemplateResult {
   const { change } = actions;
   return html`<div class="controls" role="toolbar" aria-label="Charts">
@@ -47,7 +47,7 @@ type Change = ControlActions["change"];
 
 function axisChoice({ axis }: PageState, change: Change): TemplateResult {
   const options = axisSchema.options.map((one) => [one, axes[one].label] as const);
-  // Ranges of one axis say nothing on another.
+  // A range of one axis means nothing on another.
   return selectBox("x axis", options, axis, (chosen) => change({ axis: chosen, range: undefined }), "axis");
 }
 
@@ -71,7 +71,7 @@ function smoothingChoice({ smoothing }: PageState, change: Change): TemplateResu
 
 const modes = { zoom: "Zoom", pan: "Move", select: "Select" } as const;
 
-/** Which measures have a chart; at least one has. */
+/** Toggles the measures that have a chart; at least one always has. */
 function measureChoice({ charts }: PageState, recorded: ReadonlySet<Measure>, change: Change): TemplateResult {
   const offered = measureSchema.options.filter((measure) => recorded.has(measure) || charts.includes(measure));
   const toggle = (measure: Measure) => {

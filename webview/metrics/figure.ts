@@ -4,7 +4,7 @@ import { drawLines, type Plot, placeX, placeY } from "../components/drawLines.ts
 import type { Figure, FigurePen } from "../components/figurePen.ts";
 import type { Theme } from "../components/theme.ts";
 
-/** Charts as one picture to keep. */
+/** The charts as one figure to save. */
 
 export interface Charts {
   title: string;

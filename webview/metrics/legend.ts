@@ -24,7 +24,7 @@ export interface LegendActions {
   removeRun(run: StreamedRun): void;
 }
 
-/** The stages of all runs: which are drawn, in which colour, and their numbers. */
+/** The stages of all runs: whether and how they are drawn, and their values. */
 export function legend(input: LegendInput, actions: LegendActions): TemplateResult {
   const { state, runs, series, measure, selection } = input;
   const { label, best } = measures[measure];
@@ -72,7 +72,7 @@ function runRow(
   return html`<tr class="run">
     <th scope="rowgroup" colspan=${columns}>
       <span>${runLabel(run, runs)}</span>
-      <span class="soft">${run.problem ?? `${run.state}${shared > 0 ? `, ${shared} of its stages are those of a run above` : ""}`}</span>
+      <span class="soft">${run.problem ?? `${run.state}${shared > 0 ? `, ${shared} of its stages are shared with a run above` : ""}`}</span>
       <button type="button" class="plain" aria-label="Remove run ${runLabel(run, runs)} from the charts" @click=${() => removeRun(run)}>
         Remove
       </button>
@@ -118,7 +118,7 @@ function row(one: SeriesInfo, input: LegendInput, { change }: LegendActions): Te
   </tr>`;
 }
 
-/** A piece of the line. */
+/** A sample of a stage's line. */
 export function swatch({ color, dash }: SeriesInfo): TemplateResult {
   const width = theme().highContrast ? 3 : 2;
   return html`<svg class="swatch" width="28" height="10" aria-hidden="true">

@@ -4,7 +4,7 @@ import type { ChartAxis } from "../components/chartAxes.ts";
 import { bytes, count, duration, exact, short } from "../components/format.ts";
 import { linearTicks, logTicks, timeTicks } from "../components/ticks.ts";
 
-/** What is measured, and along what: units and how numbers are written. */
+/** The axes of the charts: measures and x axes, their units, and how their values are written. */
 
 interface UnitText {
   exact(value: number): string;
@@ -28,7 +28,7 @@ const units: Record<NonNullable<TrainingMeasure["unit"]> | "none", UnitText> = {
   },
 };
 
-/** By name, with how its numbers are written. */
+/** Measures by name, with how their values are written. */
 export const measures = Object.fromEntries(
   Object.entries<TrainingMeasure>(trainingMeasures).map(([name, measure]) => [
     name,
@@ -36,17 +36,17 @@ export const measures = Object.fromEntries(
   ]),
 ) as Record<Measure, TrainingMeasure & UnitText>;
 
-/** Bytes have round values of their own: parts of a gibibyte. */
+/** Ticks of bytes are round in MiB or GiB. */
 const unitOf = (measure: Measure, high: number): number =>
   measures[measure].unit !== "bytes" ? 1 : high >= 2 ** 30 ? 2 ** 30 : 2 ** 20;
 
-const made = new Map<string, ChartAxis>();
+const known = new Map<string, ChartAxis>();
 
-/** The y axis of a measure; the same object for the same. */
+/** The y axis of a measure; always the same object for equal arguments. */
 export function measureAxis(measure: Measure, log: boolean): ChartAxis {
   const name = `${measure} ${log}`;
-  const axis = made.get(name) ?? makeAxis(measure, log);
-  made.set(name, axis);
+  const axis = known.get(name) ?? makeAxis(measure, log);
+  known.set(name, axis);
   return axis;
 }
 
@@ -54,7 +54,7 @@ function makeAxis(measure: Measure, log: boolean): ChartAxis {
   const { title, tick, exact: text } = measures[measure];
   return {
     title,
-    // Values of several decades have no unit in common.
+    // Values over several decades have no common unit.
     tick: log ? (value, step) => tick(value, step, Math.abs(value)) : tick,
     exact: text,
     ticks(low, high, wanted) {
@@ -82,7 +82,7 @@ export const axes: Record<Axis, ChartAxis & { label: string }> = {
   },
   seconds: {
     label: "Time",
-    title: "time of work",
+    title: "working time",
     ticks: timeTicks,
     tick: duration,
     exact: duration,

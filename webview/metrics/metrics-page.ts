@@ -22,21 +22,21 @@ import { inSection, type SeriesInfo } from "./series.ts";
 import { type PageState, stateSchema } from "./state.ts";
 import { valuesTable } from "./valuesTable.ts";
 
-/** A range narrower than this share of all is not zoomed into any further. */
+/** The narrowest range to zoom to, as a share of the whole range. */
 const narrowest = 1e-9;
 
-/** The live metrics of runs. */
+/** The page with the live metrics of runs. */
 export class MetricsPage extends PageElement<PageState> {
   #data: MetricsData | undefined;
   #cursor: number | undefined;
   #selection: Range | undefined;
-  /** The chart that the table is about: the one that was used last. */
+  /** The chart used last, whose values the legend shows. */
   #active: Measure = "loss";
   #choosing = false;
-  /** Lines as charts take them, by measure, as long as they are the same. */
-  #made = { key: "", lines: new Map<Measure, ChartLine[]>() };
+  /** Cached lines of charts, by measure. */
+  #cached = { key: "", lines: new Map<Measure, ChartLine[]>() };
   #themes = 0;
-  /** Stages to show first, until they are known. */
+  /** Stages to show initially; undefined once applied. */
   #stages: string[] | undefined;
 
   constructor() {
@@ -56,7 +56,6 @@ export class MetricsPage extends PageElement<PageState> {
     this.#data.roots = roots;
   }
 
-  /** The backend has sent something. */
   #dataChanged(): void {
     const { runs, series } = this.#data!;
     if (this.#stages && series.length > 0) {
@@ -95,13 +94,12 @@ export class MetricsPage extends PageElement<PageState> {
     return this.state.range ?? this.#data!.extent;
   }
 
-  /** The lines of one chart. */
   #lines(measure: Measure): ChartLine[] {
     const { smoothing, hidden, colorBy } = this.state;
     const key = JSON.stringify([this.#data!.version, smoothing > 1, hidden, colorBy, this.#themes]);
-    if (this.#made.key !== key) this.#made = { key, lines: new Map() };
-    const lines = this.#made.lines.get(measure) ?? chartLines(this.#data!, measure, smoothing > 1);
-    this.#made.lines.set(measure, lines);
+    if (this.#cached.key !== key) this.#cached = { key, lines: new Map() };
+    const lines = this.#cached.lines.get(measure) ?? chartLines(this.#data!, measure, smoothing > 1);
+    this.#cached.lines.set(measure, lines);
     return lines;
   }
 
@@ -141,12 +139,12 @@ export class MetricsPage extends PageElement<PageState> {
   #runChooser(close?: () => void): TemplateResult {
     const { runs, colorBy } = this.state;
     const colors = html`<fieldset class="colors">
-      <legend>Colours stand for</legend>
+      <legend>Colour by</legend>
       ${(["stage", "run"] as const).map(
         (by) =>
           html`<label
             ><input type="radio" name="colors" .checked=${colorBy === by} @change=${() => this.#change({ colorBy: by })} />
-            ${by === "stage" ? "stages, as in the tree" : "runs"}</label
+            ${by === "stage" ? "stage, as in the tree" : "run"}</label
           >`,
       )}
     </fieldset>`;
@@ -198,12 +196,12 @@ export class MetricsPage extends PageElement<PageState> {
 
   #show(measure: Measure, { x, y }: ChartEvents["chart-show"]): void {
     const change: Partial<PageState> = {};
-    // Without data there is no range to select.
+    // Without data there is no range to zoom to.
     if (this.#data!.lines.size === 0) return;
     const [low, high] = this.#data!.extent;
     const all = high - low;
     if (x && x[1] - x[0] > Math.max(all * narrowest, Math.abs(x[1]) * 1e-12)) {
-      // There is nothing to see beyond the first and the last value, and all of it goes on growing.
+      // The range stays within the data; the whole range keeps growing with a running stage.
       const width = x[1] - x[0];
       const from = Math.min(Math.max(x[0], low), high - width);
       change.range = width < all ? [from, from + width] : undefined;

@@ -6,42 +6,42 @@ import type { Pending } from "../streamClient.ts";
 import { type SeriesInfo, seriesId, seriesOf } from "./series.ts";
 import type { PageState } from "./state.ts";
 
-/** Extra share of the visible range requested beyond each edge, so that panning finds data. */
+/** The share of the visible range to request beyond each edge, so that panning finds data. */
 const margin = 1;
-/** Existing data is reused while it has at least this share of the points that the pixels can show. */
+/** Loaded data is reused while it has at least this share of the points that the pixels can show. */
 const coarsest = 0.7;
 
 /**
- * The metrics page's data about its runs, and its next requests to the backend. While a new frame is pending, the
- * visible part of the last one is drawn.
+ * The metrics page's data about its runs. It decides what to request from the backend. While a frame is pending, the
+ * page draws the visible part of the last one.
  */
 export class MetricsData extends PageRuns {
   #state: PageState;
   #columns = 600;
   #endView: (() => void) | undefined;
-  /** What the frames at hand were asked for. */
+  /** The last request for a view. */
   #asked: { range: Range | undefined; columns: number; key: string; extent: number } | undefined;
   #waiting = false;
   #askNext = false;
   #statistics: Pending<unknown> | undefined;
-  /** The backend can be asked about the runs. */
+  /** Whether the backend knows the runs and can be asked about them. */
   #current = false;
 
   series: readonly SeriesInfo[] = [];
-  /** Measure, then id of the stage. */
+  /** By measure, then by id of the stage. */
   lines = new Map<Measure, Map<string, Line>>();
-  /** What any stage has recorded. */
+  /** Measures that at least one stage has. */
   recorded = new Set<Measure>();
-  /** Changes whenever lines or series change. */
+  /** Increases whenever lines or series change. */
   version = 0;
-  /** Bytes read and total, for long files. */
+  /** Progress of reading long files, bytes. */
   reading: { done: number; bytes: number } | undefined;
-  /** The runs are known. */
+  /** Whether the runs are known. */
   opened = false;
-  /** By id, of the selected range. */
+  /** Figures of the selected range, by id of the stage. */
   figures = new Map<string, Figures>();
 
-  /** @param changed is called when there is something else to show. */
+  /** @param changed is called when there is something new to show. */
   constructor(host: Host, state: PageState, changed: () => void) {
     super(host, state.runs, changed);
     this.#state = state;
@@ -62,7 +62,7 @@ export class MetricsData extends PageRuns {
     this.#requestView();
   }
 
-  /** The user's choice has changed. */
+  /** Call when the user's choices change. */
   set state(state: PageState) {
     const before = this.#state;
     this.#state = state;
@@ -84,13 +84,13 @@ export class MetricsData extends PageRuns {
     this.#requestView();
   }
 
-  /** The stages that are drawn. */
+  /** The stages that are not hidden. */
   get drawn(): SeriesInfo[] {
     const hidden = new Set(this.#state.hidden);
     return this.series.filter(({ id }) => !hidden.has(id));
   }
 
-  /** From the least to the greatest x of what is drawn. */
+  /** Lowest and highest x of the drawn lines. */
   get extent(): Range {
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const drawn = new Set(this.drawn.map(({ id }) => id));
@@ -105,9 +105,9 @@ export class MetricsData extends PageRuns {
     return low < high ? [low, high] : [low - 0.5, high + 0.5];
   }
 
-  /** Requests exact values for a range; they arrive later. Without a range they are cleared. */
+  /** Requests `figures` of a range; without a range, clears them. */
   measure(measure: Measure, range: Range | undefined): void {
-    // An earlier question's answer is about another range.
+    // The answer to an earlier question is about another range.
     this.#statistics?.cancel();
     if (!range) {
       this.figures.clear();
@@ -130,7 +130,7 @@ export class MetricsData extends PageRuns {
     );
   }
 
-  /** All recorded values of a range, of what is drawn, as pieces of CSV. @throws Error when they are too many. */
+  /** All recorded values of the drawn stages in a range, as pieces of CSV. @throws Error if there are too many. */
   async export(range: Range | undefined): Promise<Uint8Array<ArrayBuffer>[]> {
     const { axis, fromZero } = this.#state;
     const series = this.#references(this.drawn);
@@ -164,7 +164,7 @@ export class MetricsData extends PageRuns {
     this.changed();
   }
 
-  /** Asks for what is to be seen, if what is at hand will not do. One question at a time. */
+  /** Requests what is visible unless the loaded data suffices. One request at a time. */
   #requestView(): void {
     if (!this.#current) return;
     const { axis, fromZero, smoothing, charts, range } = this.#state;
@@ -199,17 +199,17 @@ export class MetricsData extends PageRuns {
     );
   }
 
-  /** Whether what was asked for shows a range as well as the pixels can. */
+  /** Whether the last request shows a range as finely as the pixels can. */
   #suffices(range: Range | undefined): boolean {
-    const { range: had, columns, extent } = this.#asked!;
+    const { range: loaded, columns, extent } = this.#asked!;
     const [low, high] = this.extent;
-    // Live lines grow: what was thinned out for a shorter axis has points enough, and at last too many.
-    if (!range) return !had && columns >= this.#columns * coarsest && high - low < 2 * Math.max(extent, 1e-9);
-    if (!had) return false;
-    const [wide, asked] = [range[1] - range[0], had[1] - had[0]];
-    // Beyond the first and the last value there is nothing to ask for.
+    // Live lines grow: lines thinned out for a shorter axis have enough points, and eventually too many.
+    if (!range) return !loaded && columns >= this.#columns * coarsest && high - low < 2 * Math.max(extent, 1e-9);
+    if (!loaded) return false;
+    const [wide, asked] = [range[1] - range[0], loaded[1] - loaded[0]];
+    // There is nothing to request before the first and after the last value.
     const ahead = wide * margin * 0.3;
-    const inside = had[0] <= Math.max(range[0] - ahead, low) && had[1] >= Math.min(range[1] + ahead, high);
+    const inside = loaded[0] <= Math.max(range[0] - ahead, low) && loaded[1] >= Math.min(range[1] + ahead, high);
     const fine = (columns * wide) / asked >= this.#columns * coarsest;
     return inside && fine && asked <= 8 * wide;
   }

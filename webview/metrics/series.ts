@@ -2,18 +2,19 @@ import { chartColors } from "../../server/protocol/colors.ts";
 import { factsOf } from "../../server/protocol/stageKinds.ts";
 import type { StreamedRun, StreamedStage } from "../../server/protocol/stream.ts";
 
-/** A stage that is drawn, once, however many of the runs share it. */
+/** A stage that is drawn; stages that runs share are drawn once. */
 export interface SeriesInfo {
-  /** Of the run folder and the key. */
+  /** Made of the run folder and the stage's key. */
   id: string;
   root: string;
   key: string;
   run: StreamedRun;
   stage: StreamedStage;
-  /** Name of the colour in the palette, and dash pattern: each distinguishes lines without the other. */
+  /** Name of a colour in the palette. */
   color: string;
+  /** Dash pattern, CSS pixels. */
   dash: readonly number[];
-  /** With the run's name where there are several. */
+  /** Includes the run's name if there are several runs. */
   label: string;
 }
 
@@ -32,8 +33,9 @@ const dashes: readonly (readonly number[])[] = [
 ];
 
 /**
- * The lines of runs. Colours of stages are those of the tree. In one run each stage that is neither seed nor mixture
- * has a dash of its own, too; of several runs each has one. Colours by run leave the dashes to the stages.
+ * The lines of runs. Stages have the colours of the tree. In a single run, stages other than seed and mixture also
+ * have their own dash patterns; with several runs, each run has one. If colours distinguish runs, dashes distinguish
+ * stages.
  */
 export function seriesOf(runs: readonly StreamedRun[], colorBy: "stage" | "run"): SeriesInfo[] {
   const found = new Map<string, SeriesInfo>();
@@ -59,14 +61,14 @@ export function seriesOf(runs: readonly StreamedRun[], colorBy: "stage" | "run")
   return [...found.values()];
 }
 
-/** A run's name, with its id where another has the same. */
+/** A run's name, with its id if another run has the same name. */
 export const runLabel = (run: StreamedRun, runs: readonly StreamedRun[]): string =>
   runs.some((other) => other !== run && other.name === run.name) ? `${run.name} ${run.run}` : run.name;
 
 /** "expert code" of "expert:code". */
 export const stageLabel = (name: string): string => name.replace(":", " ");
 
-/** Stages of a section of the experiment file, as a lens names it. */
+/** Whether a stage is the one that a code lens names, or belongs to the section or kind that it names. */
 export function inSection(section: string, stage: StreamedStage): boolean {
   if (section === stage.name || section === stage.kind) return true;
   return section === factsOf(stage.kind)?.section;

@@ -4,27 +4,27 @@ import { axisSchema, measureSchema } from "../../server/protocol/stream.ts";
 
 const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high);
 
-/** Smoothing is chosen from these, in recorded values a mean. */
+/** Choices of smoothing: recorded values per mean. */
 export const smoothings = [1, 5, 11, 21, 51, 101, 201, 501, 1001, 2001, 5001, 10_001, 100_001] as const;
 
-/** What a person has chosen. It is kept when the page is closed. */
+/** The user's choices, kept when the page is closed. */
 export const stateSchema = z.object({
   runs: keptSchema.shape.runs.default([]),
   title: z.string().max(200).default("Metrics"),
   axis: axisSchema.default("step"),
-  /** All stages begin at zero. */
+  /** Whether all stages start at zero. */
   fromZero: z.boolean().default(false),
   smoothing: z.int().min(1).max(10_000_000).default(11),
   log: z.boolean().default(false),
-  /** A chart each, in this order. */
+  /** Measures that have a chart, in this order. */
   charts: z.array(measureSchema).default(["loss"]),
-  /** Absent: all there is, also what is still to come. */
+  /** Absent: everything, including values still to come. */
   range: rangeSchema.optional(),
-  /** By measure; absent: what fits. */
+  /** By measure; absent: fitted to the lines. */
   rangesY: z.partialRecord(measureSchema, rangeSchema).default({}),
   /** Ids of stages that are not drawn. */
   hidden: z.array(z.string()).default([]),
-  /** What a colour stands for. */
+  /** What colours distinguish. */
   colorBy: z.enum(["stage", "run"]).default("stage"),
   mode: z.enum(["zoom", "pan", "select"]).default("zoom"),
   table: z.boolean().default(false),

@@ -4,10 +4,10 @@ import type { ChartAxis } from "../components/chartAxes.ts";
 import type { ChartLine } from "../components/chartLine.ts";
 import { pointsAt } from "../components/chartOverlay.ts";
 
-/** Rows of the table of values: few enough to be read. */
+/** Number of rows, few enough to read. */
 const rows = 24;
 
-/** What a chart shows, in numbers: the recorded values nearest to evenly spaced places of what is seen. */
+/** A chart as numbers: the recorded values nearest to evenly spaced places in the visible range. */
 export function valuesTable(
   title: string,
   lines: readonly ChartLine[],

@@ -5,9 +5,9 @@ import { layersTable } from "../components/layersTable.ts";
 import { domainName } from "./labels.ts";
 import type { LayerRows, Saturation } from "./routingData.ts";
 
-/** How sharply and how evenly each layer routes, and how far its router has moved since the models were mixed. */
+/** Entropy and balance of each layer, and how far its router has moved since the mix. */
 
-/** @param domain a place among the domains, or `allDomains`. */
+/** @param domain index, or `allDomains`. */
 export function balanceSection(
   model: RoutedModel,
   rows: LayerRows | undefined,

@@ -9,15 +9,15 @@ import type { Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
-/** The rows of a square in the order of its columns. */
-function turned(values: Float32Array, order: readonly number[]): Float32Array {
+/** Sorts the rows of a square matrix into the order of its columns. */
+function sortedRows(values: Float32Array, order: readonly number[]): Float32Array {
   const size = order.length;
   const rows = new Float32Array(size * size);
   for (const [place, row] of order.entries()) rows.set(values.subarray(row * size, (row + 1) * size), place * size);
   return rows;
 }
 
-/** Of the tokens that chose an expert, the shares that chose each other one too. Empty where a token has one expert. */
+/** The share of each expert's tokens that also chose each other expert. Empty if a token has only one expert. */
 export function coActivationSection(
   model: RoutedModel,
   pairs: Pairs | undefined,
@@ -29,8 +29,8 @@ export function coActivationSection(
 ): TemplateResult | "" {
   if (!pairs || model.k < 2) return "";
   const size = model.experts.length;
-  const own = turned(pairs.values.subarray(layer * size * size, (layer + 1) * size * size), order);
-  // An expert goes with itself always.
+  const own = sortedRows(pairs.values.subarray(layer * size * size, (layer + 1) * size * size), order);
+  // An expert is always chosen together with itself.
   const values = own.map((value, at) => (order[Math.floor(at / size)] === at % size ? Number.NaN : value));
   const names = model.experts.map(({ name }) => name);
   const cells: Cells = {
@@ -44,7 +44,7 @@ export function coActivationSection(
   const describe = ({ row, column }: Cell) =>
     order[row] === column
       ? `${names[column]} with itself`
-      : `of the tokens of ${cells.rows[row]}, ${percent(values[row * size + column]!)} go to ${names[column]} too`;
+      : `${percent(values[row * size + column]!)} of the tokens of ${cells.rows[row]} also go to ${names[column]}`;
   const title = `Chosen together in layer ${model.layers[layer]}`;
   const at = snapshot === heldOut ? "held-out text" : `up to step ${count(pairs.step)}`;
   const picture = {
@@ -52,7 +52,7 @@ export function coActivationSection(
     text: percent,
   };
   return html`<figure class="square">
-    <figcaption>${title} <span class="soft">of a row's tokens, the share that chose the column too, ${at}</span></figcaption>
+    <figcaption>${title} <span class="soft">share of a row's tokens that also chose the column, ${at}</span></figcaption>
     ${singleMap({ cells, name: `${title}, experts by experts`, describe }, cursor)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;

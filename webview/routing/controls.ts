@@ -11,7 +11,7 @@ import { evaluatedOnly, isLive, type Side, type Sides } from "./picture.ts";
 import { snapshotText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 
-/** What can be chosen above the maps. */
+/** The controls above the maps. */
 
 export interface ControlActions {
   change(change: Partial<PageState>): void;
@@ -50,7 +50,7 @@ export function controls(input: ControlInput, actions: ControlActions): Template
     <p class="formula">
       <span>${cellMeasures[state.measure].meaning}</span> <code>${formulaText(cellMeasures[state.measure].formula)}</code>
       <span class="soft"
-        >E: an expert, k: experts a token goes to, N<sub>D</sub>: tokens of a domain, N<sub>ED</sub>: those of them that
+        >E: an expert, k: experts per token, N<sub>D</sub>: tokens of a domain, N<sub>ED</sub>: tokens of a domain that
         chose the expert.</span
       >
     </p>`;

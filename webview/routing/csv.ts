@@ -6,7 +6,7 @@ import { mapOf, type RoutingFrame } from "./frameStore.ts";
 import { domainName } from "./labels.ts";
 import { domainsOf, type Side } from "./picture.ts";
 
-/** All values of what is shown, a row per cell. */
+/** All values of the maps, one row per cell. */
 export function csvOf(measure: CellMeasure, sides: readonly (Side & { frame: RoutingFrame })[]): string {
   const rows = sides.flatMap(({ model, snapshot, frame }) =>
     rowsOf(model, snapshot < 0 || cellMeasures[measure].heldOutOnly, frame),

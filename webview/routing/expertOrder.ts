@@ -1,24 +1,24 @@
 /** Orders experts so that similarly used ones are adjacent. */
 
-/** A group of experts, from the left. */
 interface Group {
+  /** Experts, from the left. */
   members: number[];
 }
 
 /**
- * Agglomerative clustering with average linkage: the two groups that are nearest are joined until there is one. The
- * distance of two experts is Euclidean, of two groups the mean over all pairs (Sokal & Michener 1958). A group is
- * turned round where that puts nearer experts side by side; among equals the first as mixed come first.
+ * Agglomerative clustering with average linkage: the two nearest groups are merged until one is left. The distance of
+ * two experts is Euclidean, of two groups the mean over all pairs (Sokal & Michener 1958). A group is reversed if that
+ * puts nearer experts side by side; ties keep the order of the mix.
  *
- * @param profiles [experts, P], the same use of each: a row per expert.
+ * @param profiles what each expert is used for, [experts, P].
  * @returns a permutation of the experts.
  */
 export function clusteredOrder(profiles: Float32Array, experts: number): number[] {
   const distances = distancesOf(profiles, experts);
   const groups: (Group | undefined)[] = Array.from({ length: experts }, (_, index) => ({ members: [index] }));
-  // Between groups, at the places of their first experts.
+  // Distances between groups, at the indices of their first experts.
   const between = distances.slice();
-  for (let joined = 1; joined < experts; joined++) {
+  for (let merges = 1; merges < experts; merges++) {
     const [a, b] = nearestPair(between, groups, experts);
     const [first, second] = [groups[a]!.members, groups[b]!.members];
     for (let other = 0; other < experts; other++) {
@@ -64,7 +64,7 @@ function nearestPair(between: Float64Array, groups: readonly unknown[], experts:
   return [a, b];
 }
 
-/** Joins two rows at the ends that are nearest to each other. */
+/** Joins two rows of experts at the ends that are nearest to each other. */
 function sideBySide(first: number[], second: number[], distance: (a: number, b: number) => number): number[] {
   const [a, b] = [first.toReversed(), second.toReversed()];
   const ways = [
@@ -78,7 +78,7 @@ function sideBySide(first: number[], second: number[], distance: (a: number, b: 
   return best.flat();
 }
 
-/** A frame's values by expert. @param frame [domains, layers, experts] @returns [experts, domains * layers] */
+/** A frame's values by expert. @param frame [domains, layers, experts]. @returns [experts, domains * layers]. */
 export function expertProfiles(frame: Float32Array, experts: number): Float32Array {
   const width = frame.length / experts;
   const profiles = new Float32Array(frame.length);

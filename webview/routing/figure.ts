@@ -4,7 +4,7 @@ import type { Theme } from "../components/theme.ts";
 import { barColors, barWidth, legendTicks } from "./legend.ts";
 import type { MapView, Picture } from "./picture.ts";
 
-/** The maps as one picture to keep. */
+/** The maps as one figure to save. */
 
 export interface Maps {
   title: string;
@@ -23,7 +23,7 @@ const maxAcross = 4;
 
 interface Layout {
   across: number;
-  /** Of the cells of a map. */
+  /** Size of a map's cells together. */
   mapWidth: number;
   mapHeight: number;
   width: number;
@@ -73,7 +73,7 @@ function draw(pen: FigurePen, { title, subtitle, picture }: Maps, layout: Layout
     pen.rectangle({ left: margin + x - 0.5, top: y, width: 1, height: 18 }, soft);
     pen.text(text, margin + x, y + 32, { color: soft, size: 11, anchor });
   }
-  const ends = `least ${picture.text(picture.low)}, greatest ${picture.text(picture.high)}`;
+  const ends = `lowest ${picture.text(picture.low)}, highest ${picture.text(picture.high)}`;
   pen.text(ends, margin + barWidth + 20, y + 12, { color: ink, size: 12, anchor: "start" });
 }
 

@@ -1,7 +1,7 @@
 import type { Frame } from "../../server/protocol/frame.ts";
 import type { CellMeasure } from "../../server/protocol/measures.ts";
 
-/** A frame of one model, snapshot and measure. */
+/** Identifies a frame: one measure of a model at a snapshot. */
 export interface FrameName {
   /** Id of the model. */
   model: string;
@@ -14,7 +14,7 @@ export interface RoutingFrame {
   values: Float32Array;
   shape: readonly [domains: number, layers: number, experts: number];
   step: number;
-  /** The value of a router without preferences; 0: undefined for this measure. */
+  /** The value of a router without preferences; 0 if the measure has none. */
   uniform: number;
 }
 
@@ -24,15 +24,15 @@ export function mapOf({ values, shape: [, layers, experts] }: RoutingFrame, doma
   return values.subarray(domain * size, (domain + 1) * size);
 }
 
-/** a minus b, value by value, of two frames of one shape. */
+/** a minus b, value by value. Both have the same shape. */
 export function differenceOf(a: RoutingFrame, b: RoutingFrame): RoutingFrame {
   return { ...a, values: a.values.map((value, at) => value - (b.values[at] ?? Number.NaN)), uniform: 0 };
 }
 
 type SentFrame = Extract<Frame, { kind: "routing" }>;
 /**
- * Requests frames of one model and measure. Each arriving frame goes to `take`, which returns whether there is
- * something new to show. Resolves when no more will arrive, and rejects with a readable message.
+ * Requests frames of one model and measure. Passes each arriving frame to `take`, which returns whether there is
+ * something new to show. Resolves when no more will arrive; rejects with a readable message.
  */
 export type AskFrames = (
   model: string,
@@ -41,14 +41,14 @@ export type AskFrames = (
   take: (frame: SentFrame) => boolean,
 ) => Promise<unknown>;
 
-/** What is kept at most, bytes; the frames that were not used for longest go first. */
+/** Maximum size of all frames, bytes; the least recently used are dropped first. */
 const room = 192 << 20;
-/** Maximum pending frames, so that new requests do not wait for outdated ones. */
+/** Maximum number of pending frames, so that new requests do not wait for outdated ones. */
 const maxPending = 12;
 
 const nameOf = ({ model, snapshot, measure }: FrameName): string => `${measure} ${snapshot} ${model}`;
 
-/** Stores loaded frames and requests missing ones. */
+/** Keeps loaded frames and requests missing ones. */
 export class FrameStore {
   readonly #ask: AskFrames;
   readonly #room: number;
@@ -56,13 +56,13 @@ export class FrameStore {
   #asked = new Set<string>();
   #failed = new Set<string>();
   #wanted: readonly FrameName[] = [];
-  /** How many of those, from the first on, are shown now. */
+  /** How many of the wanted frames, from the first on, are shown now. */
   #shown = 0;
   #bytes = 0;
-  /** Why the last refused frames are missing. */
+  /** Why the last request failed. */
   problem = "";
 
-  /** @param bytes to keep at most. */
+  /** @param bytes maximum size of all frames. */
   constructor(ask: AskFrames, bytes = room) {
     this.#ask = ask;
     this.#room = bytes;
@@ -78,8 +78,8 @@ export class FrameStore {
   }
 
   /**
-   * Sets the wanted frames: those shown, then those likely to be shown next, most urgent first. Earlier wishes not yet
-   * requested are dropped.
+   * Sets the wanted frames: the shown ones, then those likely to be shown next, most urgent first. Frames wanted
+   * earlier but not requested yet are dropped.
    */
   want(shown: readonly FrameName[], next: readonly FrameName[]): void {
     this.#wanted = [...shown, ...next];
@@ -87,7 +87,7 @@ export class FrameStore {
     this.#next();
   }
 
-  /** @returns whether there is something else to show. */
+  /** @returns whether there is something new to show. */
   #take(model: string, { snapshot, measure, shape, step, uniform, values }: SentFrame): boolean {
     const key = nameOf({ model, snapshot, measure });
     this.#asked.delete(key);
@@ -102,14 +102,14 @@ export class FrameStore {
     return this.#wanted.slice(0, this.#shown).some((name) => nameOf(name) === key);
   }
 
-  /** No more of these will arrive; missing ones are not requested again until `begin`. */
+  /** Call when a request is over; frames that did not arrive are not requested again until `retry`. */
   #settle(names: readonly FrameName[], problem = this.problem): void {
     this.problem = problem;
     for (const key of names.map(nameOf)) if (this.#asked.delete(key)) this.#failed.add(key);
     this.#next();
   }
 
-  /** There is a new connection, or there are other models: what was refused may be there now. */
+  /** Requests failed frames again, after a new connection or when models changed. */
   retry(): void {
     this.problem = "";
     this.#failed.clear();
@@ -120,7 +120,7 @@ export class FrameStore {
     const groups = new Map<string, FrameName[]>();
     for (const name of this.#wanted) {
       if (this.#asked.size >= maxPending) break;
-      // Several snapshots may have the same frame.
+      // Several snapshots may share a frame.
       const key = nameOf(name);
       if (this.#frames.has(key) || this.#asked.has(key) || this.#failed.has(key)) continue;
       this.#asked.add(key);

@@ -9,7 +9,7 @@ import { probeText } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
-/** Held-out tokens by the probability that the router gave an expert. */
+/** Held-out tokens by the probability that the router gave each expert. */
 export function histogramSection(
   model: RoutedModel,
   histogram: Histogram | undefined,
@@ -24,7 +24,7 @@ export function histogramSection(
   const title = `Router probability in layer ${model.layers[layer]}, ${domainName(model, domain)}`;
   const picture = { maps: [{ id: "histogram", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="square">
-    <figcaption>${title} <span class="soft">shares of tokens by the probability of an expert, ${probeText(model, histogram.probe)}</span></figcaption>
+    <figcaption>${title} <span class="soft">share of tokens by the expert's probability, ${probeText(model, histogram.probe)}</span></figcaption>
     ${singleMap({ cells, name: `${title}, experts by probability`, describe }, cursor)}
     ${state.table ? mapTable(picture, title, -1, "square") : ""}
   </figure>`;

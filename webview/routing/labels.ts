@@ -2,8 +2,6 @@ import { type CellMeasure, cellMeasures } from "../../server/protocol/measures.t
 import { allDomains, type RoutedModel } from "../../server/protocol/routing.ts";
 import { cellText, signed } from "../components/format.ts";
 
-/** Names and numbers of what the page shows. */
-
 /** A difference of two shares: "+3.2 points". */
 export const points = (value: number): string =>
   Number.isNaN(value) ? "–" : `${value > 0 ? "+" : ""}${signed(value * 100, 3)} points`;
@@ -13,7 +11,7 @@ export const cellPoints = (value: number): string => (value > 0 ? "+" : "") + ce
 export const timesUniform = (value: number, uniform: number): string =>
   uniform > 0 && !Number.isNaN(value) ? `, ${Number((value / uniform).toPrecision(2))} times uniform` : "";
 
-/** @param domain a place among the domains; as many as there are, or `allDomains`: all. */
+/** @param domain index; the number of domains, or `allDomains`, stands for all. */
 export const domainName = ({ domains }: RoutedModel, domain: number): string =>
   domain === allDomains ? "all domains" : (domains[domain]?.name ?? "all domains");
 

@@ -14,7 +14,7 @@ import type { Load, Pairs } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { flowTable, followersText, loadTable } from "./tables.ts";
 
-/** The pictures below the maps: of one layer over time, and of tokens from layer to layer. */
+/** The pictures below the maps: a layer's load over training, and the flow of tokens from layer to layer. */
 
 export interface SectionInput {
   state: PageState;
@@ -29,10 +29,10 @@ export interface SectionActions {
   choose(cell: Cell): void;
 }
 
-/** Experts named beside a picture at most. */
+/** Maximum number of experts named next to a picture. */
 const maxNamed = 16;
 
-/** Which expert has which colour. */
+/** The colours of the experts. */
 function swatches({ side: { model }, order }: SectionInput): TemplateResult {
   const more = order.length - maxNamed;
   return html`<ul class="swatches" aria-label="Colours">
@@ -62,7 +62,7 @@ function pick(
   >`;
 }
 
-/** Layer and domain that the pictures below the maps are about. */
+/** Chooses the layer and domain of the pictures below the maps. */
 export function choices({ state, side: { model } }: SectionInput, { change }: SectionActions): TemplateResult {
   const domains = [allDomains, ...model.domains.keys()].map((domain) => [domain, domainName(model, domain)] as const);
   const layers = model.layers.map((layer, place) => [place, String(layer)] as const);

@@ -2,20 +2,19 @@ import { html, svg, type TemplateResult } from "lit";
 import { type ColorScale, isDark, rampColors, shadeAt, shadeColor } from "../components/colorScale.ts";
 import { theme } from "../components/theme.ts";
 
-/** What the colours of the maps stand for. */
-
-/** CSS pixels, and pieces of the bar. */
+/** CSS pixels. */
 export const barWidth = 420;
 const barHeight = 14;
+/** Number of coloured pieces of the bar. */
 const pieces = 84;
 
-/** The colours from the low end to the high one. */
+/** The colours of a scale from its low to its high end. */
 export function barColors(scale: ColorScale, count = pieces): string[] {
   const colors = rampColors(scale.ramp, isDark(theme().page));
   return Array.from({ length: count }, (_, piece) => shadeColor(colors, shadeAt((piece + 0.5) / count)));
 }
 
-/** Ticks that have room, with their places from the left, CSS pixels; the uniform value and the ends always have. */
+/** The ticks that fit, with x in CSS pixels from the left; the uniform value and both ends are always included. */
 export function legendTicks(
   { ticks, place, uniform }: ColorScale,
   text: (value: number) => string,
@@ -33,7 +32,7 @@ export function legendTicks(
   });
 }
 
-/** @param low least and @param high greatest value of what is shown. */
+/** The colour scale of the maps. @param low lowest value shown. @param high highest value shown. */
 export function legend(scale: ColorScale, low: number, high: number, text: (value: number) => string): TemplateResult {
   const ticks = legendTicks(scale, text);
   const description = `Colours from ${text(scale.low)} to ${text(scale.high)}${scale.uniform === undefined ? "" : `, uniform ${text(scale.uniform)}`}`;
@@ -50,6 +49,6 @@ export function legend(scale: ColorScale, low: number, high: number, text: (valu
           <text x=${1 + x} y="32" text-anchor=${anchor}>${label}</text>`,
       )}
     </svg>
-    <span>least <strong>${text(low)}</strong>, greatest <strong>${text(high)}</strong></span>
+    <span>lowest <strong>${text(low)}</strong>, highest <strong>${text(high)}</strong></span>
   </p>`;
 }

@@ -6,12 +6,12 @@ import { linearTicks } from "../components/ticks.ts";
 import type { Load } from "./routingData.ts";
 
 export interface LoadEvents {
-  /** The step that is pointed at or read; undefined: none. */
+  /** The step at the cursor, if any. */
   "load-step": { step: number | undefined };
   "load-resize": undefined;
 }
 
-/** CSS pixels; the height is that of the style sheet. */
+/** CSS pixels; the style sheet sets the same height. */
 const height = 220;
 const room = { left: 44, right: 10, bottom: 22, top: 4 };
 
@@ -22,14 +22,14 @@ export function nearestPoint(steps: readonly number[], step: number): number {
   return best;
 }
 
-/** An expert's area: its lower and upper edge at each point, shares of a layer's tokens from below. */
+/** An expert's area: its lower and upper edge at each point, as shares of a layer's tokens from the bottom. */
 interface Area {
   expert: number;
   lower: Float32Array;
   upper: Float32Array;
 }
 
-/** @param shares [points, experts]. @param order of experts, from below. */
+/** @param shares [points, experts]. @param order of experts, from the bottom. */
 function stacked(shares: Float32Array, experts: number, order: readonly number[]): Area[] {
   const points = shares.length / experts;
   let edge = new Float32Array(points);
@@ -42,7 +42,7 @@ function stacked(shares: Float32Array, experts: number, order: readonly number[]
   });
 }
 
-/** Shares of a layer's experts over the steps of training, one on the other from below. */
+/** Shares of a layer's experts over training, as stacked areas. */
 export class LoadArea extends ExpertsElement<LoadEvents, number> {
   static override properties = {
     load: { attribute: false },
@@ -52,7 +52,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
   };
   declare load: Load | undefined;
   declare experts: number;
-  /** The step that is read. */
+  /** The step at the cursor. */
   declare step: number | undefined;
   /** The step that the maps show. */
   declare shown: number | undefined;
@@ -62,7 +62,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
     this.experts = 0;
   }
 
-  /** Pixel columns that there is room for. */
+  /** Number of pixel columns. */
   get columns(): number {
     return Math.max(16, Math.round((this.clientWidth - room.left - room.right) * Math.min(2, devicePixelRatio)));
   }
@@ -118,7 +118,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
     context.clearRect(0, 0, width, height);
     const tall = height - room.top - room.bottom;
     const y = (share: number) => room.top + (1 - share) * tall;
-    // A single snapshot is as wide as the picture.
+    // A single snapshot fills the whole width.
     const xs = load.steps.length === 1 ? [room.left, width - room.right] : load.steps.map((step) => this.#x(step));
     const { page, soft, grid, font } = theme();
     for (const { expert, lower, upper } of stacked(load.values, this.experts, this.order)) {
@@ -129,7 +129,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
       context.closePath();
       context.fillStyle = this.colors(expert);
       context.fill();
-      // With many thin areas, only edges would be visible.
+      // Many thin areas would show only their edges.
       if (this.experts > 24) continue;
       context.strokeStyle = page;
       context.lineWidth = 1;
@@ -149,7 +149,7 @@ export class LoadArea extends ExpertsElement<LoadEvents, number> {
     this.#mark();
   }
 
-  /** Marks the step being read, or else the one the maps show, with a line over the picture. */
+  /** Marks the step at the cursor, else the step of the maps, with a line over the picture. */
   #mark(): void {
     const mark = this.querySelector<HTMLElement>(".load-mark");
     const step = this.step ?? this.shown;

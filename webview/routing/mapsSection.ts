@@ -11,18 +11,18 @@ export interface MapsInput {
   state: PageState;
   sides: Sides;
   picture: Picture;
-  /** The cell that is pointed at or read, in any map. */
+  /** The cell at the cursor, in any map. */
   cell: Cell | undefined;
-  /** The map that Tab leads to. */
+  /** Index of the map to which Tab moves the focus. */
   entry: number;
 }
 
 export interface MapsActions {
   read(cell: Cell | undefined): void;
   choose(cell: Cell): void;
-  /** Puts the keyboard into a map, if there is one of this place. */
+  /** Moves the focus to the map at this index, if there is one. */
   turn(index: number): void;
-  /** The keyboard is in a map. */
+  /** A map received the focus. */
   enter(index: number): void;
 }
 

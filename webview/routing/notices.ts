@@ -6,9 +6,7 @@ import { allMeasures, measureHelp } from "../components/measureHelp.ts";
 import { mapOf, type RoutingFrame } from "./frameStore.ts";
 import { dominatesAbove, remarksOf, remarkText } from "./remarks.ts";
 
-/** The page's texts beside its pictures. */
-
-/** Remarks that are written out: the rest is counted. */
+/** Maximum number of remarks in full; the rest are counted. */
 const maxRemarks = 5;
 
 /** Experts that are dead or dominate, over all domains. @param shares the frame of routed shares. */
@@ -27,7 +25,7 @@ export function remarks(model: RoutedModel, shares: RoutingFrame | undefined): T
   </ul>`;
 }
 
-/** Trouble, models that cannot be read, and the notice of what was done last. */
+/** Connection trouble, unreadable models, and the outcome of the last action. */
 export function notices(
   trouble: string | undefined,
   models: readonly RoutedModel[],
@@ -53,7 +51,7 @@ export function nothingYet(runs: readonly StreamedRun[], models: readonly Routed
   return models.length > 0 ? "" : "No stage of this run trains a mixed model.";
 }
 
-/** The measures, and the maps' keys. */
+/** Help on the measures and on the maps' keys. */
 export function help(): TemplateResult {
   return html`${measureHelp(allMeasures)}
   <details class="help">

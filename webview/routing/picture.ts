@@ -12,8 +12,6 @@ import { cellPoints, domainName, points, timesUniform } from "./labels.ts";
 import { frameAt, measuredText, nearestSnapshot, shownSnapshot } from "./snapshots.ts";
 import type { PageState } from "./state.ts";
 
-/** What the page shows of the frames at hand. */
-
 /** A model at a snapshot. */
 export interface Side {
   model: RoutedModel;
@@ -23,16 +21,16 @@ export interface Side {
 export interface Sides {
   main: Side;
   other: Side | undefined;
-  /** Why there can be no difference. */
+  /** Why the models' maps cannot be subtracted. */
   problem: string | undefined;
-  /** One map is the difference of two. */
+  /** Whether the maps show a difference. */
   difference: boolean;
 }
 
 /** What two models must share for their maps to be subtracted. */
 type Axes = Pick<RoutedModel, "layers" | "experts" | "domains">;
 
-/** Why the maps of two models cannot be subtracted; undefined where they can. */
+/** Why the maps of two models cannot be subtracted; undefined if they can. */
 function incomparable(a: Axes, b: Axes): string | undefined {
   const names = (list: readonly { name: string }[]) => JSON.stringify(list.map(({ name }) => name));
   if (a.layers.length !== b.layers.length)
@@ -61,7 +59,7 @@ export function sidesOf(models: readonly RoutedModel[], state: PageState): Sides
   return { main: { model, snapshot }, other, problem, difference: other !== undefined && !state.beside && !problem };
 }
 
-/** Whether a measure is known of the finished model only. */
+/** Whether a measure is recorded for the finished model only. */
 export const evaluatedOnly = ({ probed }: RoutedModel, measure: CellMeasure): boolean =>
   cellMeasures[measure].heldOutOnly === true && !probed;
 
@@ -73,7 +71,7 @@ export const frameName = ({ model, snapshot }: Side, measure: CellMeasure): Fram
 
 export interface MapView {
   id: string;
-  /** As many as there are domains: all. */
+  /** Index; the number of domains stands for all. */
   domain: number;
   title: string;
   cells: Cells;
@@ -83,15 +81,15 @@ export interface MapView {
 export interface Picture {
   maps: MapView[];
   scale: ColorScale;
-  /** Least and greatest value. */
+  /** Lowest and highest value. */
   low: number;
   high: number;
   text(value: number): string;
 }
 
 /**
- * The maps of one or two frames: one for all domains, then one per domain; for two frames, their differences or both
- * side by side.
+ * The maps of one or two frames: one for all domains, then one per domain; of two frames, the difference, or both side
+ * by side.
  */
 export function pictureOf(
   sides: Sides,
@@ -144,10 +142,10 @@ export function pictureOf(
   return { maps, scale, low, high, text };
 }
 
-/** All domains first, then each. */
+/** All domains together first, then each. */
 export const domainsOf = ({ domains }: RoutedModel): number[] => [domains.length, ...domains.keys()];
 
-/** The order of experts that a person has chosen. @param reference the frame by which they are clustered. */
+/** The order of experts that the user chose. @param reference the frame to cluster by. */
 export function orderOf(state: PageState, experts: number, reference: RoutingFrame | undefined): number[] {
   return state.order === "clustered" && reference
     ? clusteredOrder(expertProfiles(reference.values, experts), experts)
@@ -162,6 +160,6 @@ export function sidesText({ main, other, difference }: Sides, measure: CellMeasu
   return difference ? `${named(main)} minus ${named(other)}` : `${named(main)} beside ${named(other)}`;
 }
 
-/** Whether a snapshot goes on to the next as training does. */
+/** Whether the shown snapshot is the newest of a running stage. */
 export const isLive = ({ main: { model, snapshot } }: Sides): boolean =>
   snapshot !== heldOut && snapshot === model.snapshots - 1 && model.state === "running";

@@ -11,21 +11,21 @@ import type { PageState } from "./state.ts";
 /** Flows with more expert pairs than this are not recomputed during playback. */
 const quickPairs = 40_000;
 
-/** The current picture. It is rebuilt only when its content changes and stays until new frames arrive. */
+/** The current picture. It is rebuilt only if its content changes and stays until new frames arrive. */
 export class PictureCache {
   picture: Picture | undefined;
   order: readonly number[] = [];
   /** Colours of experts; a new function when they change. */
   colors: (expert: number) => string = () => "";
-  /** What `picture`, `order` and `flow` were made of. */
+  /** What `picture` is made of. */
   #of: unknown[] = [];
   #orderOf = "";
   #colorsOf: readonly unknown[] | undefined;
   #flow: Flow | undefined;
   #flowOf: unknown[] = [];
 
-  /** Colours have changed: everything is to be drawn again. */
-  forget(): void {
+  /** Rebuilds everything on the next update, for example with new colours. */
+  clear(): void {
     this.#of = [];
     this.#colorsOf = undefined;
   }
@@ -42,7 +42,7 @@ export class PictureCache {
     const of = [a, b, this.order, sides.difference, state.measure];
     const same = of.every((one, index) => one === this.#of[index]);
     if (!a || (other && !b)) {
-      // Pictures of other models would be of other shapes.
+      // The old picture may have another shape.
       if (
         this.#of.at(-1) !== state.measure ||
         this.picture?.maps[0]?.cells.columns.length !== main.model.experts.length
@@ -56,8 +56,8 @@ export class PictureCache {
   }
 
   /**
-   * Experts are clustered by the frame shown when clustering is chosen, and keep their places while the user steps
-   * through snapshots.
+   * Experts are clustered by the frame that is shown when the user chooses clustering, and keep their places while the
+   * user steps through snapshots.
    */
   #reorder({ main }: Sides, state: PageState, reference: RoutingFrame | undefined): void {
     const ready = state.order === "mixed" || reference !== undefined;
@@ -67,7 +67,7 @@ export class PictureCache {
     this.order = orderOf(state, main.model.experts.length, reference);
   }
 
-  /** @param playing flows of many pairs wait until it is over. */
+  /** @param playing flows of many pairs are not recomputed during playback. */
   flow(
     pairs: Pairs | undefined,
     shares: RoutingFrame | undefined,

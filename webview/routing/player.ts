@@ -1,16 +1,14 @@
-/** Plays snapshots one after the other. */
-
 export interface PlayTarget {
-  /** Shows the next one. @returns whether it did; `end` after the last one. */
+  /** Shows the next snapshot if it is loaded. @returns `end` after the last one. */
   advance(): "shown" | "waiting" | "end";
   ended(): void;
 }
 
-/** Target duration of a full playback, seconds, within limits on the snapshot rate. */
+/** Target duration of a full playback, seconds; the rate is limited to `slowest` and `fastest`. */
 const length = 8;
 const fastest = 60;
 const slowest = 3;
-/** With reduced motion, snapshots per second. */
+/** Snapshots per second with reduced motion. */
 const still = 1;
 
 /** Snapshots per second. */
@@ -20,6 +18,7 @@ export const rate = (snapshots: number, reducedMotion: boolean): number =>
 const reducedMotion = (): boolean =>
   document.body.classList.contains("vscode-reduce-motion") || matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/** Plays snapshots one after the other. */
 export class Player {
   readonly #target: PlayTarget;
   #frame = 0;
@@ -36,7 +35,7 @@ export class Player {
   /** @param snapshots how many there are. */
   start(snapshots: number): void {
     this.stop();
-    // A frame may come slightly early.
+    // An animation frame may come slightly early.
     const gap = 1000 / rate(snapshots, reducedMotion()) - 4;
     this.#last = performance.now() - gap;
     const next = (time: number) => {

@@ -1,6 +1,4 @@
-/** A router's balance in words. */
-
-/** An expert that gets a smaller share of a layer than this part of an equal share is dead in it. */
+/** An expert is dead in a layer if it gets a smaller share than this part of an equal share. */
 export const deadBelow = 0.1;
 /** An expert dominates a layer if its share of tokens is more than halfway from an equal share (k / E) to 1. */
 export const dominatesAbove = (experts: number, k: number): number => (1 + k / experts) / 2;
@@ -8,12 +6,12 @@ export const dominatesAbove = (experts: number, k: number): number => (1 + k / e
 export interface Remark {
   kind: "dead" | "dominating";
   expert: number;
-  /** Places of layers, ascending. */
+  /** Indices of layers, ascending. */
   layers: number[];
 }
 
 /**
- * Experts that are dead or that dominate, those of the most layers first.
+ * Experts that are dead or dominate; dominating ones first, then those with the most layers.
  *
  * @param shares routed shares of all text, [layers, experts]. @param k experts per token.
  */
@@ -38,7 +36,7 @@ export function remarksOf(shares: Float32Array, experts: number, k: number): Rem
   );
 }
 
-/** "layers 3, 5 to 9 and 12". @param places ascending, in `layers`, which are numbers in the model. */
+/** "layers 3, 5 to 9 and 12". @param places indices into `layers`, ascending. @param layers numbers in the model. */
 export function layersText(places: readonly number[], layers: readonly number[]): string {
   if (places.length === layers.length && layers.length > 1) return "all layers";
   const spans: string[] = [];
@@ -54,7 +52,7 @@ export function layersText(places: readonly number[], layers: readonly number[])
   return `${places.length > 1 ? "layers" : "layer"} ${text}`;
 }
 
-/** Sentences for people. @param experts names. @param layers numbers in the model. @param most see `dominatesAbove`. */
+/** A remark as a sentence. @param experts names. @param layers numbers in the model. @param most `dominatesAbove`. */
 export function remarkText(
   { kind, expert, layers: places }: Remark,
   experts: readonly string[],

@@ -25,30 +25,30 @@ import { type Cursors, sections } from "./sections.ts";
 import { snapshotsToLoad } from "./snapshots.ts";
 import { type PageState, stateSchema } from "./state.ts";
 
-/** Snapshots to have at hand around the one that is shown, and ahead of it while playing. */
+/** How many snapshots to load around the shown one, and ahead of it during playback. */
 const reach = { still: 4, playing: 40 };
 
 /** Detail of the event `expert-chosen`. */
 export interface ChosenExpert {
   model: RoutedModel;
-  /** Its place among the experts, and its name. */
+  /** Index of the expert. */
   expert: number;
   name: string;
   /** Number of the layer in the model. */
   layer: number;
 }
 
-/** The routing of mixed models. */
+/** The page with the routing of mixed models. */
 export class RoutingPage extends PageElement<PageState> {
   #data: RoutingData | undefined;
   #cache = new PictureCache();
   #choosing = false;
-  /** Stages to show first, until they are known. */
+  /** Stages to show initially; undefined once applied. */
   #stages: string[] | undefined;
-  /** What is pointed at or read in the maps, and below them. */
+  /** Cell at the cursor, in the maps. */
   #cell: Cell | undefined;
   readonly #cursors: Cursors = {};
-  /** The map that Tab leads to. */
+  /** Index of the map to which Tab moves the focus. */
   #entry = 0;
   #player = new Player({ advance: () => this.#advance(), ended: () => this.requestUpdate() });
 
@@ -57,7 +57,7 @@ export class RoutingPage extends PageElement<PageState> {
   }
 
   protected override themed(): void {
-    this.#cache.forget();
+    this.#cache.clear();
     super.themed();
   }
 
@@ -70,7 +70,6 @@ export class RoutingPage extends PageElement<PageState> {
     this.#data.roots = roots;
   }
 
-  /** Called when the backend has sent something. */
   #dataChanged(): void {
     const { models, runs } = this.#data!;
     if (this.#stages && models.length > 0) {
@@ -79,7 +78,7 @@ export class RoutingPage extends PageElement<PageState> {
       if (first) this.#change({ model: modelId(first) });
     }
     const sides = sidesOf(models, this.state);
-    // A stored choice, or one made for another model, may be unavailable for this one.
+    // A stored choice, or one made for another model, may not be available for this one.
     const measured = sides?.main.model.cells ?? [];
     if (measured.length > 0 && !measured.includes(this.state.measure)) this.#change({ measure: measured[0]! });
     const names = [...new Set(runs.map(({ name }) => name))].join(", ");
@@ -109,7 +108,7 @@ export class RoutingPage extends PageElement<PageState> {
     this.requestUpdate();
   };
 
-  /** The next snapshot, when its frame is there. */
+  /** Shows the next snapshot if its frame is loaded. */
   #advance(): "shown" | "waiting" | "end" {
     const sides = sidesOf(this.#data!.models, this.state);
     if (!sides || sides.main.snapshot === heldOut) return "end";
@@ -121,7 +120,7 @@ export class RoutingPage extends PageElement<PageState> {
     return "shown";
   }
 
-  /** Requests visible data first, then what is likely to be shown next. */
+  /** Requests what is shown first, then what is likely to be shown next. */
   #want({ main, other }: Sides): void {
     const { measure } = this.state;
     const { plays } = this.#player;
@@ -215,7 +214,7 @@ export class RoutingPage extends PageElement<PageState> {
     );
   }
 
-  /** The expert that a person wants to see. */
+  /** Opens the expert of a cell. */
   #chooseCell(model: RoutedModel, { row, column }: Cell): void {
     const [expert, layer] = [model.experts[column], model.layers[row]];
     if (!expert || layer === undefined) return;

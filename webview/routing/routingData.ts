@@ -18,16 +18,16 @@ type FrameOf<K extends Frame["kind"]> = Extract<Frame, { kind: K }>;
 export type Pairs = Pick<FrameOf<"pairs">, "values" | "step">;
 /** Routed shares of a layer over time, [points, experts]. */
 export type Load = Pick<FrameOf<"load">, "values" | "steps">;
-/** Share of a model's final routing reached at each training probe, [probes, layers, domains and all]. */
+/** Share of a model's final routing reached at each probe during training, [probes, layers, domains + 1]. */
 export type SaturationOverTraining = Pick<FrameOf<"saturation">, "values" | "steps" | "shape">;
-/** Of each layer: what is measured of it, by domain and, last, of all. */
+/** Measures of each layer, by domain and, last, for all domains. */
 export type LayerRows = Extract<HubMessage, { type: "routingLayers" }>["rows"];
-/** The router's softmax of a layer, as shares of held-out tokens [experts, bins]. */
+/** Share of held-out tokens by router probability in a layer, [experts, bins]. */
 export type Histogram = Pick<FrameOf<"histogram">, "values" | "probe">;
-/** Router saturation of a model since its mixing. */
+/** Router saturation of a model since the mix. */
 export type Saturation = InspectionResult<"saturation">;
 
-/** What the routing page knows of its models, and what it asks the backend next. */
+/** The routing page's data about its models. */
 export class RoutingData extends PageModels {
   readonly frames: FrameStore;
   readonly #transitions: Answer<Pairs>;
@@ -36,10 +36,10 @@ export class RoutingData extends PageModels {
   readonly #layers: Answer<AnswerTo<"routingLayers">>;
   readonly #histogram: Answer<Histogram>;
   readonly #saturationOverTraining: Answer<SaturationOverTraining>;
-  /** By model: asked for by a person, and kept. */
+  /** By id of the model; requested by the user. */
   readonly #saturations = new Map<string, Answer<Saturation>>();
 
-  /** @param changed is called when there is something else to show. */
+  /** @param changed is called when there is something new to show. */
   constructor(host: Host, { runs }: PageState, changed: () => void) {
     super(host, runs, changed);
     const answer = <T>() => new Answer<T>(changed);
@@ -82,7 +82,7 @@ export class RoutingData extends PageModels {
     return super.trouble ?? [this.frames, ...this.#answers].find(({ problem }) => problem)?.problem;
   }
 
-  /** Which expert follows or goes with which, up to a snapshot; of held-out text by domain. */
+  /** Which experts follow each other or are chosen together, up to a snapshot; by domain for held-out text only. */
   pairs(model: RoutedModel, what: PairMeasure, snapshot: number, domain: number): Pairs | undefined {
     const { every, pairsEvery, layers, detailed } = model;
     const record = snapshot === heldOut ? heldOut : Math.floor(stepOf(model, snapshot) / (pairsEvery ?? every)) - 1;
@@ -95,7 +95,7 @@ export class RoutingData extends PageModels {
     );
   }
 
-  /** @param layer a place in the model's layers. @param columns of pixels. */
+  /** @param layer index in the model's layers. @param columns number of pixel columns. */
   load(model: RoutedModel, layer: number, domain: number, columns: number): Load | undefined {
     if (model.snapshots === 0) return undefined;
     const subject = JSON.stringify([modelId(model), layer, domain]);
@@ -111,7 +111,7 @@ export class RoutingData extends PageModels {
     )?.rows;
   }
 
-  /** @param probe or `heldOut`: of the evaluation. @param layer a place in the model's layers. */
+  /** @param probe or `heldOut` for the evaluation. @param layer index in the model's layers. */
   histogram(model: RoutedModel, probe: number, layer: number, domain: number): Histogram | undefined {
     if (probe === heldOut && !model.detailed) return undefined;
     return this.#histogram.request(JSON.stringify([modelId(model), layer, domain]), String(probe), () =>
@@ -119,7 +119,6 @@ export class RoutingData extends PageModels {
     );
   }
 
-  /** How early the routers reach their final choices. */
   saturationOverTraining(model: RoutedModel): SaturationOverTraining | undefined {
     if (!model.probes) return undefined;
     return this.#saturationOverTraining.request(modelId(model), String(model.probes), () =>
@@ -127,12 +126,12 @@ export class RoutingData extends PageModels {
     );
   }
 
-  /** Saturation since mixing, if requested. */
+  /** Saturation since the mix, if requested. */
   saturation(model: RoutedModel): Answer<Saturation> | undefined {
     return this.#saturations.get(modelId(model));
   }
 
-  /** Has the inspector measure it; one model at a time. */
+  /** Asks the inspector to measure saturation, for one model at a time. */
   measureSaturation(model: RoutedModel): void {
     const { root, run, name, from } = model;
     if (from === undefined) return;

@@ -12,14 +12,12 @@ import type { SaturationOverTraining } from "./routingData.ts";
 import type { PageState } from "./state.ts";
 import { mapTable } from "./tables.ts";
 
-/** How early the routers chose the experts that they choose at the end: layers by probes of the training. */
-
-/** Maps by their answers and domains: a map that is the same is not drawn again. */
-const drawn = new WeakMap<SaturationOverTraining, Map<number, Cells>>();
+/** Maps by answer and domain, so that a map is drawn again only if it changes. */
+const maps = new WeakMap<SaturationOverTraining, Map<number, Cells>>();
 
 function cellsOf(saturation: SaturationOverTraining, layers: readonly string[], domain: number): Cells {
-  const known = drawn.get(saturation) ?? new Map<number, Cells>();
-  drawn.set(saturation, known);
+  const known = maps.get(saturation) ?? new Map<number, Cells>();
+  maps.set(saturation, known);
   const { values, steps, shape } = saturation;
   const [probes, L, rows] = shape;
   const row = domain < 0 ? rows - 1 : domain;
@@ -38,7 +36,7 @@ function cellsOf(saturation: SaturationOverTraining, layers: readonly string[], 
   return cells;
 }
 
-/** @param domain a place among the domains, or `allDomains`. */
+/** How early the routers reach their final choices: layers by probes. @param domain index, or `allDomains`. */
 export function saturationSection(
   model: RoutedModel,
   saturation: SaturationOverTraining | undefined,
@@ -54,7 +52,7 @@ export function saturationSection(
   const title = `${otherMeasures.saturation.label} over training, ${domainName(model, domain)}`;
   const picture = { maps: [{ id: "saturation", domain: model.domains.length, title, cells, describe }], text: percent };
   return html`<figure class="saturation">
-    <figcaption>${title} <span class="soft">of the experts that held-out tokens choose, the share that is the same at step ${end}, %</span></figcaption>
+    <figcaption>${title} <span class="soft">share of the experts chosen by held-out tokens that are the same at step ${end}, %</span></figcaption>
     ${singleMap({ cells, name: `${title}, layers by steps`, describe }, cursor)}
     ${table ? mapTable(picture, title, -1, "saturation") : ""}
   </figure>`;

@@ -17,7 +17,7 @@ import type { RoutingData } from "./routingData.ts";
 import { saturationSection } from "./saturationSection.ts";
 import { probeAt, snapshotText } from "./snapshots.ts";
 
-/** What is pointed at or read in these pictures. */
+/** The cursors of the pictures below the maps. */
 export interface Cursors {
   node?: Cell | undefined;
   step?: number | undefined;
@@ -32,9 +32,9 @@ export interface SectionsInput {
   /** The frame of routed shares. */
   shares: RoutingFrame | undefined;
   cursors: Cursors;
-  /** Whether snapshots are played. */
+  /** Whether snapshots are playing. */
   plays: boolean;
-  /** Pixel columns of the load, where it is drawn. */
+  /** Number of pixel columns of the load, if it is drawn. */
   columns: number | undefined;
   redraw(): void;
 }

@@ -13,18 +13,18 @@ export const stateSchema = z.object({
   /** Id of a model; absent: the first. */
   model: z.string().optional(),
   measure: cellMeasureSchema.default("routedShare"),
-  /** Absent: the newest, also what is still to come. */
+  /** Absent: always the newest. */
   snapshot: snapshotSchema.optional(),
-  /** What it is compared with. A snapshot that is absent is the one that is nearest in steps. */
+  /** What to compare with. An absent snapshot stands for the nearest in steps. */
   other: z.object({ model: z.string(), snapshot: snapshotSchema.optional() }).optional(),
-  /** Compared side by side, not as a difference. */
+  /** Compare side by side, not as a difference. */
   beside: z.boolean().default(false),
   order: z.enum(["mixed", "clustered"]).default("mixed"),
-  /** Of load and flow: a place among the layers, and a domain. */
+  /** Layer (index) and domain of the pictures below the maps. */
   layer: placeSchema.default(0),
   domain: z.int().min(allDomains).default(allDomains),
   table: z.boolean().default(false),
-  /** The expert that was chosen last, and in which layer. */
+  /** The cell chosen last: layer and expert. */
   chosen: z.object({ row: placeSchema, column: placeSchema }).optional(),
 });
 export type PageState = z.infer<typeof stateSchema>;

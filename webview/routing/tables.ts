@@ -5,15 +5,13 @@ import { count, percent } from "../components/format.ts";
 import type { MapView, Picture } from "./picture.ts";
 import type { Load, Pairs } from "./routingData.ts";
 
-/** What the pictures show, in numbers. */
-
-/** Cells of a table at most: of larger maps only the chosen domain is written out. */
-const most = 6000;
-/** Rows of the table of load, and followers of an expert, few enough to be read. */
+/** Maximum number of cells in a table; of larger maps only the chosen domain is written out. */
+const maxCells = 6000;
+/** Rows of the table of load, and followers of an expert, few enough to read. */
 const loadRows = 24;
 const followersShown = 5;
 
-/** The maps, a row per layer. @param domain what is written out where all would be too much. */
+/** The maps as numbers, one row per layer. @param domain the only one written out if the maps are too large. */
 export function mapTable(
   { maps, text }: Pick<Picture, "maps" | "text">,
   caption: string,
@@ -22,7 +20,7 @@ export function mapTable(
 ): TemplateResult {
   const size = (maps[0]?.cells.values.length ?? 0) * maps.length;
   const domains = maps[0]?.domain ?? 0;
-  const written = size <= most ? maps : maps.filter((map) => map.domain === (domain < 0 ? domains : domain));
+  const written = size <= maxCells ? maps : maps.filter((map) => map.domain === (domain < 0 ? domains : domain));
   const { columns, order } = written[0]!.cells;
   const layer = ({ cells }: MapView, row: number) =>
     cells.order.map(
@@ -57,7 +55,7 @@ export function mapTable(
   </div>`;
 }
 
-/** Places of evenly spaced rows. */
+/** Indices of evenly spaced rows. */
 const spaced = (length: number): number[] =>
   length <= loadRows
     ? Array.from({ length }, (_, row) => row)
@@ -95,14 +93,14 @@ export function loadTable(
   </div>`;
 }
 
-/** "code 60 %, web 40 %": where the tokens of an expert go next. */
+/** "code 60 %, web 40 %": the experts that an expert's tokens go to next. */
 export function followersText({ values }: Pairs, { experts }: RoutedModel, layer: number, expert: number): string {
   const found = followers(values, experts.length, layer, expert);
   const named = found.slice(0, followersShown).map((one) => `${experts[one.expert]!.name} ${percent(one.share)}`);
   return found.length > followersShown ? `${named.join(", ")} and others` : named.join(", ");
 }
 
-/** Where tokens go from a layer's experts to the next layer's. @param layer a place among the layers. */
+/** Where the tokens of each expert go in the next layer. @param layer index. */
 export function flowTable(pairs: Pairs, model: RoutedModel, order: readonly number[], layer: number): TemplateResult {
   const from = Math.min(layer, model.layers.length - 2);
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Values of the flow">

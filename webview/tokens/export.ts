@@ -7,7 +7,7 @@ import { visibleText } from "../components/tokenText.ts";
 import { firstExperts } from "./textCounts.ts";
 import type { RoutedAnswer } from "./tokenSections.ts";
 
-/** A row per token and layer: its experts and gates. */
+/** Experts and gates as CSV, one row per token and layer. */
 export function csvOf({ text, routed, predicted }: RoutedAnswer): Uint8Array<ArrayBuffer> {
   const { layers, experts, k, tokens } = routed;
   const slots = Array.from({ length: k }, (_, slot) => slot);
@@ -29,10 +29,10 @@ export function csvOf({ text, routed, predicted }: RoutedAnswer): Uint8Array<Arr
   return csvBytes([[...head, ...slots.flatMap((slot) => [`expert ${slot + 1}`, `gate ${slot + 1}`])], ...rows]);
 }
 
-/** Pixels of a cell of the picture, and of its whole width at most. */
+/** Width and height of a cell, and maximum width of the picture, pixels. */
 const [cell, tall, widest] = [8, 16, 16_000];
 
-/** The whole grid as a picture. */
+/** The whole grid as a PNG. */
 export function pngOf(routed: Routed): Promise<Uint8Array<ArrayBuffer>> {
   const { layers, tokens, experts } = routed;
   const wide = Math.max(1, Math.min(cell, Math.floor(widest / tokens.length)));

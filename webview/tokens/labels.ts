@@ -6,7 +6,7 @@ export const nats = (surprise: number | null): string => (surprise === null ? "â
 export const layerText = ({ layers }: Pick<Routed, "layers">, shown: Shown): string =>
   shown === "all" ? "all layers" : `layer ${layers[shown]}`;
 
-/** "code 0.71, math 0.29": the experts of a token in a layer, the largest gate first. */
+/** "code 0.71, math 0.29": the experts and gates of a token in a layer. */
 export function expertsText({ experts, k }: Routed, { chosen, gates }: RoutedToken, layer: number): string {
   const parts = Array.from({ length: k }, (_, slot) => layer * k + slot)
     .filter((at) => (chosen[at] ?? -1) >= 0)
@@ -14,7 +14,7 @@ export function expertsText({ experts, k }: Routed, { chosen, gates }: RoutedTok
   return parts.length > 0 ? parts.join(", ") : "no expert";
 }
 
-/** The name of the expert that a token is coloured by. */
+/** Name of the expert that colours a token. */
 export const firstName = (routed: Routed, token: RoutedToken, shown: Shown): string => {
   const expert = expertOf(token, shown, routed.k);
   return expert === undefined ? "no expert" : routed.experts[expert]!.name;

@@ -9,15 +9,15 @@ export const stateSchema = z.object({
   /** Id of a model; absent: the first. */
   model: z.string().optional(),
   text: z.string().max(mostPageText).default(""),
-  /** A place among the layers. */
+  /** Index of a layer. */
   layer: z.union([z.literal("all"), z.int().min(0)]).default("all"),
   /** Experts per token; absent: the model's own. */
   k: z.int().min(1).optional(),
   /** Experts that are switched off. */
   off: z.array(z.string()).default([]),
-  /** Pixels of a token in the grid. */
+  /** Width of a token in the grid, CSS pixels. */
   width: z.int().min(2).max(80).default(18),
-  /** What the map of layers by experts shows. */
+  /** Measure of the map of layers by experts. */
   measure: cellMeasureSchema.default("routedShare"),
   table: z.boolean().default(false),
 });

@@ -1,11 +1,11 @@
 import { expertOf, type Routed, type Shown } from "../../server/protocol/routed.ts";
 
-/** What is counted of a routed text: N tokens, L layers, E experts. */
+/** Counts over a routed text of N tokens, with L layers and E experts. */
 
-/** The layers that are shown, as places. */
+/** Indices of the layers shown. */
 const placesOf = ({ layers }: Routed, shown: Shown): number[] => (shown === "all" ? [...layers.keys()] : [shown]);
 
-/** Tokens and layers, among those shown, that chose both experts [E, E]; the diagonal: that chose it at all. */
+/** How often both experts were chosen, over tokens and shown layers, [E, E]; the diagonal counts each expert. */
 export function pairsOf(routed: Routed, shown: Shown): Float64Array {
   const { experts, k, tokens } = routed;
   const counts = new Float64Array(experts.length ** 2);
@@ -17,7 +17,7 @@ export function pairsOf(routed: Routed, shown: Shown): Float64Array {
   return counts;
 }
 
-/** How often a choice of an expert is followed by a choice of another in the next layer [L - 1, E, E]. */
+/** How often the choice of one expert is followed by each expert in the next layer, [L - 1, E, E]. */
 export function transitionsOf({ layers, experts, k, tokens }: Routed): Float32Array<ArrayBuffer> {
   const size = experts.length;
   const counts = new Float32Array(Math.max(0, layers.length - 1) * size * size);
@@ -35,7 +35,7 @@ export function meanSurprise({ tokens }: Routed): number | undefined {
   return known.length > 0 ? known.reduce((sum, one) => sum + one, 0) / known.length : undefined;
 }
 
-/** The first expert of every layer and token [L, N] (-1: none), and its gate. */
+/** The first expert of every layer and token, [L, N] (-1: none), and its gate. */
 export function firstExperts({ layers, k, tokens }: Routed): { experts: Int16Array; gates: Float32Array } {
   const experts = new Int16Array(layers.length * tokens.length).fill(-1);
   const gates = new Float32Array(experts.length);

@@ -9,7 +9,7 @@ import { expertsText } from "./labels.ts";
 import { firstExperts } from "./textCounts.ts";
 
 export interface GridPlace {
-  /** A place among the layers, and a token. */
+  /** Index of the layer. */
   layer: number;
   token: number;
 }
@@ -22,10 +22,10 @@ export interface GridEvents {
 /** CSS pixels. */
 const room = { left: 34, top: 20 };
 const row = 18;
-/** A token's text is drawn above it where it has so much room. */
+/** Minimum width of a token at which its text is drawn above it. */
 const readable = 14;
 
-/** All layers by all tokens, in the colours of their first experts. Only what is scrolled to is drawn. */
+/** All layers by all tokens, in the colours of their first experts. Draws only the visible part. */
 export class TokenGrid extends CanvasElement<GridEvents> {
   static override properties = {
     routed: { attribute: false },
@@ -35,9 +35,9 @@ export class TokenGrid extends CanvasElement<GridEvents> {
   };
   declare routed: Routed | undefined;
   declare text: string;
-  /** What is pointed at or read, here or in the text. */
+  /** The place at the cursor, here or in the text. */
   declare place: GridPlace | undefined;
-  /** CSS pixels of a token. */
+  /** Width of a token, CSS pixels. */
   declare width: number;
   #first: ReturnType<typeof firstExperts> | undefined;
 
@@ -95,13 +95,13 @@ export class TokenGrid extends CanvasElement<GridEvents> {
     return this.querySelector(".grid-box");
   }
 
-  /** Where a cell is drawn, CSS pixels of what is scrolled to. */
+  /** The rectangle of a cell, CSS pixels of the visible part. */
   rectangle({ layer, token }: GridPlace): { left: number; top: number; width: number; height: number } {
     const left = room.left + token * this.width - (this.#box?.scrollLeft ?? 0);
     return { left, top: room.top + layer * row, width: this.width, height: row };
   }
 
-  /** Scrolls to the token that is read. */
+  /** Scrolls to the token at the cursor. */
   #reveal(): void {
     const box = this.#box!;
     const left = this.place!.token * this.width;
@@ -159,7 +159,7 @@ export class TokenGrid extends CanvasElement<GridEvents> {
         10,
       );
     }
-    // The names of the layers stay where they are.
+    // The names of the layers do not scroll.
     context.fillStyle = page;
     context.fillRect(0, 0, room.left, height);
     context.fillStyle = soft;
@@ -209,7 +209,7 @@ export class TokenGrid extends CanvasElement<GridEvents> {
   };
 }
 
-/** The line that distinguishes an expert without colour, at the lower edge of a cell. */
+/** Draws an expert's line at the lower edge of a cell, which distinguishes it without colour. */
 function underline(
   context: CanvasRenderingContext2D,
   line: keyof typeof lineDashes,

@@ -8,21 +8,19 @@ import { expertsText, firstName, layerText, nats } from "./labels.ts";
 import { pairsOf } from "./textCounts.ts";
 import type { GridPlace } from "./token-grid.ts";
 
-/** The page's sections about a routed text, apart from the grid. */
-
 /** A text and what the inspector answered about it. */
 export interface RoutedAnswer {
   text: string;
   routed: Routed;
   predicted: RoutedText["predicted"];
-  /** Of the text as a whole. */
+  /** Measures of the whole text. */
   measures: TextMeasures | undefined;
 }
 
-/** Tokens written out in the table and in the coloured text, at most. */
-const most = 3000;
+/** Maximum number of tokens in the table and in the coloured text. */
+const maxTokens = 3000;
 
-/** Experts with their share of the tokens, as marks and in words. */
+/** Experts and their shares of the tokens. */
 export function legend(routed: Routed, shown: Shown): TemplateResult {
   const share = shares(routed, shown);
   return html`<ul class="legend-line" aria-label="Experts, ${layerText(routed, shown)}">
@@ -33,7 +31,7 @@ export function legend(routed: Routed, shown: Shown): TemplateResult {
   </ul>`;
 }
 
-/** The text, each token marked as its first expert's. */
+/** The text, each token marked by its first expert. */
 export function colouredText(
   { text, routed }: RoutedAnswer,
   shown: Shown,
@@ -45,7 +43,7 @@ export function colouredText(
     @pointerover=${(event: Event) => {
       const token = (event.target as HTMLElement).dataset.token;
       if (token !== undefined) read(Number(token));
-    }}>${tokens.slice(0, most).map(
+    }}>${tokens.slice(0, maxTokens).map(
       (token, at) =>
         html`<span
             data-token=${at}
@@ -53,10 +51,10 @@ export function colouredText(
             title=${`${firstName(routed, token, shown)}, ${nats(token.surprise)}`}
             >${text.slice(token.start, token.end)}</span
           >`,
-    )}${tokens.length > most ? html`<span class="soft"> … and ${tokens.length - most} more tokens</span>` : ""}</div>`;
+    )}${tokens.length > maxTokens ? html`<span class="soft"> … and ${tokens.length - maxTokens} more tokens</span>` : ""}</div>`;
 }
 
-/** One token: where it goes in every layer, with its gates as bars. */
+/** One token: its experts in every layer, with gates as bars. */
 export function tokenDetail({ text, routed, predicted }: RoutedAnswer, place: GridPlace | undefined): TemplateResult {
   const token = place && routed.tokens[place.token];
   if (!token)
@@ -91,7 +89,7 @@ export function tokenDetail({ text, routed, predicted }: RoutedAnswer, place: Gr
   </figure>`;
 }
 
-/** How often two experts got the same token. With one expert a token: how many each got. */
+/** How often two experts got the same token; with one expert per token, how many tokens each got. */
 export function pairsTable(routed: Routed, shown: Shown): TemplateResult {
   const { experts, k } = routed;
   const counts = pairsOf(routed, shown);
@@ -124,13 +122,13 @@ export function pairsTable(routed: Routed, shown: Shown): TemplateResult {
   </figure>`;
 }
 
-/** All of it in numbers, a row per token. */
+/** Everything as numbers, one row per token. */
 export function tokensTable({ text, routed, predicted }: RoutedAnswer): TemplateResult {
   const { layers, tokens } = routed;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Tokens">
     <table class="values tokens">
       <caption>
-        Tokens${tokens.length > most ? `, the first ${most} of ${tokens.length}` : ""}
+        Tokens${tokens.length > maxTokens ? `, the first ${maxTokens} of ${tokens.length}` : ""}
       </caption>
       <thead>
         <tr>
@@ -142,7 +140,7 @@ export function tokensTable({ text, routed, predicted }: RoutedAnswer): Template
         </tr>
       </thead>
       <tbody>
-        ${tokens.slice(0, most).map(
+        ${tokens.slice(0, maxTokens).map(
           (token, at) =>
             html`<tr>
               <th scope="row" class="number">${at + 1}</th>

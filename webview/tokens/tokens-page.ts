@@ -20,15 +20,15 @@ import { colouredText, legend, pairsTable, type RoutedAnswer, tokenDetail, token
 import { type Cursors, measuredSections } from "./wholeTextSections.ts";
 import "./token-grid.ts";
 
-/** A pause in typing after which the text is routed, ms. */
-const pause = 300;
+/** Delay between the last keystroke and routing the text, ms. */
+const typingDelay = 300;
 
-/** Where each token of a text goes, in all layers of a mixed model. */
+/** The page that shows where each token of a text goes in all layers of a mixed model. */
 export class TokensPage extends PageElement<PageState> {
   #models: PageModels | undefined;
   readonly #answer = new Answer<RoutedAnswer>(() => this.#answered());
-  /** The answer that `#place` and `#cursors` are places in. */
-  #read: RoutedAnswer | undefined;
+  /** The answer that `#place` and `#cursors` refer to. */
+  #shownAnswer: RoutedAnswer | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #place: GridPlace | undefined;
   #cursors: Cursors = {};
@@ -68,7 +68,7 @@ export class TokensPage extends PageElement<PageState> {
     return models.find((one) => modelId(one) === this.state.model) ?? models[0];
   }
 
-  /** Requests the text's routing unless it is known or pending. @param wait delay, ms. */
+  /** Requests the text's routing unless it is known or pending. @param wait ms. */
   #route(wait: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -97,8 +97,8 @@ export class TokensPage extends PageElement<PageState> {
   }
 
   #answered(): void {
-    if (this.#read !== this.#answer.value) {
-      this.#read = this.#answer.value;
+    if (this.#shownAnswer !== this.#answer.value) {
+      this.#shownAnswer = this.#answer.value;
       this.#place = undefined;
       this.#cursors = {};
     }
@@ -199,7 +199,7 @@ export class TokensPage extends PageElement<PageState> {
   #input(): TemplateResult {
     const typed = (event: Event) => {
       this.keep({ text: (event.currentTarget as HTMLTextAreaElement).value });
-      this.#route(pause);
+      this.#route(typingDelay);
     };
     return html`<textarea
       aria-label="Text"
@@ -224,7 +224,7 @@ export class TokensPage extends PageElement<PageState> {
       ${colouredText(answer, layer, this.#place, (token) => read({ layer: layer === "all" ? 0 : layer, token }))}
       ${tokenDetail(answer, this.#place)}
       <figure>
-        <figcaption>All layers <span class="soft">first expert of each token; the fainter, the smaller its gate</span></figcaption>
+        <figcaption>All layers <span class="soft">first expert of each token; fainter means a smaller gate</span></figcaption>
         <label class="group"><span class="caption">Width</span>
           <input type="range" min="2" max="80" .value=${String(width)} aria-label="Width of a token" @input=${resize} /></label>
         <token-grid

@@ -18,9 +18,7 @@ import type { PageState } from "./state.ts";
 import { transitionsOf } from "./textCounts.ts";
 import type { RoutedAnswer } from "./tokenSections.ts";
 
-/** Measures of a text as a whole, as the routing page shows them of domains. */
-
-/** What is pointed at or read in the pictures. */
+/** The cursors of the pictures. */
 export interface Cursors {
   cells?: Cell | undefined;
   flow?: Cell | undefined;
@@ -44,7 +42,7 @@ interface Pictures {
   colors(expert: number): string;
 }
 
-/** Pictures of an answer: they are drawn again only when they change. */
+/** Pictures by answer, so that they are drawn again only if they change. */
 const pictures = new WeakMap<RoutedAnswer, Pictures>();
 
 function picturesOf(answer: RoutedAnswer): Pictures {
@@ -72,7 +70,7 @@ function cached<K, V>(known: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** @param layer a place among the layers, of the histogram. */
+/** Measures of the whole text, as the routing page shows them for domains. @param layer index, for the histogram. */
 export function measuredSections(
   answer: RoutedAnswer,
   { measure, table }: Pick<PageState, "measure" | "table">,
@@ -91,7 +89,7 @@ export function measuredSections(
   return html`<h2>The text as a whole</h2>
     ${cellsSection(answer, measures, measure, table, { cell: cursors.cells, onMove: setCursor("cells") }, choose)}
     <figure>
-      <figcaption>Layers <span class="soft">how sharply and how evenly each routes</span></figcaption>
+      <figcaption>Layers <span class="soft">entropy and balance</span></figcaption>
       ${layersTable(routed, measures.layers)}
     </figure>
     ${flowSection(answer, table, { cell: cursors.flow, onMove: setCursor("flow") })}
@@ -99,7 +97,7 @@ export function measuredSections(
     ${measureHelp([...Object.keys(measures.cells).map((one) => cellMeasures[one as CellMeasure]), ...ofTexts])}`;
 }
 
-/** A measure of every layer and expert. */
+/** A map of one measure, layers by experts. */
 function cellsSection(
   answer: RoutedAnswer,
   { cells: measured }: TextMeasures,
@@ -210,7 +208,7 @@ function flowSection(answer: RoutedAnswer, table: boolean, { cell, onMove }: Map
   </figure>`;
 }
 
-/** How sure the router of a layer is. */
+/** Tokens by router probability in one layer. */
 function histogramSection(
   answer: RoutedAnswer,
   { histogram }: TextMeasures,
@@ -225,7 +223,7 @@ function histogramSection(
   });
   const title = `Router probability in layer ${layers[layer]}`;
   return html`<figure class="histogram">
-    <figcaption>${title} <span class="soft">shares of the text's tokens by the probability of an expert</span></figcaption>
+    <figcaption>${title} <span class="soft">share of the text's tokens by the expert's probability</span></figcaption>
     ${singleMap({ cells, name: `${title}, experts by probability`, describe }, cursor)}
   </figure>`;
 }

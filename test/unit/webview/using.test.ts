@@ -231,7 +231,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     // The list stays until one is done with it.
     await page.getByRole("checkbox", { name: "another" }).check();
     // The fixture's runs share all stages: they are drawn once.
-    await page.getByText("7 of its stages are those of a run above").waitFor();
+    await page.getByText("7 of its stages are shared with a run above").waitFor();
     await expect.poll(() => page.locator(".chart-box").getAttribute("aria-label")).toContain("7 lines");
     await page.getByRole("button", { name: "Done" }).click();
     await expect.poll(() => page.title()).toBe("three-domains, another: metrics");

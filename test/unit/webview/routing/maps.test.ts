@@ -29,7 +29,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
       const row = [0, 1, 2, 3].map((expert) => colorAt(expert === domain ? 1 : 0));
       expect(await pixelsOf(page, 1 + domain, 3, 4)).toEqual([row, row, row]);
     }
-    expect(await page.locator(".scale").textContent()).toMatch(/uniform 25 %[\s\S]*least 0 %, greatest 100 %/);
+    expect(await page.locator(".scale").textContent()).toMatch(/uniform 25 %[\s\S]*lowest 0 %, highest 100 %/);
     expect(await page.getByRole("list", { name: "Balance" }).textContent()).toContain("No expert is dead");
     expect(await rowsOf(page, "flow")).toEqual([0, 1, 2, 3].map((expert) => [`e${expert}`, `e${expert} 100 %`]));
     expect(await rowsOf(page, "load")).toEqual([1, 2, 3, 4, 5].map((at) => [`${at}0`, "25 %", "25 %", "25 %", "25 %"]));
