@@ -24,7 +24,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await window.openViews("BTX Studio");
   });
 
-  it("has its mistake marked, and mended by a quick fix", async () => {
+  it("shows its mistake, and a quick fix repairs it", async () => {
     await squiggles().first().waitFor();
     await window.page.locator(".view-line", { hasText: "loadBalence" }).click();
     // The keys of a person: to the next mistake, away with its message, what can be done.
@@ -39,7 +39,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await until("it is saved", () => readFileSync(experiment.file, "utf8").includes("loadBalance: 0.01"));
   });
 
-  it("is run by the lens above it", async () => {
+  it("runs from the lens above it", async () => {
     await window.page
       .locator(".codelens-decoration a", { hasText: /^\s*Run$/ })
       .first()
@@ -50,7 +50,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await window.page.locator(".codelens-decoration", { hasText: /done, mean loss \d\.\d{3} nats \(/ }).waitFor();
   });
 
-  it("is run as a task, whose terminal says how it went", async () => {
+  it("runs as a task, whose terminal shows the result", async () => {
     const before = await runs();
     await window.palette("Tasks: Run Build Task");
     await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: "btx: run tiny.btx.yaml" }).click();
@@ -60,7 +60,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await window.rows("done").nth(1).waitFor();
   });
 
-  it("has runs that are compared when one is dragged onto another", async () => {
+  it("has runs that can be compared by dragging one onto another", async () => {
     const comparison = window.page.locator(".tab.active", { hasText: "Comparison: tiny" });
     // A busy browser may take a drag for clicks.
     await until("it is dragged", async () => {
@@ -74,7 +74,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
     await window.screenshot("dragged");
   });
 
-  it("has rows that are open again when the window is loaded again, and the comparison with them", async () => {
+  it("keeps its rows expanded and its comparison open when the window is reloaded", async () => {
     const row = window.rows("done").first();
     await row.locator(".monaco-tl-twistie").click();
     await window
@@ -97,7 +97,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
 });
 
 describe.skipIf(missing)(`a run whose stage is killed${why}`, () => {
-  it("says so in the tree, and goes on from there and is stopped by the buttons of its row", async () => {
+  it("shows it in the tree, and the buttons of its row resume and stop it", async () => {
     const code = await startVsCode();
     const experiment = workspace(long);
     const window = await openWindow(code, experiment.folder);

@@ -18,7 +18,7 @@ const lastOf = (page: FrameLocator, stage: string) =>
 /** How long to wait for what a busy machine shows late. */
 const soon = { timeout: 30_000 };
 
-describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
+describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
   let code: VsCode;
   let experiment: ExperimentFolder;
   let window: Window;
@@ -42,7 +42,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await newestRun(experiment, "running");
   });
 
-  it("opens from the tree and shows the run as it goes on, by a socket of its own", async () => {
+  it("opens from the tree and follows the run through its own socket", async () => {
     const sockets: string[] = [];
     window.page.on("websocket", (socket) => sockets.push(socket.url()));
     await window.rows("running").hover();
@@ -56,7 +56,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await window.screenshot("metrics-live");
   });
 
-  it("is used by keyboard", async () => {
+  it("can be used with the keyboard", async () => {
     await page.locator(".chart-box").focus();
     await window.page.keyboard.press("Home");
     await expect
@@ -68,7 +68,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await page.locator("table.legend caption", { hasText: "selected" }).waitFor({ state: "detached" });
   });
 
-  it("has gone when it is hidden, and is as it was when it is shown again", async () => {
+  it("is discarded while it is hidden, and has the same state when it is shown again", async () => {
     await page.getByRole("button", { name: "Gradient norm" }).click();
     await expect.poll(() => page.locator("line-chart").count(), soon).toBe(2);
     await window.page.locator(".tab", { hasText: "tiny.btx.yaml" }).click();
@@ -79,7 +79,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await moves();
   });
 
-  it("comes back with the window, as it was", async () => {
+  it("is restored with the window", async () => {
     // In a browser VS Code writes down what pages keep every five seconds.
     await setTimeout(6000);
     await window.reload();
@@ -90,7 +90,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await moves();
   });
 
-  it("goes on when the backend is killed", async () => {
+  it("continues when the backend is killed", async () => {
     const [before] = await until("a backend", () => (backend().length === 1 ? backend() : undefined));
     process.kill(before!, "SIGKILL");
     await until("another backend", () => backend().length === 1 && backend()[0] !== before);
@@ -99,7 +99,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await moves();
   });
 
-  it("is fed by messages where the socket cannot be reached", async () => {
+  it("receives data through messages if the socket cannot be reached", async () => {
     let tried = 0;
     await window.page.routeWebSocket(/\/stream$/, (socket) => {
       tried++;
@@ -126,7 +126,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     await until("the last value", async () => (await lastOf(page, "expert sums").textContent()) === "2.00005 nats");
   });
 
-  it("saves what it shows where the person says", async () => {
+  it("saves its charts where the user chooses", async () => {
     await page.getByRole("button", { name: "Export CSV" }).click();
     const input = window.page.locator(".quick-input-widget input").first();
     await input.waitFor();
@@ -138,7 +138,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     );
   });
 
-  it("shows another run beside it, and takes on another theme at once", async () => {
+  it("shows a second run, and changes its theme at once", async () => {
     await page.getByRole("button", { name: "Runs…" }).click();
     await page.getByRole("checkbox", { name: "three-domains" }).check();
     await page.getByRole("checkbox", { name: "tiny" }).uncheck();
@@ -166,7 +166,7 @@ describe.skipIf(missing)(`the page of live metrics in VS Code${why}`, () => {
     expect(drawn.size).toBe(2);
   });
 
-  it("leaves no error and asks nothing of the network, and the run goes on", async () => {
+  it("logs no errors and makes no network requests, and the run continues", async () => {
     expect(window.errors).toEqual([]);
     expect(window.outside).toEqual([]);
     await window.palette("BTX Studio: Stop Run");

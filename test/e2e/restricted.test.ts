@@ -7,7 +7,7 @@ import { quick } from "../vscode/workspace.ts";
 import { missing, newestRun, openWindow, startVsCode, until, why, workspace } from "./support.ts";
 
 describe.skipIf(missing)(`a workspace that is not trusted${why}`, () => {
-  it("has checks and views but starts no run, until it is trusted", async () => {
+  it("has checks and views, but starts no run until it is trusted", async () => {
     const code = await startVsCode({ trusted: false, theme: "light" });
     const experiment = workspace(quick);
     writeFileSync(join(experiment.folder, "broken.btx.yaml"), experimentText({ mix: "{router: {k: 0}}" }));

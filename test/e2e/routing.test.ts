@@ -48,7 +48,7 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
     await window.openViews("BTX Studio");
   });
 
-  it("opens from the palette and shows a routing that is known as exactly that", async () => {
+  it("opens from the palette and shows a known routing exactly", async () => {
     await window.palette("BTX Studio: Open Routing");
     page = window.webview();
     await page.getByRole("button", { name: "Table" }).click();
@@ -64,14 +64,14 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
     await window.screenshot("routing");
   });
 
-  it("stays at the end while snapshots come", async () => {
+  it("stays at the end while snapshots arrive", async () => {
     await expect.poll(() => step().textContent(), soon).toMatch(/^step 10 of/);
     appendRouting(run.root, run.keyOf("finetune"), known, 5);
     appendFileSync(join(run.root, "touched"), "");
     await expect.poll(() => step().textContent(), soon).toMatch(/^step 12 of/);
   });
 
-  it("is as it was when it was hidden, and when the window is loaded again", async () => {
+  it("keeps its state when it is hidden and when the window is reloaded", async () => {
     const title = () => page.locator("h2").first().textContent();
     const button = page.getByRole("button", { name: "Held-out text" });
     // It may be pressed from a try before.
@@ -92,7 +92,7 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
     expect(await title()).toContain("held-out text");
   });
 
-  it("opens the page of the expert whose cell is chosen", async () => {
+  it("opens the page of the expert whose cell is clicked", async () => {
     await page.locator(".maps .map-box").first().focus();
     await window.page.keyboard.press("Enter");
     await window.page.locator(".tab.active", { hasText: "code of finetune" }).waitFor();

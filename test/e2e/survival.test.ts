@@ -9,7 +9,7 @@ import { long } from "../vscode/workspace.ts";
 import { isAlive, missing, newestRun, openWindow, startVsCode, until, why, workspace } from "./support.ts";
 
 /** One run, begun in a window, and all that may happen to window and backend meanwhile. */
-describe.skipIf(missing)(`a run that was started from the palette${why}`, () => {
+describe.skipIf(missing)(`a run started from the palette${why}`, () => {
   let code: VsCode;
   let experiment: ExperimentFolder;
   let window: Window;
@@ -32,7 +32,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
     experiment = workspace(long);
   });
 
-  it("is shown at once, in the tree and in the status bar", async () => {
+  it("appears at once in the tree and in the status bar", async () => {
     window = await openWindow(code, experiment.folder);
     await window.openFile("tiny.btx.yaml");
     await window.openViews("BTX Studio");
@@ -44,7 +44,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
     await window.screenshot("run");
   });
 
-  it("is shown in a second window on the folder, too", async () => {
+  it("also appears in a second window on the folder", async () => {
     const second = await openWindow(code, experiment.folder);
     await second.openViews("BTX Studio");
     await second.rows("running").waitFor();
@@ -54,7 +54,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
     await goesOn();
   });
 
-  it("goes on when the backend is killed, which is started again and says so once", async () => {
+  it("continues when the backend is killed, which restarts with one message", async () => {
     const [first] = backend();
     process.kill(first!, "SIGKILL");
     const message = window.notifications("exited and was restarted");
@@ -73,7 +73,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
     expect(await message.count()).toBe(0);
   });
 
-  it("goes on when the window is reloaded, and is shown again", async () => {
+  it("continues when the window is reloaded, and appears again", async () => {
     const [before] = backend();
     await window.reload();
     await window.openViews("BTX Studio");
@@ -85,7 +85,7 @@ describe.skipIf(missing)(`a run that was started from the palette${why}`, () => 
     await goesOn();
   });
 
-  it("goes on when the last window is closed, and a window opened later stops it", async () => {
+  it("continues when the last window is closed, and a later window can stop it", async () => {
     await window.close();
     await until("no backend is left", () => backend().length === 0);
     await goesOn();

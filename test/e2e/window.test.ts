@@ -9,7 +9,7 @@ describe.skipIf(missing)(`a window${why}`, () => {
     code = await startVsCode();
   });
 
-  it("shows the experiments, the language and the devices, without an error or a request to the network", async () => {
+  it("shows experiments, the language and devices, without errors or network requests", async () => {
     const window = await openWindow(code, workspace(quick).folder);
     await window.openFile("tiny.btx.yaml");
     await window.openViews("BTX Studio");

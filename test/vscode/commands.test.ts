@@ -50,7 +50,7 @@ describe("a command", () => {
     await vscode.workspace.fs.delete(document.uri);
   });
 
-  it("runs one stage and what it needs, and no more", async () => {
+  it("runs one stage and the stages it needs, and no others", async () => {
     const single = (await vscode.commands.executeCommand("btx.runStage", {
       file: experiment(),
       stage: "experts",
@@ -74,7 +74,7 @@ describe("a command", () => {
     assert.ok(tabs().includes("Comparison: tiny"), tabs().join(", "));
   });
 
-  it("samples from a model into a document that needs no saving", async () => {
+  it("samples from a model into a document that need not be saved", async () => {
     await vscode.commands.executeCommand("workbench.action.closeAllEditors");
     answer("showInputBox", () => "branch train");
     answer("showQuickPick", picking("Sample"));
@@ -86,7 +86,7 @@ describe("a command", () => {
     assert.equal(document.isDirty, false);
   });
 
-  it("that samples ends at once when it is cancelled", async () => {
+  it("that samples ends at once if it is cancelled", async () => {
     answer("showInputBox", () => "mix");
     answer("showQuickPick", picking("Sample"));
     const source = new vscode.CancellationTokenSource();
@@ -105,7 +105,7 @@ describe("a command", () => {
     assert.equal(document.getText().length, length);
   });
 
-  it("forks a run from one of its models into an experiment without mistakes", async () => {
+  it("forks a run with one of its models into an experiment without mistakes", async () => {
     const path = (await vscode.commands.executeCommand("btx.fork", await stageArgument("expert:words"))) as string;
     const { document } = vscode.window.activeTextEditor!;
     assert.equal(document.uri.fsPath, path);
@@ -115,7 +115,7 @@ describe("a command", () => {
     await vscode.workspace.fs.delete(document.uri);
   });
 
-  it("exports a model, and the report", async () => {
+  it("exports a model and the report", async () => {
     const parent = file("exports");
     mkdirSync(parent.fsPath, { recursive: true });
     answer("showOpenDialog", () => [parent]);
@@ -134,7 +134,7 @@ describe("a command", () => {
     assert.match(vscode.window.activeTextEditor!.document.getText(), /process \d+ starts/);
   });
 
-  it("reruns a run from a stage on, after it has said what is lost", async () => {
+  it("reruns a run from a stage on, after showing what will be lost", async () => {
     const record = stagePaths(run.root, await keyOf("finetune")).record;
     const seed = stagePaths(run.root, await keyOf("seed")).record;
     const [before, seedBefore] = [statSync(record).mtimeMs, statSync(seed).mtimeMs];
@@ -153,7 +153,7 @@ describe("a command", () => {
     assert.equal(statSync(seed).mtimeMs, seedBefore);
   });
 
-  it("deletes a run and says what nobody else uses; what is kept is unused and can be cleaned", async () => {
+  it("deletes a run and lists the stages that no other run uses; kept ones are unused and can be cleaned", async () => {
     const { experiments } = await api();
     const key = await keyOf("finetune");
     const asked = answer("showWarningMessage", () => "Delete Run Only");
@@ -171,7 +171,7 @@ describe("a command", () => {
     assert.equal(existsSync(stagePaths(run.root, key).folder), false);
   });
 
-  it("writes what an experiment is computed with, and takes it out again", async () => {
+  it("writes the device of an experiment, and removes it again", async () => {
     const document = await vscode.workspace.openTextDocument(experiment());
     const before = document.getText();
     const processor = async (items: Thenable<Item[]>) =>
@@ -187,7 +187,7 @@ describe("a command", () => {
     assert.equal(document.getText(), before);
   });
 
-  it("offers the engines that can be installed, with their sizes, and installs none that was not picked", async () => {
+  it("lists the installable engines with their sizes, and installs only what is picked", async () => {
     const asked = answer("showQuickPick", () => undefined);
     assert.equal(await vscode.commands.executeCommand("btx.installEngine"), undefined);
     const items = (await asked[0]![0]) as Item[];
@@ -200,7 +200,7 @@ describe("a command", () => {
       assert.match(description!, /^\d+\.\d+\.\d+(-on-\d+\.\d+\.\d+)?, (about|installed|not for)/);
   });
 
-  it("that fails says why, in a sentence", async () => {
+  it("that fails shows why in one sentence", async () => {
     const asked = answer("showErrorMessage", () => undefined);
     await vscode.commands.executeCommand("btx.runStage", { file: experiment(), stage: "finetunes" });
     assert.match(String(asked[0]![0]), /has no stage "finetunes".*finetune/);

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { api, extension, file, until } from "./support.ts";
 
 describe("the extension", () => {
-  it("is active in a workspace with an experiment file, before any of its commands is used", async () => {
+  it("is active in a workspace with an experiment file before any of its commands is used", async () => {
     await until("active", () => extension().isActive);
   });
 
@@ -19,14 +19,14 @@ describe("the extension", () => {
     assert.ok(views.btx.length > 0);
   });
 
-  it("makes *.btx.yaml files of its own language, and leaves other YAML files alone", async () => {
+  it("gives *.btx.yaml files its own language, and leaves other YAML files alone", async () => {
     const experiment = await vscode.workspace.openTextDocument(file("quick/tiny.btx.yaml"));
     assert.equal(experiment.languageId, "btx");
     await vscode.workspace.fs.writeFile(file("plain.yaml"), new TextEncoder().encode("a: 1\n"));
     assert.equal((await vscode.workspace.openTextDocument(file("plain.yaml"))).languageId, "yaml");
   });
 
-  it("knows the experiment files of the workspace, and those made and removed later", async () => {
+  it("knows the experiment files of the workspace, including files created and removed later", async () => {
     const { experiments } = await api();
     const known = (path: string) => experiments.files.some((uri) => uri.path === file(path).path);
     await until("the files are known", () => known("quick/tiny.btx.yaml") && known("broken/broken.btx.yaml"));
@@ -36,7 +36,7 @@ describe("the extension", () => {
     await until("the removed file is forgotten", () => !known("later.btx.yaml"));
   });
 
-  it("marks a mistake where it stands, while one types, and takes the mark back", async () => {
+  it("marks a mistake at its place while the user types, and removes the mark", async () => {
     const document = await vscode.workspace.openTextDocument(file("broken/broken.btx.yaml"));
     const marks = () => vscode.languages.getDiagnostics(document.uri);
     const [mark] = await until("a mark", () => (marks().length > 0 ? marks() : undefined));

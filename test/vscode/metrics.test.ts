@@ -24,7 +24,7 @@ const writer = (path: string, seconds: number) => `
 
 const tabs = () => vscode.window.tabGroups.all.flatMap((group) => group.tabs.map(({ label }) => label));
 
-describe("the page of live metrics", () => {
+describe("the metrics page", () => {
   const folder = file("metrics").fsPath;
   let run: ReturnType<typeof writeRun>;
 
@@ -34,7 +34,7 @@ describe("the page of live metrics", () => {
     writeFileSync(join(folder, "three-domains.btx.yaml"), "name: watched\n");
   });
 
-  it("opens for a run, once, and has its name", async () => {
+  it("opens once per run, with the run's name", async () => {
     const argument = { listed: { root: run.root, run: run.run, name: "opening" } };
     await vscode.commands.executeCommand("btx.openMetrics", argument);
     await until("the panel is open", () => tabs().some((label) => label.endsWith(": metrics")));

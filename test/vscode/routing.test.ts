@@ -40,7 +40,7 @@ describe("routing in a text", () => {
     await vscode.commands.executeCommand("workbench.action.revertAndCloseActiveEditor");
   });
 
-  it("colours the whole text where nothing is selected: its tokens are all of it", async () => {
+  it("colours the whole text if nothing is selected: its tokens cover all of it", async () => {
     const { document } = await open(content);
     const painting = await paintingOf(await route());
     const { tokens, experts, layers } = painting!.routed;
@@ -58,7 +58,7 @@ describe("routing in a text", () => {
     assert.deepEqual([tokens[0]!.start, tokens.at(-1)!.end], [start, end]);
   });
 
-  it("says in a hover what a token is and where it goes", async () => {
+  it("shows in a hover a token's text and experts", async () => {
     const { document } = await open(content);
     await route();
     const at = new vscode.Position(1, 1);
@@ -85,7 +85,7 @@ describe("routing in a text", () => {
     assert.equal(routing.shownIn(painting), "all");
   });
 
-  it("follows edits, and is gone after one command", async () => {
+  it("follows edits, and one command removes it", async () => {
     const editor = await open(content);
     const uri = await route();
     await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), "more words "));
@@ -100,14 +100,14 @@ describe("routing in a text", () => {
     assert.equal(await paintingOf(uri), undefined);
   });
 
-  it("refuses a text that is too long, in words", async () => {
+  it("refuses a text that is too long, with a message", async () => {
     await open("a ".repeat(60_000));
     const said = answer("showErrorMessage", () => undefined);
     await route();
     assert.match(String(said[0]![0]), /100,000 characters.*select a part/);
   });
 
-  it("colours what a mixed model writes, which ends at once when it is cancelled", async () => {
+  it("colours what a mixed model writes, and cancelling ends it at once", async () => {
     const { experiments, routing } = await api();
     const listed = experiments.runs.find((one) => one.run === run.run && one.root === run.root);
     const stage = (await experiments.stagesOf(run)).find(({ name }) => name === "finetune")!;
@@ -133,7 +133,7 @@ describe("routing in a text", () => {
     assert.ok(Date.now() - cancelled < 2000, `${Date.now() - cancelled} ms`);
   });
 
-  it("colours letters and digits as the experts that a model is known to send them to", async () => {
+  it("colours letters and digits by the experts that a model is known to send them to", async () => {
     await vscode.workspace.fs.createDirectory(file("known"));
     const known = writeKnownExperiment(file("known").fsPath);
     for (const force of [true, false]) {

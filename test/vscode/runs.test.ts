@@ -7,7 +7,7 @@ import { readLastMetric } from "../../server/runs/read.ts";
 import { api, file, reaches, runWith, until } from "./support.ts";
 
 describe("a run", () => {
-  it("goes from the command to its report, and the tree has it", async () => {
+  it("runs from the command to its report, and appears in the tree", async () => {
     const run = await runWith("btx.run", { file: file("quick/tiny.btx.yaml").fsPath });
     const { experiments } = await api();
     const listed = () => experiments.runsOf(file("quick/tiny.btx.yaml")).find((one) => one.run === run.run);
@@ -24,7 +24,7 @@ describe("a run", () => {
     );
   });
 
-  it("is stopped at a checkpoint and goes on from there", async () => {
+  it("stops at a checkpoint and resumes from there", async () => {
     const argument = { file: file("medium/tiny.btx.yaml") };
     const run = await runWith("btx.run", argument);
     const { key } = (await reaches(run, "running")).stages.find(({ name }) => name === "seed")!;
@@ -47,7 +47,7 @@ describe("a run", () => {
     );
   });
 
-  it("of a file with mistakes does not start, and the mistake is what is said", async () => {
+  it("of a file with mistakes does not start, and the message names the mistake", async () => {
     const { backend } = await api();
     const broken = file("broken/broken.btx.yaml").fsPath;
     await assert.rejects(
@@ -60,7 +60,7 @@ describe("a run", () => {
     );
   });
 
-  it("of a file in a folder named like a shell command runs, and nothing else does", async () => {
+  it("of a file in a folder named like a shell command runs, and the shell command does not", async () => {
     const folder = vscode.workspace.workspaceFolders![0]!.uri.fsPath;
     const odd = readdirSync(folder).find((name) => name.startsWith("odd"))!;
     const run = await runWith("btx.run", { file: file(odd, "tiny.btx.yaml") });

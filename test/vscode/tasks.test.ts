@@ -23,7 +23,7 @@ async function ended(task: vscode.Task): Promise<number | undefined> {
 describe("a task of the type btx", () => {
   before(() => experimentIn(file("tasks").fsPath, quick));
 
-  it("is offered for each experiment file, runs it, and ends as the run does", async () => {
+  it("is offered for each experiment file, runs it, and ends with the run's result", async () => {
     const task = await until("the task is offered", async () =>
       (await vscode.tasks.fetchTasks({ type: "btx" })).find(
         ({ definition }) => definition.file === "tasks/tiny.btx.yaml",
@@ -57,7 +57,7 @@ describe("a task of the type btx", () => {
     );
   });
 
-  it("of a file with mistakes fails and says them", async () => {
+  it("of a file with mistakes fails and shows them", async () => {
     experimentIn(file("wrong").fsPath, { mix: "{router: {k: 0}}" });
     const task = await until("the task is offered", async () =>
       (await vscode.tasks.fetchTasks({ type: "btx" })).find(
@@ -70,7 +70,7 @@ describe("a task of the type btx", () => {
     assert.match(mark!.message, /at least 1, not 0/);
   });
 
-  it("is not needed for the marks of btx check: its output has a problem matcher, too", async () => {
+  it("is not needed for marks from btx check, whose output has a problem matcher", async () => {
     experimentIn(file("checked").fsPath, { mix: "{router: {k: 0}}" });
     const cwd = file().fsPath;
     const check = [join(extension().extensionPath, "dist/btx.js"), "check", "checked/tiny.btx.yaml"];

@@ -46,7 +46,7 @@ describe("the experiments view", () => {
   });
   after(() => noAnswers());
 
-  it("has files, their runs, the runs' stages, and the stages' checkpoints and experts", async () => {
+  it("lists files, their runs, the runs' stages, and the stages' checkpoints and experts", async () => {
     const run = await runWith("btx.run", { file: file("tree/tiny.btx.yaml") });
     await reaches(run, "done");
     // The report is written right after the run is done.
@@ -78,7 +78,7 @@ describe("the experiments view", () => {
     }
   });
 
-  it("follows a run: the steps of its stages move, and the rows stay the same", async () => {
+  it("follows a run: the steps of its stages change, and the rows stay the same", async () => {
     experimentIn(file("moving").fsPath, long);
     const run = await runWith("btx.run", { file: file("moving/tiny.btx.yaml") });
     const running = await runRow(run, "moving/tiny.btx.yaml");
@@ -101,7 +101,7 @@ describe("the experiments view", () => {
     listening.dispose();
   });
 
-  it("keeps what was opened and closed", async () => {
+  it("remembers which rows are expanded and collapsed", async () => {
     const { context } = await api();
     const parent = await row();
     const [run] = await tree.getChildren(parent);
@@ -114,7 +114,7 @@ describe("the experiments view", () => {
     assert.equal(new Expansion(context.workspaceState).apply(run!.id, item).collapsibleState, Expanded);
   });
 
-  it("compares a run that is dropped on another", async () => {
+  it("compares a run with the run that it is dropped on", async () => {
     const again = await runWith("btx.run", { file: file("tree/tiny.btx.yaml") });
     await reaches(again, "done");
     const [second, first] = await tree.getChildren(await row());
@@ -174,7 +174,7 @@ describe("the experiments view", () => {
 });
 
 describe("the devices view", () => {
-  it("has the devices that the command tells of, and how busy they are while it is shown", async () => {
+  it("lists the devices that the command lists, and their load while it is shown", async () => {
     const { devices, backend } = await api();
     const [device] = await devices.getChildren();
     assert.match(String(devices.getTreeItem(device!).description), /^cpu, .* of .* GB free, \d+ cores?, onnx$/);

@@ -56,8 +56,8 @@ async function press(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
 
-describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => {
-  it("is sound in light, dark and forced colours, narrow and wide: nothing refused, fetched elsewhere or cut off", async () => {
+describe.skipIf(noBrowser)(`the metrics page in a browser${why}`, () => {
+  it("works in light, dark and forced colours, narrow and wide: nothing is blocked, fetched elsewhere or cut off", async () => {
     for (const look of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }] as const) {
       const { page, problems } = await openRun(look);
       for (const width of [420, 1200]) {
@@ -73,7 +73,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     }
   });
 
-  it("has every stage with its colour, state, last and lowest loss", async () => {
+  it("lists every stage with its colour, state, last and lowest loss", async () => {
     const { page, row, fixture } = await openRun();
     for (const [stage, shown] of [
       ["seed", "seed"],
@@ -94,7 +94,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     expect(new Set(colors).size).toBe(7);
   });
 
-  it("draws the lines in their colours where the values are", async () => {
+  it("draws the lines in their colours at their values", async () => {
     const { page, chart } = await openRun({ colorScheme: "light" });
     const counts = await coloured(page);
     expect(counts).toMatchObject({ red: 0 });
@@ -121,7 +121,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     await values.waitFor({ state: "hidden" });
   });
 
-  it("counts along steps, tokens, time or operations, after one another or all from zero", async () => {
+  it("has an x axis of steps, tokens, time or operations, with stages after one another or all from zero", async () => {
     const { page, problems } = await openRun();
     await page.getByRole("button", { name: "Table" }).click();
     await expect.poll(() => span(page)).toEqual(["step 1", "step 600"]);
@@ -141,7 +141,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     expect(problems).toEqual([]);
   });
 
-  it("smoothes by a mean that the slider chooses", async () => {
+  it("smooths by the mean that the slider sets", async () => {
     const { page, fixture } = await openRun();
     await page.getByRole("button", { name: "Table" }).click();
     const slider = page.getByRole("slider", { name: "Smoothing" });
@@ -157,7 +157,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     await expect.poll(() => last.textContent()).toBe(nats(mean));
   });
 
-  it("has a chart for each measure that is asked for", async () => {
+  it("has a chart for each chosen measure", async () => {
     const { page, chart } = await openRun();
     expect(await page.getByRole("group", { name: "Charts of" }).getByRole("button").allTextContents()).toEqual(
       ["Loss", "Learning rate", "Gradient norm", "Tokens/s", "Load balance"].map((name) =>
@@ -175,7 +175,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     await expect.poll(() => page.locator("line-chart").count()).toBe(1);
   });
 
-  it("zooms along x or y by dragging, by the wheel, and back", async () => {
+  it("zooms along x or y by dragging or with the wheel, and back", async () => {
     const { page } = await openRun();
     await page.getByRole("button", { name: "Table" }).click();
     const at = await placesOf(page);
@@ -209,7 +209,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     expect(await ends()).toEqual([1, 600]);
   });
 
-  it("has its lines in their colours also while it is moved and the browser draws slowly", async () => {
+  it("draws its lines in their colours even while it is dragged and the browser is slow", async () => {
     const { page, chart } = await openRun({ colorScheme: "light" });
     await page.evaluate(
       "window.put_ = 0; const put = CanvasRenderingContext2D.prototype.putImageData; CanvasRenderingContext2D.prototype.putImageData = function (...given) { put_++; return put.apply(this, given); }",
@@ -244,7 +244,7 @@ describe.skipIf(noBrowser)(`the page of live metrics in a browser${why}`, () => 
     }
   });
 
-  it("gives exact figures of a range that is selected", async () => {
+  it("shows exact figures of a selected range", async () => {
     const { page, row, fixture } = await openRun();
     const at = await placesOf(page);
     await page.keyboard.down("Shift");

@@ -35,8 +35,8 @@ async function watchViews(page: Page): Promise<() => boolean> {
   return () => asked >= 0 && answered === asked;
 }
 
-describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
-  it("can do everything by keyboard, and hears what a picture shows", async () => {
+describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
+  it("can do everything with the keyboard, and hears what a chart shows", async () => {
     const { page, values, row, problems } = await openRun();
     const said = page.locator("line-chart [role=status]");
     const press = async (...keys: string[]) => {
@@ -83,7 +83,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("finds a name on everything that can be used", async () => {
+  it("finds a name on every control", async () => {
     const { page } = await openRun();
     await page.getByRole("button", { name: "Runs…" }).click();
     await page.getByRole("checkbox", { name: "three-domains" }).waitFor();
@@ -95,7 +95,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect(snapshot).toMatch(/application "training loss, nats per token over optimizer steps/);
   });
 
-  it("sees new values as they are written, and all of them after looking elsewhere", async () => {
+  it("sees new values as they are written, and all of them after the page was hidden", async () => {
     const { page, row, append, hub, root, run, keyOf } = await openRun();
     const last = row("finetune").locator("td").nth(1);
     append("finetune", [{ step: 101, loss: 1.25 }]);
@@ -128,7 +128,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect(frames).toBeGreaterThan(before);
   });
 
-  it("finds everything as it was left when the page is loaded again", async () => {
+  it("finds the same state after a reload", async () => {
     const { page, row } = await openRun();
     const answered = await watchViews(page);
     await page.getByRole("button", { name: "Gradient norm" }).click();
@@ -159,7 +159,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect(page.url()).not.toContain("token");
   });
 
-  it("goes on when the backend was away", async () => {
+  it("can continue after the backend was restarted", async () => {
     const { page, row, append, restart } = await openRun();
     await restart();
     append("seed", [{ step: 201, loss: 0.5 }]);
@@ -167,7 +167,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     await expect.poll(() => page.locator(".trouble").count()).toBe(0);
   });
 
-  it("keeps charts as a picture, as an image and as values", async () => {
+  it("can save charts as PNG, SVG and CSV", async () => {
     const { page, values, run } = await openRun();
     const save = async (kind: string) => {
       const [download] = await Promise.all([
@@ -219,7 +219,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect((image as { opaque: number }).opaque).toBe(255);
   });
 
-  it("chooses among all runs, and compares several on one axis", async () => {
+  it("can choose among all runs, and compare several on one axis", async () => {
     const folder = temporaryFolder();
     const first = writeRun(folder, { steps: 100 });
     writeRun(folder, { steps: 100, id: "20260305-080000", name: "another" });
@@ -240,7 +240,7 @@ describe.skipIf(noBrowser)(`who uses the page of live metrics${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("is told when the address is not the one that was printed", async () => {
+  it("sees a message if the address is not the one that was printed", async () => {
     const { root } = writeRun(temporaryFolder());
     const { page, hub } = await openPage([root], { runs: [] });
     const other = await page.context().newPage();

@@ -27,7 +27,7 @@ for (const [a] of single)
       pairs.push([b!, a!]);
 
 describe("tokens after edits", () => {
-  test("have the same text as before, and those that were cut into are gone", () => {
+  test("have the same text as before, unless an edit cuts into them", () => {
     for (const edits of [...single, ...pairs]) {
       const after = edited(text, edits);
       const kept = tokens.filter((token) => !edits.some((edit) => cuts(token, edit)));
@@ -40,8 +40,8 @@ describe("tokens after edits", () => {
   });
 });
 
-describe("a stretch that is followed", () => {
-  test("goes on between the same neighbours, with what was written in it and at its ends", () => {
+describe("a range that follows edits", () => {
+  test("keeps its neighbours, and includes text inserted in it and at its ends", () => {
     const [start, end] = [4, 8];
     for (const edits of single) {
       const [edit] = edits as [Edit];

@@ -26,8 +26,8 @@ function spansOf(points: number[][], width: number, left: number, top: number, s
   return Array.from(low, (value, column) => [value, high[column]!]);
 }
 
-describe("the stretches of a line in pixel columns", () => {
-  it("are those that the line runs through, with few points and with many, also where it leaves the picture", () => {
+describe("the spans of a line in pixel columns", () => {
+  it("cover the line, with few points and with many, even outside the picture", () => {
     const random = randomNumbers(7);
     for (const [count, scale] of [
       [4, 1],
@@ -49,7 +49,7 @@ describe("the stretches of a line in pixel columns", () => {
     }
   });
 
-  it("are one pixel for a single point, and none for no point", () => {
+  it("are one pixel for a single point, and empty without points", () => {
     expect(spansOf([[3.5, 8]], 5, 0, 0, 1).map(([low, high]) => low <= high)).toEqual([
       false,
       false,
@@ -60,7 +60,7 @@ describe("the stretches of a line in pixel columns", () => {
     expect(spansOf([], 2, 0, 0, 1).every(([low, high]) => low > high)).toBe(true);
   });
 
-  it("take steps straight up, at one x, as a whole", () => {
+  it("include a whole vertical step", () => {
     expect(
       spansOf(
         [

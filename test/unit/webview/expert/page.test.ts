@@ -93,7 +93,7 @@ const rows = ({ page }: OpenedPage, table: string) =>
     );
 
 describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
-  it("says where an expert comes from, how large it is, and who uses it", async () => {
+  it("shows the origin and size of an expert, and the models that use it", async () => {
     const { page, problems } = await open();
     await expect.poll(() => page.locator("h1").innerText()).toContain("e1 of finetune, run 20260304-123000");
     await expect.poll(() => page.locator(".facts").innerText()).toContain("246,912 in 2 layers");
@@ -106,7 +106,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("shows its use by domain, the experts that it fires with, and its distances, in numbers", async () => {
+  it("shows its use by domain, the experts chosen with it, and its distances, as numbers", async () => {
     const opened = await open();
     await expect
       .poll(() => rows(opened, "use"))
@@ -130,7 +130,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     ]);
   });
 
-  it("lists the tokens most particular to it in their places, more of them when asked", async () => {
+  it("lists its most particular tokens with their context, and more of them on request", async () => {
     const opened = await open();
     await expect.poll(async () => (await rows(opened, "particular")).length).toBe(11);
     const [first] = await rows(opened, "particular");
@@ -140,7 +140,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     await expect.poll(async () => (await rows(opened, "particular")).length).toBe(13);
   });
 
-  it("measures what is lost without it, whole and layer by layer, when that is asked for", async () => {
+  it("measures the loss without it, as a whole and layer by layer, on request", async () => {
     const opened = await open();
     const { page, asked } = opened;
     expect(asked.some((one) => one.type === "inspect" && one.inspection === "without")).toBe(false);
@@ -156,7 +156,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     await expect.poll(() => page.locator(".facts").innerText()).toContain("123,456 in 1 layer");
   });
 
-  it("shows progress, and cancels", async () => {
+  it("shows progress, and can be cancelled", async () => {
     const opened = await open((message, say) => {
       if (message.inspection === "without")
         say({ type: "inspectionNews", id: message.id, news: { done: 1, total: 4 } });
@@ -171,7 +171,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     expect(asked.some(({ type }) => type === "cancel")).toBe(true);
   });
 
-  it("says in its place what could not be answered, and asks again", async () => {
+  it("shows a problem in place of an answer, and can ask again", async () => {
     let attempts = 0;
     const { page } = await open((message, say) =>
       attempts++ === 0
@@ -183,7 +183,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     await page.locator("table.particular").first().waitFor();
   });
 
-  it("lets two experts continue a prompt side by side, alone each", async () => {
+  it("lets two experts continue a prompt side by side, each alone", async () => {
     const samples: string[][] = [];
     const { page } = await open((message, say) => {
       if (message.inspection !== "sample") return inspected(message, say);
@@ -206,7 +206,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
     expect(await page.locator(".beside figcaption").first().innerText()).toContain("2 tokens, mean surprise 2.00 nats");
   });
 
-  it("saves its tokens and distances, none of which is a formula to a spreadsheet", async () => {
+  it("saves its tokens and distances, none of which a spreadsheet reads as a formula", async () => {
     const { page } = await open();
     await page.locator("table.particular").first().waitFor();
     const saved = async (name: string) => {

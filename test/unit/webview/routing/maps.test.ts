@@ -5,8 +5,8 @@ import { anchor } from "../../../../webview/components/colorScale.ts";
 import { noBrowser, why } from "../support.ts";
 import { colorAt, known, openKnown, openRouting, pixelsOf, root, rowsOf, selects } from "./support.ts";
 
-describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () => {
-  it("shows a routing that sends domain i to expert i as exactly that, in its table and in the pixels of its maps", async () => {
+describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
+  it("shows a routing of domain i to expert i exactly, in its table and in the pixels of its maps", async () => {
     const { page, problems } = await openKnown();
     await page.getByRole("button", { name: "Table" }).click();
     const rows = await rowsOf(page, "maps");
@@ -36,13 +36,13 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     expect(problems).toEqual([]);
   });
 
-  it("draws in the other direction on a dark page, with the uniform value at the same place", async () => {
+  it("reverses the colours on a dark page, with the uniform value at the same place", async () => {
     const { page } = await openKnown([known()], { colorScheme: "dark" });
     expect((await pixelsOf(page, 0, 3, 4))[0]![0]).toBe(colorAt(anchor, true));
     expect((await pixelsOf(page, 2, 3, 4))[0]).toEqual([0, 1, 0, 0].map((value) => colorAt(value, true)));
   });
 
-  it("draws a map out of sight again when it is scrolled to", async () => {
+  it("redraws a map outside the viewport when it is scrolled into view", async () => {
     const { page } = await openKnown([
       known({
         size: [32, 16, 16],
@@ -60,7 +60,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     await expect.poll(() => first(16)).toEqual(at(1));
   });
 
-  it("is sound in light, dark and forced colours, narrow and wide: nothing refused or cut off", async () => {
+  it("works in light, dark and forced colours, narrow and wide: nothing is blocked or cut off", async () => {
     for (const look of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }] as const) {
       const { page, problems } = await openKnown([known()], look);
       for (const width of [420, 1200]) {
@@ -75,7 +75,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     }
   });
 
-  it("names dead and dominating experts in words, with their layers", async () => {
+  it("names dead and dominating experts and their layers", async () => {
     const skewed = known({
       value: (_measure, _snapshot, _domain, layer, expert) => (layer === 1 ? [0.9, 0.08, 0.02, 0][expert]! : 0.25),
     });
@@ -89,7 +89,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     ]);
   });
 
-  it("says of each layer how sharp and how even its routing is, and how far it moved when that is asked for", async () => {
+  it("shows the entropy and balance of each layer, and its saturation on request", async () => {
     const { page, asked } = await openRouting([known()]);
     const row = page.locator("table.layers tbody tr").first();
     await expect.poll(() => row.innerText()).toMatch(/^0\s+0\.500 of 1\.39\s+1\.00\s+0\.00$/);
@@ -106,7 +106,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     await expect.poll(() => row.innerText()).toMatch(/4\.00\s+1\.50\s+20 %$/);
   });
 
-  it("shows which experts a layer chooses together and how sure its router is, where tokens have two", async () => {
+  it("shows which experts a layer chooses together and how sure its router is if k is 2", async () => {
     const { page } = await openRouting([known({ k: 2 })]);
     await page.getByRole("button", { name: "Table" }).click();
     const rows = async (title: string) =>
@@ -120,7 +120,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     expect((await rows("Router probability in layer 1"))[3]?.slice(1, 4)).toEqual(["e3", "50 %", "0 %"]);
   });
 
-  it("shows how early each layer routed as it does at last", async () => {
+  it("shows how early each layer reached its final routing", async () => {
     const { page } = await openRouting([known({ probes: 5 })]);
     await page.getByRole("button", { name: "Table" }).click();
     const figure = page.locator("figure.saturation");
@@ -132,7 +132,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     expect(await figure.locator("figcaption").innerText()).toContain("Saturation over training, d2");
   });
 
-  it("names a layer with two routers twice, by its blocks", async () => {
+  it("names a layer with two routers twice, by block", async () => {
     const { page } = await openKnown([known({ layers: [0, 1, 1], kinds: ["ffn", "attention", "ffn"] })]);
     await page.getByRole("button", { name: "Table" }).click();
     await expect
@@ -140,7 +140,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
       .toEqual(["0", "1 attention", "1"]);
   });
 
-  it("says of every measure how it is worked out", async () => {
+  it("explains how every measure is computed", async () => {
     const { page } = await openKnown();
     await page.getByText("Measures", { exact: true }).click();
     const help = page.locator("details.measures");
@@ -151,7 +151,7 @@ describe.skipIf(noBrowser)(`what the routing page shows in a browser${why}`, () 
     }
   });
 
-  it("keeps maps as a picture, as an image and as values", async () => {
+  it("saves maps as PNG, SVG and CSV", async () => {
     const { page } = await openKnown();
     const save = async (kind: string) => {
       const [download] = await Promise.all([

@@ -3,7 +3,7 @@ import { noBrowser, why } from "../support.ts";
 import { first, known, learning, openKnown, openRouting, press, root, rowsOf } from "./support.ts";
 
 describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
-  it("opens the page of the expert in a layer that is chosen", async () => {
+  it("opens the page of the chosen expert and layer", async () => {
     const { page } = await openRouting([known()]);
     await page.locator(".maps .map-box").first().focus();
     await page.keyboard.press("ArrowRight");
@@ -20,7 +20,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     });
   });
 
-  it("can be read and used by keyboard alone", async () => {
+  it("can be read and used with the keyboard alone", async () => {
     const { page, problems } = await openKnown();
     // Before the page itself hears of it, and opens another one.
     await page.evaluate(`window.chosen = []; document.addEventListener("expert-chosen", (event) => {
@@ -70,7 +70,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("finds everything as it was left when the page is loaded again", async () => {
+  it("keeps its state when it is reloaded", async () => {
     const { page } = await openKnown([learning()]);
     await page.getByRole("button", { name: "Table" }).click();
     await page.getByRole("radio", { name: "Clustered" }).click();
@@ -96,7 +96,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await expect.poll(look).toEqual(before);
   });
 
-  it("asks for nothing while it is not seen", async () => {
+  it("requests nothing while it is hidden", async () => {
     const { page, asked, tell } = await openKnown([learning({ state: "running" })]);
     const hide = (state: string) =>
       page.evaluate(`Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "${state}" });
@@ -114,7 +114,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await expect.poll(() => page.getByRole("slider", { name: "Step" }).getAttribute("max")).toBe("5");
   });
 
-  it("shows everything again, as it is by then, when the connection was lost", async () => {
+  it("shows everything up to date again after the connection was lost", async () => {
     const { page, drop, tell, asked } = await openKnown([learning()]);
     await page.getByRole("button", { name: "Table" }).click();
     await expect.poll(() => first(page)).toBe("65 %");
@@ -126,7 +126,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     await expect.poll(() => page.locator(".trouble").count()).toBe(0);
   });
 
-  it("says why one picture cannot be had, and shows the others", async () => {
+  it("shows why one picture is not available, and the other pictures", async () => {
     const { page } = await openKnown([known({ k: 2 })], {}, ({ type, id }, send) => {
       if (type !== "routingHistogram") return false;
       send(JSON.stringify({ type: "problem", id, text: "finetune has no histograms of that layer" }));

@@ -3,8 +3,8 @@ import { rampColors, shadeAt, shadeColor } from "../../../../webview/components/
 import { noBrowser, why } from "../support.ts";
 import { first, known, learning, openKnown, pixelsOf, press, rowsOf } from "./support.ts";
 
-describe.skipIf(noBrowser)(`the steps that the routing page shows, in a browser${why}`, () => {
-  it("shows what is measured of held-out text alone on held-out text, and nothing that a model has not", async () => {
+describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, () => {
+  it("shows measures of held-out text on held-out text only, and no measure that a model lacks", async () => {
     const own = known({
       cells: ["routedShare", "vocabularyInput"],
       value: (measure, snapshot) => (measure === "vocabularyInput" && snapshot === -1 ? 0.5 : 0.25),
@@ -22,7 +22,7 @@ describe.skipIf(noBrowser)(`the steps that the routing page shows, in a browser$
     await expect.poll(() => page.locator("h2").first().textContent()).toContain("Routed share");
   });
 
-  it("shows what is measured of held-out text at the last probe that is not after a step, and says which that is", async () => {
+  it("shows measures of held-out text at the last probe at or before a step, and names that probe", async () => {
     const cells = ["routedShare", "vocabularyInput"] as const;
     /** Of probes, the measure says which it is. */
     const probed = known({
@@ -75,7 +75,7 @@ describe.skipIf(noBrowser)(`the steps that the routing page shows, in a browser$
     expect(problems).toEqual([]);
   });
 
-  it("subtracts what was measured at one probe from another", async () => {
+  it("subtracts one probe from another", async () => {
     const probed = known({
       cells: ["vocabularyPredicted"],
       probed: { probes: 6, every: 10 },
@@ -95,7 +95,7 @@ describe.skipIf(noBrowser)(`the steps that the routing page shows, in a browser$
     await expect.poll(async () => (await rowsOf(page, "maps"))[0]![2]).toBe("50 %");
   });
 
-  it("goes through the steps by a slider, plays them, and stays at the end while more come", async () => {
+  it("steps through snapshots with a slider, plays them, and stays at the end while more arrive", async () => {
     const { page, tell } = await openKnown([learning({ state: "running" })]);
     await page.getByRole("button", { name: "Table" }).click();
     const slider = page.getByRole("slider", { name: "Step" });
@@ -119,7 +119,7 @@ describe.skipIf(noBrowser)(`the steps that the routing page shows, in a browser$
     await expect.poll(() => first(page)).toBe("25 %");
   });
 
-  it("subtracts another snapshot or another model, or shows it beside", async () => {
+  it("subtracts another snapshot or model, or shows it side by side", async () => {
     const other = learning({ key: "bbbbbbbbbbbbbbbb", name: "upcycling", every: 25, snapshots: 2 });
     const { page, problems } = await openKnown([learning(), other]);
     await page.getByRole("button", { name: "Table" }).click();

@@ -68,7 +68,7 @@ const marked = ({ page }: OpenedPage) =>
     .evaluateAll((spans) => spans.map((span) => `${span.textContent} ${/on-(\w+)/.exec(span.className)?.[1]}`));
 
 describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
-  it("marks each token as its expert's, over all layers or in one", async () => {
+  it("marks each token by its expert, over all layers or in one", async () => {
     const opened = await open("a1b");
     await expect.poll(() => marked(opened)).toEqual(["a one", "1 two", "b one"]);
     const { page, problems } = opened;
@@ -79,7 +79,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     expect(problems).toEqual([]);
   });
 
-  it("has the same in numbers: gates of every layer, pairs, measures of the whole, flow", async () => {
+  it("shows the same as numbers: gates of every layer, pairs, measures of the text, flow", async () => {
     const { page } = await open("a1b");
     await page.getByRole("button", { name: "Table" }).click();
     const rows = (table: string) =>
@@ -136,7 +136,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     expect(even![1]).toBe(odd![0]);
   });
 
-  it("is read by keyboard: every cell with its experts, and a layer is chosen by Enter", async () => {
+  it("can be read with the keyboard: every cell with its experts, and Enter chooses a layer", async () => {
     const opened = await open("a1b");
     const { page } = opened;
     await page.locator(".grid-box").focus();
@@ -147,7 +147,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     await expect.poll(() => marked(opened)).toEqual(["a two", "1 one", "b two"]);
   });
 
-  it("routes what is typed after a pause, and no longer wants what was typed before", async () => {
+  it("routes typed text after a pause, and cancels the text before it", async () => {
     const held: (() => void)[] = [];
     const opened = await open("first", (message, say) => held.push(() => answered(message, say)));
     const { page, asked } = opened;
@@ -160,7 +160,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     await expect.poll(() => marked(opened)).toEqual(["7 two", "x one"]);
   });
 
-  it("asks for other experts a token and for experts that are off, of which one stays on", async () => {
+  it("can change the experts per token and switch experts off, except the last one", async () => {
     const { page, asked } = await open("a1b");
     const last = () => said(asked.findLast((one): one is Inspect => one.type === "inspect")!);
     await page.locator(".text").waitFor();
@@ -171,7 +171,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     expect(await page.getByRole("checkbox", { name: "e1" }).isDisabled()).toBe(true);
   });
 
-  it("says why a text could not be routed, and asks again", async () => {
+  it("shows why a text could not be routed, and can ask again", async () => {
     let attempts = 0;
     const opened = await open("a", (message, say) =>
       attempts++ === 0 ? say({ type: "problem", id: message.id, text: "the model is gone" }) : answered(message, say),
@@ -181,7 +181,7 @@ describe.skipIf(noBrowser)(`the tokens page in a browser${why}`, () => {
     await expect.poll(() => marked(opened)).toEqual(["a one"]);
   });
 
-  it("saves what it shows", async () => {
+  it("saves its grid and values", async () => {
     const { page } = await open("a1b");
     await page.locator(".text").waitFor();
     const [csv] = await Promise.all([
