@@ -1,8 +1,8 @@
 import type { Frame } from "../server/protocol/frame.ts";
 import {
-  type Inspected,
   type Inspection,
   type InspectionNews,
+  type InspectionParams,
   type InspectionResult,
   inspections,
 } from "../server/protocol/inspect.ts";
@@ -126,7 +126,7 @@ export class StreamClient {
   /** Asks the inspector. @param onNews gets its reports before the answer. */
   inspect<I extends Inspection>(
     inspection: I,
-    params: Inspected<I>,
+    params: InspectionParams<I>,
     onNews?: (news: InspectionNews<I>) => void,
   ): Pending<InspectionResult<I>> {
     const { news, result } = inspections[inspection];

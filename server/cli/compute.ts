@@ -11,11 +11,11 @@ export function requestedCompute(values: { engine?: string; device?: string[] },
   const devices = values.device?.flatMap((names) => names.split(","));
   const wrong = devices?.find((name) => !deviceNameSchema.safeParse(name).success);
   if (wrong !== undefined) throw new CommandError(`--device takes a device that \`btx devices\` lists, not "${wrong}"`);
-  const asked = computeSchema.safeParse({
+  const parsed = computeSchema.safeParse({
     engine: values.engine ?? engineFor(devices) ?? of.engine,
     ...(devices ? { devices: [...new Set(devices)] } : {}),
   });
-  if (asked.success) return asked.data;
+  if (parsed.success) return parsed.data;
   throw new CommandError(`--engine takes ${engineChoiceSchema.options.join(", ")}, not "${values.engine}"`);
 }
 

@@ -48,8 +48,8 @@ export async function run(args: string[]): Promise<number> {
     stage: { type: "string" },
   });
   const options = attendance(values);
-  const asked = values["random-seed"];
-  const replaced = asked === undefined ? {} : { randomSeed: wholeNumber(asked, "random-seed", 0) };
+  const seed = values["random-seed"];
+  const replaced = seed === undefined ? {} : { randomSeed: wholeNumber(seed, "random-seed", 0) };
   const { file, root } = experimentFile(positionals[0]);
   let choice: Choice | undefined;
   const { text, experiment, problems } = await readExperiment(file, async (read) => {

@@ -14,7 +14,7 @@ export class Pace {
   }
 
   /** @throws StopRequested if a stop was asked for */
-  readonly breathe = async (): Promise<void> => {
+  readonly yieldToSignals = async (): Promise<void> => {
     if (performance.now() - this.#last < STRETCH) return;
     await setImmediate();
     this.#last = performance.now();

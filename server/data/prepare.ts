@@ -101,7 +101,7 @@ class Preparation {
     }
     const bytes = domains.reduce((sum, { split }) => sum + split.bytes, 0);
     const visit = this.#progress(bytes, "training the tokenizer");
-    const files = await makeTokenizer(this.#spec.tokenizer, domains, visit, this.#pace.breathe);
+    const files = await makeTokenizer(this.#spec.tokenizer, domains, visit, this.#pace.yieldToSignals);
     const path = join(this.#folder, "tokenizer.json");
     tokenizerOf(files, this.#spec.tokenizer.type === "file" ? this.#spec.tokenizer.path : path);
     writeWhole(join(this.#folder, "tokenizer_config.json"), files.config);
@@ -133,7 +133,7 @@ class Preparation {
     return async (bytes) => {
       done += bytes;
       this.#options.onProgress?.(Math.min(done, total), total, label);
-      await this.#pace.breathe();
+      await this.#pace.yieldToSignals();
     };
   }
 

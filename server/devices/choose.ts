@@ -30,12 +30,12 @@ const engineOf = ({ engine }: Compute): EngineName => (engine === "auto" ? "onnx
 export function chooseDevices(compute: Compute, found: readonly Device[]): Choice {
   const engine = engineOf(compute);
   const all = found.filter((device) => device.engine === engine);
-  if (compute.devices) return { engine, devices: asked(compute.devices, all), why: "as asked for" };
+  if (compute.devices) return { engine, devices: requested(compute.devices, all), why: "as requested" };
   const best = engine === "onnx" ? bestOfOnnx(all) : bestOfTfjs(all);
   return { engine, ...best };
 }
 
-function asked(names: readonly string[], all: readonly Device[]): Device[] {
+function requested(names: readonly string[], all: readonly Device[]): Device[] {
   const devices = names.flatMap((name) => {
     const named = all.filter(({ device }) => device === name || device.startsWith(`${name}:`));
     const usable = named.filter((device) => device.usable);
@@ -59,7 +59,7 @@ function bestOfOnnx(all: readonly Device[]): Omit<Choice, "engine"> {
   if (adapter?.usable && adapter.kind === "gpu") return { devices: [adapter], why: "a GPU is preferred" };
   const why =
     adapter?.kind === "software"
-      ? `${adapter.name} is a software adapter, which is used only when asked for`
+      ? `${adapter.name} is a software adapter, which is used only on request`
       : "no usable GPU was found: `btx devices` says why";
   return { devices: [all.find(({ device }) => device === "cpu")!], why };
 }

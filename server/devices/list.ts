@@ -4,12 +4,12 @@ import { deviceEnvironment } from "../install/environment.ts";
 import type { Device, EnginePackage } from "../protocol/devices.ts";
 import { adaptersOfVulkanLog, describeAdapter } from "./adapter.ts";
 import { isOlder, type NvidiaGpu, nvidiaGpus, nvidiaKernelDriver } from "./nvidia.ts";
-import { type Probed, probe } from "./probe.ts";
+import { type ProbeResult, probe } from "./probe.ts";
 import { reasonOf } from "./reasons.ts";
 
 /** Where devices are looked for. */
 export interface Sources {
-  probe(device: string, options?: { folder?: string; env?: NodeJS.ProcessEnv }): Promise<Probed>;
+  probe(device: string, options?: { folder?: string; env?: NodeJS.ProcessEnv }): Promise<ProbeResult>;
   nvidiaGpus(): Promise<NvidiaGpu[]>;
   /** The folder of an installed package. */
   installed(name: EnginePackage): string | undefined;
@@ -52,7 +52,7 @@ export async function webgpu(sources: Sources = thisMachine): Promise<Device> {
     const { software, ...adapter } = await describeAdapter(probed.log);
     const kind = software ? "software" : "gpu";
     const reasons = [
-      ...(software ? ["a software adapter, slower than the CPU: used only when asked for"] : []),
+      ...(software ? ["a software adapter, slower than the CPU: used only on request"] : []),
       ...(offered.length > 1 ? [`one of ${offered.length} adapters: WebGPU can use only this one`] : []),
     ];
     const reason = reasons.length > 0 ? { reason: reasons.join("; ") } : {};

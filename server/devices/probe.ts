@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** How trying a device ended. */
-export interface Probed {
+export interface ProbeResult {
   works: boolean;
   /** All output: of the device's library and of Vulkan's loader. */
   log: string;
@@ -25,7 +25,7 @@ export interface ProbeOptions {
 }
 
 /** Adds two numbers on a device, in a process of its own, within a time limit. */
-export function probe(device: string, { folder, env, limit = 20_000 }: ProbeOptions = {}): Promise<Probed> {
+export function probe(device: string, { folder, env, limit = 20_000 }: ProbeOptions = {}): Promise<ProbeResult> {
   const child = spawn(process.execPath, [program, device, ...(folder ? [folder] : [])], {
     // The loader of Vulkan's drivers logs which adapter is used; ONNX Runtime does not.
     env: { ...process.env, ...env, ...(device === "webgpu" ? { VK_LOADER_DEBUG: "all" } : {}) },
@@ -35,7 +35,7 @@ export function probe(device: string, { folder, env, limit = 20_000 }: ProbeOpti
   return watched(child, limit);
 }
 
-function watched(child: ReturnType<typeof spawn>, limit: number): Promise<Probed> {
+function watched(child: ReturnType<typeof spawn>, limit: number): Promise<ProbeResult> {
   let [printed, log] = ["", ""];
   let late = false;
   const timer = setTimeout(() => {

@@ -1,6 +1,6 @@
 import { catalog, cudaOf } from "../install/catalog.ts";
 import type { Device } from "../protocol/devices.ts";
-import type { Probed } from "./probe.ts";
+import type { ProbeResult } from "./probe.ts";
 
 /** Why a device did not work, in one sentence, and what to do. */
 export type Reason = Pick<Device, "reason" | "remedy">;
@@ -15,7 +15,7 @@ const drivers: Record<Probing, string> = {
 };
 
 /** @param offered names of adapters that Vulkan's drivers offer */
-export function reasonOf(device: Probing, { log, ended }: Probed, offered: readonly string[] = []): Reason {
+export function reasonOf(device: Probing, { log, ended }: ProbeResult, offered: readonly string[] = []): Reason {
   const onCard = device !== "tfjs-node";
   if (ended === "time")
     return { reason: `${drivers[device]} did not answer in time`, remedy: onCard ? "update the driver" : "try again" };

@@ -9,7 +9,7 @@ import { environment } from "./launch.ts";
 const program = fileURLToPath(new URL("./btx.js", import.meta.url));
 
 /** Maximum length of the error text kept, characters. */
-const mostSaid = 4000;
+const maxOutput = 4000;
 /** Time a process has to clean up after it is asked to end, ms. */
 const patience = 3000;
 
@@ -40,7 +40,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
     last ??= setTimeout(() => child.kill("SIGKILL"), patience);
   };
   signal?.addEventListener("abort", kill);
-  let said = "";
+  let output = "";
   /** What `onOutput` threw. */
   let refused: unknown;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -53,7 +53,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
     }
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-mostSaid);
+    output = (output + text).slice(-maxOutput);
   });
   // It may exit before reading all its input.
   child.stdin.on("error", () => {});
@@ -66,7 +66,7 @@ export async function btx(args: readonly string[], { input, signal, onOutput }: 
         else if (code === 0 || signal?.aborted) resolve();
         else
           reject(
-            new UserError(said.trim().replace(/^btx: /, "") || `the command ended with ${ended ?? `code ${code}`}`),
+            new UserError(output.trim().replace(/^btx: /, "") || `the command ended with ${ended ?? `code ${code}`}`),
           );
       });
     });

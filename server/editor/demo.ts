@@ -5,8 +5,8 @@ import { randomStream } from "../model/random.ts";
 import { UserError } from "../protocol/errors.ts";
 
 /**
- * The demo: an experiment that takes about a minute on a laptop, with texts of its own. Three domains that have little
- * in common, so that what the router learns can be seen: sums, sorted letters, and sentences.
+ * The demo: an experiment with its own texts that takes about a minute on a laptop. Its three domains (sums, sorted
+ * letters and sentences) have little in common, so it is easy to see what the router learns.
  */
 
 type Pick = <T>(items: readonly T[]) => T;

@@ -5,10 +5,10 @@ import { UserError } from "../protocol/errors.ts";
 /** Texts of experiments with some sections changed; all other lines, and comments, stay as they are. */
 
 /**
- * An experiment's text with other sections.
+ * An experiment's text with some sections replaced.
  *
  * @param sections by name: each one line without its line end; "" removes the section. New sections are appended.
- * @throws UserError where the text is no list of sections.
+ * @throws UserError if the text is not a list of sections
  */
 export function withSections(experiment: string, sections: Readonly<Record<string, string>>): string {
   const document = parseDocument(experiment);
@@ -16,7 +16,7 @@ export function withSections(experiment: string, sections: Readonly<Record<strin
   const isEmpty = contents === null || (isScalar(contents) && contents.value === null);
   if (document.errors.length > 0 || !(isEmpty || (isMap(contents) && !contents.flow)))
     throw new UserError(
-      "the sections of the experiment file do not each begin on a line of their own, so it cannot be changed: put them there",
+      "the experiment file cannot be changed, because some sections share a line: start each section on its own line",
     );
   const left = new Map(Object.entries(sections).map(([name, line]) => [name, line === "" ? "" : `${line}\n`]));
   let text = experiment === "" || experiment.endsWith("\n") ? experiment : `${experiment}\n`;
@@ -43,7 +43,7 @@ export function withCompute(text: string, compute: Compute | undefined): string 
 
 /**
  * An experiment's text with a checkpoint as its seed.
- * @param note a first line of comment.
+ * @param note a comment for the first line
  */
 export function forkText(experiment: string, checkpoint: string, note: string): string {
   const document = parseDocument(experiment);

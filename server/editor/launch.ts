@@ -90,17 +90,17 @@ async function began(child: ChildProcess, log: string, from: number): Promise<st
   for (;;) {
     // Once the process has exited, this read sees its complete output.
     const ended = end;
-    const said = (await readFile(log)).subarray(from).toString("utf8");
-    const run = beginning.exec(said)?.[1];
+    const output = (await readFile(log)).subarray(from).toString("utf8");
+    const run = beginning.exec(output)?.[1];
     if (run !== undefined) return run;
-    if (ended !== undefined) throw new UserError(shortened(said) || `the run did not start: ${ended}`);
+    if (ended !== undefined) throw new UserError(shortened(output) || `the run did not start: ${ended}`);
     await setTimeout(tick);
   }
 }
 
 /** The first lines of the command's output, without its name. */
-function shortened(said: string): string {
-  const lines = said.trim().split("\n");
+function shortened(output: string): string {
+  const lines = output.trim().split("\n");
   const more = lines.length > 4 ? [`and ${lines.length - 4} more`] : [];
   return [...lines.slice(0, 4).map((line) => line.replace(/^btx: /, "")), ...more].join("\n");
 }

@@ -4,22 +4,22 @@ import type { ListedRun, ListedStage, Load, WorkingStage } from "../protocol/edi
 
 /** The load of this machine, and the share of each stage's process. */
 
-/** Ticks of /proc in a second: Linux has 100 on all machines that Node runs on. */
+/** Ticks per second in /proc: 100 on every Linux that Node supports. */
 const ticksPerSecond = 100;
 const pageBytes = 4096;
 
-/** What a process has used so far: seconds of CPU time, and bytes of memory now. */
+/** CPU time that a process has used so far, seconds, and its current memory, bytes. */
 export interface ProcessUse {
   seconds: number;
   memory: number;
 }
 
 export interface Machine {
-  /** Milliseconds of all CPU cores since the start: idle, and in all. */
+  /** Time of all CPU cores since boot, ms: idle and total. */
   times(): { idle: number; all: number };
   /** Undefined if the system does not report it or the process has ended. */
   use(pid: number): ProcessUse | undefined;
-  /** Milliseconds of a clock that never goes back. */
+  /** A monotonic clock, ms. */
   now(): number;
 }
 
@@ -92,7 +92,7 @@ const thisMachine: Machine = {
   use(pid) {
     try {
       const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The second field is the command in brackets and may hold anything. Fields 14 and 15: ticks; 24: pages.
+      // The second field is the command in brackets and may contain anything. Fields 14 and 15: ticks; 24: pages.
       const fields = text
         .slice(text.lastIndexOf(")") + 2)
         .split(" ")

@@ -52,15 +52,15 @@ export function serveModels(answers: Answers): void {
 }
 
 /**
- * Writes the experiment of a run, as it was run, beside its experiment file under a new name, with a model of the run
- * as its seed and that model's tokenizer. Comments stay. Gives the path.
+ * Writes a run's experiment, as it was run, next to its experiment file under a new name, with a model of the run and
+ * its tokenizer as the seed. Keeps comments. Returns the path.
  *
- * @throws UserError for a Mixture-of-Experts, and for a file that cannot be written.
+ * @throws UserError if the model is a Mixture-of-Experts or the file cannot be written
  */
 export async function writeFork(root: string, record: RunRecord, model: PlannedStage): Promise<string> {
   if (stageKinds[model.spec.kind].hasExperts)
     throw new UserError(
-      `"${model.name}" is a Mixture-of-Experts, and a seed is a dense model: fork from the seed, an expert or a dense baseline`,
+      `"${model.name}" is a Mixture-of-Experts, but a seed must be a dense model: fork from the seed, an expert or a dense baseline`,
     );
   const folder = dirname(root);
   const checkpoint = relative(folder, stagePaths(root, model.key).checkpoint).split(sep).join("/");

@@ -6,7 +6,7 @@ import { removeRests, removeRun, removeStages } from "../runs/remove.ts";
 import { requireRun } from "../runs/runs.ts";
 import { isWorkedOn, lostStages, lostUnused, stageUses, whyUsed } from "../runs/stageUses.ts";
 import type { Answers } from "./answers.ts";
-import { needIdle, resume } from "./runs.ts";
+import { resume, waitUntilIdle } from "./runs.ts";
 import type { RunWatch } from "./runWatch.ts";
 
 /** Reports what removing a run or stages would lose, and removes what the user confirmed. */
@@ -24,7 +24,7 @@ export function serveRemoval(answers: Answers, watch: RunWatch): void {
   });
   answers.to("btx/deleteLoses", async (reference) => ({ stages: await deleteLoses(reference) }));
   answers.toTrusted("btx/deleteRun", "Runs are deleted", async ({ root, run, keys }) => {
-    await needIdle({ root, run });
+    await waitUntilIdle({ root, run });
     const own = new Set((await planOf({ root, run })).map(({ key }) => key));
     await removeRun(root, run);
     const removed = await removeStages(
@@ -70,7 +70,7 @@ async function rerunLoses(reference: StageReference): Promise<LostStage[]> {
 /** Removes the stages of a run that the user confirmed. @throws UserError if one of them is in use. */
 async function makeUndone(reference: StageReference, agreed: readonly string[]): Promise<void> {
   const { root, run } = reference;
-  await needIdle(reference);
+  await waitUntilIdle(reference);
   const stages = await dependents(reference);
   const uses = await stageUses(root);
   for (const { key, name } of stages) {

@@ -49,7 +49,7 @@ const option = (name: string, value: number | string | undefined): string[] =>
 
 /** Resumes a run. @throws UserError if it does not exist or is already running. */
 export async function resume({ root, run }: RunReference, cores: number | undefined): Promise<void> {
-  await needIdle({ root, run });
+  await waitUntilIdle({ root, run });
   await requireRun(root, run);
   await launchResume(root, run, option("cores", cores));
 }
@@ -58,7 +58,7 @@ export async function resume({ root, run }: RunReference, cores: number | undefi
 const mostEnding = 15_000;
 
 /** Waits for the runner of a run that has just ended. @throws UserError if the run is still running. */
-export async function needIdle({ root, run }: RunReference): Promise<void> {
+export async function waitUntilIdle({ root, run }: RunReference): Promise<void> {
   const { folder } = runPaths(root, run);
   for (const until = Date.now() + mostEnding; ; await setTimeout(50)) {
     const found = await readRun(folder);

@@ -24,7 +24,7 @@ const atOnce = 8;
 export class StageReader {
   readonly #files = new ChangedFiles(5000);
 
-  /** The stages of a run. @throws UserError when the run cannot be read. */
+  /** The stages of a run. @throws UserError if the run cannot be read */
   async read(root: string, run: string): Promise<ListedStage[]> {
     const path = runPaths(root, run).record;
     const record = await this.#files.read(path, async () =>

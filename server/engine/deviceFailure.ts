@@ -4,13 +4,13 @@ import { UserError } from "../protocol/errors.ts";
  * Errors of drivers and libraries when a device is out of memory. WebGPU reports a failed allocation only when the
  * buffer is used, as "invalid".
  */
-export const noMemory =
+export const outOfMemory =
   /out of (?:device |host )?memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|ALLOC_FAILED|Failed to allocate memory|OOM when allocating|Invalid Buffer|Allocation size too large|exceeds the max buffer size limit/i;
 /** Errors that mean that the device is gone, or has stopped working. */
 const lost =
   /device (?:is |was |has been )?(?:lost|removed|hung)|DEVICE_(?:LOST|REMOVED|HUNG)|CUDA (?:failure|error)|CUDA_ERROR|CUDNN_STATUS|CUBLAS_STATUS|Failed to download data from buffer/i;
 
-const goOn = "the last checkpoint is kept: resume the run with `btx resume`, on another device with `--device`";
+const advice = "the last checkpoint is kept: resume the run with `btx resume`, on another device with `--device`";
 
 /**
  * Turns an error of a failed device into a UserError; returns any other error unchanged.
@@ -20,9 +20,9 @@ export function deviceFailure(error: unknown, device: string, description: strin
   if (error instanceof UserError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const name = `the device ${device} (${description})`;
-  if (noMemory.test(text))
-    return new UserError(`${name} ran out of memory; ${goOn}, or lower \`microBatch\` and run again`);
-  if (lost.test(text)) return new UserError(`${name} was lost: ${firstLine(text)}; ${goOn}`);
+  if (outOfMemory.test(text))
+    return new UserError(`${name} ran out of memory; ${advice}, or lower \`microBatch\` and run again`);
+  if (lost.test(text)) return new UserError(`${name} was lost: ${firstLine(text)}; ${advice}`);
   return error;
 }
 

@@ -26,8 +26,8 @@ export function guarded(engine: Engine): Engine {
   return {
     ...engine,
     whyNotFloat16: () => inWords(() => engine.whyNotFloat16()),
-    async compile(...asked) {
-      const program = await inWords(() => engine.compile(...asked));
+    async compile(...args) {
+      const program = await inWords(() => engine.compile(...args));
       return { run: (batch) => inWords(() => program.run(batch)), dispose: () => program.dispose() };
     },
   };

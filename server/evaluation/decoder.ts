@@ -11,7 +11,7 @@ export type Decoded = Record<string, Values> & { /** [B, V], of the token after 
 /** A model that reads `rows` texts token by token, with a cache of keys and values. */
 export interface Decoder {
   /** Reads `rows` prompts (token ids, at least one) from the start. `mask`: see `maskSpec`. */
-  takeIn(prompts: number[][], mask?: Float32Array): Promise<Decoded>;
+  readPrompts(prompts: number[][], mask?: Float32Array): Promise<Decoded>;
   /** Reads one token per row [B] at its position [B]. */
   next(tokens: Int32Array, positions: Int32Array, mask?: Float32Array): Promise<Decoded>;
   dispose(): Promise<void>;
@@ -34,13 +34,13 @@ export async function openDecoder(
   const compiled = (time: number, options = {}) =>
     engine.compile(decode(config, { inspected }), store, decodeBatch(config, rows, time, { inspected }), options);
   const prefill = await compiled(width);
-  // A product of one row is as fast as its weights come from memory.
+  // Speed is limited by reading weights here, so constants help.
   const step = await compiled(1, { constant: true });
   const noise = noiseOfPositions(config);
   const masked = (mask?: Float32Array): Record<string, Values> => (inspected && config.moe && mask ? { mask } : {});
 
   return {
-    async takeIn(prompts, mask) {
+    async readPrompts(prompts, mask) {
       const longest = Math.max(...prompts.map((prompt) => prompt.length));
       let results: Record<string, Values> = {};
       for (let start = 0; start < longest; start += width) {
@@ -70,7 +70,7 @@ export async function openDecoder(
 }
 
 /**
- * Noise for `time` tokens per row, starting at each row's position; none unless routers sample. It depends only on a
+ * Noise for `time` tokens per row, starting at each row's position; {} unless routers sample. It depends only on a
  * token's position, so results do not depend on how many tokens or rows are read at once.
  */
 export function noiseOfPositions(

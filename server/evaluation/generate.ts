@@ -46,7 +46,7 @@ export async function generator(
         random: randomStream(options.randomSeed, `row ${row}`),
       }));
       const open = new Set(texts);
-      let { logits } = await decoder.takeIn(filled);
+      let { logits } = await decoder.readPrompts(filled);
       while (open.size > 0) {
         const [tokens, positions] = [new Int32Array(rows), new Int32Array(rows)];
         for (const text of [...open]) {

@@ -1,10 +1,10 @@
 import type { DeviceReference } from "../protocol/devices.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
-import type { StageAsked } from "../stages/process.ts";
+import type { StageOptions } from "../stages/process.ts";
 
 /**
- * What the runner needs of whatever runs stages: the processes of this machine (`local.ts`), or a cluster. A stage's
- * results come through its folder alone; an executor only starts it, stops it and reports its end.
+ * Runs stages for the runner: as processes of this machine (`local.ts`), or on a cluster. A stage's results are read
+ * from its folder; an executor only starts it, stops it and reports its end.
  */
 export interface Executor {
   readonly place: Place;
@@ -13,24 +13,24 @@ export interface Executor {
    * that started it is gone.
    */
   occupancy(root: string, stage: PlannedStage): Promise<"free" | "busy" | "ending">;
-  /** Starts a stage that is free. @throws UserError when the place refuses it. */
+  /** Starts a free stage. @throws UserError if it cannot be started */
   start(request: StageRequest): Promise<StageJob>;
 }
 
-/** What there is to share out among stages. */
+/** Resources that stages share. */
 export interface Place {
   /** CPU cores. */
   cores: number;
-  /** Bytes of memory for all stages that are trained at once. */
+  /** Memory for all stages that train at the same time, bytes. */
   memory: number;
-  /** What models run on, with names for people; at least one. */
+  /** Devices that models run on, with names for people; at least one. */
   devices: readonly (DeviceReference & { name: string })[];
-  /** Why these devices, for people: in a stage's record, and as a sentence that names them. */
+  /** Why these devices were chosen: for a stage's record, and as a sentence that names them. */
   why: string;
   text: string;
 }
 
-/** What a running stage takes of a place. */
+/** Resources of a running stage. */
 export interface Share {
   threads: number;
   device: DeviceReference;
@@ -45,14 +45,14 @@ export interface StageRequest {
   share: Share;
 }
 
-/** A stage that was started. */
+/** A started stage. */
 export interface StageJob {
-  /** Resolves when it has ended, and does not reject. */
+  /** Resolves when the stage has ended; never rejects. */
   readonly exit: Promise<StageExit>;
   /**
-   * Asks it to stop after a checkpoint: by a signal, or where none reaches it by the `stop` file in its folder.
+   * Asks it to stop after a checkpoint: by a signal or, where that does not work, by the `stop` file in its folder.
    *
-   * @throws UserError when that file cannot be written.
+   * @throws UserError if that file cannot be written
    */
   stop(): Promise<void>;
   /** Ends it at once; it can be resumed from its last checkpoint. */
@@ -63,7 +63,7 @@ export interface StageJob {
 export interface StageExit {
   /** "busy": another run's process does the work or has done it. */
   status: "done" | "stopped" | "failed" | "busy";
-  /** What went wrong, for people. */
+  /** Error message for people. */
   error?: string;
 }
 
@@ -71,8 +71,8 @@ export interface StageExit {
 export const sameDevice = (a: DeviceReference, b: DeviceReference): boolean =>
   a.engine === b.engine && a.device === b.device;
 
-/** What a stage's process is started with. */
-export function stageAsked({ devices, why }: Place, { threads, device: { engine, device } }: Share): StageAsked {
+/** The options of a stage's process. */
+export function stageOptions({ devices, why }: Place, { threads, device: { engine, device } }: Share): StageOptions {
   const chosen = devices.find((one) => sameDevice(one, { engine, device }));
   return {
     threads,

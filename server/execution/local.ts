@@ -8,18 +8,18 @@ import { type StagePaths, stagePaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
 import { isRunning, processSpace } from "../runs/process.ts";
 import { stopStage } from "../runs/stop.ts";
-import { exitCodes, type StageAsked } from "../stages/process.ts";
-import { type Executor, type Place, type StageExit, type StageJob, stageAsked } from "./executor.ts";
+import { exitCodes, type StageOptions } from "../stages/process.ts";
+import { type Executor, type Place, type StageExit, type StageJob, stageOptions } from "./executor.ts";
 
-/** Stages as processes of this machine, which stop by themselves when this process is gone. */
+/** Runs stages as processes of this machine, which stop by themselves when this process is gone. */
 
-/** The program beside this one, in the same build. */
+/** The program next to this one in the same build. */
 const program = fileURLToPath(new URL("./stage.js", import.meta.url));
 
-/** Windows ends a process at any signal, without a word to it. */
+/** On Windows, any signal ends a process at once. */
 const hasSignals = process.platform !== "win32";
 
-/** This machine. @param cores to share out; all if left out. */
+/** This machine. @param cores to use; default: all */
 export const localPlace = (choice: Choice, cores = availableParallelism()): Place => ({
   cores,
   memory: thisMachine().free,
@@ -41,10 +41,10 @@ export const localExecutor = (place: Place): Executor => ({
     return isOrphan ? "ending" : "busy";
   },
   async start({ root, run, stage, share }) {
-    const asked: StageAsked = { ...stageAsked(place, share), runner: process.pid };
-    const child = spawn(process.execPath, [program, root, run, stage.name, JSON.stringify(asked)], {
+    const options: StageOptions = { ...stageOptions(place, share), runner: process.pid };
+    const child = spawn(process.execPath, [program, root, run, stage.name, JSON.stringify(options)], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      env: { ...process.env, ...deviceEnvironment(asked.device.device) },
+      env: { ...process.env, ...deviceEnvironment(options.device.device) },
     });
     return jobOf(child, stagePaths(root, stage.key));
   },
@@ -66,13 +66,13 @@ function jobOf(child: ChildProcess, paths: StagePaths): StageJob {
   };
 }
 
-/** Signals that ask to stop: Ctrl-C, which reaches all processes of a terminal, and a polite end. */
+/** Signals that ask to stop: SIGINT from Ctrl-C, which reaches all processes of a terminal, and SIGTERM. */
 const requests: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
 
-function exitOf(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
-  let said = "";
+function exitOf(child: ChildProcess, stopAsked: () => boolean): Promise<StageExit> {
+  let output = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-4000);
+    output = (output + text).slice(-4000);
   });
   return new Promise((resolve) => {
     child.on("error", (error) =>
@@ -81,13 +81,13 @@ function exitOf(child: ChildProcess, asked: () => boolean): Promise<StageExit> {
     child.on("close", (code, signal) => {
       if (code === exitCodes.done) resolve({ status: "done" });
       else if (code === exitCodes.busy) resolve({ status: "busy" });
-      // A request to stop reaches a process that is still starting, too; then the signal itself ends it.
-      else if (code === exitCodes.stopped || (signal && (requests.has(signal) || asked())))
+      // While a process is still starting, the signal itself ends it.
+      else if (code === exitCodes.stopped || (signal && (requests.has(signal) || stopAsked())))
         resolve({ status: "stopped" });
       else if (signal) {
         const hint = signal === "SIGKILL" ? " (the system does this when memory runs out)" : "";
         resolve({ status: "failed", error: `its process was ended by ${signal}${hint}` });
-      } else resolve({ status: "failed", error: said.trim() || `its process ended with code ${code}` });
+      } else resolve({ status: "failed", error: output.trim() || `its process ended with code ${code}` });
     });
   });
 }

@@ -25,9 +25,9 @@ export interface RunnerOptions {
   kill: AbortSignal;
 }
 
-/** How often running stages are looked at, ms. */
+/** How often running stages are checked, ms. */
 const tick = 200;
-/** How long a stage that will stop by itself is waited for before others are started, ms. */
+/** How long to wait for a stage that will stop by itself before starting others, ms. */
 const endingMs = 120_000;
 
 /**
@@ -142,7 +142,7 @@ class Runner {
     return this.#options.stop.aborted || stopRequested(runPaths(this.#root, this.#id).stop);
   }
 
-  /** Takes over what became of stages that others worked on: done, or free to be worked on here. */
+  /** Checks stages that other processes worked on: they may be done, or free to be started here. */
   async #lookElsewhere(): Promise<void> {
     for (const stage of this.#elsewhere) {
       if ((await this.#options.executor.occupancy(this.#root, stage)) !== "free") continue;
@@ -180,7 +180,7 @@ class Runner {
     this.#standing.set(stage.name, "running");
     this.#running.set(stage.name, { job, share, poll: watchStage(stage.name, paths) });
     this.#say(stage, "running");
-    // What was asked for while it was being started.
+    // Requested while the stage was starting.
     if (kill.aborted) job.kill();
     else if (this.#stopping) this.#stop(job);
     void job.exit.then(({ status, error }) => {
@@ -189,7 +189,7 @@ class Runner {
       this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
       this.#say(stage, status, error);
       if (status === "failed") this.#fail(`stage "${stage.name}": ${error}`, true);
-      // One that was stopped by somebody else is not started again.
+      // A stage that someone else stopped is not started again.
       if (status !== "done") this.#stopAll();
     });
   }
@@ -243,7 +243,7 @@ class Runner {
       });
       await writeReport(this.#root, this.#id);
     } catch (error) {
-      // On a full disk what went wrong first counts; the run is read as interrupted and can be resumed all the same.
+      // On a full disk, the first error matters more; the run is then read as interrupted and can still be resumed.
       if (!(error instanceof UserError)) throw error;
       this.#fail(error.message);
     }
@@ -252,8 +252,8 @@ class Runner {
 }
 
 /**
- * Bytes that training a stage on from its parent's model is estimated to take; the parent must be done. 0 for stages
- * that have no such model: they run alone or take little.
+ * Estimated memory for training from the parent's model, bytes; the parent must be done. 0 for stages without such a
+ * model, which run alone or need little.
  */
 async function memoryNeeded(root: string, plan: Plan, { spec, parents }: PlannedStage): Promise<number> {
   const parent = plan.find(({ name }) => name === parents.model);

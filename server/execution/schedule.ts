@@ -9,18 +9,15 @@ export interface Start extends Share {
   stage: PlannedStage;
 }
 
-/**
- * Feed-forward blocks that a token of the mixed model goes to, in whole blocks: half an expert of two counts one half.
- */
+/** Number of feed-forward blocks that a token of the mixed model goes to; an expert that is half a block counts 1/2. */
 function blocksPerToken({ experts, router, split = 1 }: MixSpec): number {
   const parts = experts.flatMap((name) => Array.from({ length: split }, () => name));
-  // Layers after the first: they are most, and the first may differ.
+  // Layers after the first, because the first may differ.
   return expertsPerToken({ experts: parts, layers: [], router }, 1) / split;
 }
 
 /**
- * Work of a stage on its own, in tokens of a dense model's training: one of a mixture costs as many as its token's
- * blocks.
+ * Work of a stage alone, in training tokens of a dense model: a token of a mixture counts once per block it goes to.
  */
 function work({ spec, parents }: PlannedStage, byName: ReadonlyMap<string, PlannedStage>): number {
   const mix = Object.values(parents)
@@ -29,7 +26,7 @@ function work({ spec, parents }: PlannedStage, byName: ReadonlyMap<string, Plann
   return trainingTokens(spec) * (mix ? Math.max(1, blocksPerToken(mix)) : 1);
 }
 
-/** Work from a stage's start to the end of the longest chain of stages that waits for it. */
+/** Work from a stage's start to the end of the longest chain of stages that wait for it. */
 function chains(plan: Plan): Map<string, number> {
   const byName = new Map(plan.map((stage) => [stage.name, stage]));
   const lengths = new Map<string, number>();
@@ -41,7 +38,7 @@ function chains(plan: Plan): Map<string, number> {
   return lengths;
 }
 
-/** The main path first, then what much work waits for, so that nothing long is left alone at the end. */
+/** The main path first, then stages with much work behind them, so that no long stage is left alone at the end. */
 function urgency({ name, spec }: PlannedStage, chain: number): number {
   if (spec.kind === "expert") return Number.POSITIVE_INFINITY;
   const { makes } = stageKinds[spec.kind];
@@ -52,14 +49,14 @@ function urgency({ name, spec }: PlannedStage, chain: number): number {
 /** The resources of a place, and what a stage needs of them. */
 export interface Resources extends Pick<Place, "cores" | "memory"> {
   devices: readonly DeviceReference[];
-  /** Bytes that a stage which may start is estimated to take on the CPU. */
+  /** Estimated memory on the CPU of a stage that may start, bytes. */
   needed: (stage: PlannedStage) => number;
 }
 
-/** The CPU, for what needs no device: reading text, joining and averaging weights. */
+/** The CPU, for stages that need no device: reading text, joining and averaging weights. */
 const host: DeviceReference = { engine: "onnx", device: "cpu" };
 
-/** Whether a device is the CPU, which any number of stages share. */
+/** Whether a device is the CPU, which any number of stages can share. */
 const isCpu = ({ device }: DeviceReference): boolean => device === "cpu" || device === "tfjs-node";
 
 /** Whether a stage runs a model: it trains, or evaluates. */

@@ -8,7 +8,7 @@ import { progressPath, stageProgressSchema } from "../stages/process.ts";
 
 type ProgressEvent = Extract<RunEvent, { event: "progress" }>;
 
-/** Follows one stage's files and gives its newest progress, or undefined where nothing is new. */
+/** Follows one stage's files and returns its newest progress, or undefined if nothing is new. */
 export function watchStage(stage: string, paths: StagePaths): () => Promise<ProgressEvent | undefined> {
   let offset: number | undefined;
   let lastWork = "";
@@ -30,7 +30,7 @@ export function watchStage(stage: string, paths: StagePaths): () => Promise<Prog
   };
 }
 
-/** A line may be half written: that is not an error. */
+/** The line may be half written, which is not an error. */
 function parsed<T>(text: string, schema: z.ZodType<T>): T | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;

@@ -1,7 +1,7 @@
 import {
-  type Inspected,
   type Inspection,
   type InspectionNews,
+  type InspectionParams,
   type InspectionResult,
   inspections,
 } from "../protocol/inspect.ts";
@@ -12,34 +12,34 @@ import { saturation } from "./saturation.ts";
 import type { WarmModels } from "./warmModels.ts";
 import { without } from "./without.ts";
 
-/** What an answer needs: the models, a signal that cancels it, and a listener for news. */
-export interface Around {
+/** The models, a signal that cancels an inspection, and a listener for news. */
+export interface InspectionContext {
   models: WarmModels;
   signal: AbortSignal;
-  tell(news: unknown): void;
+  report(news: unknown): void;
 }
 
-type Answerers = {
+type Handlers = {
   [I in Inspection]: (
-    asked: Inspected<I>,
-    around: Omit<Around, "tell"> & { tell(news: InspectionNews<I>): void },
+    params: InspectionParams<I>,
+    context: Omit<InspectionContext, "report"> & { report(news: InspectionNews<I>): void },
   ) => Promise<InspectionResult<I>>;
 };
 
-const answerers: Answerers = {
-  route: async ({ model, ...asked }, { models, signal }) => route(await models.get(model), asked, signal),
-  sample: async ({ model, ...asked }, { models, signal, tell }) => sample(await models.get(model), asked, tell, signal),
-  without: async ({ model, ...asked }, { models, signal, tell }) =>
-    without(await models.get(model), asked, { signal, progress: tell }),
-  expert: async ({ model, ...asked }, { models, signal, tell }) =>
-    expertFacts(await models.get(model), asked, { signal, progress: tell }),
-  saturation: async ({ model, other }, { models, signal, tell }) =>
-    saturation(await models.get(model), await models.get(other), { signal, progress: tell }),
+const handlers: Handlers = {
+  route: async ({ model, ...params }, { models, signal }) => route(await models.get(model), params, signal),
+  sample: async ({ model, ...params }, { models, signal, report }) =>
+    sample(await models.get(model), params, report, signal),
+  without: async ({ model, ...params }, { models, signal, report }) =>
+    without(await models.get(model), params, { signal, progress: report }),
+  expert: async ({ model, ...params }, { models, signal, report }) =>
+    expertFacts(await models.get(model), params, { signal, progress: report }),
+  saturation: async ({ model, other }, { models, signal, report }) =>
+    saturation(await models.get(model), await models.get(other), { signal, progress: report }),
 };
 
 /** Answers an inspection. @throws UserError, or the signal's reason if it is aborted */
-export async function answer(inspection: Inspection, params: unknown, around: Around): Promise<unknown> {
-  const asked = inspections[inspection].params.parse(params);
-  const work = answerers[inspection] as (asked: unknown, around: Around) => Promise<unknown>;
-  return await work(asked, around);
+export async function answer(inspection: Inspection, params: unknown, context: InspectionContext): Promise<unknown> {
+  const work = handlers[inspection] as (params: unknown, context: InspectionContext) => Promise<unknown>;
+  return await work(inspections[inspection].params.parse(params), context);
 }

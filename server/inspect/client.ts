@@ -4,15 +4,15 @@ import { UserError } from "../protocol/errors.ts";
 import {
   type FromInspector,
   fromInspectorSchema,
-  type Inspected,
   type Inspection,
   type InspectionNews,
+  type InspectionParams,
   type InspectionResult,
   inspections,
   type ToInspector,
 } from "../protocol/inspect.ts";
 
-/** The inspector's program, which lies beside this one in the build. */
+/** The inspector's program, which is next to this one in the build. */
 const program = fileURLToPath(new URL("./inspect.js", import.meta.url));
 
 /** How long an idle process is kept, ms. */
@@ -56,7 +56,7 @@ interface Question {
 export class Inspector {
   readonly #options: Required<InspectorOptions>;
   readonly #waiting: Question[] = [];
-  #asked: Question | undefined;
+  #current: Question | undefined;
   #process: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ids = 0;
@@ -73,7 +73,7 @@ export class Inspector {
   /** Asks a question. @throws UserError when it cannot be answered, was cancelled, or the process ended. */
   ask<I extends Inspection>(
     inspection: I,
-    params: Inspected<I>,
+    params: InspectionParams<I>,
     { signal, onNews }: AskOptions<I> = {},
   ): Promise<InspectionResult<I>> {
     return new Promise<unknown>((resolve, reject) => {
@@ -108,7 +108,7 @@ export class Inspector {
   }
 
   #next(): void {
-    if (this.#asked) return;
+    if (this.#current) return;
     clearTimeout(this.#timer);
     const question = this.#waiting.shift();
     if (!question) {
@@ -116,7 +116,7 @@ export class Inspector {
       this.#hold(false);
       return;
     }
-    this.#asked = question;
+    this.#current = question;
     this.#process ??= this.#start();
     this.#hold(true);
     const { id, inspection, params } = question;
@@ -128,7 +128,7 @@ export class Inspector {
     question.reject(new UserError("the inspection was cancelled"));
     const at = this.#waiting.indexOf(question);
     if (at >= 0) this.#waiting.splice(at, 1);
-    if (this.#asked !== question) return;
+    if (this.#current !== question) return;
     this.#say({ type: "cancel", id: question.id });
     this.#timer = setTimeout(() => this.#end(), this.#options.patience);
   }
@@ -148,13 +148,13 @@ export class Inspector {
   }
 
   #say(message: ToInspector): void {
-    // A process that has ended reports so itself.
+    // If the process has ended, its `exit` event reports that.
     this.#process?.send(message, () => {});
   }
 
   #hear(child: ChildProcess, given: unknown): void {
     if (child !== this.#process) return;
-    const question = this.#asked;
+    const question = this.#current;
     try {
       const message: FromInspector = fromInspectorSchema.parse(given);
       if (!question || message.id !== question.id) return;
@@ -164,27 +164,27 @@ export class Inspector {
         return;
       }
       if (message.type === "answer") question.resolve(result.parse(message.answer));
-      else question.reject(message.mendable ? new UserError(message.message) : this.#logged(message.message));
+      else question.reject(message.forUser ? new UserError(message.message) : this.#logged(message.message));
     } catch (error) {
       // Not a message of the inspector: this is another program, which cannot answer.
       this.#end(this.#logged(`${error}`));
       return;
     }
-    this.#asked = undefined;
+    this.#current = undefined;
     this.#next();
   }
 
   #logged(trace: string): UserError {
-    this.#options.log(`${this.#asked?.inspection}: ${trace}`);
+    this.#options.log(`${this.#current?.inspection}: ${trace}`);
     return new UserError("the inspector failed: the log says why");
   }
 
   /** Ends the process. @param why the error of the question it was working on. */
   #end(why = new UserError("the inspector was ended")): void {
     clearTimeout(this.#timer);
-    const [child, question] = [this.#process, this.#asked];
+    const [child, question] = [this.#process, this.#current];
     this.#process = undefined;
-    this.#asked = undefined;
+    this.#current = undefined;
     child?.kill("SIGKILL");
     question?.reject(why);
     if (this.#waiting.length > 0) this.#next();

@@ -1,5 +1,5 @@
 import { expertNames } from "../parameters/names.ts";
-import type { ExpertFacts, Inspected } from "../protocol/inspect.ts";
+import type { ExpertFacts, InspectionParams } from "../protocol/inspect.ts";
 import { heldOutRouting, type Watch } from "./heldOut.ts";
 import { particularTokens } from "./particularTokens.ts";
 import type { WarmModel } from "./warmModels.ts";
@@ -8,7 +8,7 @@ import { weightDistances } from "./weightDistances.ts";
 /** Facts about an expert; see `inspections.expert`. */
 export async function expertFacts(
   model: WarmModel,
-  { expert: name, layer }: Omit<Inspected<"expert">, "model">,
+  { expert: name, layer }: Omit<InspectionParams<"expert">, "model">,
   watch: Watch,
 ): Promise<ExpertFacts> {
   const { opened, found } = model;

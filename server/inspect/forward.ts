@@ -7,7 +7,7 @@ import { Choices } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModels.ts";
 
 /** A forward pass over the N tokens of a text. */
-export interface Forwarded {
+export interface ForwardResult {
   choices: Choices;
   /** Negative log-likelihood of each token after those before it, nats [N]; NaN for the first. */
   surprise: Float32Array;
@@ -53,10 +53,10 @@ export function windowsOver(tokens: number, time: number): Window[] {
  * Runs a text through a model, window by window; see `inspections.route` for how it is cut. Throws the reason of an
  * aborted signal between two windows.
  */
-export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<Forwarded> {
+export async function forward(model: WarmModel, ids: Int32Array, options: ForwardOptions): Promise<ForwardResult> {
   const { k, mask, signal } = options;
   const config = model.config(k);
-  const counts = options.counts && config.moe ? ({} as NonNullable<Forwarded["counts"]>) : undefined;
+  const counts = options.counts && config.moe ? ({} as NonNullable<ForwardResult["counts"]>) : undefined;
   const time = windowLength(config, ids.length);
   const windows = windowsOver(ids.length, time);
   const noise = noiseOfPositions(config);
@@ -83,7 +83,7 @@ export async function forward(model: WarmModel, ids: Int32Array, options: Forwar
   return { choices, surprise, likeliest, ...(counts ? { counts } : {}) };
 }
 
-function add(counts: NonNullable<Forwarded["counts"]>, results: Record<string, Values>): void {
+function add(counts: NonNullable<ForwardResult["counts"]>, results: Record<string, Values>): void {
   for (const name of countedIn("text")) {
     const sums = counts[name];
     counts[name] = sums

@@ -15,7 +15,7 @@ const models = new WarmModels(engine);
 const working = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 
-const say = (message: FromInspector): void => {
+const send = (message: FromInspector): void => {
   // The parent may already have closed the channel.
   if (process.connected) process.send!(message, undefined, {}, () => {});
 };
@@ -24,12 +24,12 @@ async function work({ id, inspection, params }: Extract<ToInspector, { type: "as
   const { signal } = working.get(id)!;
   try {
     signal.throwIfAborted();
-    const tell = (news: unknown): void => say({ type: "news", id, news });
-    say({ type: "answer", id, answer: await answer(inspection, params, { models, signal, tell }) });
+    const report = (news: unknown): void => send({ type: "news", id, news });
+    send({ type: "answer", id, answer: await answer(inspection, params, { models, signal, report }) });
   } catch (error) {
-    const mendable = error instanceof UserError || signal.aborted;
-    const message = error instanceof Error ? ((mendable ? error.message : error.stack) ?? error.message) : `${error}`;
-    say({ type: "failed", id, message, mendable });
+    const forUser = error instanceof UserError || signal.aborted;
+    const message = error instanceof Error ? ((forUser ? error.message : error.stack) ?? error.message) : `${error}`;
+    send({ type: "failed", id, message, forUser });
   } finally {
     working.delete(id);
   }

@@ -1,5 +1,5 @@
 import { UserError } from "../protocol/errors.ts";
-import type { Inspected, RoutedText } from "../protocol/inspect.ts";
+import type { InspectionParams, RoutedText } from "../protocol/inspect.ts";
 import { type CellMeasure, cellMeasureNames, cellMeasures } from "../protocol/measures.ts";
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
 import { rounded } from "../routing/choices.ts";
@@ -17,7 +17,7 @@ const mostChoicesOfText = 2_000_000;
 /** The routing of each token of a text; see `inspections.route`. */
 export async function route(
   model: WarmModel,
-  { text, off, k, ...asked }: Omit<Inspected<"route">, "model">,
+  { text, off, k, measured }: Omit<InspectionParams<"route">, "model">,
   signal: AbortSignal,
 ): Promise<RoutedText> {
   const { tokenizer } = model.opened;
@@ -27,7 +27,7 @@ export async function route(
   const choiceCount = axes.layers.length * ids.length * axes.k;
   if (choiceCount > mostChoicesOfText)
     throw new UserError(`the text has ${ids.length} tokens, too many to route at once: select a part of it`);
-  const counts = asked.measured === true && ids.length > 0;
+  const counts = measured === true && ids.length > 0;
   const { choices, surprise, likeliest, ...rest } = await forward(model, ids, { k, mask, counts, signal });
   const textOf = new Map<number, string>();
   const predicted = Array.from(likeliest, (id) => {
@@ -38,7 +38,7 @@ export async function route(
   return {
     ...axes,
     tokens: tokenPlaces(text, ids, tokenizer),
-    ...choices.told(),
+    ...choices.toMessage(),
     surprise: Array.from(surprise, (nats) => (Number.isNaN(nats) ? null : rounded(nats))),
     predicted,
     ...(rest.counts

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { pick } from "../evaluation/generate.ts";
 import { randomStream } from "../model/random.ts";
 import { UserError } from "../protocol/errors.ts";
-import type { Inspected, InspectionNews, InspectionResult } from "../protocol/inspect.ts";
+import type { InspectionNews, InspectionParams, InspectionResult } from "../protocol/inspect.ts";
 import { Choices, rounded } from "../routing/choices.ts";
 import type { WarmModel } from "./warmModels.ts";
 
@@ -12,11 +12,11 @@ import type { WarmModel } from "./warmModels.ts";
  */
 export async function sample(
   model: WarmModel,
-  asked: Omit<Inspected<"sample">, "model">,
-  tell: (news: InspectionNews<"sample">) => void,
+  params: Omit<InspectionParams<"sample">, "model">,
+  report: (news: InspectionNews<"sample">) => void,
   signal: AbortSignal,
 ): Promise<InspectionResult<"sample">> {
-  const { prompt, tokens: most, randomSeed, off, k } = asked;
+  const { prompt, tokens: most, randomSeed, off, k } = params;
   const { tokenizer } = model.opened;
   const config = model.config(k);
   const axes = model.axes(k);
@@ -29,15 +29,15 @@ export async function sample(
     );
   const decoder = await model.decoder(k);
   const random = randomStream(randomSeed, "row 0");
-  tell(axes);
-  let { logits } = await decoder.takeIn([ids], mask);
+  report(axes);
+  let { logits } = await decoder.readPrompts([ids], mask);
   const shown: number[] = [];
   let reported = "";
   for (let count = 1; ; count++) {
     // Lets a message arrive.
     await setImmediate();
     signal.throwIfAborted();
-    const token = pick(logits, asked, () => random.uniform());
+    const token = pick(logits, params, () => random.uniform());
     if (token === tokenizer.endOfText) return { ended: "text" };
     const surprise = rounded(negativeLogLikelihood(logits, token));
     const position = ids.length + count - 1;
@@ -51,7 +51,7 @@ export async function sample(
     reported += text;
     const choices = new Choices(config, 1);
     choices.take(results, 0, 0);
-    tell({ text, ...choices.told(), surprise });
+    report({ text, ...choices.toMessage(), surprise });
     if (ended) return { ended };
   }
 }

@@ -10,7 +10,7 @@ import type { StageReference } from "../protocol/editor/basics.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RoutingAxes } from "../protocol/inspect.ts";
 import { type ModelConfig, withK } from "../protocol/model.ts";
-import { toldChoices } from "../routing/choices.ts";
+import { reportedChoices } from "../routing/choices.ts";
 import { checkpointOf, colouredExperts, type FoundModel, findModel } from "../runs/findModel.ts";
 
 /** A model in memory with its compiled programs, kept for the next question. */
@@ -58,7 +58,7 @@ export class WarmModel {
   axes(k?: number): RoutingAxes {
     const { moe } = this.opened.config;
     const experts = moe ? colouredExperts(this.found, moe.experts) : [];
-    return { layers: moe?.layers ?? [], experts, k: toldChoices(this.config(k)) };
+    return { layers: moe?.layers ?? [], experts, k: reportedChoices(this.config(k)) };
   }
 
   /** Index of an expert. @throws UserError that lists the experts. */

@@ -1,5 +1,5 @@
 import { countedNll, evaluationInputs } from "../evaluation/evaluationBatches.ts";
-import type { Inspected, Without } from "../protocol/inspect.ts";
+import type { InspectionParams, Without } from "../protocol/inspect.ts";
 import { heldOutBatches, type Watch, withHeldOut } from "./heldOut.ts";
 import type { WarmModel } from "./warmModels.ts";
 
@@ -12,7 +12,7 @@ interface DomainLoss {
 /** Held-out losses with and without an expert, in one layer or in all, on the windows of the model's evaluation. */
 export async function without(
   model: WarmModel,
-  { expert, layer }: Omit<Inspected<"without">, "model">,
+  { expert, layer }: Omit<InspectionParams<"without">, "model">,
   watch: Watch,
 ): Promise<Without> {
   const all = model.mask();

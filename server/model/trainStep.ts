@@ -3,7 +3,7 @@ import { choose } from "../ops/choose.ts";
 import { named, type Program, program, type Tensors } from "../ops/program.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { Freeze, TrainingConfig } from "../protocol/stage.ts";
-import { joinable, joined, parted } from "./joined.ts";
+import { joinableGroups, joinTensors, splitTensor } from "./joinTensors.ts";
 import { auxiliaryResult, type Losses, losses } from "./loss.ts";
 import { adamW, clipFactor, globalNorm } from "./optimizer.ts";
 import { decayingParameters, parameterShapes, trainedShapes } from "./parameters.ts";
@@ -72,7 +72,7 @@ function differentiate(
 
 /** Groups the names of parameters whose gradients are processed as one tensor. */
 function groupsOf(shapes: Shapes, decaying: ReadonlySet<string>, fewCalls: boolean | undefined): string[][] {
-  return fewCalls ? joinable(shapes, (name) => decaying.has(name)) : [...shapes.keys()].map((name) => [name]);
+  return fewCalls ? joinableGroups(shapes, (name) => decaying.has(name)) : [...shapes.keys()].map((name) => [name]);
 }
 
 const shapesOf = (tensors: Tensors): Shapes =>
@@ -100,7 +100,7 @@ function update(
   const decaying = decayingParameters(config);
   const groups = groupsOf(shapesOf(gradients), decaying, fewCalls).map((names) => ({
     names,
-    gradient: joined(names.map((name) => gradients[name]!)),
+    gradient: joinTensors(names.map((name) => gradients[name]!)),
   }));
   // The backward pass yields the last parameters' gradients first: summing in this order frees their inputs early.
   const unscaled = globalNorm(groups.map(({ gradient }) => gradient).toReversed());
@@ -112,7 +112,7 @@ function update(
   const [stepSize, epsilon, decay] = [named(batch, "stepSize"), named(batch, "epsilon"), named(batch, "decay")];
   const changed: Tensors = {};
   for (const { names, gradient } of groups) {
-    const all = (nameOf: (name: string) => string) => joined(names.map((name) => named(state, nameOf(name))));
+    const all = (nameOf: (name: string) => string) => joinTensors(names.map((name) => named(state, nameOf(name))));
     const before = { param: all((name) => name), m: all(firstMomentName), v: all(secondMomentName) };
     const next = adamW(gradient, before, {
       beta1,
@@ -123,7 +123,7 @@ function update(
       ...(scale ? { scale } : {}),
     });
     const rows = names.map((name) => gradients[name]!.shape[0]!);
-    const [params, ms, vs] = (["param", "m", "v"] as const).map((of) => parted(kept(next[of], before[of]), rows));
+    const [params, ms, vs] = (["param", "m", "v"] as const).map((of) => splitTensor(kept(next[of], before[of]), rows));
     names.forEach((name, i) => {
       changed[name] = params![i]!;
       changed[firstMomentName(name)] = ms![i]!;
@@ -182,7 +182,7 @@ export function gradientNorm(
 ): Program {
   const groups = groupsOf(trainedShapes(config, freeze), decayingParameters(config), fewCalls);
   return program("gradientNorm", (state, batch) => {
-    const norm = globalNorm(groups.map((names) => joined(names.map((name) => named(state, gradientName(name))))));
+    const norm = globalNorm(groups.map((names) => joinTensors(names.map((name) => named(state, gradientName(name))))));
     return { state: {}, results: { gradientNorm: mul(norm, named(batch, "share")) } };
   });
 }

@@ -225,7 +225,7 @@ export const inspections = {
 };
 type Inspections = typeof inspections;
 export type Inspection = keyof Inspections;
-export type Inspected<I extends Inspection> = z.infer<Inspections[I]["params"]>;
+export type InspectionParams<I extends Inspection> = z.infer<Inspections[I]["params"]>;
 export type InspectionNews<I extends Inspection> = z.infer<Inspections[I]["news"]>;
 export type InspectionResult<I extends Inspection> = z.infer<Inspections[I]["result"]>;
 
@@ -245,7 +245,7 @@ export type ToInspector = z.infer<typeof toInspectorSchema>;
 export const fromInspectorSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("news"), id: z.int(), news: z.unknown() }),
   z.strictObject({ type: z.literal("answer"), id: z.int(), answer: z.unknown() }),
-  /** `mendable`: the message is a sentence for the user, else the trace of an internal error. */
-  z.strictObject({ type: z.literal("failed"), id: z.int(), message: z.string(), mendable: z.boolean() }),
+  /** `forUser`: the message is a sentence for the user, else the trace of an internal error. */
+  z.strictObject({ type: z.literal("failed"), id: z.int(), message: z.string(), forUser: z.boolean() }),
 ]);
 export type FromInspector = z.infer<typeof fromInspectorSchema>;

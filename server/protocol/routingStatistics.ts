@@ -130,7 +130,7 @@ export const countedIn = (...records: RoutingRecord[]): CountedStatistic[] =>
   statisticsIn(...records).filter(isCounted);
 
 /** Whether only routers that drop tokens have it. */
-export const isOfDrops = (statistic: RoutingStatistic): boolean => declarations[statistic].drops === true;
+export const needsDrops = (statistic: RoutingStatistic): boolean => declarations[statistic].drops === true;
 
 /** Bins of a histogram of the router's softmax, of equal width from 0 to 1; the last one includes 1. */
 export const histogramBins = 10;

@@ -29,7 +29,7 @@ export interface RouterParts {
   make: MakeRouter;
 }
 
-/** Adds a type of router besides those of the experiment file's schema. @throws Error if the type already exists */
+/** Adds a type of router that is not in the experiment file's schema. @throws Error if the type already exists */
 export function addRouter(type: string, { traits, declaration, make }: RouterParts): void {
   traitsOfRouters.add(type, traits);
   declarations.add(type, declaration);

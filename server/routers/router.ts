@@ -72,7 +72,7 @@ export interface Routing {
   /** [N, E]: the gates in their experts' columns, 0 elsewhere. */
   gateOfExpert: Tensor;
   /** True if `experts` may contain E (no expert). Such rows are not computed. */
-  mayBeNobody?: true;
+  mayHaveNoExpert?: true;
   /** [N, E]: 1 where a token chose an expert that was full; absent if experts have no capacity. Not differentiated. */
   dropped?: Tensor;
   /** The layer's scaled auxiliary losses by name. Training adds their sum; `metrics.jsonl` has a column for each. */

@@ -34,7 +34,7 @@ function placed(chosen: Tensor, weights: Tensor, capacity: number): Tensor {
 }
 
 /** Each token's expert [N, 1], or E if the token is dropped; kept [N, 1] is 1 or 0. */
-const keptOrNobody = (experts: Tensor, kept: Tensor, count: number): Tensor =>
+const keptOrNone = (experts: Tensor, kept: Tensor, count: number): Tensor =>
   where(greater(kept, 0), experts, fill(experts.shape, count, "int32"));
 
 /**
@@ -61,8 +61,8 @@ export function switchRouter(config: Extract<RouterConfig, { type: "switch" }>):
       const kept = untaped(() => placed(chosen, weights, capacity));
       const taken = mul(chosen, kept);
       return {
-        experts: untaped(() => keptOrNobody(experts, kept, count)),
-        mayBeNobody: true,
+        experts: untaped(() => keptOrNone(experts, kept, count)),
+        mayHaveNoExpert: true,
         gates: mul(gates, kept),
         chosen: taken,
         gateOfExpert: mul(gateOfExpert, kept),

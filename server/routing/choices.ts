@@ -2,14 +2,11 @@ import { mostChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 
-/**
- * Choices that are kept per token and layer (K): those of the layer with the most, at most `mostChoices`; 0 for a dense
- * model.
- */
-export const toldChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
+/** Choices to report per token and layer (K): the most of any layer, up to `mostChoices`; 0 for a dense model. */
+export const reportedChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
   moe ? Math.min(mostChoices, Math.max(...moe.layers.map((_, position) => expertsPerToken(moe, position)))) : 0;
 
-/** Experts and gates of N tokens, [L, N, K] each: the largest gate first, -1 and 0 where fewer experts have a gate. */
+/** Experts and gates of N tokens, [L, N, K] each: largest gate first, -1 and 0 if fewer experts have a gate. */
 export class Choices {
   readonly layers: number;
   readonly tokens: number;
@@ -22,7 +19,7 @@ export class Choices {
     this.#moe = config.moe;
     this.layers = config.moe?.layers.length ?? 0;
     this.tokens = tokens;
-    this.k = toldChoices(config);
+    this.k = reportedChoices(config);
     this.experts = new Int16Array(this.layers * tokens * this.k).fill(-1);
     this.gates = new Float32Array(this.experts.length);
   }
@@ -50,11 +47,11 @@ export class Choices {
     return this.experts.subarray(at, at + this.k);
   }
 
-  /** As messages carry them; gates to five digits. */
-  told(): { chosen: number[]; gates: number[] } {
+  /** For messages, with rounded gates. */
+  toMessage(): { chosen: number[]; gates: number[] } {
     return { chosen: [...this.experts], gates: Array.from(this.gates, rounded) };
   }
 }
 
-/** To five digits after the point. */
+/** Rounds to five decimals. */
 export const rounded = (x: number): number => Math.round(x * 1e5) / 1e5;

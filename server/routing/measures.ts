@@ -50,7 +50,7 @@ export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array
   const values = new Float32Array((D + 1) * L * E);
   const above = counts.statistics[of];
   if (!above) return values;
-  /** Where the values of a domain and layer begin. */
+  /** Index of the first value of a domain and layer. */
   const row = (domain: number, layer: number) => (domain * L + layer) * E;
   if (!over) {
     for (let domain = 0; domain <= D; domain++)
@@ -77,14 +77,16 @@ export function cells(counts: RoutingCounts, measure: CellMeasure): Float32Array
   return values;
 }
 
-/** How a layer's load is spread: of the tokens that chose each expert [E] and their mean, which is not 0. */
+/**
+ * Measures of how a layer's load is spread, from the tokens that chose each expert [E] and their mean, which is not 0.
+ */
 const spreads: Partial<Record<LayerMeasure, (loads: readonly number[], mean: number) => number>> = {
   imbalance: (loads, mean) => Math.max(...loads) / mean,
   variation: (loads, mean) =>
     Math.sqrt(loads.reduce((total, load) => total + (load - mean) ** 2, 0) / loads.length) / mean,
 };
 
-/** The layers' measures of each domain, then of all together [D + 1]; 0 for a domain without tokens. */
+/** The layers' measures for each domain, then for all domains together [D + 1]; 0 for a domain without tokens. */
 export function layerRows(counts: RoutingCounts): LayerRow[] {
   const [L, D, E] = counts.shape;
   const tokens = tokensOf(counts);
@@ -117,7 +119,7 @@ export function layerRows(counts: RoutingCounts): LayerRow[] {
 }
 
 /**
- * Pairs of experts as shares, of counts [R, E, E]; 0 for an expert without tokens.
+ * Pairs of experts as shares, from counts [R, E, E]; 0 for an expert without tokens.
  * - coActivation: of the tokens that chose expert a (the diagonal), the share that also chose b; 1 on the diagonal.
  * - transitions: of the choices in the next layer after a choice of a, the share that are b; rows sum to 1.
  */
@@ -133,7 +135,7 @@ export function pairShares(counts: ArrayLike<number>, what: PairMeasure, experts
   return shares;
 }
 
-/** Histograms as shares of the tokens: counts [R, bins]; 0 where there were no tokens. */
+/** Histograms as shares of the tokens, from counts [R, bins]; 0 without tokens. */
 export function binShares(counts: ArrayLike<number>): Float32Array<ArrayBuffer> {
   const shares = Float32Array.from(counts);
   for (let start = 0; start < shares.length; start += histogramBins) {

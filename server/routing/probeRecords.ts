@@ -21,11 +21,11 @@ export interface ProbeTimes {
 
 export interface ProbeIndexes {
   choices: RoutingProbeIndex;
-  /** Absent in a stage that an older version began. */
+  /** Absent if an older version began the stage. */
   detail: RoutingProbeDetailIndex | undefined;
 }
 
-/** The indices of a training that begins. @param every fewest steps between probes. */
+/** The indexes of a new training. @param every minimum steps between probes */
 export function probeIndexes(
   choices: Omit<RoutingProbeIndex, "version" | "every">,
   every: number,
@@ -72,7 +72,7 @@ export class ProbeRecords {
     this.#records.append(record);
   }
 
-  /** Keeps the records up to where `step` steps were taken. */
+  /** Drops the records after step `step`. */
   restore(step: number): void {
     const { every, steps } = this.#times;
     const end = step === steps && step % every !== 0 ? 1 : 0;
@@ -110,7 +110,7 @@ export function choicesRecord(
 /**
  * A record of `routing-probe-detail.f32`.
  *
- * @param counted the statistics of each domain, counted by themselves; empty for one without tokens.
+ * @param counted each domain's statistics, counted separately; empty for a domain without tokens
  */
 export function detailRecord(
   windows: readonly RoutedWindow[],

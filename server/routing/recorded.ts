@@ -30,7 +30,7 @@ import {
   probeDetailLayout,
   probeLayout,
   type RecordFile,
-  readStretches,
+  readRanges,
   recordCount,
   recordFile,
   statisticsOfRecord,
@@ -52,7 +52,7 @@ export interface Recorded {
   k: number[];
 }
 
-/** Reads what is recorded so far of a mixed model's routing. @throws UserError for a broken file. */
+/** Reads the recorded routing of a mixed model so far. @throws UserError if a file is damaged */
 export async function readRecorded(found: FoundModel): Promise<Recorded> {
   const { root, run, stage } = found;
   const paths = stagePaths(root, stage.key);
@@ -145,7 +145,7 @@ export async function readCounts(recorded: Recorded, snapshots: readonly number[
   const { training, summary, model, k } = recorded;
   const shape: RoutingCounts["shape"] = [model.layers.length, model.domains.length, model.experts.length];
   const trained = snapshots.filter((snapshot) => snapshot >= 0);
-  const records = training && trained.length > 0 ? await readStretches(training, trained) : [];
+  const records = training && trained.length > 0 ? await readRanges(training, trained) : [];
   const domains = model.domains.map(({ name }) => name);
   return snapshots.flatMap((snapshot) => {
     const record = records[trained.indexOf(snapshot)];
@@ -172,7 +172,7 @@ export async function readProbed(
   const block = probeDetail && blockOf(probeDetail.layout, statistic);
   if (!block || trained.length === 0) return evaluated;
   const { layers, domains, experts } = probeDetail.index;
-  const records = await readStretches(probeDetail, trained, block);
+  const records = await readRanges(probeDetail, trained, block);
   const ofTraining = trained.flatMap((snapshot, at): CountsAt[] => {
     const values = records[at];
     const shape: RoutingCounts["shape"] = [layers.length, domains.length, experts.length];

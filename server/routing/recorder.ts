@@ -7,7 +7,7 @@ import {
   routingIndexSchema,
   routingPairsIndexSchema,
 } from "../protocol/routingFiles.ts";
-import { countedIn, isOfDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
+import { countedIn, needsDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
 import type { StagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
 import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./records.ts";
@@ -52,7 +52,7 @@ class Sums {
     if (step % this.#every === 0) this.#write();
   }
 
-  /** Writes the sums of an interval that training ended in. */
+  /** Writes the sums of the last, incomplete interval. */
   finish(step: number): void {
     if (step % this.#every !== 0) this.#write();
   }
@@ -106,13 +106,13 @@ export class RoutingRecorder {
     );
   }
 
-  /** Goes back to where `step` steps were recorded. */
+  /** Returns to the state after `step` steps. */
   restore(step: number, { routing = [], pairs = new Float64Array(0) }: PendingRouting): void {
     this.#files.cells.restore(step, routing);
     this.#files.pairs?.restore(step, pairs);
   }
 
-  /** Adds what step `step`, counted from 1, routed. */
+  /** Adds the routing of step `step`, counted from 1. */
   after(step: number, result: StatisticValues | undefined): void {
     if (!result) return;
     for (const file of this.#open()) file.add(step, result);
@@ -150,12 +150,12 @@ export class RoutingRecorder {
 
 function trainingIndex(moe: MoeConfig, domains: string[], steps: number): RoutingIndex {
   const { layers, experts } = moe;
-  const names = countedIn("training").filter((name) => dropsTokens(moe) || !isOfDrops(name));
+  const names = countedIn("training").filter((name) => dropsTokens(moe) || !needsDrops(name));
   const every = Math.max(1, Math.ceil(steps / mostSnapshots));
   return { version: 1, ...trainingLists(names), layers, domains, experts, every };
 }
 
-/** With as many records as fit; undefined if not even one does. */
+/** The index with as many records as fit; undefined if not even one fits. */
 function pairsIndex({ layers, experts }: MoeConfig, every: number, steps: number): RoutingPairsIndex | undefined {
   const index = { version: 1 as const, statistics: countedIn("pairs"), layers, experts };
   const most = Math.floor(mostPairBytes / (4 * pairsLayout(index).size));

@@ -20,14 +20,12 @@ import {
 } from "../protocol/routingStatistics.ts";
 import { readJson } from "../runs/read.ts";
 
-/**
- * Float32 records of routing: their layout, whose sizes and offsets are known here alone, and reading them from files.
- */
+/** Float32 records of routing: their layout, which only this file knows, and reading them. */
 
 /** Values of statistics by name, flat, with the axes of the table. */
 export type StatisticValues = Readonly<Partial<Record<RoutingStatistic, ArrayLike<number>>>>;
 
-/** What the axes of a record are about. */
+/** Names along the axes of a record. */
 export interface AxisNames {
   layers: readonly unknown[];
   experts: readonly unknown[];
@@ -50,14 +48,14 @@ const product = (shape: readonly number[]): number => shape.reduce((size, length
 /** Values of a statistic with these axes. */
 export const sizeOf = (axes: readonly RoutingAxis[], names: AxisNames): number => product(shapeOf(axes, names));
 
-/** A stretch of a record. */
-export interface Stretch {
+/** A range of a record. */
+export interface RecordRange {
   start: number;
   length: number;
 }
 
 /** One statistic in a record. */
-export interface Block<Name extends string = string> extends Stretch {
+export interface Block<Name extends string = string> extends RecordRange {
   name: Name;
   /** Slowest first. */
   shape: readonly number[];
@@ -71,8 +69,8 @@ export interface RecordLayout<Name extends string = string> {
 }
 
 /** The part of a block at these indices on its first axes. */
-export function partOf({ start, length, shape }: Block, ...places: readonly number[]): Stretch {
-  let part: Stretch = { start, length };
+export function partOf({ start, length, shape }: Block, ...places: readonly number[]): RecordRange {
+  let part: RecordRange = { start, length };
   for (const [axis, place] of places.entries()) {
     const size = part.length / (shape[axis] ?? 1);
     part = { start: part.start + place * size, length: size };
@@ -95,7 +93,10 @@ function layoutOf<Name extends string>(
   return { size, blocks: placed };
 }
 
-/** @param axes the axes in a record, from those of the table. @throws UserError for a statistic of a newer version. */
+/**
+ * @param axes maps the axes of a statistic in the table to those in a record
+ * @throws UserError for a statistic of a newer version
+ */
 function layoutOfKnown(
   statistics: readonly string[],
   names: AxisNames,
@@ -117,7 +118,10 @@ export const trainingLists = <S extends RoutingStatistic>(names: readonly S[]) =
   layerStatistics: names.filter((name) => !axesOf(name).includes("expert")),
 });
 
-/** Of `routing.f32`. Which list a statistic is in says its axes, so those of newer versions are passed over. */
+/**
+ * Layout of `routing.f32`. The list that has a statistic determines its axes, so those of newer versions can be
+ * skipped.
+ */
 export const trainingLayout = (
   index: Pick<RoutingIndex, "statistics" | "layerStatistics" | "layers" | "domains" | "experts">,
 ): RecordLayout => {
@@ -127,17 +131,17 @@ export const trainingLayout = (
   return layoutOf([...shaped(statistics, byExpert), ...shaped(layerStatistics, byDomain)]);
 };
 
-/** Of `routing-pairs.f32`. */
+/** Layout of `routing-pairs.f32`. */
 export const pairsLayout = (index: Pick<RoutingPairsIndex, "statistics" | "layers" | "experts">) =>
   layoutOfKnown(index.statistics, index);
 
 const isNoDomain = (axis: RoutingAxis): boolean => axis !== "domain";
 
-/** Of `routing-detail.f32`, which has a record for each domain. */
+/** Layout of `routing-detail.f32`, which has a record for each domain. */
 export const detailLayout = (index: Pick<RoutingDetailIndex, "statistics" | "layers" | "experts" | "domains">) =>
   layoutOfKnown(index.statistics, index, (axes) => axes.filter(isNoDomain));
 
-/** Of `routing-probe-detail.f32`, where the domain is the first axis. */
+/** Layout of `routing-probe-detail.f32`, where the domain is the first axis. */
 export const probeDetailLayout = (
   index: Pick<RoutingProbeDetailIndex, "statistics" | "layers" | "experts" | "domains">,
 ) =>
@@ -145,7 +149,7 @@ export const probeDetailLayout = (
     axes.includes("domain") ? ["domain", ...axes.filter(isNoDomain)] : axes,
   );
 
-/** Of `routing-probe.f32`: a block for each domain, [layer, token, k]. */
+/** Layout of `routing-probe.f32`: a block for each domain, [layer, token, k]. */
 export const probeLayout = ({
   layers,
   domains,
@@ -187,7 +191,7 @@ export interface RecordFile<Index, Name extends string = string> {
   layout: RecordLayout<Name>;
 }
 
-/** A file of records and its index; undefined without an index. @throws UserError for a broken one. */
+/** A file of records and its index; undefined if there is no index. @throws UserError if the index is damaged */
 export async function recordFile<Index, Name extends string>(
   path: string,
   indexPath: string,
@@ -198,7 +202,7 @@ export async function recordFile<Index, Name extends string>(
   return index && { path, index, layout: layoutOf(index) };
 }
 
-/** Complete records of a file; 0 if it does not exist. */
+/** Number of complete records in a file; 0 if it does not exist. */
 export async function recordCount({ path, layout }: RecordFile<unknown>): Promise<number> {
   try {
     return Math.floor((await stat(path)).size / (layout.size * 4));
@@ -209,25 +213,26 @@ export async function recordCount({ path, layout }: RecordFile<unknown>): Promis
 }
 
 /**
- * The same stretch of several records, or the whole records.
+ * The same range of several records, or the whole records.
  *
- * @param records their numbers. @returns an array for each record, up to the first that does not exist.
+ * @param records their numbers
+ * @returns an array for each record, up to the first that does not exist
  */
-export async function readStretches(
+export async function readRanges(
   { path, layout: { size } }: RecordFile<unknown>,
   records: readonly number[],
-  { start, length }: Stretch = { start: 0, length: size },
+  { start, length }: RecordRange = { start: 0, length: size },
 ): Promise<Float32Array<ArrayBuffer>[]> {
   const file = await open(path, "r");
   try {
-    const stretches: Float32Array<ArrayBuffer>[] = [];
+    const ranges: Float32Array<ArrayBuffer>[] = [];
     for (const record of records) {
       const values = new Float32Array(length);
       const { bytesRead } = await file.read(new Uint8Array(values.buffer), 0, length * 4, (record * size + start) * 4);
       if (bytesRead < length * 4) break;
-      stretches.push(values);
+      ranges.push(values);
     }
-    return stretches;
+    return ranges;
   } finally {
     await file.close();
   }

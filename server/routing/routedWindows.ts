@@ -1,10 +1,10 @@
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import { Choices, toldChoices } from "./choices.ts";
+import { Choices, reportedChoices } from "./choices.ts";
 
 /** A batch of held-out windows that a model has read. */
 export interface RoutedBatch {
   domain: string;
-  /** [B, T] each; weight 0 where there is padding. */
+  /** [B, T] each; weight 0 for padding. */
   inputs: { tokens: Int32Array; weights: Float32Array };
 }
 
@@ -22,7 +22,7 @@ const mostKept = 40_000_000;
 
 /** Most tokens per domain whose choices are kept. */
 export const keptTokens = (config: ModelConfig, domains: number): number =>
-  Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * toldChoices(config) * domains));
+  Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * reportedChoices(config) * domains));
 
 /** The windows of a batch, from a program's `routingResults` and `likeliest`, without padding windows. */
 export function routedWindows(
@@ -44,9 +44,9 @@ export function routedWindows(
 }
 
 /**
- * How many of a token's choices in the layer at `position` say where it goes: K, or 1 where all experts are computed.
+ * How many of a token's choices in the layer at `position` decide where it goes: K, or 1 if all experts are computed.
  */
 export function decidingChoices(config: ModelConfig, position: number): number {
   const count = expertsPerToken(config.moe!, position);
-  return count === config.moe!.experts.length ? 1 : Math.min(count, toldChoices(config));
+  return count === config.moe!.experts.length ? 1 : Math.min(count, reportedChoices(config));
 }

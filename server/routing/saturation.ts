@@ -16,11 +16,11 @@ export interface TokenExperts {
 
 /** The experts of the same tokens in one layer and domain, before and now. */
 export interface ComparedTokens {
-  /** Places among the layers and domains. */
+  /** Indices of the layer and of the domain. */
   layer: number;
   domain: number;
   tokens: number;
-  /** Experts of a token that count, at most. */
+  /** Most experts of a token that count. */
   k: number;
   before: TokenExperts;
   now: TokenExperts;

@@ -3,8 +3,8 @@ import { axesOf, type RoutingStatistic, statisticsIn } from "../protocol/routing
 import type { AxisNames, StatisticValues } from "./records.ts";
 
 /**
- * The statistics in an evaluation's result: lists [layer][expert][domain] or [layer][domain] of what is flat elsewhere,
- * with the domain before the expert. There are two exceptions: `tokens` stands once for all layers, and the vocabulary
+ * The statistics in an evaluation's result: nested lists [layer][expert][domain] or [layer][domain]. Elsewhere they are
+ * flat, with the domain before the expert. Two exceptions: `tokens` is stored once for all layers, and the vocabulary
  * specialisations are in an object of their own.
  */
 

@@ -1,7 +1,7 @@
 import { writeFileAtomic, writeJson } from "../disk/atomic.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { RoutingDetailIndex, RoutingSummary } from "../protocol/routingFiles.ts";
-import { axesOf, countedIn, isOfDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
+import { axesOf, countedIn, needsDrops, type RoutingStatistic } from "../protocol/routingStatistics.ts";
 import type { StagePaths } from "../runs/layout.ts";
 import { detailLayout, ofDomain, type RecordLayout, sizeOf } from "./records.ts";
 import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "./routedWindows.ts";
@@ -40,7 +40,7 @@ export class RoutingTally {
     const { layers = [], experts = [] } = config.moe ?? {};
     this.#names = { layers, experts, domains };
     this.#tokens = domains.map(() => 0);
-    const always = countedIn("summary").filter((name) => !isOfDrops(name) && name !== "tokens");
+    const always = countedIn("summary").filter((name) => !needsDrops(name) && name !== "tokens");
     this.#sums = new Map([...always, "tokens" as const].map((name) => [name, this.#zeros(name)]));
     this.#detailIndex = { version: 1, statistics: countedIn("detail"), ...this.#names };
     this.#detailLayout = detailLayout(this.#detailIndex);
@@ -69,7 +69,7 @@ export class RoutingTally {
     return summaryOf({ ...Object.fromEntries(this.#sums), ...followed }, this.#names);
   }
 
-  /** Writes the pairs and histograms. @throws UserError when the disk is full. */
+  /** Writes the pairs and histograms. @throws UserError if the disk is full */
   async write(paths: StagePaths): Promise<void> {
     if (!this.#details) return;
     const values = Buffer.concat(this.#details.map((detail) => new Uint8Array(Float32Array.from(detail).buffer)));

@@ -36,7 +36,7 @@ export const btm: StageWork<BtmSpec> = async (context) => {
           tokens += count;
         }
         bytes += targetBytes(window, bytesOfToken);
-        await context.breathe();
+        await context.yieldToSignals();
       }
       if (nll.some((values) => values.length !== tokens)) {
         throw new UserError(
@@ -53,24 +53,24 @@ export const btm: StageWork<BtmSpec> = async (context) => {
 };
 
 /** Weights of the experts for the next token. Between two calls of `weights`, `see` must be called with the token. */
-export interface Weighing {
+export interface Weighting {
   weights(): Float64Array;
   /** Takes the next token and its log-likelihood under each expert, absent for a window's first token. */
   see(token: number, logLikelihoods?: Float64Array): void;
 }
 
 /** Sum over a window's targets of -log sum_j w_j p_j: ids [T + 1], nll of each expert [count]. */
-export function ensembleNll(ids: Int32Array, nll: Float32Array[], weighing: Weighing): number {
+export function ensembleNll(ids: Int32Array, nll: Float32Array[], weighting: Weighting): number {
   let sum = 0;
-  weighing.see(ids[0]!);
+  weighting.see(ids[0]!);
   for (let t = 0; t < nll[0]!.length; t++) {
-    const weights = weighing.weights();
+    const weights = weighting.weights();
     const logs = Float64Array.from(nll, (values) => -values[t]!);
     const largest = Math.max(...logs.filter((_, j) => weights[j]! > 0));
     let probability = 0;
     for (let j = 0; j < logs.length; j++) probability += weights[j]! * Math.exp(logs[j]! - largest);
     sum -= Math.log(probability) + largest;
-    weighing.see(ids[t + 1]!, logs);
+    weighting.see(ids[t + 1]!, logs);
   }
   return sum;
 }
@@ -99,7 +99,7 @@ export function nearest(scores: Float64Array, k: number): Float64Array {
 /** p(D = j | x_<t), proportional to p(x_<t | D = j); uniform before the first token. Branch-Train-Merge §2.2. */
 export const bayes =
   ({ experts, k }: Pick<BtmSpec, "experts" | "k">) =>
-  (): Weighing => {
+  (): Weighting => {
     const logs = new Float64Array(experts.length);
     return {
       weights() {
@@ -117,9 +117,9 @@ export const bayes =
     };
   };
 
-async function tfIdf(context: StageContext<BtmSpec>, data: Data): Promise<() => Weighing> {
+async function tfIdf(context: StageContext<BtmSpec>, data: Data): Promise<() => Weighting> {
   const { experts, k } = context.spec;
-  const index = await TfIdf.of(data, experts, context.breathe);
+  const index = await TfIdf.of(data, experts, context.yieldToSignals);
   return () => {
     const text = index.text();
     return {

@@ -16,7 +16,7 @@ export interface StageContext<Spec extends StageSpec = StageSpec> {
   parent(role: string): StagePaths;
   engine: Engine;
   /** Yields to signals and messages. @throws StopRequested if the stage was asked to stop */
-  breathe(): Promise<void>;
+  yieldToSignals(): Promise<void>;
   stopRequested(): boolean;
   /** Reports digests of files that were written in pieces, for the stage's record. */
   written(files: FileDigests): void;
@@ -35,15 +35,15 @@ interface ContextOptions<Spec> {
   key: string;
   parents: Record<string, string>;
   engine: Engine;
-  asked: () => boolean;
+  stopSignalled: () => boolean;
   progress: StageContext["progress"];
   written: StageContext["written"];
 }
 
 export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spec>): StageContext<Spec> {
-  const { root, name, spec, key, parents, engine, asked, progress, written } = options;
+  const { root, name, spec, key, parents, engine, stopSignalled, progress, written } = options;
   const paths = stagePaths(root, key);
-  const stopRequested = () => asked() || isStopRequested(paths.stop);
+  const stopRequested = () => stopSignalled() || isStopRequested(paths.stop);
   return {
     name,
     spec,
@@ -57,7 +57,7 @@ export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spe
       if (!parent) throw new Error(`stage ${name} has no parent "${role}"`);
       return stagePaths(root, parent);
     },
-    async breathe() {
+    async yieldToSignals() {
       await setImmediate();
       if (stopRequested()) throw new StopRequested();
     },

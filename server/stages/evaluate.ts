@@ -66,7 +66,7 @@ async function heldOutLosses(
         bytes += targetBytes(batch.window, bytesOfToken);
         routing?.add(batch, results);
         context.progress(domainIndex, spec.domains.length, domain);
-        await context.breathe();
+        await context.yieldToSignals();
       }
       const joined = Buffer.concat(nll.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength)));
       await writeFileAtomic(nllPath(context.paths.folder, domain), joined);
@@ -90,25 +90,25 @@ async function exactMatches(
   losses: Map<string, DomainLoss>,
 ): Promise<void> {
   const { tokenizer } = data;
-  const asked = context.spec.domains.flatMap((domain) => {
-    const problems = data.answers(domain).map((problem) => {
+  const problems = context.spec.domains.flatMap((domain) => {
+    const ofDomain = data.answers(domain).map((problem) => {
       // The model writes the spaces at the prompt's end: in text they belong to the next token.
       const blanks = / *$/.exec(problem.prompt)!.index;
       const prompt = [...tokenizer.encode(problem.prompt.slice(0, blanks))];
       const solution = tokenizer.encode(problem.prompt.slice(blanks) + problem.solution);
       return { domain, problem, prompt, tokens: prompt.length + solution.length };
     });
-    return problems
+    return ofDomain
       .filter(({ prompt, tokens }) => prompt.length > 0 && tokens <= config.context)
       .slice(0, context.spec.answers);
   });
-  if (asked.length === 0) return;
-  const rows = Math.min(16, asked.length);
+  if (problems.length === 0) return;
+  const rows = Math.min(16, problems.length);
   const decoder = await generator(config, parameters, { rows, engine: context.engine });
   const right = new Map<string, number>();
   try {
-    for (let first = 0; first < asked.length; first += rows) {
-      const batch = asked.slice(first, first + rows);
+    for (let first = 0; first < problems.length; first += rows) {
+      const batch = problems.slice(first, first + rows);
       const written = await decoder.generate(
         batch.map(({ prompt }) => prompt),
         {
@@ -126,14 +126,14 @@ async function exactMatches(
         const text = tokenizer.decode(written[row]!.filter((token) => token !== tokenizer.endOfText));
         if (answerLine(text, problem).line.trim() === problem.answer) right.set(domain, (right.get(domain) ?? 0) + 1);
       });
-      context.progress(first + batch.length, asked.length, "answers");
-      await context.breathe();
+      context.progress(first + batch.length, problems.length, "answers");
+      await context.yieldToSignals();
     }
   } finally {
     await decoder.dispose();
   }
-  for (const domain of new Set(asked.map((problem) => problem.domain))) {
-    const answers = asked.filter((problem) => problem.domain === domain).length;
+  for (const domain of new Set(problems.map((problem) => problem.domain))) {
+    const answers = problems.filter((problem) => problem.domain === domain).length;
     Object.assign(losses.get(domain)!, { exactMatch: (right.get(domain) ?? 0) / answers, answers });
   }
 }

@@ -18,11 +18,11 @@ import { continued } from "./continued.ts";
 import { data } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { average, mix } from "./mix.ts";
-import { exitCodes, progressFile, stageAskedSchema } from "./process.ts";
+import { exitCodes, progressFile, stageOptionsSchema } from "./process.ts";
 import { seed } from "./seed.ts";
 
 /**
- * A stage's process: `stage.js ROOT RUN NAME ASKED`, where ASKED is JSON (`stageAskedSchema`). It takes the stage's
+ * A stage's process: `stage.js ROOT RUN NAME OPTIONS`, where OPTIONS is JSON (`stageOptionsSchema`). It takes the stage's
  * lock, does the stage's work and writes the outcome into the stage's folder. It saves a checkpoint and stops on
  * SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. A process without a runner lives
  * until its work is done.
@@ -62,10 +62,10 @@ async function planned(
 
 async function main(): Promise<number> {
   const [root, runId, name, text] = process.argv.slice(2) as [string, string, string, string];
-  const { threads, device, name: deviceName, why, runner } = stageAskedSchema.parse(JSON.parse(text));
-  let asked = false;
+  const { threads, device, name: deviceName, why, runner } = stageOptionsSchema.parse(JSON.parse(text));
+  let stopSignalled = false;
   const ask = () => {
-    asked = true;
+    stopSignalled = true;
   };
   // Ctrl-C reaches the whole process group; the runner decides what it means.
   process.on("SIGINT", runner === undefined ? ask : () => {});
@@ -92,7 +92,7 @@ async function main(): Promise<number> {
       key: stage.key,
       parents,
       engine,
-      asked: () => asked,
+      stopSignalled: () => stopSignalled,
       progress,
       written: (files) => Object.assign(written, files),
     });

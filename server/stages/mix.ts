@@ -34,7 +34,7 @@ async function* models(context: StageContext<MergeSpec>): AsyncGenerator<Model &
     refuse(name, firstDifference(first.config, model.config), "configurations");
     refuse(name, await firstTokenizerDifference(first.checkpoint, checkpoint), "tokenizers");
     yield { ...model, name };
-    await context.breathe();
+    await context.yieldToSignals();
   }
 }
 

@@ -10,7 +10,7 @@ import { deviceReferenceSchema } from "../protocol/devices.ts";
 export const exitCodes = { done: 0, failed: 1, refused: 2, stopped: 3, busy: 4 } as const;
 
 /** The last argument of a stage's process, as JSON. */
-export const stageAskedSchema = z.strictObject({
+export const stageOptionsSchema = z.strictObject({
   /** CPU threads per operator. */
   threads: z.int().min(1),
   device: deviceReferenceSchema,
@@ -23,7 +23,7 @@ export const stageAskedSchema = z.strictObject({
    */
   runner: z.int().optional(),
 });
-export type StageAsked = z.infer<typeof stageAskedSchema>;
+export type StageOptions = z.infer<typeof stageOptionsSchema>;
 
 /** Progress of work without training steps. Overwritten in place; readers ignore an incomplete file. */
 export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });

@@ -19,7 +19,7 @@ export class TfIdf {
     this.#means = means;
   }
 
-  static async of(data: Data, experts: string[], breathe: () => Promise<void>): Promise<TfIdf> {
+  static async of(data: Data, experts: string[], yieldToSignals: () => Promise<void>): Promise<TfIdf> {
     const { vocab } = data.index;
     const domains = Object.keys(data.index.domains);
     const containing = new Float64Array(vocab);
@@ -28,7 +28,7 @@ export class TfIdf {
       for (const ids of pieces(data, domain)) {
         for (const id of new Set(ids)) containing[id]!++;
         count++;
-        await breathe();
+        await yieldToSignals();
       }
     }
     // Smoothed as in scikit-learn: ln((1 + n) / (1 + df)) + 1.
@@ -41,7 +41,7 @@ export class TfIdf {
         for (const id of ids) terms.set(id, (terms.get(id) ?? 0) + idf[id]!);
         const length = Math.sqrt([...terms.values()].reduce((total, x) => total + x * x, 0));
         for (const [id, x] of terms) sum[id]! += x / length;
-        await breathe();
+        await yieldToSignals();
       }
       sums.set(domain, sum);
     }

@@ -1,6 +1,6 @@
 import type { Inspector } from "../inspect/client.ts";
 import { UserError } from "../protocol/errors.ts";
-import { type Inspected, type Inspection, inspections } from "../protocol/inspect.ts";
+import { type Inspection, type InspectionParams, inspections } from "../protocol/inspect.ts";
 import type { Question } from "../protocol/stream.ts";
 import type { Reply } from "./reply.ts";
 
@@ -35,7 +35,11 @@ export async function answerInspection(
   send({ type: "inspected", id, answer });
 }
 
-function checked<I extends Inspection>(inspection: I, given: unknown, check: (root: string) => void): Inspected<I> {
+function checked<I extends Inspection>(
+  inspection: I,
+  given: unknown,
+  check: (root: string) => void,
+): InspectionParams<I> {
   const { success, data, error } = inspections[inspection].params.safeParse(given);
   if (!success) {
     const [issue] = error.issues;
@@ -43,5 +47,5 @@ function checked<I extends Inspection>(inspection: I, given: unknown, check: (ro
   }
   check(data.model.root);
   if ("other" in data) check(data.other.root);
-  return data as Inspected<I>;
+  return data as InspectionParams<I>;
 }

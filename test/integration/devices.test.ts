@@ -18,7 +18,7 @@ describe("the engine tfjs", () => {
     const { root, file } = tinyExperiment({ engine: "tfjs" });
     await btxSummary(["run", file, "--stage", "seed", "--device", "cpu"]);
     const { key, record } = recordOf(root, "seed");
-    expect(record).toMatchObject({ engine: "tfjs", device: "cpu", why: "as asked for" });
+    expect(record).toMatchObject({ engine: "tfjs", device: "cpu", why: "as requested" });
     expect(readRunRecord(root, newestRun(root)).compute).toEqual({ engine: "tfjs", devices: ["cpu"] });
     const finished = finishedExperiment();
     const [found, expected] = [losses(root, key), losses(finished.root, recordOf(finished.root, "seed").key)];

@@ -19,7 +19,7 @@ import type { RunEvent } from "../../server/protocol/run.ts";
 import type { Metric, StageSpec } from "../../server/protocol/stage.ts";
 import { addRouter } from "../../server/routers/index.ts";
 import { bestExperts } from "../../server/routers/selection.ts";
-import { blockOf, readStretches, recordFile, trainingLayout } from "../../server/routing/records.ts";
+import { blockOf, readRanges, recordFile, trainingLayout } from "../../server/routing/records.ts";
 import { stagePaths, stagePathsIn } from "../../server/runs/layout.ts";
 import { createRun } from "../../server/runs/runs.ts";
 import { writeStage } from "../../server/runs/stages.ts";
@@ -203,7 +203,7 @@ describe("what is added from outside: a router, a statistic and an executor", ()
     const { routing, routingIndex } = stagePathsIn(folder);
     const file = (await recordFile(routing, routingIndex, routingIndexSchema, trainingLayout))!;
     expect(file.index.statistics).toEqual(expect.arrayContaining(["gateMass", "gateSquares"]));
-    const read = (name: string) => readStretches(file, [0, 1], blockOf(file.layout, name));
+    const read = (name: string) => readRanges(file, [0, 1], blockOf(file.layout, name));
     const [squares, masses, tokens] = [await read("gateSquares"), await read("gateMass"), await read("routedTokens")];
     for (const [step, values] of squares.entries())
       for (const [at, value] of values!.entries()) {

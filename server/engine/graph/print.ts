@@ -3,7 +3,7 @@ import { UserError } from "../../protocol/errors.ts";
 import type { Constant, Graph, Value } from "./graph.ts";
 
 /** What is printed in addition to the graph. */
-export interface Printed {
+export interface PrintOptions {
   /** Name of the program; "" if it has none. */
   program: string;
   /** Whether the engine overwrites a state tensor with its new values. */
@@ -11,7 +11,7 @@ export interface Printed {
 }
 
 /** Appends the graph as readable text to the file named by the environment variable BTX_GRAPH, if it is set. */
-export function printGraph(graph: Graph, printed: Printed): void {
+export function printGraph(graph: Graph, printed: PrintOptions): void {
   const file = process.env.BTX_GRAPH;
   if (!file) return;
   try {
@@ -61,7 +61,7 @@ function attributesText(attributes: Record<string, unknown>): string {
  *     results
  *       "trainingLoss" = %31
  */
-export function graphText(graph: Graph, { program, inPlace }: Printed): string {
+export function graphText(graph: Graph, { program, inPlace }: PrintOptions): string {
   const numbers = new Map<Value, string>();
   const defined = (value: Value): string => {
     const number = `%${numbers.size}`;

@@ -29,8 +29,8 @@ export async function compile(
   options: OnnxOptions,
 ): Promise<Runnable> {
   const graph = programGraph(program, store, batch, options.state);
-  const asked = lower(graph);
-  const lowered = options.constant ? withConstants(asked, (name) => store.get(name)) : asked;
+  const plain = lower(graph);
+  const lowered = options.constant ? withConstants(plain, (name) => store.get(name)) : plain;
   const session = await ort().InferenceSession.create(encodeOnnx(lowered.onnx), {
     executionProviders: [options.provider ?? "cpu"],
     ...(options.provider ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),

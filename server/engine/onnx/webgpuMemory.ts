@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { sizeOf, type Values } from "../../ops/program.ts";
 import { UserError } from "../../protocol/errors.ts";
-import { deviceFailure, noMemory } from "../deviceFailure.ts";
+import { deviceFailure, outOfMemory } from "../deviceFailure.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { DeviceValues } from "../store.ts";
 import { Builder } from "./lowering/builder.ts";
@@ -75,7 +75,7 @@ interface Large {
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GB`;
 
 /** Why the GPU cannot hold a tensor; undefined if the error has another cause. */
-export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
+export function tooLargeError(error: unknown, { name, bytes, ofBatch }: Large): UserError | undefined {
   const text = String(error);
   const remedy = `${ofBatch ? "lower `microBatch` or `context`" : "use a smaller model"}, or train on the CPU`;
   const limit = /exceeds the max buffer size limit \((\d+)\)/.exec(text)?.[1];
@@ -83,7 +83,7 @@ export function whyNotHeld(error: unknown, { name, bytes, ofBatch }: Large): Use
     return new UserError(
       `${name} takes ${gigabytes(bytes)}, but a buffer of this GPU holds at most ${gigabytes(Number(limit))}: ${remedy}`,
     );
-  if (noMemory.test(text))
+  if (outOfMemory.test(text))
     return new UserError(`${name} takes ${gigabytes(bytes)}, which does not fit on this GPU: ${remedy}`);
   return undefined;
 }
@@ -120,7 +120,7 @@ export async function assertLargestFits(graph: Graph): Promise<void> {
     // A driver may refuse before the limit is checked, without naming it; the second refusal names it.
     await attempt().catch(attempt);
   } catch (error) {
-    throw whyNotHeld(error, largest) ?? error;
+    throw tooLargeError(error, largest) ?? error;
   } finally {
     await session.release();
   }

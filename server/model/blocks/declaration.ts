@@ -2,7 +2,7 @@ import { type Declared, totalSize } from "../../parameters/declared.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 
 /** The quantities that determine how many activations a forward pass keeps. */
-export interface KeptFor {
+export interface PassSize {
   /** Sequences (B) and tokens per sequence (T). */
   batch: number;
   time: number;
@@ -32,7 +32,7 @@ export interface BlockDeclaration {
   /** Multiply-adds per token, at full context, that involve no parameter. */
   multiplyAdds: number;
   /** Number of floats that the forward pass keeps for the backward pass. */
-  kept(pass: KeptFor): number;
+  kept(pass: PassSize): number;
 }
 
 /** The matrices among these parameters; biases and norms are left out. */

@@ -44,7 +44,7 @@ export async function domainMeans(
       const sums = await vectors.sums(batch);
       totals = sums.map((sum, i) => Float64Array.from(sum, (x, j) => x + (totals[i]?.[j] ?? 0)));
       context.progress(index, domains.length, domain);
-      await context.breathe();
+      await context.yieldToSignals();
     }
     means.set(
       domain,

@@ -29,11 +29,11 @@ export function textsOf(
   modelOf: readonly string[],
   domains: readonly string[],
 ): { texts: (readonly string[])[]; textOf: number[] } {
-  const asked = modelOf.map((model) => (domains.includes(model) ? [model] : domains));
-  const keys = asked.map((text) => JSON.stringify(text));
+  const domainsOf = modelOf.map((model) => (domains.includes(model) ? [model] : domains));
+  const keys = domainsOf.map((text) => JSON.stringify(text));
   const different = [...new Set(keys)];
   return {
-    texts: different.map((key) => asked[keys.indexOf(key)]!),
+    texts: different.map((key) => domainsOf[keys.indexOf(key)]!),
     textOf: keys.map((key) => different.indexOf(key)),
   };
 }

@@ -43,7 +43,7 @@ export class LossScale {
   }
 
   /** Logs a sentence if the scale was lowered since the last call. */
-  tell(log: (text: string) => void): void {
+  logChange(log: (text: string) => void): void {
     const before = this.#before;
     if (before === undefined) return;
     this.#before = undefined;

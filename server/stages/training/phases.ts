@@ -7,7 +7,7 @@ import type { ModelConfig } from "../../protocol/model.ts";
 import type { Freeze, Phase } from "../../protocol/stage.ts";
 
 /** A phase and its position in the stage. */
-export interface Stretch {
+export interface ScheduledPhase {
   phase: Phase;
   /** Number of steps in earlier phases. */
   before: number;
@@ -16,15 +16,15 @@ export interface Stretch {
   momentSteps: number;
 }
 
-export function stretchesOf(phases: Phase[], context: number): Stretch[] {
-  const stretches: Stretch[] = [];
+export function scheduledPhases(phases: Phase[], context: number): ScheduledPhase[] {
+  const schedule: ScheduledPhase[] = [];
   for (const phase of phases) {
-    const last = stretches.at(-1);
+    const last = schedule.at(-1);
     const steps = phaseSteps(phase.tokens, phase.training.batch, context);
     const momentSteps = phase.keepMoments && last ? last.momentSteps + last.steps : 0;
-    stretches.push({ phase, before: last ? last.before + last.steps : 0, steps, momentSteps });
+    schedule.push({ phase, before: last ? last.before + last.steps : 0, steps, momentSteps });
   }
-  return stretches;
+  return schedule;
 }
 
 /**

@@ -9,7 +9,7 @@ import { parameterShapes } from "../../model/parameters.ts";
 import type { Values } from "../../ops/program.ts";
 import type { ModelConfig, MoeConfig } from "../../protocol/model.ts";
 import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../protocol/routingFiles.ts";
-import { toldChoices } from "../../routing/choices.ts";
+import { reportedChoices } from "../../routing/choices.ts";
 import {
   choicesRecord,
   detailRecord,
@@ -138,7 +138,7 @@ function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
   });
   const all = config.context * domains.length;
   const every = Math.max(Math.ceil(steps / mostProbes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
-  return probeIndexes({ layers, experts, domains, tokens, k: toldChoices(config) }, every);
+  return probeIndexes({ layers, experts, domains, tokens, k: reportedChoices(config) }, every);
 }
 
 const copied = (results: Record<string, Values>, name: string): [string, Values][] =>

@@ -17,11 +17,11 @@ import { LossScale } from "./lossScale.ts";
 import { objectives } from "./objectives.ts";
 import type { TrainingObserver } from "./observer.ts";
 import { openOptimizer } from "./optimizer.ts";
-import { beginMoments, type Stretch, stateNames, stretchesOf } from "./phases.ts";
+import { beginMoments, type ScheduledPhase, scheduledPhases, stateNames } from "./phases.ts";
 import { RoutingProbe } from "./routingProbe.ts";
 import { checkGrown, digestsOfGrown, loadState, saveState } from "./savedState.ts";
 import type { StepResult } from "./stepResult.ts";
-import { assertFiniteStep, assertFiniteTensor, assertPrecision, type Standing } from "./trainingErrors.ts";
+import { assertFiniteStep, assertFiniteTensor, assertPrecision, type LastStep } from "./trainingErrors.ts";
 
 /** Seconds between saves of unfinished training. Set by BTX_CHECKPOINT_SECONDS; 0 saves after every step. */
 const checkpointSeconds = Number(process.env.BTX_CHECKPOINT_SECONDS ?? 10);
@@ -47,12 +47,12 @@ export interface TrainingJob {
 export async function train(context: StageContext, job: TrainingJob): Promise<StageResult> {
   const { config, phases } = job;
   await assertPrecision(phases, context.engine);
-  const stretches = stretchesOf(phases, config.context);
-  const steps = stretches.reduce((sum, stretch) => sum + stretch.steps, 0);
+  const schedule = scheduledPhases(phases, config.context);
+  const steps = schedule.reduce((sum, scheduled) => sum + scheduled.steps, 0);
   const data = await openData(context.parent("data").folder);
   try {
     const observers = await openObservers(context, job, data, steps);
-    const training = new Training(context, job, data, stretches, observers);
+    const training = new Training(context, job, data, schedule, observers);
     try {
       return await training.run();
     } finally {
@@ -83,9 +83,9 @@ class Training {
   readonly #job: TrainingJob;
   readonly #data: Data;
   readonly #domains: string[];
-  readonly #stretches: Stretch[];
+  readonly #schedule: ScheduledPhase[];
   readonly #steps: number;
-  readonly #flopsPerToken: ReadonlyMap<Stretch, number>;
+  readonly #flopsPerToken: ReadonlyMap<ScheduledPhase, number>;
   readonly #store = new Store();
   readonly #metrics: LineAppender<Metric>;
   readonly #observers: readonly TrainingObserver[];
@@ -94,7 +94,7 @@ class Training {
   /** Losses of the last tenth of the steps. */
   readonly #recent: number[] = [];
   /** Numbers of the last step of this process, for error messages. */
-  #standing: Standing | undefined;
+  #lastStep: LastStep | undefined;
   #step = 0;
   #seconds = 0;
   #tokens = 0;
@@ -105,19 +105,19 @@ class Training {
     context: StageContext,
     job: TrainingJob,
     data: Data,
-    stretches: Stretch[],
+    schedule: ScheduledPhase[],
     observers: readonly TrainingObserver[],
   ) {
     this.#context = context;
     this.#job = job;
     this.#data = data;
     this.#domains = Object.keys(data.index.domains);
-    this.#stretches = stretches;
-    this.#steps = stretches.reduce((sum, { steps }) => sum + steps, 0);
+    this.#schedule = schedule;
+    this.#steps = schedule.reduce((sum, { steps }) => sum + steps, 0);
     this.#flopsPerToken = new Map(
-      stretches.map((stretch) => {
-        const { freeze } = stretch.phase.training;
-        return [stretch, flopsPerToken(job.config, { training: true, freeze })];
+      schedule.map((scheduled) => {
+        const { freeze } = scheduled.phase.training;
+        return [scheduled, flopsPerToken(job.config, { training: true, freeze })];
       }),
     );
     this.#observers = observers;
@@ -126,9 +126,9 @@ class Training {
 
   async run(): Promise<StageResult> {
     await this.#begin();
-    for (const stretch of this.#stretches) {
-      if (this.#step < stretch.before + stretch.steps) await this.#phase(stretch);
-      else this.#tokens += this.#tokensOf(stretch);
+    for (const scheduled of this.#schedule) {
+      if (this.#step < scheduled.before + scheduled.steps) await this.#phase(scheduled);
+      else this.#tokens += this.#tokensOf(scheduled);
     }
     return this.#finish();
   }
@@ -138,13 +138,13 @@ class Training {
     for (const observer of this.#observers) await observer.close();
   }
 
-  #tokensOf({ phase, steps }: Stretch): number {
+  #tokensOf({ phase, steps }: ScheduledPhase): number {
     return steps * phase.training.batch * this.#job.config.context;
   }
 
   /** Names of the tensors in a state after `step` steps, including the moments of that step's phase. */
   #stateNames(step: number): string[] {
-    const reached = this.#stretches.find(({ before, steps }) => step <= before + steps);
+    const reached = this.#schedule.find(({ before, steps }) => step <= before + steps);
     return stateNames(this.#job.config, reached?.phase.training.freeze);
   }
 
@@ -173,8 +173,8 @@ class Training {
     return [this.#metrics, ...this.#observers.flatMap((observer) => observer.grown())];
   }
 
-  async #phase(stretch: Stretch): Promise<void> {
-    const { phase, before, steps, momentSteps } = stretch;
+  async #phase(scheduled: ScheduledPhase): Promise<void> {
+    const { phase, before, steps, momentSteps } = scheduled;
     const { config } = this.#job;
     const { training, mixture, objective = { type: "next-token" }, keepMoments: keep } = phase;
     const randomSeed = this.#job.randomSeed + before;
@@ -202,8 +202,8 @@ class Training {
         const { windows, domains: names } = sampler.next();
         const domain = Int32Array.from(names, (name) => this.#domains.indexOf(name));
         const result = await optimizer.step({ windows, domain }, step, learningRate);
-        lossScale?.tell((lowered) => this.#context.log(`step ${this.#step + 1}: ${lowered}`));
-        this.#record(result, stretch, learningRate, (performance.now() - start) / 1000);
+        lossScale?.logChange((lowered) => this.#context.log(`step ${this.#step + 1}: ${lowered}`));
+        this.#record(result, scheduled, learningRate, (performance.now() - start) / 1000);
         for (const observer of this.#observers) await observer.after(this.#step, result, this.#store);
         await this.#pause();
       }
@@ -213,13 +213,13 @@ class Training {
   }
 
   /** Records a completed step. */
-  #record(result: StepResult, stretch: Stretch, learningRate: number, seconds: number): void {
+  #record(result: StepResult, scheduled: ScheduledPhase, learningRate: number, seconds: number): void {
     const { loss, auxiliary, gradientNorm } = result;
-    const tokens = this.#tokensOf(stretch) / stretch.steps;
+    const tokens = this.#tokensOf(scheduled) / scheduled.steps;
     const dropped = result.droppedTokens?.reduce((sum, count) => sum + count, 0);
     const choices = tokens * (this.#job.config.moe?.layers.length ?? 0);
-    this.#standing = { step: this.#step + 1, learningRate, loss, gradientNorm, float16: !!this.#lossScale };
-    assertFiniteStep(this.#standing);
+    this.#lastStep = { step: this.#step + 1, learningRate, loss, gradientNorm, float16: !!this.#lossScale };
+    assertFiniteStep(this.#lastStep);
     for (const name of Object.keys(auxiliary))
       if (reserved.has(name))
         throw new Error(`an auxiliary loss cannot be named "${name}": it is a column of every step`);
@@ -237,7 +237,7 @@ class Training {
       gradientNorm,
       learningRate,
       tokensPerSecond: tokens / seconds,
-      flops: this.#flopsSoFar(stretch),
+      flops: this.#flopsSoFar(scheduled),
       memory: process.memoryUsage.rss(),
     });
     this.#remember(this.#step, loss);
@@ -250,7 +250,7 @@ class Training {
   /** Called between two steps: saves if a save is due; if a stop was requested, saves and throws. */
   async #pause(): Promise<void> {
     try {
-      await this.#context.breathe();
+      await this.#context.yieldToSignals();
     } catch (stop) {
       await this.#save();
       throw stop;
@@ -267,7 +267,7 @@ class Training {
     const lossScale = this.#lossScale ? { lossScale: this.#lossScale.state } : {};
     const files = digestsOfGrown(this.#grown());
     const progress = { step: this.#step, seconds: this.#seconds, routing: [], ...pending, ...lossScale, files };
-    const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#standing);
+    const check = (name: string, values: ArrayLike<number>) => assertFiniteTensor(name, values, this.#lastStep);
     await saveState(this.#context.paths.state, this.#store, this.#stateNames(this.#step), progress, check);
     this.#savedAt = performance.now();
     this.#savingMs = this.#savedAt - start;
@@ -279,7 +279,7 @@ class Training {
     for (const observer of this.#observers) observer.finish?.(this.#step);
     this.#context.written(digestsOfGrown(this.#grown()));
     const model = { config, parameters: await parametersIn(this.#store, config) };
-    for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#standing);
+    for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#lastStep);
     await saveModel(this.#context, model, this.#context.parent("data").folder);
     rmSync(paths.state, { force: true });
     const { total, active } = parameterCount(config);
@@ -292,20 +292,20 @@ class Training {
       parameters: total,
       activeParameters: active,
       ...this.#frozen(),
-      flops: this.#stretches.reduce((sum, stretch) => sum + this.#flopsOf(stretch), 0),
+      flops: this.#schedule.reduce((sum, scheduled) => sum + this.#flopsOf(scheduled), 0),
     };
   }
 
   /** Floating-point operations of a phase's first `steps` steps. */
-  #flopsOf(stretch: Stretch, steps = stretch.steps): number {
-    const { batch } = stretch.phase.training;
-    return (this.#flopsPerToken.get(stretch) ?? 0) * steps * batch * this.#job.config.context;
+  #flopsOf(scheduled: ScheduledPhase, steps = scheduled.steps): number {
+    const { batch } = scheduled.phase.training;
+    return (this.#flopsPerToken.get(scheduled) ?? 0) * steps * batch * this.#job.config.context;
   }
 
   /** Floating-point operations of all earlier phases and of this phase's steps so far. */
-  #flopsSoFar(stretch: Stretch): number {
-    const earlier = this.#stretches.filter(({ before }) => before < stretch.before);
-    const now = this.#flopsOf(stretch, this.#step - stretch.before);
+  #flopsSoFar(scheduled: ScheduledPhase): number {
+    const earlier = this.#schedule.filter(({ before }) => before < scheduled.before);
+    const now = this.#flopsOf(scheduled, this.#step - scheduled.before);
     return earlier.reduce((sum, one) => sum + this.#flopsOf(one), now);
   }
 

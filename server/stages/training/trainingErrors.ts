@@ -5,7 +5,7 @@ import type { Phase } from "../../protocol/stage.ts";
 /** Errors that prevent training from starting, and checks that end it before NaN or infinity can be saved. */
 
 /** Numbers of the last step, for messages about NaN and infinity. */
-export interface Standing {
+export interface LastStep {
   step: number;
   learningRate: number;
   loss: number;
@@ -18,7 +18,7 @@ const remedy = (float16?: boolean): string =>
   `lower the learning rate${float16 ? " or set `precision: float32`" : ""}, then run again; the last checkpoint is kept`;
 
 /** @throws UserError if the loss or the gradient norm of a step is NaN or infinite */
-export function assertFiniteStep({ step, learningRate, loss, gradientNorm, float16 }: Standing): void {
+export function assertFiniteStep({ step, learningRate, loss, gradientNorm, float16 }: LastStep): void {
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   const what = Number.isFinite(loss) ? `the gradient norm is ${gradientNorm}` : `the loss is ${loss}`;
   const rest = Number.isFinite(loss) ? `loss ${brief(loss)}` : `gradient norm ${brief(gradientNorm)}`;
@@ -26,7 +26,7 @@ export function assertFiniteStep({ step, learningRate, loss, gradientNorm, float
 }
 
 /** @throws UserError if a tensor contains NaN or infinity, even though the last step's loss was finite */
-export function assertFiniteTensor(name: string, data: ArrayLike<number>, after?: Standing): void {
+export function assertFiniteTensor(name: string, data: ArrayLike<number>, after?: LastStep): void {
   // x * 0 is 0 for finite x and NaN otherwise; the sum preserves NaN.
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i]! * 0;

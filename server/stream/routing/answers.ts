@@ -6,7 +6,7 @@ import { histogramBins } from "../../protocol/routingStatistics.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
 import { binShares, cells, layerRows, pairShares } from "../../routing/measures.ts";
 import { type Recorded, readCounts, readProbed } from "../../routing/recorded.ts";
-import { blockOf, partOf, readStretches, recordCount, type Stretch } from "../../routing/records.ts";
+import { blockOf, partOf, type RecordRange, readRanges, recordCount } from "../../routing/records.ts";
 import { probeSaturation } from "../../routing/saturation.ts";
 
 /** Answers to a page's questions about the routing of one model. */
@@ -61,16 +61,16 @@ function sumOf(all: readonly Float32Array[], length: number): Float32Array<Array
 async function detailCounts(
   { detail, model }: Recorded,
   domain: number,
-  stretchOf: (file: NonNullable<Recorded["detail"]>) => Stretch | undefined,
+  rangeOf: (file: NonNullable<Recorded["detail"]>) => RecordRange | undefined,
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
-  const stretch = detail && stretchOf(detail);
-  if (!stretch) return undefined;
+  const range = detail && rangeOf(detail);
+  if (!range) return undefined;
   const { domains } = detail.index;
   const wanted =
     domain === allDomains
       ? [...domains.keys()]
       : [domains.indexOf(model.domains[domain]?.name ?? "")].filter((record) => record >= 0);
-  return sumOf(await readStretches(detail, wanted, stretch), stretch.length);
+  return sumOf(await readRanges(detail, wanted, range), range.length);
 }
 
 /** Counts of pairs: [L, E, E], or [L - 1, E, E] of transitions. */
@@ -92,7 +92,7 @@ async function pairCounts(
   const last = Math.min(Math.ceil(step / every), await recordCount(pairs)) - 1;
   const whole = step < model.steps ? Math.min(last, Math.floor(step / every) - 1) : last;
   if (whole < 0) return undefined;
-  const [counts] = await readStretches(pairs, [whole], block);
+  const [counts] = await readRanges(pairs, [whole], block);
   return counts && { counts, step: Math.min((whole + 1) * every, step) };
 }
 
@@ -120,8 +120,8 @@ export async function loadFrame(
   const count = await recordCount(training);
   const points = Math.min(columns, count);
   const all = Array.from({ length: count }, (_, at) => at);
-  const stretch = domain === allDomains ? partOf(block, layer) : partOf(block, layer, domain);
-  const records = await readStretches(training, all, stretch);
+  const range = domain === allDomains ? partOf(block, layer) : partOf(block, layer, domain);
+  const records = await readRanges(training, all, range);
   const values = new Float32Array(points * E);
   const steps: number[] = [];
   for (let point = 0; point < points; point++) {
@@ -152,7 +152,7 @@ async function probedHistogram(
   if (!block || domain >= domains.length) return undefined;
   const histograms: Float32Array[] = [];
   for (const one of domain === allDomains ? domains.keys() : [domain]) {
-    const [values] = await readStretches(probeDetail, [probe], partOf(block, one, layer));
+    const [values] = await readRanges(probeDetail, [probe], partOf(block, one, layer));
     if (!values) return undefined;
     histograms.push(values);
   }
@@ -185,7 +185,7 @@ export async function saturationFrame(
 ): Promise<ArrayBuffer> {
   if (!probe) throw new UserError(`${model.name} has not probed its routing while it was trained`);
   const { layers, domains, every } = probe.index;
-  const records = await readStretches(probe, [...Array(await recordCount(probe)).keys()]);
+  const records = await readRanges(probe, [...Array(await recordCount(probe)).keys()]);
   const steps = records.map((_, at) => Math.min(at * every, model.steps || Number.POSITIVE_INFINITY));
   const shape: [number, number, number] = [records.length, layers.length, domains.length + 1];
   return frame({ kind: "saturation", id, steps, shape }, probeSaturation(records, probe));

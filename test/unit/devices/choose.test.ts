@@ -33,7 +33,7 @@ describe("auto", () => {
 
   test("says why", () => {
     expect(choiceText(auto(cpu, ...cards))).toBe("onnx on cuda:0 (cuda:0!) and cuda:1 (cuda:1!): GPUs are preferred");
-    expect(auto(cpu, software).why).toBe("webgpu! is a software adapter, which is used only when asked for");
+    expect(auto(cpu, software).why).toBe("webgpu! is a software adapter, which is used only on request");
     expect(auto(cpu, none).why).toContain("no usable GPU was found");
   });
 

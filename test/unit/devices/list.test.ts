@@ -2,11 +2,11 @@ import { totalmem } from "node:os";
 import { describe, expect, test } from "vitest";
 import { listDevices, type Sources } from "../../../server/devices/list.ts";
 import type { NvidiaGpu } from "../../../server/devices/nvidia.ts";
-import type { Probed } from "../../../server/devices/probe.ts";
+import type { ProbeResult } from "../../../server/devices/probe.ts";
 import { catalog } from "../../../server/install/catalog.ts";
 import { deviceSchema, type EnginePackage } from "../../../server/protocol/devices.ts";
 
-const works: Probed = { works: true, log: "works" };
+const works: ProbeResult = { works: true, log: "works" };
 const card = (index: number, more: Partial<NvidiaGpu> = {}): NvidiaGpu => ({
   index,
   name: "NVIDIA H100",
@@ -20,7 +20,7 @@ interface Machine {
   gpus?: NvidiaGpu[];
   installed?: EnginePackage[];
   /** What a device's probe gives; it fails without a word where this says nothing. */
-  probes?: Record<string, Probed>;
+  probes?: Record<string, ProbeResult>;
 }
 
 /** The devices of a made-up machine, by engine and name, and which of them were probed. */
@@ -119,7 +119,7 @@ describe.runIf(process.platform === "linux")("WebGPU", () => {
   ])("tells %s as a software adapter", async (name, driver) => {
     const { of } = await devicesOf({ probes: { webgpu: { works: true, log: log(name, driver) } } });
     expect(of("onnx", "webgpu")).toMatchObject({ name, kind: "software", usable: true });
-    expect(of("onnx", "webgpu")!.reason).toContain("used only when asked for");
+    expect(of("onnx", "webgpu")!.reason).toContain("used only on request");
   });
 
   test("has the name of the card that Vulkan's loader gave it, and the file of its driver", async () => {

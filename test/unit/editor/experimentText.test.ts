@@ -44,6 +44,6 @@ seed: {tokens: 1k}
 
   it("are not changed in a text that has mistakes, or is in braces", () => {
     for (const broken of ["{name: demo}", "a: [", "- a\n- b\n"])
-      expect(() => withSections(broken, { engine: "engine: onnx" })).toThrow("do not each begin on a line");
+      expect(() => withSections(broken, { engine: "engine: onnx" })).toThrow("some sections share a line");
   });
 });

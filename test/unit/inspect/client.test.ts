@@ -13,7 +13,7 @@ writeFileSync(
   program,
   `const empty = { layers: [], experts: [], k: 0, tokens: [], chosen: [], gates: [], surprise: [] };
    const answer = (id) => process.send({ type: "answer", id, answer: { ...empty, predicted: [String(process.pid)] } });
-   const fail = (id, message, mendable) => process.send({ type: "failed", id, message, mendable });
+   const fail = (id, message, forUser) => process.send({ type: "failed", id, message, forUser });
    let busy;
    process.on("message", ({ type, id, inspection, params }) => {
      if (type === "cancel") { busy = undefined; return fail(id, "cancelled", true); }
@@ -28,7 +28,7 @@ writeFileSync(
        case "killed": return process.kill(process.pid, "SIGKILL");
        case "deaf": process.removeAllListeners("message"); return setInterval(() => {}, 1000);
        case "wait": busy = id; return;
-       case "mendable": return fail(id, "choose another", true);
+       case "forUser": return fail(id, "choose another", true);
        case "broken": return fail(id, "Error: at line 1", false);
        case "nonsense": return process.send({ type: "answer", id, answer: { layers: 1 } });
        case "slow": busy = id; return setTimeout(() => { busy = undefined; answer(id); }, 100);
@@ -94,7 +94,7 @@ describe("the inspector", () => {
 
   test("passes on what its user can mend, and logs the rest", async () => {
     const made = inspector();
-    await expect(ask(made, "mendable")).rejects.toMatchObject({ name: "UserError", message: "choose another" });
+    await expect(ask(made, "forUser")).rejects.toMatchObject({ name: "UserError", message: "choose another" });
     expect(logged).toEqual([]);
     await expect(ask(made, "broken")).rejects.toMatchObject({ name: "UserError", message: /the log says why/ });
     expect(logged).toEqual(["route: Error: at line 1"]);

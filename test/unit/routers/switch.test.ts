@@ -43,7 +43,7 @@ describe("the Switch router", () => {
       const { gates, chosen, gateOfExpert, dropped, experts } = routing;
       // A dropped token goes to nobody, which is 3 of 0 to 2.
       expect(values(experts)).toEqual([1, 0, 1, 1, 2, 1].map((expert, n) => (kept[n] ? expert : 3)));
-      expect(routing.mayBeNobody).toBe(true);
+      expect(routing.mayHaveNoExpert).toBe(true);
       const expected = probability.map((p, n) => p * kept[n]!);
       expectClose(gates, expected);
       expectClose(tf.sum(gateOfExpert, 1), expected);

@@ -5,7 +5,7 @@ import { type PendingRouting, RoutingRecorder } from "../../../server/routing/re
 import {
   pairsLayout,
   type RecordFile,
-  readStretches,
+  readRanges,
   recordCount,
   recordFile,
   type StatisticValues,
@@ -69,7 +69,7 @@ async function recorded(paths: StagePaths) {
   const training = await recordFile(paths.routing, paths.routingIndex, routingIndexSchema, trainingLayout);
   const pairs = await recordFile(paths.routingPairs, paths.routingPairsIndex, routingPairsIndexSchema, pairsLayout);
   const read = async (file: RecordFile<unknown>) => {
-    const records = await readStretches(file, [...Array(await recordCount(file)).keys()]);
+    const records = await readRanges(file, [...Array(await recordCount(file)).keys()]);
     return records.map((values) => statisticsOfRecord(file.layout, values));
   };
   return {

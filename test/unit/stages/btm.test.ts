@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openData } from "../../../server/data/dataset.ts";
 import type { BtmSpec } from "../../../server/protocol/stage.ts";
-import { bayes, btm, ensembleNll, largest, nearest, type Weighing } from "../../../server/stages/btm.ts";
+import { bayes, btm, ensembleNll, largest, nearest, type Weighting } from "../../../server/stages/btm.ts";
 import { nllPath, writeWindows } from "../../../server/stages/heldOutNll.ts";
 import { seeded } from "../../fixtures/random.ts";
 import { contextOf, documentsOf, stageWithData, temporaryFolder } from "./support.ts";
@@ -40,8 +40,8 @@ describe("ensembleNll", () => {
   test.each([1, 2, 3])("with Bayes weights is the direct product of probabilities, %i experts a token", (k) => {
     const nll = randomNll(3, 20, 4);
     const direct = Array.from({ length: 20 }, (_, t) => mixed(nll, t, keep(posterior(nll, t), k)));
-    const weighing = bayes({ experts: ["a", "b", "c"], k })();
-    expect(ensembleNll(new Int32Array(21), nll, weighing)).toBeCloseTo(sum(direct), 9);
+    const weighting = bayes({ experts: ["a", "b", "c"], k })();
+    expect(ensembleNll(new Int32Array(21), nll, weighting)).toBeCloseTo(sum(direct), 9);
   });
 
   test("neither underflows nor overflows over thousands of unlikely tokens", () => {
@@ -56,19 +56,19 @@ describe("ensembleNll", () => {
   test("of one expert, or of equal ones, is the expert's own", () => {
     const [own] = randomNll(1, 30, 5);
     for (const nll of [[own!], [own!, own!, own!]]) {
-      const weighing = bayes({ experts: nll.map(String), k: nll.length })();
-      expect(ensembleNll(new Int32Array(31), nll, weighing)).toBeCloseTo(sum([...own!]), 9);
+      const weighting = bayes({ experts: nll.map(String), k: nll.length })();
+      expect(ensembleNll(new Int32Array(31), nll, weighting)).toBeCloseTo(sum([...own!]), 9);
     }
   });
 
-  test("tells the weighing each token after it was predicted", () => {
+  test("tells the weighting each token after it was predicted", () => {
     const seen: [number, number[] | undefined][] = [];
-    const weighing: Weighing = {
+    const weighting: Weighting = {
       weights: () => Float64Array.of(1, 0),
       see: (token, logs) => seen.push([token, logs && [...logs]]),
     };
     const nll = [Float32Array.of(1, 2), Float32Array.of(3, 4)];
-    expect(ensembleNll(Int32Array.of(7, 8, 9), nll, weighing)).toBeCloseTo(3, 12);
+    expect(ensembleNll(Int32Array.of(7, 8, 9), nll, weighting)).toBeCloseTo(3, 12);
     expect(seen).toEqual([
       [7, undefined],
       [8, [-1, -3]],
@@ -224,14 +224,14 @@ test("the posterior finds the expert of a text that is clearly its own", () => {
   const random = seeded(3);
   // Each of three experts gives its own domain's tokens 1.5 nats less on average, with noise.
   for (const truth of [0, 1, 2]) {
-    const weighing = bayes({ experts: ["a", "b", "c"], k: 3 })();
-    expect([...weighing.weights()]).toEqual([1 / 3, 1 / 3, 1 / 3]);
+    const weighting = bayes({ experts: ["a", "b", "c"], k: 3 })();
+    expect([...weighting.weights()]).toEqual([1 / 3, 1 / 3, 1 / 3]);
     for (let t = 0; t < 40; t++)
-      weighing.see(
+      weighting.see(
         0,
         Float64Array.from([0, 1, 2], (j) => -(3 + 2 * random() - (j === truth ? 1.5 : 0))),
       );
-    const weights = weighing.weights();
+    const weights = weighting.weights();
     expect(weights.indexOf(Math.max(...weights))).toBe(truth);
     expect(weights[truth]).toBeGreaterThan(0.99);
   }

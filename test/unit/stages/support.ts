@@ -58,7 +58,7 @@ export function contextOf<Spec extends StageSpec>(spec: Spec, around: Surroundin
       if (!parent) throw new Error(`no parent "${role}"`);
       return stagePathsIn(parent);
     },
-    async breathe() {
+    async yieldToSignals() {
       if (stopRequested()) throw new StopRequested();
     },
   };

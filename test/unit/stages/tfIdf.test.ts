@@ -4,7 +4,7 @@ import { TfIdf } from "../../../server/stages/tfIdf.ts";
 import { documentsOf, stageWithData } from "./support.ts";
 import { referenceCosines } from "./tfIdfReference.ts";
 
-const breathe = async () => {};
+const yieldToSignals = async () => {};
 
 test("similarities are the cosines of tf-idf by its definition, up to the text's own length", async () => {
   // Several documents of 512 tokens a domain, and a last one that is shorter.
@@ -13,7 +13,7 @@ test("similarities are the cosines of tf-idf by its definition, up to the text's
     digits: { documents: documentsOf("00001239 f", 22, 140) },
   });
   const data = await openData(folder);
-  const index = await TfIdf.of(data, ["letters", "digits", "seed"], breathe);
+  const index = await TfIdf.of(data, ["letters", "digits", "seed"], yieldToSignals);
   data.close();
   const cosines = await referenceCosines(folder, [["letters"], ["digits"], ["letters", "digits"]]);
   const ids = [...data.tokenizer.encode("fa1b 00 eee")];
@@ -36,7 +36,7 @@ test("a text is nearest to the domain it is from", async () => {
   );
   const data = await openData(folder);
   const names = Object.keys(domains);
-  const index = await TfIdf.of(data, names, breathe);
+  const index = await TfIdf.of(data, names, yieldToSignals);
   names.forEach((name, truth) => {
     const text = index.text();
     const [document] = documentsOf(domains[name as keyof typeof domains], 1, 20, 99);
@@ -50,7 +50,7 @@ test("a text is nearest to the domain it is from", async () => {
 test("texts grow apart: what one is told is not told to another", async () => {
   const folder = await stageWithData({ letters: { documents: documentsOf("abc", 6, 40) } });
   const data = await openData(folder);
-  const index = await TfIdf.of(data, ["letters"], breathe);
+  const index = await TfIdf.of(data, ["letters"], yieldToSignals);
   data.close();
   const [one, other] = [index.text(), index.text()];
   one.add(data.tokenizer.encode("a")[0]!);

@@ -14,7 +14,7 @@ import { coreRules } from "./coreRules.ts";
 import { dtypeCode, type OnnxGraph, type OnnxValue } from "./encode.ts";
 import { type GroupedLowering, groupedRules, type Pieces } from "./groupedRules.ts";
 import { modelRules } from "./modelRules.ts";
-import { type LayOut, type RowLayout, splitRows, tiledRows } from "./rowLayout.ts";
+import { type MakeRowLayout, type RowLayout, splitRows, tiledRows } from "./rowLayout.ts";
 import { webgpuRules } from "./webgpuRules.ts";
 
 export interface LoweredProgram {
@@ -29,7 +29,7 @@ export interface LoweredProgram {
 /** The execution provider of ONNX Runtime that a graph is written for. */
 export type Target = "cpu" | "webgpu";
 
-const layOut: Record<Target, LayOut> = { cpu: splitRows, webgpu: tiledRows };
+const layOut: Record<Target, MakeRowLayout> = { cpu: splitRows, webgpu: tiledRows };
 const rules: Record<Target, Record<string, Rule>> = {
   cpu: { ...coreRules, ...modelRules },
   webgpu: { ...coreRules, ...modelRules, ...webgpuRules },

@@ -30,13 +30,13 @@ export interface RowLayout {
 }
 
 /** @param groups E, or E + 1 if the last group has no matrix */
-export type LayOut = (build: Builder, sizes: string, rows: number, groups: number) => RowLayout;
+export type MakeRowLayout = (build: Builder, sizes: string, rows: number, groups: number) => RowLayout;
 
 /** A zero of this type. */
 const zero = (build: Builder, dtype: DType): string => build.node("Cast", [build.float(0)], { to: dtypeCode[dtype] });
 
 /** One value per expert, with as many rows as the expert has. Needs the sizes on the CPU. */
-export const splitRows: LayOut = (build, sizes, _, groups) => ({
+export const splitRows: MakeRowLayout = (build, sizes, _, groups) => ({
   cut(value) {
     const lengths = build.node("Cast", [sizes], { to: 7 });
     return build.many("Split", [value, lengths], { attributes: { axis: 0 }, outputs: groups });
@@ -88,7 +88,7 @@ function singleRows(build: Builder, x: string, n: number): string[] {
  * (T - 1)) / T, so no row is dropped whatever the sizes. About 1.5 S rows are computed, with memory for three times a
  * layer's matrices.
  */
-export const tiledRows: LayOut = (build, sizes, rows, groups) => {
+export const tiledRows: MakeRowLayout = (build, sizes, rows, groups) => {
   const length = tileLength(rows, groups);
   const tiles = Math.floor((rows + groups * (length - 1)) / length);
   const padded = tiles * length;

@@ -6,15 +6,15 @@ import type { FeedForwardNames } from "../../../parameters/names.ts";
 import { linear } from "../linear.ts";
 
 /** Applies one of a block's three linear layers: x [rows, in] -> [rows, out]. */
-export type Through = (part: keyof FeedForwardNames, x: Tensor) => Tensor;
+export type ApplyLinear = (part: keyof FeedForwardNames, x: Tensor) => Tensor;
 
 /**
- * A SwiGLU block, down(silu(gate(x)) * up(x)), with the linear layers that `through` applies: x [rows, D] -> [rows, D].
+ * A SwiGLU block, down(silu(gate(x)) * up(x)), with the linear layers that `apply` applies: x [rows, D] -> [rows, D].
  * Shazeer, arXiv 2002.05202.
  */
-export function swiGluBlock(x: Tensor, through: Through): Tensor {
-  const hidden = swiGlu(through("gate", x), through("up", x));
-  return through("down", hidden);
+export function swiGluBlock(x: Tensor, apply: ApplyLinear): Tensor {
+  const hidden = swiGlu(apply("gate", x), apply("up", x));
+  return apply("down", hidden);
 }
 
 /** The feed-forward block of a dense layer or of one expert: x [N, D] -> [N, D]. */

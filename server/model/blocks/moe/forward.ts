@@ -49,7 +49,7 @@ export function moe(
   const routing = { ...scores, ...layerRouter.route({ ...input, logits, ...bias }), logits };
   const experts = config.experts.map((_, expert) => expertNames(layer, expert));
   const weights = parametersOf(params, `${moePrefix(layer)}.experts.`);
-  const all = routing.gates.shape[1] === experts.length && !routing.mayBeNobody;
+  const all = routing.gates.shape[1] === experts.length && !routing.mayHaveNoExpert;
   const gates = all ? routing.gateOfExpert : routing.gates;
   const output = block(x, { ...weights, gates }, (given, { gates: own, ...params }) =>
     all
@@ -83,17 +83,17 @@ function chosenExperts(
   params: Tensors,
   x: Tensor,
   gates: Tensor,
-  { experts: choices, mayBeNobody }: Pick<Routing, "experts" | "mayBeNobody">,
+  { experts: choices, mayHaveNoExpert }: Pick<Routing, "experts" | "mayHaveNoExpert">,
   experts: FeedForwardNames[],
   arithmetic: Arithmetic,
 ): Tensor {
   const [tokens, k] = gates.shape as [number, number];
   const chosen = reshape(choices, [tokens * k]);
-  const { order, inverse, sizes } = routeOrder(chosen, experts.length + (mayBeNobody ? 1 : 0));
+  const { order, inverse, sizes } = routeOrder(chosen, experts.length + (mayHaveNoExpert ? 1 : 0));
 
   const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
   const rows = dispatch(arithmetic.operand(x), order, inverse, k);
-  // Rows sorted by expert, each through its expert's linear layer: [S, in] -> [S, out].
+  // Rows sorted by expert; applies each expert's linear layer to its rows: [S, in] -> [S, out].
   const output = swiGluBlock(rows, (part, y) => {
     const weights = experts.map((names) => named(params, `${names[part]}.weight`));
     const product = arithmetic.groupedMatMul(y, sizes, weights);

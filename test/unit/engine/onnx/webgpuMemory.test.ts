@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whyNotHeld } from "../../../../server/engine/onnx/webgpuMemory.ts";
+import { tooLargeError } from "../../../../server/engine/onnx/webgpuMemory.ts";
 import { UserError } from "../../../../server/protocol/errors.ts";
 
 /** What ONNX Runtime says, here with SwiftShader. */
@@ -12,13 +12,13 @@ const memory = new Error(
 
 test("a tensor that a GPU cannot hold is named, with what it takes, what there is, and what to do", () => {
   const weights = { name: "the tensor lm_head.weight [40000, 7000]", bytes: 1_120_000_000, ofBatch: false };
-  expect(whyNotHeld(limit, weights)).toEqual(
+  expect(tooLargeError(limit, weights)).toEqual(
     new UserError(
       "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, but a buffer of this GPU holds at most 1.00 GB: use a smaller model, or train on the CPU",
     ),
   );
-  expect(whyNotHeld(memory, { ...weights, ofBatch: true })?.message).toBe(
+  expect(tooLargeError(memory, { ...weights, ofBatch: true })?.message).toBe(
     "the tensor lm_head.weight [40000, 7000] takes 1.04 GB, which does not fit on this GPU: lower `microBatch` or `context`, or train on the CPU",
   );
-  expect(whyNotHeld(new Error("Got invalid dimensions for input"), weights)).toBeUndefined();
+  expect(tooLargeError(new Error("Got invalid dimensions for input"), weights)).toBeUndefined();
 });

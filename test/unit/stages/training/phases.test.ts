@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parameterShapes } from "../../../../server/model/parameters.ts";
 import type { Phase } from "../../../../server/protocol/stage.ts";
-import { beginMoments, stateNames, stretchesOf } from "../../../../server/stages/training/phases.ts";
+import { beginMoments, scheduledPhases, stateNames } from "../../../../server/stages/training/phases.ts";
 import { mixture, storeOf } from "../../../fixtures/models.ts";
 import { training } from "../support.ts";
 
@@ -44,7 +44,7 @@ test("a phase that keeps moments goes on counting the steps that they have seen"
     training,
     ...(keepMoments ? { keepMoments } : {}),
   });
-  const places = stretchesOf([phase(3), phase(2, true), phase(4, true), phase(1)], 16);
+  const places = scheduledPhases([phase(3), phase(2, true), phase(4, true), phase(1)], 16);
   expect(places.map(({ before, steps, momentSteps }) => [before, steps, momentSteps])).toEqual([
     [0, 3, 0],
     [3, 2, 3],

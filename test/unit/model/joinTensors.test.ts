@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { joinable, joined, parted } from "../../../server/model/joined.ts";
+import { joinableGroups, joinTensors, splitTensor } from "../../../server/model/joinTensors.ts";
 import { useCpu, values } from "../ops/support.ts";
 
-describe("joinable", () => {
+describe("joinableGroups", () => {
   const of = (shapes: Record<string, number[]>, kind: (name: string) => unknown = () => 0) =>
-    joinable(new Map(Object.entries(shapes)), kind);
+    joinableGroups(new Map(Object.entries(shapes)), kind);
 
   test("puts together what differs in its rows only, wherever it stands", () => {
     expect(of({ a: [2, 3], norm: [3], b: [3, 2], c: [5, 3], bias: [2] })).toEqual([
@@ -30,7 +30,7 @@ describe("joinable", () => {
   });
 });
 
-describe("joined and parted", () => {
+describe("joinTensors and splitTensor", () => {
   beforeAll(useCpu);
 
   test.each([1, 3])("give %i tensors back as they were", (count) => {
@@ -42,8 +42,8 @@ describe("joined and parted", () => {
       ]),
       tf.tensor2d([[7, 8]]),
     ].slice(0, count);
-    const back = parted(
-      joined(tensors),
+    const back = splitTensor(
+      joinTensors(tensors),
       tensors.map(({ shape }) => shape[0]!),
     );
     expect(back.map((tensor) => [tensor.shape, [...values(tensor)]])).toEqual(

@@ -9,7 +9,7 @@ const mostElements = 2 ** 23;
  * Groups the names of tensors that can be joined along their first axis: tensors of the same `kind` whose shapes differ
  * only in its length. On a device where each operator costs a call, one call on a joined tensor replaces several.
  */
-export function joinable(shapes: ReadonlyMap<string, number[]>, kind: (name: string) => unknown): string[][] {
+export function joinableGroups(shapes: ReadonlyMap<string, number[]>, kind: (name: string) => unknown): string[][] {
   const open = new Map<string, { names: string[]; elements: number }>();
   const groups: string[][] = [];
   for (const [name, shape] of shapes) {
@@ -29,8 +29,8 @@ export function joinable(shapes: ReadonlyMap<string, number[]>, kind: (name: str
 }
 
 /** Concatenates tensors along their first axis: [n_i, ...] -> [sum of n_i, ...]. */
-export const joined = (tensors: Tensor[]): Tensor => (tensors.length === 1 ? tensors[0]! : concat(tensors, 0));
+export const joinTensors = (tensors: Tensor[]): Tensor => (tensors.length === 1 ? tensors[0]! : concat(tensors, 0));
 
-/** Undoes `joined`: splits a tensor into parts with these numbers of rows. */
-export const parted = (tensor: Tensor, rows: number[]): Tensor[] =>
+/** Undoes `joinTensors`: splits a tensor into parts with these numbers of rows. */
+export const splitTensor = (tensor: Tensor, rows: number[]): Tensor[] =>
   rows.length === 1 ? [tensor] : split(tensor, rows, 0);
