@@ -154,7 +154,7 @@ export class Backend implements Disposable {
 
   /** Whether to restart the backend after its process exited unexpectedly. Runs are not its children and continue. */
   #mayRestart(): boolean {
-    const now = Date.now();
+    const now = performance.now();
     this.#crashes = [...this.#crashes.filter((time) => now - time < crashWindow), now];
     if (this.#stopped) return false;
     if (this.#crashes.length > maxCrashes) {

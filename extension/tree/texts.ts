@@ -1,5 +1,6 @@
 import type { ListedCheckpoint, ListedRun, ListedStage } from "../../server/protocol/editor.ts";
 import { bytes, count, duration, loss, percentDone, rate } from "../../server/protocol/format.ts";
+import { secondsTaken } from "../../server/protocol/run.ts";
 import { runShare, stageShare } from "../progress.ts";
 
 /** Descriptions of rows. Numbers have units; states are words, not only colours. */
@@ -36,9 +37,9 @@ export function runText(run: ListedRun, stages: readonly ListedStage[] | undefin
   return joined([run.state, percentDone(runShare(stages)), names]);
 }
 
-function timeTaken({ created, finished }: ListedRun): string | undefined {
-  if (finished === undefined) return undefined;
-  return `${duration((Date.parse(finished) - Date.parse(created)) / 1000)}`;
+function timeTaken(run: ListedRun): string | undefined {
+  const seconds = secondsTaken(run);
+  return seconds === undefined ? undefined : duration(seconds);
 }
 
 export const checkpointText = ({ bytes: size, step }: ListedCheckpoint): string =>

@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { makeFolder, syncFolder, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
+import { makeFolder, remove, renameInto, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
 import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
@@ -116,27 +116,24 @@ async function holdsFiles(folder: string, files: Map<string, Uint8Array>): Promi
 async function mendFolder(folder: string): Promise<void> {
   const parent = dirname(folder);
   const siblings = await namesIn(parent);
-  for (const name of siblings)
-    if (name.startsWith(`${basename(folder)}.tmp-`)) await rm(join(parent, name), { recursive: true, force: true });
-  for (const name of await namesIn(folder))
-    if (name.includes(".tmp-")) await rm(join(folder, name), { recursive: true, force: true });
+  for (const name of siblings) if (name.startsWith(`${basename(folder)}.tmp-`)) await remove(join(parent, name));
+  for (const name of await namesIn(folder)) if (name.includes(".tmp-")) await remove(join(folder, name));
   const old = replacedFolder(folder);
   if (!siblings.includes(basename(old))) return;
-  if (siblings.includes(basename(folder))) await rm(old, { recursive: true, force: true });
-  else await rename(old, folder);
+  if (siblings.includes(basename(folder))) await remove(old);
+  else await renameInto(old, folder);
 }
 
 /** Renames `temporary` to `folder`. If that fails, the old folder stays. */
 async function replaceFolder(temporary: string, folder: string): Promise<void> {
   const old = replacedFolder(folder);
   const replaces = (await namesIn(dirname(folder))).includes(basename(folder));
-  if (replaces) await rename(folder, old);
+  if (replaces) await renameInto(folder, old);
   try {
-    await rename(temporary, folder);
+    await renameInto(temporary, folder);
   } catch (error) {
-    if (replaces) await rename(old, folder);
+    if (replaces) await renameInto(old, folder);
     throw error;
   }
-  await syncFolder(dirname(folder));
-  await rm(old, { recursive: true, force: true });
+  await remove(old);
 }

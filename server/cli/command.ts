@@ -17,8 +17,9 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
                                          run an experiment file (*.btx.yaml); N replaces its randomSeed, and
                                          --stage runs only that stage (experts, compare: those) and what it needs;
                                          --engine and --device replace its engine and devices
-  btx resume [RUN] [--json] [--cores N] [--engine NAME] [--device NAME]...
-                                         continue a run that was stopped, killed or failed
+  btx resume [RUN] [--json] [--cores N] [--engine NAME] [--device NAME]... [--take-over] [--yes]
+                                         continue a run that was stopped, killed or failed; --take-over takes it from
+                                         a process on another machine that is gone, after a question (--yes: without)
   btx stop [RUN]                         stop a run after a checkpoint
   btx status [RUN] [--json]              the stages of a run, as they stand
   btx list [--json]                      all runs

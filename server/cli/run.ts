@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline/promises";
 import { setTimeout } from "node:timers/promises";
 import { didYouMean, nearestName } from "../data/nearestName.ts";
 import type { Choice } from "../devices/choose.ts";
@@ -10,8 +11,8 @@ import type { Plan } from "../protocol/stage.ts";
 import { sectionOf } from "../protocol/stageKinds.ts";
 import { lineage } from "../runs/cost.ts";
 import { runPaths } from "../runs/layout.ts";
-import { lockHolder } from "../runs/lock.ts";
-import { createRun } from "../runs/runs.ts";
+import { isElsewhere, lockHolder } from "../runs/lock.ts";
+import { createRun, type Run } from "../runs/runs.ts";
 import { stopRun } from "../runs/stop.ts";
 import { summarizeRun } from "../runs/summary.ts";
 import { wantsColor } from "../terminal/ansi.ts";
@@ -84,11 +85,37 @@ function upTo(plan: Plan, name: string): Plan {
 
 /** `btx resume [RUN]` */
 export async function resume(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, { ...runOptions, in: { type: "string" } });
+  const { values, positionals } = parse(args, {
+    ...runOptions,
+    in: { type: "string" },
+    "take-over": { type: "boolean" },
+    yes: { type: "boolean" },
+  });
   const options = attendance(values);
   const { root, run: found } = await namedRun(positionals[0], values.in);
+  const takeOver = values["take-over"] === true;
+  if (takeOver && !(await mayTakeOver(found, values.yes === true))) return exitStatus.stopped;
   const compute = requestedCompute(values, found.record.compute ?? { engine: "auto" });
-  return attend(root, found.record.id, { ...options, choice: await chosenDevices(compute), fresh: false });
+  return attend(root, found.record.id, { ...options, choice: await chosenDevices(compute), fresh: false, takeOver });
+}
+
+/** Asks whether to take a run from a process that cannot be seen from here. @throws CommandError without a terminal */
+async function mayTakeOver({ record, holder }: Run, yes: boolean): Promise<boolean> {
+  if (yes || !holder || !isElsewhere(holder)) return true;
+  const who = `process ${holder.pid} on ${holder.host}`;
+  if (process.stdin.isTTY !== true)
+    throw new CommandError(
+      `--take-over asks before it takes run ${record.id} from ${who}: add --yes if that process is gone`,
+    );
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(
+      `Take run ${record.id} over from ${who}? If that process still runs, it stops, and what it did since its last checkpoint is done again. [y/N] `,
+    );
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 interface Attendance {
@@ -99,6 +126,7 @@ interface Attendance {
 interface Start extends Attendance {
   choice: Choice;
   fresh: boolean;
+  takeOver?: boolean;
 }
 
 const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attendance => ({
@@ -107,7 +135,11 @@ const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attend
 });
 
 /** Runs all stages of a run and shows their progress. */
-async function attend(root: string, id: string, { json, cores, choice, fresh }: Start): Promise<number> {
+async function attend(
+  root: string,
+  id: string,
+  { json, cores, choice, fresh, takeOver = false }: Start,
+): Promise<number> {
   const tty = process.stderr.isTTY === true;
   const color = wantsColor(tty);
   const progress = createProgress(process.stderr, { tty, color });
@@ -128,6 +160,7 @@ async function attend(root: string, id: string, { json, cores, choice, fresh }: 
     status = await runStages(root, id, {
       executor: localExecutor(localPlace(choice, cores)),
       fresh,
+      takeOver,
       onEvent: show,
       stop: stopping.signal,
       kill: killing.signal,

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { fenceAround } from "../disk/fence.ts";
 import { type DataIndex, type DomainIndex, dataIndexSchema, domainIndexSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { DataSpec, DomainSpec } from "../protocol/stage.ts";
@@ -58,6 +59,7 @@ class Preparation {
     this.#options = options;
     this.#pace = new Pace(options.stopRequested);
     mkdirSync(folder, { recursive: true });
+    fenceAround(folder).prove();
     rmSync(join(folder, "index.json"), { force: true });
     const progress = readValid(this.#progressFile, progressSchema);
     const known = progress?.spec === specHash ? progress : undefined;

@@ -1,12 +1,14 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { temporaryName } from "../disk/atomic.ts";
 import { withDiskErrorsSync } from "../disk/errors.ts";
+import { fenceAround } from "../disk/fence.ts";
 
 /**
- * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed. The temporary
- * name is always the same, so that what a killed process left is overwritten.
+ * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed.
  *
- * @throws UserError if the disk is full or the folder may not be written.
+ * @throws UserError if the disk is full or the folder may not be written; TakenOver if another process has taken the
+ * lock over.
  */
 export class WholeFile {
   readonly #file: string;
@@ -16,8 +18,8 @@ export class WholeFile {
 
   constructor(file: string) {
     this.#file = file;
-    this.#temporary = join(dirname(file), `.${basename(file)}.tmp`);
-    this.#descriptor = withDiskErrorsSync(file, () => openSync(this.#temporary, "w"));
+    this.#temporary = temporaryName(file);
+    this.#descriptor = withDiskErrorsSync(file, () => openSync(this.#temporary, "wx"));
   }
 
   write(bytes: Uint8Array): void {
@@ -30,6 +32,7 @@ export class WholeFile {
     withDiskErrorsSync(this.#file, () => {
       fsyncSync(this.#descriptor);
       this.#close();
+      fenceAround(this.#file).prove();
       renameSync(this.#temporary, this.#file);
       syncFolder(dirname(this.#file));
     });
@@ -37,8 +40,7 @@ export class WholeFile {
 
   /** Drops what was written, unless it was committed. */
   discard(): void {
-    if (!this.#open) return;
-    this.#close();
+    if (this.#open) this.#close();
     rmSync(this.#temporary, { force: true });
   }
 

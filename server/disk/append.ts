@@ -1,15 +1,60 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import type { z } from "zod";
 import { UserError } from "../protocol/errors.ts";
 import type { FileDigest } from "../protocol/stage.ts";
+import { temporaryName } from "./atomic.ts";
 import { Digest } from "./digest.ts";
-import { withDiskErrorsSync } from "./errors.ts";
+import { hasCode, withDiskErrorsSync } from "./errors.ts";
+import { type Fence, fenceAround } from "./fence.ts";
 import { parseLine, splitLines } from "./lines.ts";
+import { openRegularSync } from "./open.ts";
 
 /**
  * Append-only files: one write a line or record, so that a killed writer leaves at most one torn item at the end, which
  * the next writer cuts off. One writer a file (who holds the stage's lock), any number of readers.
+ *
+ * Each writer has a file of its own: who opens one that is there goes on with a copy that takes its name. What a writer
+ * that has lost the lock still writes goes into a file without a name, and is never part of the result.
  */
+
+/** Opens `path` with what is in it, as a file that no other process has open for writing. */
+function openOwn(path: string): number {
+  const own = temporaryName(path);
+  try {
+    closeSync(openRegularSync(path));
+    copyFileSync(path, own, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  } catch (error) {
+    rmSync(own, { force: true });
+    if (hasCode(error, "ENOENT")) return openSync(path, "a+");
+    throw error;
+  }
+  const fd = openSync(own, "a+");
+  try {
+    fsyncSync(fd);
+    fenceAround(path).prove();
+    renameSync(own, path);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    rmSync(own, { force: true });
+    // Who took the lock over has removed the copy.
+    fenceAround(path).prove();
+    throw error;
+  }
+}
 
 /** A file that grows, as far as it was written. */
 export interface GrownFile {
@@ -20,6 +65,7 @@ export interface GrownFile {
 /** An open file that grows by whole items; a failed write leaves no partial item. */
 class GrowingFile implements GrownFile {
   readonly path: string;
+  readonly #fence: Fence;
   #fd: number;
   #bytes: number;
   /** Of all bytes; absent until it is needed. */
@@ -27,7 +73,8 @@ class GrowingFile implements GrownFile {
 
   constructor(path: string) {
     this.path = path;
-    this.#fd = withDiskErrorsSync(path, () => openSync(path, "a+"));
+    this.#fence = fenceAround(path);
+    this.#fd = withDiskErrorsSync(path, () => openOwn(path));
     this.#bytes = fstatSync(this.#fd).size;
   }
 
@@ -41,6 +88,7 @@ class GrowingFile implements GrownFile {
   }
 
   append(item: Uint8Array): void {
+    this.#fence.pass();
     this.#digest ??= this.#digestOfAll();
     withDiskErrorsSync(this.path, () => {
       try {
@@ -57,6 +105,7 @@ class GrowingFile implements GrownFile {
 
   truncate(bytes: number): void {
     if (bytes === this.#bytes) return;
+    this.#fence.prove();
     withDiskErrorsSync(this.path, () => ftruncateSync(this.#fd, bytes));
     this.#bytes = bytes;
     this.#digest = undefined;
@@ -100,6 +149,12 @@ class GrowingFile implements GrownFile {
   }
 }
 
+/** Adds text to a file that several processes may add to, such as a log. @throws UserError of the disk, TakenOver */
+export function appendText(path: string, text: string): void {
+  fenceAround(path).pass();
+  withDiskErrorsSync(path, () => appendFileSync(path, text));
+}
+
 export interface LineAppender<T> extends GrownFile {
   append(item: T): void;
   /**
@@ -117,7 +172,8 @@ export interface LineAppender<T> extends GrownFile {
 /**
  * Opens a JSON Lines file for appending; creates it if needed and truncates an incomplete last line.
  *
- * @throws UserError when the disk is full or may not be written.
+ * @throws UserError when the disk is full or may not be written; TakenOver, as every later write, if another process
+ * has taken the lock over.
  */
 export function openLines<T>(path: string, schema: z.ZodType<T>): LineAppender<T> {
   const file = new GrowingFile(path);

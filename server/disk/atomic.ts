@@ -3,6 +3,7 @@ import { constants, mkdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, withDiskErrors, withDiskErrorsSync } from "./errors.ts";
+import { fenceAround } from "./fence.ts";
 
 /** Whole files that appear at once or not at all, whatever is killed and whatever disk is full. */
 
@@ -39,15 +40,55 @@ export async function syncFolder(folder: string): Promise<void> {
 /** A name beside `path` that no other writer uses. */
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
 
+const isTemporary = (name: string): boolean => /\.tmp-\d+-[0-9a-f]{8}$/.test(name);
+
 /**
  * Removes what killed writers left in `folder` and below. The caller must hold the folder's lock: the file of a live
- * writer would be removed too.
+ * writer would be removed too. A process that lost the lock and has not noticed yet then finds nothing to rename.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  for (const name of names) {
-    if (/\.tmp-\d+-[0-9a-f]{8}$/.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+  for (const name of names) if (isTemporary(name)) await removeTemporary(join(folder, name));
+}
+
+/** Under another name first: a folder that is removed file by file could be renamed by its writer half empty. */
+async function removeTemporary(path: string): Promise<void> {
+  const aside = temporaryName(path);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return;
+    throw error;
   }
+  await rm(aside, { recursive: true, force: true });
+}
+
+/**
+ * Gives what was written under a temporary name, a file or a folder, its own name, and waits until that is on disk.
+ *
+ * @throws TakenOver if another process has taken the lock over.
+ */
+export async function renameInto(temporary: string, path: string): Promise<void> {
+  const fence = fenceAround(path);
+  fence.prove();
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    // Who took the lock over has removed the temporary file.
+    fence.prove();
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Removes a file or a folder with all that is in it, if it is there.
+ *
+ * @throws TakenOver if another process has taken the lock over; UserError of the disk.
+ */
+export async function remove(path: string): Promise<void> {
+  fenceAround(path).prove();
+  await withDiskErrors(path, () => rm(path, { recursive: true, force: true }));
 }
 
 /** The largest single read or write: Linux moves at most 2 GiB at once. */
@@ -68,7 +109,7 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
  * SIGKILL, finds either the old file or the complete new one. If `write` or the disk fails, the target is untouched and
  * the temporary file is removed.
  *
- * @throws UserError when the disk is full or may not be written.
+ * @throws UserError when the disk is full or may not be written; TakenOver if another process has taken the lock over.
  */
 export async function replaceFile(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const temporary = temporaryName(path);
@@ -81,12 +122,11 @@ export async function replaceFile(path: string, write: (handle: FileHandle) => P
       } finally {
         await handle.close();
       }
-      await rename(temporary, path);
+      await renameInto(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
-    await syncFolder(dirname(path));
   });
 }
 

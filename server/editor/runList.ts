@@ -12,7 +12,7 @@ import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
 /** The part of `run.json` that a list needs; the rest is long. */
 const headSchema = runRecordSchema
-  .pick({ id: true, name: true, file: true, status: true, created: true, finished: true, error: true })
+  .pick({ id: true, name: true, file: true, status: true, created: true, finished: true, seconds: true, error: true })
   .strip();
 
 /** Files read at a time. */
@@ -24,7 +24,9 @@ export interface ListedRuns {
   problems: string[];
 }
 
-type Head = Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "error"> | { problem: string };
+type Head =
+  | Pick<RunRecord, "id" | "name" | "file" | "status" | "created" | "finished" | "seconds" | "error">
+  | { problem: string };
 
 /** Lists runs; caches what it read until files change. */
 export class RunList {
@@ -51,7 +53,7 @@ export class RunList {
       () => true,
       () => false,
     );
-    const { status, name, file, created, finished, error } = head;
+    const { status, name, file, created, finished, seconds, error } = head;
     return {
       root,
       run: id,
@@ -61,6 +63,7 @@ export class RunList {
       state: status === "running" && !lockHolder(folder) ? await this.#ended(folder) : status,
       created,
       ...(finished === undefined ? {} : { finished }),
+      ...(seconds === undefined ? {} : { seconds }),
       ...(error === undefined ? {} : { error }),
       ...(hasReport ? { report } : {}),
     };

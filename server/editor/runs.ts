@@ -60,11 +60,11 @@ const mostEnding = 15_000;
 /** Waits for the runner of a run that has just ended. @throws UserError if the run is still running. */
 export async function waitUntilIdle({ root, run }: RunReference): Promise<void> {
   const { folder } = runPaths(root, run);
-  for (const until = Date.now() + mostEnding; ; await setTimeout(50)) {
+  for (const until = performance.now() + mostEnding; ; await setTimeout(50)) {
     const found = await readRun(folder);
     if (!found?.holder) return;
     const { pid, host } = found.holder;
-    if (found.record.status === "running" || Date.now() > until)
+    if (found.record.status === "running" || performance.now() > until)
       throw new UserError(`run ${run} is running, as process ${pid} on ${host}: stop it first`);
   }
 }

@@ -1,5 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { readConfig } from "../checkpoint/readConfig.ts";
+import { removeLeftovers } from "../disk/atomic.ts";
+import { fenceAround } from "../disk/fence.ts";
 import { trainingMemory } from "../model/size.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { RunEvent, RunRecord } from "../protocol/run.ts";
@@ -19,6 +21,8 @@ export interface RunnerOptions {
   executor: Executor;
   /** The run is new: stages that are already done were done by other runs. */
   fresh: boolean;
+  /** Takes the run over from a runner on another machine at once; see `acquireLock`. */
+  takeOver?: boolean;
   onEvent(event: RunEvent): void;
   /** Asks the run to stop after checkpoints. A second abort of `kill` ends it at once. */
   stop: AbortSignal;
@@ -36,8 +40,9 @@ const endingMs = 120_000;
  */
 export async function runStages(root: string, runId: string, options: RunnerOptions): Promise<RunRecord["status"]> {
   const { folder } = runPaths(root, runId);
-  const lock = acquireLock(folder, `run ${runId}`);
+  const lock = acquireLock(folder, `run ${runId}`, { takeOver: options.takeOver === true });
   try {
+    await removeLeftovers(folder);
     return await new Runner(root, runId, options).run();
   } finally {
     lock.release();
@@ -62,6 +67,7 @@ class Runner {
   readonly #needed = new Map<string, number>();
   /** Names of stages that another run completed. */
   #reused = new Set<string>();
+  readonly #started = performance.now();
   #error: string | undefined;
   /** Whether a stage's event has reported `#error` already. */
   #reported = false;
@@ -109,7 +115,9 @@ class Runner {
   }
 
   async #work(plan: PlannedStage[]): Promise<void> {
+    const fence = fenceAround(runPaths(this.#root, this.#id).folder);
     for (;;) {
+      fence.pass();
       if (!this.#stopping && this.#stopAsked()) this.#stopAll();
       if (!this.#stopping) {
         const shares = new Map([...this.#running].map(([name, { share }]) => [name, share]));
@@ -167,14 +175,19 @@ class Runner {
 
   async #start(stage: PlannedStage, share: Share): Promise<void> {
     const { executor, kill } = this.#options;
-    const until = Date.now() + endingMs;
+    const until = performance.now() + endingMs;
     let occupancy = await executor.occupancy(this.#root, stage);
-    for (; occupancy === "ending" && Date.now() < until; occupancy = await executor.occupancy(this.#root, stage)) {
+    for (
+      ;
+      occupancy === "ending" && performance.now() < until;
+      occupancy = await executor.occupancy(this.#root, stage)
+    ) {
       await setTimeout(tick);
       if (this.#stopAsked()) return;
     }
     if (occupancy !== "free") return this.#leave(stage);
     const paths = stagePaths(this.#root, stage.key);
+    fenceAround(runPaths(this.#root, this.#id).folder).prove();
     await clearStop(paths.stop);
     const job = await executor.start({ root: this.#root, run: this.#id, stage, share });
     this.#standing.set(stage.name, "running");
@@ -239,6 +252,7 @@ class Runner {
         status: this.#status(record),
         reused: [...this.#reused],
         finished: new Date().toISOString(),
+        seconds: (record.seconds ?? 0) + (performance.now() - this.#started) / 1000,
         ...(this.#error === undefined ? {} : { error: this.#error }),
       });
       await writeReport(this.#root, this.#id);

@@ -22,9 +22,18 @@ export const runRecordSchema = z.strictObject({
   status: runStatusSchema,
   created: z.string(),
   finished: z.string().optional(),
+  /** Seconds that runners have worked on it, by a clock that nobody sets. Absent in runs of older versions. */
+  seconds: z.number().min(0).optional(),
   error: z.string().optional(),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** How long a run took, seconds; undefined while it is unfinished. */
+export function secondsTaken(run: Pick<RunRecord, "created" | "finished" | "seconds">): number | undefined {
+  if (run.finished === undefined) return undefined;
+  const seconds = run.seconds ?? (Date.parse(run.finished) - Date.parse(run.created)) / 1000;
+  return seconds >= 0 ? seconds : undefined;
+}
 
 /** One line of `btx run --json`. The last is `result`. */
 export const runEventSchema = z.discriminatedUnion("event", [

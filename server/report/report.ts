@@ -1,4 +1,5 @@
 import { dateTime, duration } from "../protocol/format.ts";
+import { secondsTaken } from "../protocol/run.ts";
 import { modelOrder } from "../protocol/stageKinds.ts";
 import { headline } from "../terminal/comparison.ts";
 import { lossCurves } from "./curves.ts";
@@ -19,20 +20,14 @@ function devices({ stages }: ReportInput): string {
   return texts.length > 0 ? texts.join("; ") : "none yet";
 }
 
-function wallTime({ created, finished }: ReportInput["run"]): string | undefined {
-  if (finished === undefined) return undefined;
-  const seconds = (Date.parse(finished) - Date.parse(created)) / 1000;
-  return Number.isFinite(seconds) ? duration(seconds) : undefined;
-}
-
 function header(input: ReportInput): Html {
   const { run, summary } = input;
-  const wall = wallTime(run);
+  const seconds = secondsTaken(run);
   const facts: [string, Html | string][] = [
     ["status", html`<span class="status ${run.status}">${run.status}</span>`],
     ["run", html`<code>${run.id}</code>`],
     ["started", html`<time datetime="${run.created}">${dateTime(run.created, true)} UTC</time>`],
-    ...(wall === undefined ? [] : [["took", wall] as [string, string]]),
+    ...(seconds === undefined ? [] : [["took", duration(seconds)] as [string, string]]),
     ["device", devices(input)],
     ["experiment", html`<code>${run.file.split(/[\\/]/).at(-1) ?? run.file}</code>`],
   ];

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { makeFolder } from "../disk/atomic.ts";
 import { hasCode, withDiskErrorsSync } from "../disk/errors.ts";
+import { raiseFence, TakenOver } from "../disk/fence.ts";
 import { UserError } from "../protocol/errors.ts";
 import { isRunning, processSpace, processStart } from "./process.ts";
 
@@ -29,7 +30,9 @@ import { isRunning, processSpace, processStart } from "./process.ts";
  * one process holds the lock, and of several that compete for it one gets it.
  *
  * On this machine a holder is alive while its process runs; the start time rules out a later process with the same id.
- * On another machine it is alive if it has touched its file within the last minute.
+ * On another machine it is alive if it has touched its file within the last minute. So a process that is stopped for
+ * longer loses its lock; the number of the lock file is its fencing token. While a lock is held, whatever disk/ writes
+ * in its folder proves first that this number is still the highest (`disk/fence.ts`).
  */
 
 const holderSchema = z.object({
@@ -44,17 +47,27 @@ const holderSchema = z.object({
 });
 export type LockHolder = z.infer<typeof holderSchema>;
 
+/** Whether a holder's process can be seen from this one; if not, only its file says whether it lives. */
+export const isElsewhere = (holder: LockHolder): boolean => holder.space !== processSpace;
+
 export interface Lock {
   /** Touches the lock file, for readers on other machines. A timer does so by itself while the event loop turns. */
   refresh(): void;
-  /** @throws UserError when another machine took the lock, because this process did not touch it for a minute. */
+  /** @throws TakenOver when another process took the lock, because this one did not touch it for a minute. */
   check(): void;
   /** Releases the lock. A second call does nothing. */
   release(): void;
 }
 
 /** The lock is held by a living process. */
-export class LockedError extends UserError {}
+export class LockedError extends UserError {
+  readonly holder: LockHolder;
+
+  constructor(message: string, holder: LockHolder) {
+    super(message);
+    this.holder = holder;
+  }
+}
 
 /** A holder on another machine that has not touched its file for so long counts as dead, ms. */
 const silenceMs = 60_000;
@@ -96,7 +109,7 @@ function readLock(path: string): Found {
 function isAlive(found: Found, now: number): found is Exclude<Found, string> {
   if (typeof found === "string") return false;
   const { holder, touched } = found;
-  if (holder.space === processSpace) return isRunning(holder.pid, holder.start);
+  if (!isElsewhere(holder)) return isRunning(holder.pid, holder.start);
   return now - touched < silenceMs;
 }
 
@@ -111,14 +124,20 @@ export function lockHolder(folder: string): LockHolder | undefined {
   }
 }
 
+export interface LockOptions {
+  /** Process id of the runner that started this process. */
+  runner?: number | undefined;
+  /** Takes the lock from a process on another machine at once, without waiting until it has been silent for a minute. */
+  takeOver?: boolean;
+}
+
 /**
  * Takes the lock of a folder.
  *
  * @param what for the error, as `stage "expert:code"`.
- * @param runner process id of the runner that started this process.
  * @throws LockedError when a living process holds it, naming that process; UserError when the folder cannot be written.
  */
-export function acquireLock(folder: string, what: string, runner?: number): Lock {
+export function acquireLock(folder: string, what: string, { runner, takeOver = false }: LockOptions = {}): Lock {
   const start = processStart(process.pid);
   const holder: LockHolder = {
     pid: process.pid,
@@ -132,7 +151,7 @@ export function acquireLock(folder: string, what: string, runner?: number): Lock
   return withDiskErrorsSync(join(folder, "lock"), () => {
     makeFolder(folder);
     try {
-      return held(folder, what, content, takeGeneration(folder, what, content, draft));
+      return held(folder, what, content, takeGeneration(folder, what, content, { draft, takeOver }));
     } finally {
       rmSync(draft, { force: true });
     }
@@ -140,7 +159,12 @@ export function acquireLock(folder: string, what: string, runner?: number): Lock
 }
 
 /** Makes the highest lock file out of `draft` and returns its number. */
-function takeGeneration(folder: string, what: string, content: string, draft: string): number {
+function takeGeneration(
+  folder: string,
+  what: string,
+  content: string,
+  { draft, takeOver }: { draft: string; takeOver: boolean },
+): number {
   for (;;) {
     writeFileSync(draft, content);
     const before = generations(folder);
@@ -149,7 +173,9 @@ function takeGeneration(folder: string, what: string, content: string, draft: st
       const found = readLock(lockPath(folder, highest));
       if (found === "gone") continue;
       // A file just written has the disk's own idea of now.
-      if (isAlive(found, statSync(draft).mtimeMs)) throw new LockedError(refusal(what, found.holder));
+      const now = statSync(draft).mtimeMs;
+      if (isAlive(found, now) && !(takeOver && isElsewhere(found.holder)))
+        throw new LockedError(refusal(what, found.holder, now - found.touched), found.holder);
     }
     const mine = highest + 1;
     if (!linkIfFree(draft, lockPath(folder, mine))) continue;
@@ -176,13 +202,19 @@ function linkIfFree(draft: string, path: string): boolean {
   }
 }
 
-function refusal(what: string, { pid, host, runner }: LockHolder): string {
+/** @param silent how long ago the holder last touched its file, ms. */
+function refusal(what: string, holder: LockHolder, silent: number): string {
+  const { pid, host, runner } = holder;
   const by = runner === undefined ? "" : `, started by process ${runner}`;
-  return `${what} is being run by process ${pid} on ${host}${by}: wait for it, or stop it with \`btx stop\``;
+  const running = `${what} is being run by process ${pid} on ${host}${by}`;
+  if (!isElsewhere(holder)) return `${running}: wait for it, or stop it with \`btx stop\``;
+  const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
+  return `${running}, which last showed that it lives ${seconds(silent)} seconds ago: stop it with \`btx stop\`; if it is gone, try again in ${seconds(silenceMs - silent)} seconds, or take the run over now with \`btx resume --take-over\``;
 }
 
 function held(folder: string, what: string, content: string, generation: number): Lock {
-  const fd = openSync(lockPath(folder, generation), "r+");
+  const path = lockPath(folder, generation);
+  const fd = openSync(path, "r+");
   let released = false;
   const refresh = (): void => {
     // The same bytes again: a reader sees no difference, and the disk's own clock gives the time.
@@ -192,23 +224,49 @@ function held(folder: string, what: string, content: string, generation: number)
     try {
       refresh();
     } catch {
-      // `check` tells of a lock that was taken over; a disk that stumbles once is no reason to stop.
+      // The fence reports a lock that was taken over; a disk that fails once is no reason to stop.
     }
   }, refreshMs).unref();
+  const look = (): void => {
+    if (!released) assertNewest(folder, what, generation);
+  };
+  const fence = raiseFence(folder, look);
   return {
     refresh,
-    check() {
-      if (!released && generations(folder).at(-1) !== generation)
-        throw new UserError(
-          `${what} was taken over by another process, because this one did not respond for a minute: this one stops`,
-        );
-    },
+    check: fence.prove,
     release() {
       if (released) return;
       released = true;
+      fence.remove();
       clearInterval(timer);
       ftruncateSync(fd, 0);
       closeSync(fd);
     },
   };
+}
+
+/** @throws TakenOver if `generation` is no longer the newest lock of the folder. */
+function assertNewest(folder: string, what: string, generation: number): void {
+  const newest = generations(folder).at(-1);
+  // A folder on a network disk may be listed as it was a while ago; a file is asked for when it is opened.
+  if (newest === generation && exists(lockPath(folder, generation))) return;
+  if (newest === undefined || newest < generation)
+    throw new TakenOver(
+      `${folder} was removed or moved while ${what} was running: put it back, then continue with \`btx resume\``,
+    );
+  const found = readLock(lockPath(folder, newest));
+  const by = typeof found === "string" ? "another process" : `process ${found.holder.pid} on ${found.holder.host}`;
+  throw new TakenOver(
+    `${what} was taken over by ${by}, because this process did not respond for a minute: this one stops, and nothing that it did since is kept`,
+  );
+}
+
+function exists(path: string): boolean {
+  try {
+    closeSync(openSync(path, "r"));
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR", "ESTALE")) return false;
+    throw error;
+  }
 }

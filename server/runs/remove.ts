@@ -30,6 +30,7 @@ async function removeLocked(root: string, folder: string, what: string): Promise
   // Windows renames no folder in which a file is open.
   if (process.platform === "win32") lock.release();
   try {
+    lock.check();
     await withDiskErrors(folder, () => rename(folder, aside));
   } finally {
     lock.release();

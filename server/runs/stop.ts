@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
-import { makeFolder } from "../disk/atomic.ts";
+import { writeFile } from "node:fs/promises";
+import { makeFolder, remove } from "../disk/atomic.ts";
 import { withDiskErrors } from "../disk/errors.ts";
 import { runPaths, type StagePaths, stagePaths } from "./layout.ts";
 import { lockHolder } from "./lock.ts";
@@ -17,7 +17,7 @@ const requestStop = (path: string): Promise<void> => withDiskErrors(path, () => 
 export const stopRequested = (path: string): boolean => existsSync(path);
 
 /** Takes a request back: before the work is taken up, or it would stop at once, and when it has ended. */
-export const clearStop = (path: string): Promise<void> => withDiskErrors(path, () => rm(path, { force: true }));
+export const clearStop = (path: string): Promise<void> => remove(path);
 
 /**
  * Asks a stage's process to stop, also one that has not made the stage's folder yet. @throws UserError of a full disk.

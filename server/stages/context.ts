@@ -1,6 +1,5 @@
-import { appendFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { withDiskErrorsSync } from "../disk/errors.ts";
+import { appendText } from "../disk/append.ts";
 import type { Engine } from "../engine/engine.ts";
 import { StopRequested } from "../protocol/errors.ts";
 import type { FileDigests, StageResult, StageSpec } from "../protocol/stage.ts";
@@ -62,7 +61,7 @@ export function stageContext<Spec extends StageSpec>(options: ContextOptions<Spe
       if (stopRequested()) throw new StopRequested();
     },
     log(text) {
-      withDiskErrorsSync(paths.log, () => appendFileSync(paths.log, `${new Date().toISOString()} ${text}\n`));
+      appendText(paths.log, `${new Date().toISOString()} ${text}\n`);
     },
   };
 }

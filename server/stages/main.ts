@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { removeLeftovers } from "../disk/atomic.ts";
 import { explained } from "../disk/errors.ts";
+import { TakenOver } from "../disk/fence.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
@@ -76,12 +77,12 @@ async function main(): Promise<number> {
   const paths = stagePaths(root, stage.key);
   // If the runner is already gone, do not take the lock: whoever resumes the run needs it.
   if (runner !== undefined && (!process.connected || process.ppid !== runner)) return exitCodes.stopped;
-  const lock = acquireLock(paths.folder, `stage "${name}"`, runner);
+  const lock = acquireLock(paths.folder, `stage "${name}"`, { runner });
   try {
+    await removeLeftovers(paths.folder);
     const before = await readStage(paths.folder);
     if (before?.record.status === "done") return exitCodes.busy;
-    await removeLeftovers(paths.folder);
-    const started = Date.now();
+    const [started, clock] = [performance.now(), new Date()];
     const progress = progressFile(paths.folder);
     const engine = await openEngine(device, { threads, name: deviceName });
     const written: FileDigests = {};
@@ -113,15 +114,15 @@ async function main(): Promise<number> {
       why,
       threads,
       ...ranOn(before?.record, engine),
-      created: before?.record.created ?? new Date(started).toISOString(),
-      started: new Date(started).toISOString(),
+      created: before?.record.created ?? clock.toISOString(),
+      started: clock.toISOString(),
       seconds: earlier,
       versions: versions(),
     };
     const write = (change: Partial<StageRecord>) =>
       writeStage(paths, {
         ...record,
-        seconds: earlier + (Date.now() - started) / 1000,
+        seconds: earlier + (performance.now() - started) / 1000,
         finished: new Date().toISOString(),
         ...change,
       });
@@ -129,11 +130,11 @@ async function main(): Promise<number> {
     context.log(`process ${process.pid} starts: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
     try {
       const result = await work(context);
-      lock.check();
       await write({ status: "done", result });
       return exitCodes.done;
     } catch (thrown) {
       const error = explained(thrown);
+      if (error instanceof TakenOver) throw error;
       if (error instanceof StopRequested) {
         await write({ status: "stopped" });
         context.log("stopped on request");
@@ -169,7 +170,7 @@ function versions(): Record<string, string> {
 }
 
 const exitCodeOf = (error: unknown): number => {
-  if (error instanceof LockedError) return exitCodes.busy;
+  if (error instanceof LockedError || error instanceof TakenOver) return exitCodes.busy;
   return error instanceof UserError ? exitCodes.refused : exitCodes.failed;
 };
 

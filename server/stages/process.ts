@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { diskError } from "../disk/errors.ts";
+import { fenceAround } from "../disk/fence.ts";
 import { deviceReferenceSchema } from "../protocol/devices.ts";
 
 /** The contract between a stage's process and the code that starts it, in addition to the run folder. */
@@ -34,9 +35,11 @@ export const progressPath = (stageFolder: string): string => join(stageFolder, "
 /** Writes progress at most four times a second. Nothing depends on it, so disk errors are ignored. */
 export function progressFile(stageFolder: string): (done: number, total: number, label: string) => void {
   let last = 0;
+  const fence = fenceAround(stageFolder);
   return (done, total, label) => {
     if (performance.now() - last < 250) return;
     last = performance.now();
+    fence.pass();
     try {
       writeFileSync(progressPath(stageFolder), JSON.stringify({ done, total, label } satisfies StageProgress));
     } catch (error) {

@@ -18,7 +18,7 @@ export class Tickets {
   #entries: Entry[] = [];
 
   /** A new token, valid for one connection from this origin. */
-  issue(origin: string, now = Date.now()): string {
+  issue(origin: string, now = performance.now()): string {
     const token = randomBytes(32).toString("base64url");
     this.#entries = this.#entries.filter(({ until }) => until > now).slice(1 - most);
     this.#entries.push({ digest: digestOf(token), origin, until: now + lifetime });
@@ -26,7 +26,7 @@ export class Tickets {
   }
 
   /** Consumes a token. False if it is unknown, used, expired, or was issued for another origin. */
-  use(token: string, origin: string, now = Date.now()): boolean {
+  use(token: string, origin: string, now = performance.now()): boolean {
     const digest = digestOf(token);
     const at = this.#entries.findIndex((entry) => timingSafeEqual(entry.digest, digest));
     if (at < 0) return false;

@@ -18,10 +18,10 @@ export class DomainFiles {
   look(file: string, patterns: string[]): Promise<FilesSeen> {
     const key = JSON.stringify([dirname(file), ...patterns]);
     const known = this.#answers.get(key);
-    if (known && Date.now() - known.at < goodFor) return known.answer;
+    if (known && performance.now() - known.at < goodFor) return known.answer;
     if (this.#answers.size >= maxKept) this.#answers.clear();
     const answer = look(patterns, dirname(file));
-    this.#answers.set(key, { at: Date.now(), answer });
+    this.#answers.set(key, { at: performance.now(), answer });
     return answer;
   }
 }

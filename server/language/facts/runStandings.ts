@@ -37,12 +37,12 @@ export class RunStandings {
   /** The state of a file's newest run, as of the last poll. */
   of(file: string): Promise<RunStanding | undefined> {
     const known = this.#read.get(file);
-    return known && Date.now() - known.at < this.#interval ? known.standing : this.#readNow(file);
+    return known && performance.now() - known.at < this.#interval ? known.standing : this.#readNow(file);
   }
 
   #readNow(file: string): Promise<RunStanding | undefined> {
     const standing = this.#runs.of(file, this.#read.get(file)?.standing);
-    this.#read.set(file, { at: Date.now(), standing });
+    this.#read.set(file, { at: performance.now(), standing });
     return standing;
   }
 

@@ -78,9 +78,9 @@ export class Speeds {
   async of(file: string, compute: Compute): Promise<Speed> {
     const folder = stagesFolder(runRoot(file));
     const known = this.#known.get(folder);
-    if (known && Date.now() - known.at < goodFor) return speedOf(await known.records, compute);
+    if (known && performance.now() - known.at < goodFor) return speedOf(await known.records, compute);
     const records = readRecords(folder);
-    this.#known.set(folder, { at: Date.now(), records });
+    this.#known.set(folder, { at: performance.now(), records });
     return speedOf(await records, compute);
   }
 

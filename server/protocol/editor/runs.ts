@@ -14,6 +14,8 @@ export const listedRunSchema = z.strictObject({
   state: z.enum([...runStatusSchema.options, "interrupted"]),
   created: z.string(),
   finished: z.string().optional(),
+  /** Seconds that runners have worked on it. */
+  seconds: z.number().min(0).optional(),
   error: z.string().optional(),
   /** Path of `report.html`, if it exists. */
   report: z.string().optional(),

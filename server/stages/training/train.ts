@@ -1,7 +1,8 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { type Data, openData } from "../../data/dataset.ts";
 import { Sampler } from "../../data/sampler.ts";
 import { type GrownFile, type LineAppender, openLines } from "../../disk/append.ts";
+import { remove } from "../../disk/atomic.ts";
 import { Store } from "../../engine/store.ts";
 import { learningRateAt } from "../../model/optimizer.ts";
 import { declaredParameters } from "../../model/parameters.ts";
@@ -281,7 +282,7 @@ class Training {
     const model = { config, parameters: await parametersIn(this.#store, config) };
     for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#lastStep);
     await saveModel(this.#context, model, this.#context.parent("data").folder);
-    rmSync(paths.state, { force: true });
+    await remove(paths.state);
     const { total, active } = parameterCount(config);
     const recent = this.#recent;
     return {

@@ -5,6 +5,7 @@ import { openData } from "../../../server/data/dataset.ts";
 import { prepareData } from "../../../server/data/prepare.ts";
 import { problemOf } from "../../../server/data/problems.ts";
 import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
+import { removeLeftovers } from "../../../server/disk/atomic.ts";
 import { dataIndexSchema } from "../../../server/protocol/data.ts";
 import { StopRequested, UserError } from "../../../server/protocol/errors.ts";
 import type { DataSpec } from "../../../server/protocol/stage.ts";
@@ -116,9 +117,11 @@ test("stopped at any moment and started again, it gives the same bytes as in one
     await work.catch((error: unknown) => expect(error).toBe(killed));
     for (const domain of ["prose", "math"]) {
       const unfinished = existsSync(join(folder, domain)) && !existsSync(join(folder, domain, "heldout.tokens"));
-      if (unfinished) writeFileSync(join(folder, domain, ".heldout.tokens.tmp"), "torn");
+      if (unfinished) writeFileSync(join(folder, domain, "heldout.tokens.tmp-1-00000000"), "torn");
     }
   }
+  // As every stage does first, under its lock.
+  await removeLeftovers(folder);
   await prepareData(spec, folder);
   expect(contents(folder)).toEqual(contents(whole));
 });

@@ -6,7 +6,7 @@ const folder = process.argv[2]!;
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 try {
-  acquireLock(folder, 'stage "seed"', process.ppid);
+  acquireLock(folder, 'stage "seed"', { runner: process.ppid });
   process.stdout.write("held\n");
 } catch (error) {
   process.stdout.write(`${String(error)}\n`);

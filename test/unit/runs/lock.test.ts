@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { acquireLock, lockHolder } from "../../../server/runs/lock.ts";
+import { writeFileAtomic } from "../../../server/disk/atomic.ts";
+import { TakenOver } from "../../../server/disk/fence.ts";
+import { acquireLock, LockedError, lockHolder } from "../../../server/runs/lock.ts";
 import { isRunning, processSpace, processStart } from "../../../server/runs/process.ts";
 import { childScript } from "./children.ts";
 import { temporaryFolder } from "./folder.ts";
@@ -99,7 +101,9 @@ describe("acquireLock", () => {
     const path = join(folder, "lock.1");
     writeFileSync(path, JSON.stringify({ pid: 1, host: "elsewhere", space: "elsewhere boot" }));
     expect(lockHolder(folder)?.host).toBe("elsewhere");
-    expect(() => acquireLock(folder, "stage a")).toThrow(/by process 1 on elsewhere/);
+    expect(() => acquireLock(folder, "stage a")).toThrow(
+      /^stage a is being run by process 1 on elsewhere, which last showed that it lives \d seconds ago: stop it with `btx stop`; if it is gone, try again in [56]\d seconds, or take the run over now with `btx resume --take-over`$/,
+    );
     const longAgo = new Date(Date.now() - 61_000);
     utimesSync(path, longAgo, longAgo);
     expect(lockHolder(folder)).toBeUndefined();
@@ -117,9 +121,32 @@ describe("acquireLock", () => {
     expect(statSync(path).mtimeMs).toBeGreaterThan(longAgo.getTime() + 1000);
     expect(readFileSync(path, "utf8")).toBe(content);
     writeFileSync(join(folder, "lock.2"), JSON.stringify({ pid: 1, host: "elsewhere", space: "elsewhere" }));
-    expect(() => lock.check()).toThrow(/stage a was taken over/);
+    expect(() => lock.check()).toThrow(
+      "stage a was taken over by process 1 on elsewhere, because this process did not respond for a minute: this one stops, and nothing that it did since is kept",
+    );
+    expect(() => lock.check()).toThrow(TakenOver);
     lock.release();
     expect(lockHolder(folder)?.host).toBe("elsewhere");
+  });
+
+  it("is taken at once from a process on another machine, but not from one of this machine, when told to", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "lock.1"), JSON.stringify({ pid: 1, host: "elsewhere", space: "elsewhere boot" }));
+    const lock = acquireLock(folder, "stage a", { takeOver: true });
+    expect(lockHolder(folder)?.pid).toBe(process.pid);
+    expect(() => acquireLock(folder, "stage a", { takeOver: true })).toThrow(LockedError);
+    lock.release();
+  });
+
+  it("says where its folder was when that has been removed or moved", async () => {
+    const folder = join(temporaryFolder(), "a");
+    const lock = acquireLock(folder, "stage a");
+    renameSync(folder, `${folder}-moved`);
+    expect(() => lock.check()).toThrow(
+      `${folder} was removed or moved while stage a was running: put it back, then continue with \`btx resume\``,
+    );
+    await expect(writeFileAtomic(join(folder, "file"), "text")).rejects.toThrow(/removed or moved/);
+    lock.release();
   });
 
   it("takes a lock file that a power failure emptied or broke for released", () => {

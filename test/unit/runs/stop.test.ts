@@ -26,7 +26,7 @@ it("a run is stopped by its runner, and by the processes that work on its stages
   expect(await stopRun(root, record.id)).toEqual([]);
   expect(await stopRun(root, "20260101-000000")).toEqual([]);
 
-  const locks = [acquireLock(own!.folder, "own", process.ppid), acquireLock(alone!.folder, "alone")];
+  const locks = [acquireLock(own!.folder, "own", { runner: process.ppid }), acquireLock(alone!.folder, "alone")];
   expect(await stopRun(root, record.id)).toEqual([alone!.folder]);
   expect([stop, own!.stop, alone!.stop, idle!.stop].map(stopRequested)).toEqual([false, false, true, false]);
   locks.push(acquireLock(folder, "the run"));
