@@ -13,8 +13,8 @@ interface Check {
 }
 
 /**
- * Checks experiment files as `btx check` does, some time after the last change. A newer version takes the place of an
- * older one, whose results are dropped; of one file at most one check looks at the disk at a time.
+ * Checks experiment files as `btx check` does, shortly after the last change. A newer version replaces an older one,
+ * whose results are dropped; at most one check per file reads the disk at a time.
  */
 export class Checker {
   readonly #publish: (snapshot: Snapshot, problems: Problem[]) => void;

@@ -2,7 +2,7 @@ import type { Path } from "../experiment/problem.ts";
 import { type Entry, entriesOf, type Token, touches } from "./syntax.ts";
 
 /**
- * Where the name of a domain stands: under `domains`, in `mix.experts`, in a mixture, or as `expert:NAME` in
+ * An occurrence of a domain's name: under `domains`, in `mix.experts`, in a mixture, or as `expert:NAME` in
  * `finetune.freeze`.
  */
 export interface DomainName {

@@ -22,7 +22,7 @@ export function defaultText({ defaultText: text, default: value }: SchemaNode): 
   return `\`${JSON.stringify(value).replaceAll('"', "")}\``;
 }
 
-/** What a key's description says about one value, written there as "`name`: what it is."; undefined if nothing. */
+/** What a key's description says about one value, in the form "`name`: what it is."; undefined if nothing. */
 export function valueHelp({ description }: SchemaNode, value: string): string | undefined {
   const name = value.startsWith(expertPrefix) ? `${expertPrefix}NAME` : value;
   const parts = description?.split(/(?=`[\w:-]+`: )/) ?? [];

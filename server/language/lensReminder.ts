@@ -1,4 +1,4 @@
-/** Waits for lenses to be asked for after a file was opened, ms: the last one ends it. */
+/** How long to wait for a request for lenses after a file was opened, ms; gives up after the last one. */
 const waits = [1000, 2000, 4000];
 
 /**
@@ -16,7 +16,7 @@ export class LensReminder {
   }
 
   opened(uri: string, turn = 0): void {
-    this.over(uri);
+    this.stop(uri);
     const wait = this.#waits[turn];
     if (wait === undefined) return;
     const timer = setTimeout(() => {
@@ -26,8 +26,8 @@ export class LensReminder {
     this.#timers.set(uri, timer.unref());
   }
 
-  /** Lenses were asked for, or the file was closed. */
-  over(uri: string): void {
+  /** Ends waiting: lenses were requested, or the file was closed. */
+  stop(uri: string): void {
     clearTimeout(this.#timers.get(uri));
     this.#timers.delete(uri);
   }

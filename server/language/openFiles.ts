@@ -2,12 +2,12 @@ import { TextDocuments } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { Snapshot } from "./snapshot.ts";
 
-/** The experiment files that are open in the editor, as they are there, saved or not. */
+/** The experiment files that are open in the editor, with unsaved changes. */
 export class OpenFiles {
   readonly documents = new TextDocuments(TextDocument);
   readonly #snapshots = new Map<string, Snapshot>();
 
-  /** The version of a file that is open now; undefined for one that is not open. */
+  /** The current version of an open file; undefined if it is not open. */
   current(uri: string): Snapshot | undefined {
     const document = this.documents.get(uri);
     if (!document) return undefined;

@@ -3,7 +3,7 @@ import type { Path } from "../experiment/problem.ts";
 import { maxCharacters } from "../experiment/source.ts";
 import type { Span } from "./syntax.ts";
 
-/** Where something is being typed, in a text that need not be valid. */
+/** Where something is being typed, in a text that may be invalid. */
 export interface Place {
   /** Key: of the mapping at `path`. Value: of the key or list item at `path`. */
   kind: "key" | "value";
@@ -17,7 +17,7 @@ export interface Place {
   quote?: '"' | "'";
   /** A colon follows the word. */
   colon: boolean;
-  /** At the beginning of a line of its own, this many columns in. */
+  /** Set if the word starts its line: its column. */
   indent?: number;
 }
 
@@ -39,7 +39,7 @@ interface Frame {
 
 /**
  * Where in the experiment the cursor is, found from the text before it alone, so that it works even if the rest does
- * not parse. Undefined in comments, in texts of several lines, and where nothing can follow.
+ * not parse. Undefined in comments, in multi-line strings, and where nothing can follow.
  */
 export function placeAt(text: string, offset: number): Place | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the lexer marks its tokens with such characters.
@@ -128,7 +128,7 @@ class Scanner {
     }
   }
 
-  /** Leaves the blocks that do not reach as far left as `column`. */
+  /** Closes the blocks that are indented more than `column`. */
   #closeTo(column: number): void {
     for (let top = this.#top; top && !top.flow; top = this.#top) {
       const stays = top.kind === "list" ? top.column < column : top.column <= column;
@@ -137,7 +137,7 @@ class Scanner {
     }
   }
 
-  /** Something stands at `at`: in a block, at the beginning of a line, it ends the deeper ones. */
+  /** Handles a token at `at`: at the start of a line in a block, it ends the deeper blocks. */
   #given(at: number): void {
     const top = this.#top;
     if (!top?.flow && this.#text.slice(this.#line, at).trim() === "") this.#closeTo(at - this.#line);

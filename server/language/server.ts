@@ -37,7 +37,7 @@ interface Editor extends z.infer<typeof optionsSchema> {
   refreshesHints: boolean;
 }
 
-/** Registers all that an editor can ask about an experiment file, on a connection that does not listen yet. */
+/** Registers handlers for requests about experiment files, on a connection that is not listening yet. */
 export function serve(connection: Connection): void {
   const files = new OpenFiles();
   const checker = checkWhileTyping(connection, files);
@@ -74,14 +74,14 @@ export function serve(connection: Connection): void {
   files.documents.onDidOpen(({ document }) => reminder.opened(document.uri));
   files.documents.onDidClose(({ document }) => {
     facts.forget(document.uri);
-    reminder.over(document.uri);
+    reminder.stop(document.uri);
   });
 
   const about = answering(files);
   connection.onCodeAction(about((snapshot, { context }) => quickFixes(snapshot, context.diagnostics)));
   connection.onCodeLens(
     about(async (snapshot) => {
-      reminder.over(snapshot.uri);
+      reminder.stop(snapshot.uri);
       const run = snapshot.file === undefined ? undefined : await runs.of(snapshot.file);
       return codeLenses(snapshot, run, editor.commands);
     }),
@@ -121,7 +121,7 @@ export function serve(connection: Connection): void {
 
 const folderSchema = z.object({ path: z.string().refine((path) => isAbsolute(path)) });
 
-/** Sends the problems of open files, some time after each change, and whenever something was saved. */
+/** Sends the problems of open files shortly after each change and after each save. */
 function checkWhileTyping(connection: Connection, files: OpenFiles): Checker {
   const send = (uri: string, version: number | undefined, diagnostics: ReturnType<typeof diagnosticsOf>): void => {
     const sent = connection.sendDiagnostics({ uri, ...(version === undefined ? {} : { version }), diagnostics });

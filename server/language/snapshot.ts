@@ -6,12 +6,12 @@ import type * as problem from "../experiment/problem.ts";
 import type { Experiment } from "../experiment/resolve.ts";
 import { type Entry, readSyntax, type Span } from "./syntax.ts";
 
-/** One version of an experiment file as it is in the editor, and what is read out of it, each thing at most once. */
+/** One version of an experiment file in the editor, and what follows from it, computed at most once. */
 export class Snapshot {
   readonly uri: string;
   readonly version: number;
   readonly text: string;
-  /** Path on this machine's disk; undefined for a file that has none. Its folder is where relative paths begin. */
+  /** Path on this machine's disk; undefined if it has none. Relative paths start at its folder. */
   readonly file: string | undefined;
   readonly #document: TextDocument;
   #syntax: Entry | undefined;
@@ -23,11 +23,11 @@ export class Snapshot {
     this.version = version;
     this.text = text;
     this.file = pathOf(uri);
-    // A copy of its own: the editor's document changes under those who wait for a disk.
+    // A copy, because the editor's document may change while callers wait for a disk.
     this.#document = TextDocument.create(uri, "btx", version, text);
   }
 
-  /** The tree of the text, mistakes or not. */
+  /** The syntax tree, even if the text has mistakes. */
   get syntax(): Entry {
     this.#syntax ??= readSyntax(this.text);
     return this.#syntax;
@@ -51,7 +51,7 @@ export class Snapshot {
     return { start: this.position(start), end: this.position(Math.max(start, end)) };
   }
 
-  /** A problem's stretch of the text, which counts lines and columns from 1 and knows no byte order mark. */
+  /** A problem's range in the text. Problems count lines and columns from 1, without a byte order mark. */
   spanOf({ line, column, endLine, endColumn }: problem.Range): Span {
     const start = this.#offsetOf(line, column);
     let end = Math.max(start, this.#offsetOf(endLine, endColumn));

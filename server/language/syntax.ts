@@ -2,22 +2,22 @@ import { isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from "yaml";
 import type { Path } from "../experiment/problem.ts";
 import { maxCharacters, yamlDocument } from "../experiment/source.ts";
 
-/** A stretch of a text, in UTF-16 units; `end` is exclusive. */
+/** A range of a text, in UTF-16 units; `end` is exclusive. */
 export interface Span {
   start: number;
   end: number;
 }
 
-/** A change of a text: what replaces a stretch of it. */
+/** A change of a text: the replacement for a range. */
 export interface Edit extends Span {
   text: string;
 }
 
-/** A key or a value that is text, a number or the like. */
+/** A key or a scalar value. */
 export interface Token extends Span {
-  /** What it says, without quotes. */
+  /** Its text, without quotes. */
   text: string;
-  /** Where that stands: between the quotes, if there are any. */
+  /** The range of that text, between the quotes if there are any. */
   inner: Span;
   quote?: '"' | "'";
 }
@@ -45,7 +45,7 @@ export interface Entry {
   span: Span;
   /** Absent: an item of a list, or the whole file. */
   key?: Token;
-  /** Absent: nothing is given. */
+  /** Absent: no value. */
   value?: Value;
   children: Entry[];
 }
@@ -62,7 +62,7 @@ export function readSyntax(text: string): Entry {
   try {
     new Reader(text).read(root, yamlDocument(text).document.contents as Node | null);
   } catch {
-    // The library recurses: a text nested a thousand deep has no tree.
+    // The library recurses, so a text that is nested a thousand deep has no tree.
     root.children = [];
   }
   return root;
@@ -89,7 +89,7 @@ class Reader {
       const flow = node.flow === true;
       if (isMap(node)) for (const { key, value } of node.items) this.#pair(entry, key, value as Node | null);
       else for (const [i, item] of node.items.entries()) this.#item(entry, i, item as Node);
-      // A block's own range goes on over empty lines and comments behind it.
+      // A block's own range includes the empty lines and comments after it.
       const end = flow ? span.end : Math.max(span.start, entry.children.at(-1)?.span.end ?? span.start);
       entry.value = { kind, flow, start: span.start, end };
     }
@@ -120,7 +120,7 @@ class Reader {
     return { ...span, text: quote ? String(node.value) : (node.source ?? ""), inner, ...(quote ? { quote } : {}) };
   }
 
-  /** Inside the text, without white space at the end. */
+  /** A range limited to the text, without trailing white space. */
   #span(from: number, to: number): Span {
     const start = Math.min(from, this.#text.length);
     let end = Math.min(Math.max(start, to), this.#text.length);
@@ -135,7 +135,7 @@ export function* entriesOf(entry: Entry): Generator<Entry> {
   for (const child of entry.children) yield* entriesOf(child);
 }
 
-/** The first entry at a path, counted from `root`'s. */
+/** The first entry at a path, relative to that of `root`. */
 export function entryAt(root: Entry, path: Path): Entry | undefined {
   let entry: Entry | undefined = root;
   for (const part of path) entry = entry?.children.find((child) => child.path.at(-1) === part);
@@ -148,6 +148,6 @@ export function entryAround(root: Entry, offset: number): Entry {
   return child ? entryAround(child, offset) : root;
 }
 
-/** Whether an offset is in a stretch or at one of its ends. */
+/** Whether an offset is in a range or at one of its ends. */
 export const touches = (span: Span | undefined, offset: number): boolean =>
   span !== undefined && span.start <= offset && offset <= span.end;

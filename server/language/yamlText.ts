@@ -1,4 +1,4 @@
-/** Texts that YAML would take for something else. */
+/** Texts that YAML would not read as strings. */
 const special = /^(?:null|true|false|~|[-+]?(?:\.inf|\d[\d_]*(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+)|\.nan|0[xo][\da-f]+)$/i;
 const plain = /^[^\s!&*?|>@`"'%#,[\]{}:-](?:[^#:\n]|:(?=\S)|(?<=\S)#)*$/;
 

@@ -9,14 +9,15 @@ export type ChartColor = (typeof chartColors)[number];
 /** The id of a colour in the manifest and in themes: "btx.chartSeed". */
 export const colorId = (color: string): string => `btx.chart${color.charAt(0).toUpperCase()}${color.slice(1)}`;
 
-/** The name that pages use for it. */
+/** Its CSS variable in pages. */
 export const colorVariable = (color: string): string => `--vscode-${colorId(color).replace(".", "-")}`;
 
 /**
- * The colours of the stages of one run, in the order of the plan: the seed grey, the finetuned mixture blue, each other
- * stage that trains the next of six. A stage that trains nothing has the colour of the model it is about, or none.
+ * The colours of the stages of one run, in the order of the plan: the seed is grey, the finetuned mixture blue, and
+ * every other stage that trains has the next of six. A stage that does not train has the colour of the model it is
+ * about, or none.
  *
- * @param names of the plan's stages, as "seed", "expert:code", "evaluate:finetune".
+ * @param names of the plan's stages, such as "seed", "expert:code", "evaluate:finetune"
  */
 export function stageColors(names: readonly string[]): Map<string, ChartColor> {
   const colors = new Map<string, ChartColor>();

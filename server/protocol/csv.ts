@@ -6,7 +6,7 @@ const formula = /^[=+\-@\t\r]/;
 const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /**
- * One cell: a number in full, nothing for undefined. A text that a spreadsheet would take for a formula begins with an
+ * One cell: a number in full, "" for undefined. Text that a spreadsheet would treat as a formula gets a leading
  * apostrophe.
  */
 export function csvCell(cell: CsvCell): string {

@@ -2,7 +2,7 @@ import * as z from "zod";
 
 /** One split of a domain. */
 export const splitIndexSchema = z.strictObject({
-  /** Tokens, the end-of-text after each document included. */
+  /** Tokens, including the end-of-text after each document. */
   tokens: z.int().min(0),
   documents: z.int().min(0),
   /** UTF-8 bytes of the documents' text. */
@@ -13,14 +13,14 @@ export type SplitIndex = z.infer<typeof splitIndexSchema>;
 export const domainIndexSchema = z.strictObject({
   train: splitIndexSchema,
   heldout: splitIndexSchema,
-  /** Held-out problems in `answers.jsonl`; 0 where the domain declares no answer. */
+  /** Held-out problems in `answers.jsonl`; 0 if the domain declares no answers. */
   answers: z.int().min(0),
 });
 export type DomainIndex = z.infer<typeof domainIndexSchema>;
 
 /**
- * `index.json`, written last into a data folder: how to read it. Beside it lie `tokenizer.json`,
- * `tokenizer_config.json` and, a domain, `train.tokens` and `heldout.tokens` (little-endian ids, nothing else) and
+ * `index.json`, written last into a data folder, says how to read it. Next to it are `tokenizer.json`,
+ * `tokenizer_config.json` and, per domain, `train.tokens` and `heldout.tokens` (little-endian ids, nothing else) and
  * `answers.jsonl` (problems).
  */
 export const dataIndexSchema = z.strictObject({

@@ -10,11 +10,11 @@ export interface ExpertLook {
   line: (typeof expertLines)[number];
 }
 
-/** Other stages than the seed and the mixture have these. */
+/** The colours of all stages except the seed and the mixture. */
 const others = chartColors.slice(2);
 
 /**
- * The tree's colours, else the next of six, combined with four line styles: 24 experts without a colour all look
+ * The tree's colours, or else the next of six, combined with four line styles: 24 experts without a colour all look
  * different.
  */
 export function expertLooks(experts: readonly { color?: ChartColor | undefined }[]): ExpertLook[] {

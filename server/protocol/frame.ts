@@ -5,7 +5,8 @@ import { figuresSchema, measureSchema, stageReferenceSchema } from "./stream.ts"
 /**
  * Binary messages to a page, each for a question's `id`: the header's length (uint32, little-endian), the header as
  * JSON padded with spaces to a multiple of 8 bytes, and the body. The body of points is float64: for each line its x
- * and its y, then x and y of the smoothed line; of routing, one float32 array; of an export, UTF-8 text.
+ * and its y, then x and y of the smoothed line. The body of routing is one float32 array; that of an export is UTF-8
+ * text.
  */
 
 const lineSchema = z.strictObject({

@@ -18,9 +18,9 @@ export const mostChoices = 8;
 const expertSchema = z.string().min(1).max(200);
 const layerSchema = z.int().min(0);
 
-/** Changes to the routing that a model was trained with. */
+/** Changes to the routing of a trained model. */
 const changesSchema = {
-  /** Experts switched off in every layer: tokens go to the others, and the gates are those of the others alone. */
+  /** Experts switched off in every layer: tokens go to the others, with gates computed among those alone. */
   off: z.array(expertSchema).max(10_000).optional(),
   /** Experts per token in place of the model's own; for top-k routers. */
   k: z.int().min(1).optional(),

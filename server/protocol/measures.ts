@@ -53,7 +53,7 @@ export const cellMeasures = cellTable({
     over: "choices",
     label: "Routed share",
     formula: "N_ED / (k · N_D)",
-    meaning: "Of the places that a domain's tokens have to give in a layer, k each, the share that the expert got.",
+    meaning: "Of the choices of a domain's tokens in a layer, k per token, the share that went to the expert.",
     uniform: equalShare,
   },
   gateMass: {
@@ -85,14 +85,14 @@ export const cellMeasures = cellTable({
     label: "Vocabulary, input",
     formula: "Σ_x N_xE · (N_xE − 1) / (N_x − 1) / Σ_x N_xE",
     meaning:
-      "Of the other places of the token that goes in, the share that chose the expert as well, mean over its tokens: 100 % where the token alone decides (OLMoE's vocabulary specialisation N_xE / N_x, without the place itself; x a token of the vocabulary).",
+      "Of the other occurrences of the input token, the share that chose the expert too, mean over the expert's tokens: 100 % if the token alone decides (OLMoE's vocabulary specialisation N_xE / N_x, without the occurrence itself; x is a token of the vocabulary).",
     uniform: equalChoice,
   },
   vocabularyPredicted: {
     of: "vocabularyPredicted",
     label: "Vocabulary, predicted",
     formula: "Σ_x N_xE · (N_xE − 1) / (N_x − 1) / Σ_x N_xE",
-    meaning: "The same of the token that the model predicts: x is the likeliest next one.",
+    meaning: "The same for the predicted token: x is the most likely next token.",
     uniform: equalChoice,
   },
   droppedShare: {
@@ -150,13 +150,13 @@ export const layerMeasures = layerTable({
   imbalance: {
     label: "Imbalance",
     formula: "max N_E / mean N_E",
-    meaning: "The largest load over the mean load; 1 where all experts get as much.",
+    meaning: "The largest load over the mean load; 1 if all experts get the same load.",
     digits: 2,
   },
   variation: {
     label: "Variation",
     formula: "√mean (N_E − mean N_E)² / mean N_E",
-    meaning: "The load's standard deviation over its mean; 0 where all experts get as much.",
+    meaning: "The load's standard deviation over its mean; 0 if all experts get the same load.",
     digits: 2,
   },
 });
@@ -171,14 +171,15 @@ export const otherMeasures = {
   histogram: {
     label: "Histogram of the probability",
     formula: "N(softmax_E in a tenth of 0 to 1) / N_D",
-    meaning: "How many tokens the router gave the expert so much probability.",
+    meaning: "The share of tokens to which the router assigned this probability for the expert.",
   },
   ...pairMeasures,
   ...layerMeasures,
   saturation: {
     label: "Saturation",
     formula: "Σ |E(t) ∩ E(T)| / (k · N_D)",
-    meaning: "The share of a token's experts at t that are those at T, on held-out text (OLMoE, arXiv 2409.02060).",
+    meaning:
+      "The share of a token's experts at t that are also chosen at T, on held-out text (OLMoE, arXiv 2409.02060).",
   },
   particular: {
     label: "Particular tokens",

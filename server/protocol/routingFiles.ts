@@ -2,11 +2,11 @@ import * as z from "zod";
 import { axesOf, byDomain, byExpert, type RoutingAxis, type StatisticIn, statisticsIn } from "./routingStatistics.ts";
 
 /**
- * Routing as it lies in the run folder: the evaluation's sums, and the JSON files that say how to read float32 records
- * (routing/layout.ts). Which statistics lie where says routingStatistics.ts.
+ * The routing files of the run folder: the evaluation's sums, and the JSON indexes of float32 records
+ * (routing/records.ts). routingStatistics.ts says which statistics are in which file.
  */
 
-/** Of the block in each of the layers; absent: all are feed-forward blocks. */
+/** The kind of block in each of the layers; absent: all are feed-forward blocks. */
 export const placeKindsSchema = z.array(z.enum(["ffn", "attention"])).optional();
 
 /** Names of the places where tokens are routed: "3", "3 attention". */
@@ -19,7 +19,7 @@ export const placeNames = ({
 }): string[] => layers.map((layer, at) => (kinds?.[at] === "attention" ? `${layer} attention` : `${layer}`));
 
 /**
- * Where tokens are routed: to which experts, in which layers. A layer with two kinds of blocks that route stands in
+ * Where tokens are routed: to which experts, in which layers. A layer with two kinds of routing blocks appears in
  * `layers` twice.
  */
 const places = {
@@ -62,7 +62,7 @@ export type RoutingSummary = z.infer<typeof routingSummarySchema>;
 
 const version = z.literal(1);
 
-/** `routing.json`: how to read `routing.f32`, one record a snapshot. */
+/** `routing.json`: how to read `routing.f32`, one record per snapshot. */
 export const routingIndexSchema = z.strictObject({
   version,
   /** Statistics of a record, [layer, domain, expert] each. */
@@ -72,14 +72,14 @@ export const routingIndexSchema = z.strictObject({
   /** Statistics that follow them in a record, [layer, domain] each. Absent in older files: nothing follows. */
   layerStatistics: z.array(z.string()).optional(),
   /**
-   * Optimizer steps between snapshots; record i covers steps i*every+1 to (i+1)*every, the last one of a finished stage
-   * those up to its last step.
+   * Optimizer steps between snapshots. Record i covers steps i*every+1 to (i+1)*every; the last record of a finished
+   * stage ends at its last step.
    */
   every: z.int(),
 });
 export type RoutingIndex = z.infer<typeof routingIndexSchema>;
 
-/** `routing-pairs.json`: how to read `routing-pairs.f32`. Its last record is as that of `routing.f32`. */
+/** `routing-pairs.json`: how to read `routing-pairs.f32`. Its last record ends like that of `routing.f32`. */
 export const routingPairsIndexSchema = z.strictObject({
   version,
   statistics: z.array(z.string()),
@@ -91,8 +91,8 @@ export type RoutingPairsIndex = z.infer<typeof routingPairsIndexSchema>;
 
 /**
  * `routing-probe.json`: how to read `routing-probe.f32`: the experts that the same held-out tokens choose, before
- * training, then after every so many steps and after the last one. A record is, of each domain, [layer, token, k]:
- * places among `experts`, the largest gate first, -1 for none.
+ * training, then after every so many steps and after the last one. A record has, for each domain, [layer, token, k]:
+ * indices into `experts`, largest gate first, -1 for none.
  */
 export const routingProbeIndexSchema = z.strictObject({
   version,
@@ -108,9 +108,8 @@ export const routingProbeIndexSchema = z.strictObject({
 export type RoutingProbeIndex = z.infer<typeof routingProbeIndexSchema>;
 
 /**
- * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: what is measured of the tokens of
- * `routing-probe.f32`, before training, then after every so many steps and after the last one. What is counted by
- * domain has that axis first.
+ * `routing-probe-detail.json`: how to read `routing-probe-detail.f32`: statistics of the tokens of `routing-probe.f32`,
+ * before training, then after every so many steps and after the last one. Statistics by domain have that axis first.
  */
 export const routingProbeDetailIndexSchema = z.strictObject({
   version,
@@ -122,7 +121,7 @@ export const routingProbeDetailIndexSchema = z.strictObject({
 });
 export type RoutingProbeDetailIndex = z.infer<typeof routingProbeDetailIndexSchema>;
 
-/** `routing-detail.json`: how to read `routing-detail.f32` of an evaluation, one record a domain. */
+/** `routing-detail.json`: how to read `routing-detail.f32` of an evaluation, one record per domain. */
 export const routingDetailIndexSchema = z.strictObject({
   version,
   statistics: z.array(z.string()),

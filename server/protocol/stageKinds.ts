@@ -168,7 +168,7 @@ export function sectionOf(name: string): StageKindFacts["section"] | undefined {
   return kind && stageKinds[kind].section;
 }
 
-/** True for baselines, which BTX is compared with but not made from, and for unknown names. */
+/** Whether a model is a baseline, which BTX is compared with but not made from; true for unknown names. */
 export function isBaseline(model: string): boolean {
   const kind = kindOfName(model);
   return kind === undefined || stageKinds[kind].baseline;

@@ -153,7 +153,7 @@ export const originSchema = z
   .max(300)
   .regex(
     /^(vscode-webview:\/\/[a-z0-9-]+|https:\/\/[a-z0-9.-]+\.(vscode-cdn\.net|vscode-webview-test\.com)|https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?)$/i,
-    "is no page of the editor or of this machine",
+    "is not a page of the editor or of this machine",
   );
 
 /** The origin that the extension host names when it passes a page's messages on. */

@@ -18,8 +18,8 @@ const sections: readonly string[] = ["seed", "experts", "mix", "finetune", "comp
 
 /**
  * Lenses above the file and above each section that describes stages.
- * @param run the file's newest run.
- * @param offered the editor's commands; undefined: all.
+ * @param run the file's newest run
+ * @param offered the editor's commands; undefined: all
  */
 export function codeLenses(snapshot: Snapshot, run: RunStanding | undefined, offered?: readonly string[]): CodeLens[] {
   const { file } = snapshot;

@@ -51,7 +51,7 @@ function presentKeys(root: Entry, { path, span }: Place): Set<string> {
   return new Set(children.flatMap(({ key }) => (key && key.inner.start !== span.start ? [key.text] : [])));
 }
 
-/** Whether a key fits the keys that are given: some keys belong to other types of router. */
+/** Whether a key is compatible with the present keys: some keys belong to other types of router. */
 function belongs(root: Entry, path: Path, key: string): boolean {
   if (path.join(".") !== "mix.router") return true;
   const type = entryAt(root, [...path, "type"])?.value;

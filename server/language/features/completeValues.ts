@@ -22,7 +22,7 @@ export function valueItems(snapshot: Snapshot, place: Place, node: SchemaNode): 
   const isList = itemsOf(node) !== undefined;
   const listPath = isItem ? place.path.slice(0, -1) : isList ? place.path : undefined;
   const given = listPath ? givenItems(root, listPath, place) : new Set<string>();
-  // Where the list is still to be begun, an item brings the brackets or the dash.
+  // If the list does not exist yet, an item adds the brackets or the dash.
   const wrapped = (text: string): string => {
     if (isItem || !isList) return text;
     return place.kind === "key" ? `- ${text}` : `[${text}]`;
@@ -76,7 +76,7 @@ export function helpOf(path: Path, value: string): string | undefined {
   return undefined;
 }
 
-/** "expert:code" and its like, where `freeze` may name experts. */
+/** "expert:code" and so on, where `freeze` may name experts. */
 function expertNames(root: Entry, [section, key]: Path): string[] {
   if (section !== "finetune" || key !== "freeze") return [];
   const given = entryAt(root, ["mix", "experts"])?.children ?? [];

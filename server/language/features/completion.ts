@@ -10,8 +10,8 @@ import { valueItems } from "./completeValues.ts";
 export const triggerCharacters = ["/", " ", "[", "{", '"', "'"];
 
 /**
- * Completions at a position: keys that are not there yet, values, names of domains, existing paths.
- * @param snippets the editor understands `$0` as where the cursor goes.
+ * Completions at a position: missing keys, values, names of domains, existing paths.
+ * @param snippets whether the editor supports `$0` for the final cursor position
  */
 export async function complete(snapshot: Snapshot, position: Position, snippets: boolean): Promise<CompletionItem[]> {
   const place = placeAt(snapshot.text, snapshot.offset(position));

@@ -13,7 +13,7 @@ export function removal({ syntax, text }: Snapshot, entry: Entry): Edit {
   const collection = parent?.value;
   if (!collection || collection.kind === "alias" || collection.kind === "scalar") return { ...entry.span, text: "" };
   if (siblings.length === 1 && entry.path.length > 1) {
-    // A key without a value would be none.
+    // Without its last entry, the parent key would have no value.
     const brackets = collection.kind === "mapping" ? "{}" : "[]";
     return { start: collection.start, end: collection.end, text: brackets };
   }
@@ -55,7 +55,7 @@ export function addition({ syntax, text }: Snapshot, path: Path): Edit | undefin
   return { start: text.length, end: text.length, text: `${/[^\n]$/.test(text) ? "\n" : ""}${pair}\n` };
 }
 
-/** Gives a key without a value one with all required keys. */
+/** Adds a value with all required keys to a key without a value. */
 export function filling({ syntax, text }: Snapshot, path: Path): Edit | undefined {
   const entry = entryAt(syntax, path);
   const node = schemaAt(path);
@@ -70,7 +70,7 @@ function filled(text: string, { key }: Entry, value: string): Edit | undefined {
   return { start: at, end: at, text: ` ${value}` };
 }
 
-/** A valid value of a key, as text in one line. */
+/** A valid value of a key, as text on one line. */
 function example(path: Path, node: SchemaNode): string {
   if (node.properties) {
     const pairs = (node.required ?? []).map((key) => `${key}: ${example([...path, key], node.properties![key]!)}`);

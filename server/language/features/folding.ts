@@ -2,7 +2,7 @@ import { type FoldingRange, FoldingRangeKind } from "vscode-languageserver";
 import type { Snapshot } from "../snapshot.ts";
 import { entriesOf } from "../syntax.ts";
 
-/** Keys whose values go over several lines, and comments that do. */
+/** Folds multi-line values of keys and multi-line comments. */
 export function foldingRanges(snapshot: Snapshot): FoldingRange[] {
   const found = new Map<number, FoldingRange>();
   for (const { path, span } of entriesOf(snapshot.syntax)) {

@@ -7,9 +7,9 @@ import type { Snapshot } from "../snapshot.ts";
 import { type Edit, type Entry, entriesOf } from "../syntax.ts";
 
 /**
- * Edits that make indentation and spacing even and end the text with one newline. They change white space alone; a text
- * that does not parse, or would mean something else afterwards, is left as it is.
- * @param width columns that each level is indented by.
+ * Edits that make indentation and spacing consistent and end the text with one newline. They change only white space; a
+ * text that does not parse, or would change its meaning, is left unchanged.
+ * @param width columns of indentation per level
  */
 export function formatting(snapshot: Snapshot, width: number): TextEdit[] {
   const { text } = snapshot;
@@ -48,7 +48,7 @@ function applied({ text, start }: Line, edits: readonly Edit[]): string {
   return result + text.slice(at);
 }
 
-/** Lines inside texts of several lines. */
+/** Lines inside multi-line strings. */
 function verbatimLines(root: Entry, lines: readonly Line[]): Set<number> {
   const found = new Set<number>();
   for (const { value } of entriesOf(root)) {
@@ -59,7 +59,7 @@ function verbatimLines(root: Entry, lines: readonly Line[]): Set<number> {
   return found;
 }
 
-/** @param tokens of the text whose value it is. */
+/** @param tokens of the text that has this value */
 function sameMeaning(formatted: string, value: unknown, tokens: readonly Lexed[]): boolean {
   const comments = (of: readonly Lexed[]): string =>
     of.flatMap(({ type, source }) => (type === "comment" ? [source.trimEnd()] : [])).join("\n");
@@ -67,7 +67,7 @@ function sameMeaning(formatted: string, value: unknown, tokens: readonly Lexed[]
   return JSON.stringify(readSource(formatted).value) === JSON.stringify(value);
 }
 
-/** The lines that change, each an edit of its own; the last lines together, since their number may change. */
+/** One edit per changed line; the last lines are one edit, because their number may change. */
 function lineEdits(snapshot: Snapshot, before: readonly Line[], after: readonly Line[]): TextEdit[] {
   const { text } = snapshot;
   const common = Math.min(before.length, after.length) - 1;

@@ -14,7 +14,7 @@ export async function hover(snapshot: Snapshot, position: Position, files: Domai
   const root = snapshot.syntax;
   const offset = snapshot.offset(position);
   const domain = domainNameAt(root, offset);
-  // A frozen expert is no domain: the help of `freeze` says what it is.
+  // A frozen expert is not a domain; the help of `freeze` describes it.
   if (domain && domain.role !== "frozen")
     return shown(snapshot, domain.token, await domainHelp(snapshot, domain.name, files));
   const entry = entryAround(root, offset);

@@ -8,7 +8,7 @@ import { type Entry, entryAt } from "../syntax.ts";
 
 /**
  * Numbers that follow from the file: parameters, steps and tokens, operations, memory and time.
- * @param speed of earlier runs on this machine.
+ * @param speed of earlier runs on this machine
  */
 export function inlayHints(snapshot: Snapshot, wanted: Range, costs: Costs, speed: Speed | undefined): InlayHint[] {
   const root = snapshot.syntax;
@@ -45,7 +45,7 @@ const stepsHelp = "Optimizer steps: tokens divided by `batch` x `model.context`,
 const effortHelp =
   "Floating-point operations of training, the memory it needs, and its time at the speed of earlier runs in this folder on the same devices.";
 
-/** Behind a value in one line or in brackets; for a block, behind its key. */
+/** After a value on one line or in brackets; for a block, after its key. */
 function hintOffset({ text }: Snapshot, { key, value }: Entry): number {
   const isBlock = value !== undefined && "flow" in value && !value.flow;
   if (value && !isBlock) return value.end;

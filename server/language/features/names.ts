@@ -30,7 +30,7 @@ const sameDomain = (snapshot: Snapshot, position: Position): DomainName[] => {
   return here ? domainNames(snapshot.syntax).filter(({ name }) => name === here.name) : [];
 };
 
-/** What a rename at a position would change. @throws UserError where there is no domain. */
+/** What a rename at a position would change. @throws UserError if there is no domain */
 export function prepareRename(snapshot: Snapshot, position: Position): { range: Range; placeholder: string } {
   const here = domainNameAt(snapshot.syntax, snapshot.offset(position));
   if (!here) throw new UserError("only domains can be renamed: put the cursor on the name of a domain");
@@ -38,8 +38,8 @@ export function prepareRename(snapshot: Snapshot, position: Position): { range: 
 }
 
 /**
- * Renames the domain at a position everywhere in the file; quotes and comments stay.
- * @throws UserError for a name that no domain can have, or that another has.
+ * Renames the domain at a position everywhere in the file; keeps quotes and comments.
+ * @throws UserError if the name is not allowed or another domain has it
  */
 export function rename(snapshot: Snapshot, position: Position, name: string): WorkspaceEdit {
   const { placeholder } = prepareRename(snapshot, position);

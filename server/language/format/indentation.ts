@@ -4,8 +4,8 @@ import { type Line, lineAt } from "./lines.ts";
 const indentOf = (line: string): number => /^ */.exec(line)![0].length;
 
 /**
- * How far each line is to be indented, so that every level of keys and list items is `width` deeper than the one above.
- * What goes on over several lines moves with its first line, a comment with the line it is level with.
+ * The indentation of each line, such that every level of keys and list items is `width` deeper than the one above.
+ * Multi-line values move with their first line, and comments with the line that they are level with.
  */
 export function indentation(text: string, root: Entry, lines: readonly Line[], width: number): number[] {
   const wanted = new Map<number, number>();

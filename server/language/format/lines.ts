@@ -1,9 +1,13 @@
-/** A text as lines, with what ends each. */
+/** A line of a text. */
 export interface Line {
-  /** Where it begins in the text. */
+  /** Offset in the text. */
   start: number;
   text: string;
-  /** "\n", "\r\n", or nothing at the end of the text. */
+  /**
+   * Line end: "
+   * ", "\r
+   * ", or "" at the end of the text.
+   */
   ending: string;
 }
 
@@ -18,7 +22,7 @@ export function linesOf(text: string): Line[] {
   return lines;
 }
 
-/** Number of the line at an offset. */
+/** Index of the line at an offset. */
 export function lineAt(lines: readonly Line[], offset: number): number {
   let [low, high] = [0, lines.length - 1];
   while (low < high) {

@@ -8,7 +8,7 @@ export interface Lexed {
   start: number;
 }
 
-/** The tokens of a text, each with its place; put together they are the text. */
+/** The tokens of a text with their offsets; joined, they are the text. */
 export function tokensOf(text: string): Lexed[] {
   const tokens: Lexed[] = [];
   let start = 0;
@@ -29,8 +29,8 @@ const opening = new Set<TokenType>(["flow-map-start", "flow-seq-start"]);
 const closing = new Set<TokenType>(["flow-map-end", "flow-seq-end"]);
 
 /**
- * Changes of the white space inside lines: one space after colons, dashes and commas, none inside brackets and at the
- * ends of lines. Values of one mapping that stand in one column stay there.
+ * Edits of the white space within lines: one space after colons, dashes and commas, none inside brackets and at the
+ * ends of lines. Aligned values of a mapping stay aligned.
  */
 export function spacing(tokens: readonly Lexed[], root: Entry): Edit[] {
   const aligned = alignedValues(tokens, root);
@@ -68,7 +68,10 @@ function spaceBetween(before: TokenType, after: TokenType, flow: boolean, source
   return before === "comma" || before === "map-value-ind" ? " " : source;
 }
 
-/** Where the white space before a value begins that stands in one column with another value of its mapping. */
+/**
+ * Offsets where the white space before aligned values begins: values in the same column as another value of their
+ * mapping.
+ */
 function alignedValues(tokens: readonly Lexed[], root: Entry): Set<number> {
   const mappings = new Map<number, Entry>();
   for (const entry of entriesOf(root)) {

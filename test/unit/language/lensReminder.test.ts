@@ -22,13 +22,13 @@ describe("an editor that opens a file", () => {
   });
 
   it("is not reminded of what it has asked for", () => {
-    reminder.over("file:///a");
+    reminder.stop("file:///a");
     vi.advanceTimersByTime(1000);
     expect(reminded).toBe(0);
   });
 
   it("is reminded anew where it opens the file again", () => {
-    reminder.over("file:///a");
+    reminder.stop("file:///a");
     reminder.opened("file:///a");
     vi.advanceTimersByTime(1000);
     expect(reminded).toBe(2);
