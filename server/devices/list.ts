@@ -72,10 +72,10 @@ function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
 }
 
 function oldDriver(driver: string, name: keyof typeof cudaOf) {
-  const { version, leastDriver } = cudaOf[name];
-  if (!isOlder(driver, leastDriver)) return undefined;
+  const { version, minDriver } = cudaOf[name];
+  if (!isOlder(driver, minDriver)) return undefined;
   const reason = `NVIDIA's driver ${driver} is too old for CUDA ${version}`;
-  return { usable: false, reason, remedy: `install driver ${leastDriver} or newer` };
+  return { usable: false, reason, remedy: `install driver ${minDriver} or newer` };
 }
 
 /** @param driver version of NVIDIA's kernel driver, if installed */

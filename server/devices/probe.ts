@@ -14,7 +14,7 @@ export interface ProbeResult {
 const program = fileURLToPath(new URL("./probe.js", import.meta.url));
 
 /** How much of the output is kept, characters. */
-const mostOutput = 200_000;
+const maxOutput = 200_000;
 
 export interface ProbeOptions {
   /** Where the engine's package is installed. */
@@ -46,7 +46,7 @@ function watched(child: ReturnType<typeof spawn>, limit: number): Promise<ProbeR
     printed += text;
   });
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-    log = (log + text).slice(-mostOutput);
+    log = (log + text).slice(-maxOutput);
   });
   return new Promise((resolve) => {
     child.on("error", (error) => {

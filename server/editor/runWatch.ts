@@ -11,7 +11,7 @@ import { StageReader } from "./stageReader.ts";
 /** How often, ms. */
 const period = 1000;
 /** Number of idle runs, the most recently requested, whose stages are kept up to date. */
-const mostShown = 20;
+const maxShown = 20;
 
 export interface Listener {
   runs(changed: BackendNotificationParams<"btx/runsChanged">): void;
@@ -60,7 +60,7 @@ export class RunWatch {
     this.#shown.delete(id);
     this.#shown.add(id);
     for (const oldest of this.#shown) {
-      if (this.#shown.size <= mostShown) break;
+      if (this.#shown.size <= maxShown) break;
       this.#shown.delete(oldest);
     }
     const stages = await this.#reader.read(run.root, run.run);

@@ -55,12 +55,12 @@ export async function resume({ root, run }: RunReference, cores: number | undefi
 }
 
 /** Time an ended run has to write its report and exit, ms. */
-const mostEnding = 15_000;
+const maxEnding = 15_000;
 
 /** Waits for the runner of a run that has just ended. @throws UserError if the run is still running. */
 export async function waitUntilIdle({ root, run }: RunReference): Promise<void> {
   const { folder } = runPaths(root, run);
-  for (const until = performance.now() + mostEnding; ; await setTimeout(50)) {
+  for (const until = performance.now() + maxEnding; ; await setTimeout(50)) {
     const found = await readRun(folder);
     if (!found?.holder) return;
     const { pid, host } = found.holder;
@@ -70,7 +70,7 @@ export async function waitUntilIdle({ root, run }: RunReference): Promise<void> 
 }
 
 /** Maximum part of a log returned at once, bytes. */
-const mostLog = 256 * 1024;
+const maxLog = 256 * 1024;
 
 async function runLog({ root, run }: RunReference, offset: number) {
   // Read the state first: if the run has ended, its log is complete.
@@ -78,7 +78,7 @@ async function runLog({ root, run }: RunReference, offset: number) {
   const handle = await open(runnerLog(root, run), "r").catch(() => undefined);
   if (!handle) return { text: "", offset, state };
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(mostLog), 0, mostLog, offset);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxLog), 0, maxLog, offset);
     // An incomplete character is sent with the next chunk.
     const end = wholeCharacters(buffer.subarray(0, bytesRead));
     return { text: buffer.toString("utf8", 0, end), offset: offset + end, state };

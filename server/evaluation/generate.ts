@@ -4,7 +4,7 @@ import type { ModelConfig } from "../protocol/model.ts";
 import { openDecoder } from "./decoder.ts";
 
 export interface GenerateOptions {
-  /** Most new tokens per prompt; generation also ends where the context does. */
+  /** Maximum number of new tokens per prompt; generation also ends where the context does. */
   tokens: number;
   /** 0 always takes the likeliest token. */
   temperature: number;

@@ -8,7 +8,7 @@ export const byteVocabulary = 257;
 
 /** Results for tokenizer files by path, and the state of their files when they were read. */
 const known = new Map<string, { state: string; vocab: number | UserError }>();
-const mostKnown = 8;
+const maxKnown = 8;
 
 /**
  * Number of tokens of the tokenizer in a file `tokenizer.json`, which is loaded as the data stage loads it. An editor
@@ -24,7 +24,7 @@ export async function tokenizerVocabulary(file: string): Promise<number> {
     found = { state, vocab: await vocabularyIn(file) };
     known.delete(file);
     known.set(file, found);
-    for (const oldest of known.keys()) if (known.size > mostKnown) known.delete(oldest);
+    for (const oldest of known.keys()) if (known.size > maxKnown) known.delete(oldest);
   }
   if (found.vocab instanceof UserError) throw found.vocab;
   return found.vocab;

@@ -3,9 +3,9 @@ import type { ParticularToken } from "../protocol/inspect.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { decidingChoices, type RoutedWindow } from "../routing/routedWindows.ts";
 
-/** Most tokens in an answer, most contexts of each, and tokens on each side of one in its context. */
-const mostTokens = 20;
-const mostContexts = 3;
+/** Limits: tokens in an answer, contexts of each, and tokens on each side of one in its context. */
+const maxTokens = 20;
+const maxContexts = 3;
 const around = 16;
 
 export interface ParticularOptions {
@@ -39,7 +39,7 @@ export function particularTokens(windows: readonly RoutedWindow[], options: Part
     .filter(([, count]) => count.chosen / count.choices > base)
     .map(([id, count]) => ({ id, count, evidence: logLikelihoodRatio(count, base) }))
     .sort((a, b) => b.evidence - a.evidence || a.id - b.id);
-  return ranked.slice(0, mostTokens).map(({ id, count }) => ({
+  return ranked.slice(0, maxTokens).map(({ id, count }) => ({
     text: options.tokenizer.decode([id]),
     share: count.chosen / count.choices,
     base,
@@ -67,7 +67,7 @@ function countTokens(
         if (!window.choices.of(position, token).subarray(0, k).includes(expert)) continue;
         count.chosen++;
         // At most one from a window: the next ones would be much alike.
-        if (count.places.length < mostContexts && count.places.at(-1)?.window !== window)
+        if (count.places.length < maxContexts && count.places.at(-1)?.window !== window)
           count.places.push({ window, token, layer: config.moe!.layers[position]! });
       }
     }

@@ -11,8 +11,8 @@ import { forward } from "./forward.ts";
 import { tokenPlaces } from "./tokenPlaces.ts";
 import type { WarmModel } from "./warmModels.ts";
 
-/** Most choices in the answer for one text: L * N * K. */
-const mostChoicesOfText = 2_000_000;
+/** Maximum number of choices in the answer for one text: L * N * K. */
+const maxChoicesOfText = 2_000_000;
 
 /** The routing of each token of a text; see `inspections.route`. */
 export async function route(
@@ -25,7 +25,7 @@ export async function route(
   const mask = model.mask(off);
   const ids = tokenizer.encode(text);
   const choiceCount = axes.layers.length * ids.length * axes.k;
-  if (choiceCount > mostChoicesOfText)
+  if (choiceCount > maxChoicesOfText)
     throw new UserError(`the text has ${ids.length} tokens, too many to route at once: select a part of it`);
   const counts = measured === true && ids.length > 0;
   const { choices, surprise, likeliest, ...rest } = await forward(model, ids, { k, mask, counts, signal });

@@ -130,7 +130,7 @@ export class WarmModel {
 }
 
 /** Models kept in memory: two, because some questions compare two. */
-const mostModels = 2;
+const maxModels = 2;
 
 /** The models that were last asked about. */
 export class WarmModels {
@@ -151,7 +151,7 @@ export class WarmModels {
     const model = this.#models.get(key) ?? (await WarmModel.open(found, this.#engine));
     this.#models.delete(key);
     this.#models.set(key, model);
-    for (const [oldest, unused] of [...this.#models].slice(0, -mostModels)) {
+    for (const [oldest, unused] of [...this.#models].slice(0, -maxModels)) {
       this.#models.delete(oldest);
       await unused.dispose();
     }

@@ -22,8 +22,8 @@ export interface CatalogEntry {
 
 /** The CUDA version of a package's libraries, and the oldest driver that runs it. */
 export const cudaOf = {
-  cuda: { version: 13, leastDriver: "580.65.06" },
-  "tfjs-node-gpu": { version: 12, leastDriver: "525.60.13" },
+  cuda: { version: 13, minDriver: "580.65.06" },
+  "tfjs-node-gpu": { version: 12, minDriver: "525.60.13" },
 } as const;
 
 const thisPlatform = `${process.platform}-${process.arch}`;

@@ -12,7 +12,7 @@ export interface ProgramOptions {
 }
 
 /** How much of a program's output is kept, characters. */
-const mostOutput = 20_000;
+const maxOutput = 20_000;
 
 /** Runs a program to its end. @throws UserError where the program is missing; the signal's reason when it is aborted */
 export function run(
@@ -42,7 +42,7 @@ export function run(
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-mostOutput);
+      output = (output + text).slice(-maxOutput);
     });
   return new Promise<{ good: boolean; output: string }>((resolve, reject) => {
     child.on("error", (error: NodeJS.ErrnoException) => {

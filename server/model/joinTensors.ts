@@ -1,9 +1,9 @@
 import { concat, split, type Tensor, util } from "@tensorflow/tfjs-core";
 
-/** Most tensors per group: with one more, the split needs more buffers than some GPUs allow. */
-const most = 7;
-/** Most elements per group: a larger tensor is worth a call of its own. */
-const mostElements = 2 ** 23;
+/** Maximum number of tensors per group: with one more, the split needs more buffers than some GPUs allow. */
+const maxTensors = 7;
+/** Maximum number of elements per group: a larger tensor is worth a call of its own. */
+const maxElements = 2 ** 23;
 
 /**
  * Groups the names of tensors that can be joined along their first axis: tensors of the same `kind` whose shapes differ
@@ -16,7 +16,7 @@ export function joinableGroups(shapes: ReadonlyMap<string, number[]>, kind: (nam
     const key = JSON.stringify([kind(name), shape.length, shape.slice(1)]);
     const elements = util.sizeFromShape(shape);
     const group = open.get(key);
-    if (shape.length > 0 && group && group.names.length < most && group.elements + elements <= mostElements) {
+    if (shape.length > 0 && group && group.names.length < maxTensors && group.elements + elements <= maxElements) {
       group.names.push(name);
       group.elements += elements;
     } else {

@@ -8,12 +8,12 @@ import { cellMeasureSchema, layerRowSchema } from "./measures.ts";
  * inspector, a process of its own (inspect/main.ts), answers one at a time.
  */
 
-/** Most characters of a text that is routed or continued. */
-export const mostCharacters = 1_000_000;
-/** Most tokens of a continuation. */
-export const mostTokens = 1_000_000;
-/** Most experts per token and layer in an answer: those with the largest gates. */
-export const mostChoices = 8;
+/** Maximum number of characters of a text that is routed or continued. */
+export const maxCharacters = 1_000_000;
+/** Maximum number of tokens of a continuation. */
+export const maxTokens = 1_000_000;
+/** Maximum number of experts per token and layer in an answer: those with the largest gates. */
+export const maxChoices = 8;
 
 const expertSchema = z.string().min(1).max(200);
 const layerSchema = z.int().min(0);
@@ -35,7 +35,7 @@ export const axesSchema = z.strictObject({
   layers: z.array(z.int()),
   /** In the order of the model (E of them). */
   experts: z.array(routedExpertSchema),
-  /** Choices per token and layer (K), at most `mostChoices`. */
+  /** Choices per token and layer (K), at most `maxChoices`. */
   k: z.int(),
 });
 export type RoutingAxes = z.infer<typeof axesSchema>;
@@ -175,7 +175,7 @@ export const inspections = {
   route: {
     params: z.strictObject({
       model,
-      text: z.string().max(mostCharacters),
+      text: z.string().max(maxCharacters),
       /** Also requests measures of the text as a whole. */
       measured: z.boolean().optional(),
       ...changesSchema,
@@ -187,8 +187,8 @@ export const inspections = {
   sample: {
     params: z.strictObject({
       model,
-      prompt: z.string().max(mostCharacters),
-      tokens: z.int().min(1).max(mostTokens),
+      prompt: z.string().max(maxCharacters),
+      tokens: z.int().min(1).max(maxTokens),
       /** 0 always takes the likeliest token. */
       temperature: z.number().min(0).max(100),
       /** Samples from the likeliest tokens that together have this probability; 1: from all. */

@@ -77,7 +77,7 @@ export type Draws = "token" | "sequence" | "pass";
 
 /** Properties of a router that are known in every process, without running it. */
 export interface RouterTraits {
-  /** Most experts per token (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+  /** Maximum number of experts per token (K) in the MoE layer at `position` among those layers, from 0. */
   expertsPerToken(moe: MoeConfig, position: number): number;
   /** Whether experts may be full, so that tokens are dropped and counted. */
   drops: boolean;
@@ -100,7 +100,7 @@ export const traitsOfRouters = new Table<RouterTraits>("router", {
 /** @throws Error if no router of this type was added */
 export const routerTraits = ({ type }: RouterConfig): RouterTraits => traitsOfRouters.get(type);
 
-/** Most experts per token (K) in the Mixture-of-Experts layer at `position` among those layers, from 0. */
+/** Maximum number of experts per token (K) in the MoE layer at `position` among those layers, from 0. */
 export const expertsPerToken = (moe: MoeConfig, position: number): number =>
   routerTraits(moe.router).expertsPerToken(moe, position);
 

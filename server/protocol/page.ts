@@ -2,10 +2,10 @@ import * as z from "zod";
 import { runReferenceSchema } from "./editor/basics.ts";
 import { escapeHtml } from "./escapeHtml.ts";
 import { stageReferenceSchema } from "./stageReference.ts";
-import { mostRuns, originSchema } from "./stream.ts";
+import { maxRuns, originSchema } from "./stream.ts";
 
-/** Most characters of a page's text. */
-export const mostPageText = 20_000;
+/** Maximum number of characters of a page's text. */
+export const maxPageText = 20_000;
 
 /** Messages between a page and its host, a panel of the editor, outside the stream. Both sides validate them. */
 
@@ -15,13 +15,13 @@ export const mostPageText = 20_000;
  * number in the model), `text`: what a page about one model, expert or text shows.
  */
 export const startSchema = z.strictObject({
-  runs: z.array(runReferenceSchema).max(mostRuns),
+  runs: z.array(runReferenceSchema).max(maxRuns),
   roots: z.array(runReferenceSchema.shape.root).max(1000).optional(),
   stages: z.array(z.string().max(200)).max(1000).optional(),
   model: stageReferenceSchema.optional(),
   expert: z.string().max(200).optional(),
   layer: z.int().min(0).optional(),
-  text: z.string().max(mostPageText).optional(),
+  text: z.string().max(maxPageText).optional(),
 });
 export type Start = z.infer<typeof startSchema>;
 
@@ -76,7 +76,7 @@ export type ToPage = z.infer<typeof toPageSchema>;
 
 /** State that a page keeps until it is opened again. Its host needs the runs. */
 export const keptSchema = z.looseObject({
-  runs: z.array(runReferenceSchema).max(mostRuns),
+  runs: z.array(runReferenceSchema).max(maxRuns),
   title: z.string().max(200).optional(),
 });
 

@@ -13,9 +13,9 @@ import { stageReferenceSchema, stateSchema } from "./stageReference.ts";
  */
 
 /** Limits: models per page, snapshots per question, pixel columns. */
-export const mostModels = 8;
-export const mostSnapshots = 64;
-export const mostLoadColumns = 4096;
+export const maxModels = 8;
+export const maxSnapshots = 64;
+export const maxLoadColumns = 4096;
 
 /** The snapshot number of the evaluation, and the domain that stands for all domains. */
 export const heldOut = -1;
@@ -31,14 +31,14 @@ export const routingPageMessages = [
   z.strictObject({
     type: z.literal("openRouting"),
     id: idSchema,
-    models: z.array(stageReferenceSchema).min(1).max(mostModels),
+    models: z.array(stageReferenceSchema).min(1).max(maxModels),
   }),
   /** Answered with a frame for each snapshot or, for a measure of held-out text only, each probe. */
   z.strictObject({
     type: z.literal("routing"),
     id: idSchema,
     model: stageReferenceSchema,
-    snapshots: z.array(snapshotSchema).min(1).max(mostSnapshots),
+    snapshots: z.array(snapshotSchema).min(1).max(maxSnapshots),
     measure: cellMeasureSchema,
   }),
   z.strictObject({
@@ -80,7 +80,7 @@ export const routingPageMessages = [
     /** Index in `layers`. */
     layer: z.int().min(0),
     domain: domainSchema,
-    columns: z.int().min(1).max(mostLoadColumns),
+    columns: z.int().min(1).max(maxLoadColumns),
   }),
 ] as const;
 
@@ -97,7 +97,7 @@ export const routedModelSchema = z.strictObject({
   /** Why it cannot be read; if set, there are no layers, experts or domains. */
   problem: z.string().optional(),
   router: z.string(),
-  /** Most experts per token. */
+  /** Maximum number of experts per token. */
   k: z.int(),
   /** Numbers of the layers in the model, ascending. */
   layers: z.array(z.int()),

@@ -100,7 +100,7 @@ export const routingProbeIndexSchema = z.strictObject({
   domains: z.array(z.string()),
   /** Number of tokens per domain. */
   tokens: z.array(z.int()),
-  /** Most experts per token. */
+  /** Maximum number of experts per token. */
   k: z.int(),
   /** Optimizer steps between probes. */
   every: z.int(),

@@ -157,10 +157,10 @@ export const averageSpecSchema = z.strictObject({ kind: z.literal("average"), ex
 export const evaluateSpecSchema = z.strictObject({
   kind: z.literal("evaluate"),
   domains: z.array(z.string()).min(1),
-  /** Most held-out tokens per domain. */
+  /** Maximum number of held-out tokens per domain. */
   tokens: z.int().min(1),
   batch: z.int().min(1),
-  /** Most problems per domain whose answers are compared; 0 for none. */
+  /** Maximum number of problems per domain whose answers are compared; 0 for none. */
   answers: z.int().min(0),
 });
 export type EvaluateSpec = z.infer<typeof evaluateSpecSchema>;

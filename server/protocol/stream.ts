@@ -24,13 +24,13 @@ export const axisSchema = z.enum(["step", "tokens", "seconds", "flops"]);
 export type Axis = z.infer<typeof axisSchema>;
 
 /** Limits: runs per page, stages per view, pixel columns. */
-export const mostRuns = 50;
-export const mostSeries = 500;
-export const mostColumns = 16_384;
+export const maxRuns = 50;
+export const maxSeries = 500;
+export const maxColumns = 16_384;
 /** Largest message from a page, bytes. */
-export const mostBytes = 64 * 1024;
-/** Most rows of one export. */
-export const mostRows = 2_000_000;
+export const maxBytes = 64 * 1024;
+/** Maximum number of rows of one export. */
+export const maxRows = 2_000_000;
 
 const rangeSchema = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "is empty");
 export type Range = z.infer<typeof rangeSchema>;
@@ -39,14 +39,14 @@ export type Range = z.infer<typeof rangeSchema>;
 export const viewSchema = z.strictObject({
   type: z.literal("view"),
   id: questionIdSchema,
-  series: z.array(stageReferenceSchema).max(mostSeries),
+  series: z.array(stageReferenceSchema).max(maxSeries),
   measures: z.array(measureSchema).max(measureSchema.options.length),
   axis: axisSchema,
   fromZero: z.boolean(),
   /** Absent: everything recorded. */
   range: rangeSchema.optional(),
   /** Pixel columns of `range`; each line has at most two points per column. */
-  columns: z.int().min(1).max(mostColumns),
+  columns: z.int().min(1).max(maxColumns),
   /** Number of recorded values averaged into each value of the smoothed line; 1: no smoothed line. */
   smoothing: z.int().min(1).max(10_000_000),
 });
@@ -54,7 +54,7 @@ export type View = z.infer<typeof viewSchema>;
 
 const selectionSchema = z.strictObject({
   id: questionIdSchema,
-  series: z.array(stageReferenceSchema).max(mostSeries),
+  series: z.array(stageReferenceSchema).max(maxSeries),
   axis: axisSchema,
   fromZero: z.boolean(),
   range: rangeSchema.optional(),
@@ -71,7 +71,7 @@ export const pageMessageSchema = z.discriminatedUnion("type", [
     roots: z.array(runReferenceSchema.shape.root).max(1000),
   }),
   /** The page's runs: answered with `opened` now and whenever they change. */
-  z.strictObject({ type: z.literal("open"), id: questionIdSchema, runs: z.array(runReferenceSchema).max(mostRuns) }),
+  z.strictObject({ type: z.literal("open"), id: questionIdSchema, runs: z.array(runReferenceSchema).max(maxRuns) }),
   viewSchema,
   /** Exact figures of a range. */
   z.strictObject({ type: z.literal("statistics"), measure: measureSchema, ...selectionSchema.shape }),

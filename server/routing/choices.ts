@@ -1,10 +1,10 @@
-import { mostChoices } from "../protocol/inspect.ts";
+import { maxChoices } from "../protocol/inspect.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import { expertsResult, gatesResult } from "../protocol/routingStatistics.ts";
 
-/** Choices to report per token and layer (K): the most of any layer, up to `mostChoices`; 0 for a dense model. */
+/** Choices to report per token and layer (K): the most of any layer, up to `maxChoices`; 0 for a dense model. */
 export const reportedChoices = ({ moe }: Pick<ModelConfig, "moe">): number =>
-  moe ? Math.min(mostChoices, Math.max(...moe.layers.map((_, position) => expertsPerToken(moe, position)))) : 0;
+  moe ? Math.min(maxChoices, Math.max(...moe.layers.map((_, position) => expertsPerToken(moe, position)))) : 0;
 
 /** Experts and gates of N tokens, [L, N, K] each: largest gate first, -1 and 0 if fewer experts have a gate. */
 export class Choices {

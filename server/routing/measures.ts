@@ -17,7 +17,7 @@ export interface RoutingCounts {
   /** [L, D, E] */
   shape: [layers: number, domains: number, experts: number];
   statistics: StatisticValues;
-  /** Most experts of a token in each layer [L]. */
+  /** Maximum number of experts per token in each layer [L]. */
   k: readonly number[];
 }
 

@@ -8,10 +8,10 @@ import { followedStatistics } from "./vocabularySpecialisation.ts";
 
 /** Records of held-out tokens in training: `routing-probe.f32` and `routing-probe-detail.f32`. */
 
-/** Most probes of a training, not counting the first and the last. */
-export const mostProbes = 20;
-/** Most bytes of a file of probes; the first and the last are always kept. */
-const mostBytes = 64 << 20;
+/** Maximum number of probes of a training, not counting the first and the last. */
+export const maxProbes = 20;
+/** Maximum size of a file of probes, bytes; the first and the last are always kept. */
+const maxBytes = 64 << 20;
 
 /** When a probe is written: before training, after every `every` steps and after the last of `steps`. */
 export interface ProbeTimes {
@@ -44,8 +44,8 @@ export function probeIndexes(
  * rarely.
  */
 export function thinned(every: number, size: number): number {
-  const between = Math.floor(mostBytes / (4 * size)) - 2;
-  return every * Math.ceil(mostProbes / Math.min(mostProbes, Math.max(1, between)));
+  const between = Math.floor(maxBytes / (4 * size)) - 2;
+  return every * Math.ceil(maxProbes / Math.min(maxProbes, Math.max(1, between)));
 }
 
 /** A file with a record for each probe. */

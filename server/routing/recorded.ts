@@ -48,7 +48,7 @@ export interface Recorded {
   /** Its evaluation on held-out text. */
   summary: RoutingSummary | undefined;
   detail: RecordFile<RoutingDetailIndex, RoutingStatistic> | undefined;
-  /** Most experts of a token in each layer [L]. */
+  /** Maximum number of experts per token in each layer [L]. */
   k: number[];
 }
 

@@ -12,10 +12,10 @@ import type { StagePaths } from "../runs/layout.ts";
 import { readJson } from "../runs/read.ts";
 import { pairsLayout, type RecordLayout, type StatisticValues, trainingLayout, trainingLists } from "./records.ts";
 
-/** Most snapshots of a stage's routing. */
-const mostSnapshots = 200;
-/** Most bytes of `routing-pairs.f32`. */
-const mostPairBytes = 64 << 20;
+/** Maximum number of snapshots of a stage's routing. */
+const maxSnapshots = 200;
+/** Maximum size of `routing-pairs.f32`, bytes. */
+const maxPairBytes = 64 << 20;
 
 /** Sums that are not yet written; they are saved with the training state. */
 export interface PendingRouting {
@@ -151,15 +151,15 @@ export class RoutingRecorder {
 function trainingIndex(moe: MoeConfig, domains: string[], steps: number): RoutingIndex {
   const { layers, experts } = moe;
   const names = countedIn("training").filter((name) => dropsTokens(moe) || !needsDrops(name));
-  const every = Math.max(1, Math.ceil(steps / mostSnapshots));
+  const every = Math.max(1, Math.ceil(steps / maxSnapshots));
   return { version: 1, ...trainingLists(names), layers, domains, experts, every };
 }
 
 /** The index with as many records as fit; undefined if not even one fits. */
 function pairsIndex({ layers, experts }: MoeConfig, every: number, steps: number): RoutingPairsIndex | undefined {
   const index = { version: 1 as const, statistics: countedIn("pairs"), layers, experts };
-  const most = Math.floor(mostPairBytes / (4 * pairsLayout(index).size));
-  if (most === 0) return undefined;
-  const apart = Math.ceil(Math.ceil(steps / every) / most);
+  const maxRecords = Math.floor(maxPairBytes / (4 * pairsLayout(index).size));
+  if (maxRecords === 0) return undefined;
+  const apart = Math.ceil(Math.ceil(steps / every) / maxRecords);
   return { ...index, every: every * Math.max(1, apart) };
 }

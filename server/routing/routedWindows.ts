@@ -17,12 +17,12 @@ export interface RoutedWindow {
   choices: Choices;
 }
 
-/** Most choices that are kept of a model: L * N * K. */
-const mostKept = 40_000_000;
+/** Maximum number of choices kept per model: L * N * K. */
+const maxKept = 40_000_000;
 
-/** Most tokens per domain whose choices are kept. */
+/** Maximum number of tokens per domain whose choices are kept. */
 export const keptTokens = (config: ModelConfig, domains: number): number =>
-  Math.ceil(mostKept / Math.max(1, (config.moe?.layers.length ?? 0) * reportedChoices(config) * domains));
+  Math.ceil(maxKept / Math.max(1, (config.moe?.layers.length ?? 0) * reportedChoices(config) * domains));
 
 /** The windows of a batch, from a program's `routingResults` and `likeliest`, without padding windows. */
 export function routedWindows(

@@ -20,7 +20,7 @@ export interface ComparedTokens {
   layer: number;
   domain: number;
   tokens: number;
-  /** Most experts of a token that count. */
+  /** Maximum number of experts of a token that count. */
   k: number;
   before: TokenExperts;
   now: TokenExperts;

@@ -8,8 +8,8 @@ import { keptTokens, type RoutedBatch, type RoutedWindow, routedWindows } from "
 import { summaryOf } from "./summary.ts";
 import { followedStatistics } from "./vocabularySpecialisation.ts";
 
-/** Most bytes of `routing-detail.f32`; nothing is written above that. */
-const mostDetailBytes = 256 << 20;
+/** Maximum size of `routing-detail.f32`, bytes; nothing is written above that. */
+const maxDetailBytes = 256 << 20;
 
 /** Results of a program, by name. */
 type Results = Readonly<Record<string, ArrayLike<number>>>;
@@ -45,7 +45,7 @@ export class RoutingTally {
     this.#detailIndex = { version: 1, statistics: countedIn("detail"), ...this.#names };
     this.#detailLayout = detailLayout(this.#detailIndex);
     const { size } = this.#detailLayout;
-    if (domains.length * size * 4 <= mostDetailBytes) this.#details = domains.map(() => new Float64Array(size));
+    if (domains.length * size * 4 <= maxDetailBytes) this.#details = domains.map(() => new Float64Array(size));
   }
 
   /** Adds the results of the program `evaluation` for a batch of one domain. */

@@ -103,9 +103,9 @@ export const bayes =
     const logs = new Float64Array(experts.length);
     return {
       weights() {
-        const most = Math.max(...logs);
+        const highest = Math.max(...logs);
         return largest(
-          logs.map((log) => Math.exp(log - most)),
+          logs.map((log) => Math.exp(log - highest)),
           k,
         );
       },

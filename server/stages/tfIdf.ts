@@ -1,6 +1,6 @@
 import type { Data } from "../data/dataset.ts";
 
-/** Most tokens of each expert's data that its tf-idf is computed from. */
+/** Maximum number of tokens of each expert's data that its tf-idf is computed from. */
 const sampleTokens = 2_000_000;
 /** Tokens of a piece of text that counts as a document for the idf. */
 const documentTokens = 512;

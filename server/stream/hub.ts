@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { mostBytes, streamPath, subprotocol, type Ticket, tokenPrefix } from "../protocol/stream.ts";
+import { maxBytes, streamPath, subprotocol, type Ticket, tokenPrefix } from "../protocol/stream.ts";
 import type { Inspecting } from "./pageInspections.ts";
 import { ReaderClient } from "./reader/client.ts";
 import { Session } from "./session.ts";
 import { Tickets } from "./tickets.ts";
 
 /** Most pages at once, and most connections of any kind. */
-const mostPages = 64;
-const mostSockets = 256;
+const maxPages = 64;
+const maxSockets = 256;
 
 export interface HubOptions {
   /** Program of the thread that reads metrics. */
@@ -34,7 +34,7 @@ export class Hub {
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: mostBytes,
+    maxPayload: maxBytes,
     perMessageDeflate: false,
     clientTracking: true,
     handleProtocols: () => subprotocol,
@@ -49,7 +49,7 @@ export class Hub {
       if (this.#isLocal(request) && options.pages) options.pages(this, request, response);
       else response.writeHead(404).end();
     });
-    this.#server.maxConnections = mostSockets;
+    this.#server.maxConnections = maxSockets;
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on("clientError", (_, socket) => socket.destroy());
   }
@@ -113,7 +113,7 @@ export class Hub {
     if (request.url !== streamPath || !this.#isLocal(request)) return 404;
     const [protocol, offered] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
     if (protocol !== subprotocol || !offered?.startsWith(tokenPrefix)) return 401;
-    if (this.pages >= mostPages) return 503;
+    if (this.pages >= maxPages) return 503;
     return this.#tickets.use(offered.slice(tokenPrefix.length), request.headers.origin ?? "") ? undefined : 403;
   }
 

@@ -1,5 +1,5 @@
 import { UserError } from "../protocol/errors.ts";
-import { mostRows, type Question, type StageReference, type StreamedRun, type View } from "../protocol/stream.ts";
+import { maxRows, type Question, type StageReference, type StreamedRun, type View } from "../protocol/stream.ts";
 import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describeRuns.ts";
 import type { ReaderClient } from "./reader/client.ts";
 import type { Source } from "./reader/requests.ts";
@@ -167,14 +167,14 @@ export class PageRuns {
     reply.send({ type: "statistics", id, figures });
   }
 
-  /** @throws UserError for more than `mostRows` rows. */
+  /** @throws UserError for more than `maxRows` rows. */
   async export({ id, series, fromZero, axis, range }: Asked<"export">, reply: Reply): Promise<void> {
     const sources = this.#sources(series, fromZero);
     const names = sources.map((source) => this.nameOf(source));
-    const request = { id, sources, names, axis, mostRows, ...(range ? { range } : {}) };
+    const request = { id, sources, names, axis, maxRows, ...(range ? { range } : {}) };
     const rows = await this.#options.reader.export(request, reply.frame);
     if (rows === undefined) {
-      const most = mostRows.toLocaleString("en");
+      const most = maxRows.toLocaleString("en");
       throw new UserError(`There are more than ${most} rows: zoom in or hide stages, and export again.`);
     }
   }

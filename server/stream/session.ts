@@ -40,7 +40,7 @@ const crowded = 4 << 20;
 /** How often that is checked, ms. */
 const breath = 5;
 /** Most questions of one page at once. */
-const mostQuestions = 1024;
+const maxQuestions = 1024;
 
 /** Questions that are answered until they are cancelled. */
 const goesOn = (type: Question["type"]): boolean => type === "open" || type === "view" || type === "openRouting";
@@ -95,7 +95,7 @@ export class Session {
     const cancelled = new AbortController();
     const reply = this.#reply(cancelled.signal);
     try {
-      if (this.#asked.size >= mostQuestions) throw new UserError("Too many questions at once: wait for the answers.");
+      if (this.#asked.size >= maxQuestions) throw new UserError("Too many questions at once: wait for the answers.");
       this.#asked.set(id, { type, cancelled });
       await this.#answer(question, reply);
       if (goesOn(type)) return;

@@ -154,9 +154,9 @@ function createBoard(
   }
 
   function lines(): string[] {
-    const most = Math.max(1, (stream.rows || 24) - 2);
+    const maxLines = Math.max(1, (stream.rows || 24) - 2);
     const all = [...running.values()];
-    const shown = all.length > most ? all.slice(0, most - 1) : all;
+    const shown = all.length > maxLines ? all.slice(0, maxLines - 1) : all;
     const room = columns() - 1;
     const nameWidth = Math.min(28, Math.max(0, ...shown.map(({ stage }) => width(clean(stage)))));
     const bars = shown.map((stage) => barLine(stage, nameWidth, room, style));

@@ -1,5 +1,5 @@
 import { html, type TemplateResult } from "lit";
-import { mostModels, type RoutedModel } from "../../server/protocol/routing.ts";
+import { maxModels, type RoutedModel } from "../../server/protocol/routing.ts";
 import { mixedKinds } from "../../server/protocol/stageKinds.ts";
 import type { StageReference, StreamedRun } from "../../server/protocol/stream.ts";
 
@@ -18,7 +18,7 @@ export function mixedModels(runs: readonly StreamedRun[]): StageReference[] {
     for (const { root, stages, mixes } of runs)
       for (const { key, kind } of [...stages, ...mixes])
         if (kind === wanted) found.set(modelId({ root, key }), { root, key });
-  return [...found.values()].slice(0, mostModels);
+  return [...found.values()].slice(0, maxModels);
 }
 
 /** "finetune", or "finetune of demo" if the models are of several runs; runs of equal name are named by their ids. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { cellMeasureSchema } from "../../server/protocol/measures.ts";
-import { keptSchema, mostPageText } from "../../server/protocol/page.ts";
+import { keptSchema, maxPageText } from "../../server/protocol/page.ts";
 
 /** The user's choices, kept when the page is closed. */
 export const stateSchema = z.object({
@@ -8,7 +8,7 @@ export const stateSchema = z.object({
   title: z.string().max(200).default("Tokens"),
   /** Id of a model; absent: the first. */
   model: z.string().optional(),
-  text: z.string().max(mostPageText).default(""),
+  text: z.string().max(maxPageText).default(""),
   /** Index of a layer. */
   layer: z.union([z.literal("all"), z.int().min(0)]).default("all"),
   /** Experts per token; absent: the model's own. */

@@ -1,6 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import { takesK } from "../../server/protocol/model.ts";
-import { mostPageText, type Start } from "../../server/protocol/page.ts";
+import { maxPageText, type Start } from "../../server/protocol/page.ts";
 import { routedFrom } from "../../server/protocol/routed.ts";
 import type { RoutedModel } from "../../server/protocol/routing.ts";
 import { Answer } from "../answer.ts";
@@ -205,7 +205,7 @@ export class TokensPage extends PageElement<PageState> {
       aria-label="Text"
       rows="5"
       spellcheck="false"
-      maxlength=${mostPageText}
+      maxlength=${maxPageText}
       .value=${this.state.text}
       @input=${typed}
     ></textarea>`;

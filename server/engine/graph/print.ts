@@ -22,16 +22,16 @@ export function printGraph(graph: Graph, printed: PrintOptions): void {
   }
 }
 
-/** Most elements printed for a constant. */
-const mostElements = 8;
+/** Maximum number of elements printed for a constant. */
+const maxElements = 8;
 
 const typeText = ({ dtype, shape }: Value): string => `${dtype} [${shape.join(", ")}]`;
 
 function constantText(constant: Constant): string {
   if ("uniform" in constant) return Object.is(constant.uniform, -0) ? "-0" : `${constant.uniform}`;
   const { data } = constant;
-  const first = [...data.subarray(0, mostElements)].join(", ");
-  return data.length <= mostElements ? `[${first}]` : `[${first}, and ${data.length - mostElements} more]`;
+  const first = [...data.subarray(0, maxElements)].join(", ");
+  return data.length <= maxElements ? `[${first}]` : `[${first}, and ${data.length - maxElements} more]`;
 }
 
 /** For example {perm: [1, 0], transposeB: true}; empty without attributes. */

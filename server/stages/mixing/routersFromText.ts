@@ -7,7 +7,7 @@ import { domainMeans } from "./domainMeans.ts";
 import { meanOf, routerRows } from "./routerRows.ts";
 import { blockInputs, embeddings } from "./tokenVectors.ts";
 
-/** Most tokens per batch, unless one sequence is longer. */
+/** Maximum number of tokens per batch, unless one sequence is longer. */
 const BATCH_TOKENS = 4096;
 
 export interface TextRouters {

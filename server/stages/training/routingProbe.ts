@@ -13,7 +13,7 @@ import { reportedChoices } from "../../routing/choices.ts";
 import {
   choicesRecord,
   detailRecord,
-  mostProbes,
+  maxProbes,
   type ProbeIndexes,
   ProbeRecords,
   probeIndexes,
@@ -26,7 +26,7 @@ import type { TrainingObserver } from "./observer.ts";
 import type { StepResult } from "./stepResult.ts";
 
 /** Largest share of training's work for probes. A probe's token costs a third of a step's: it has no backward pass. */
-const mostShare = 0.01;
+const maxShare = 0.01;
 
 export interface ProbeJob {
   paths: StagePaths;
@@ -137,7 +137,7 @@ function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
     return batch ? batch.inputs.weights.reduce((sum, weight) => sum + weight, 0) : 0;
   });
   const all = config.context * domains.length;
-  const every = Math.max(Math.ceil(steps / mostProbes), Math.ceil(all / (3 * mostShare * tokensPerStep)));
+  const every = Math.max(Math.ceil(steps / maxProbes), Math.ceil(all / (3 * maxShare * tokensPerStep)));
   return probeIndexes({ layers, experts, domains, tokens, k: reportedChoices(config) }, every);
 }
 

@@ -23,11 +23,11 @@ const chunk = 1 << 20;
  * Writes the rows of a selection: run, stage and all columns that any of the stages has, numbers in full, a cell empty
  * where nothing was recorded. `x` of the range is on the shared axis; columns count from the beginning of each stage.
  *
- * @returns the number of rows; undefined when there are more than `mostRows`, and then nothing was written.
+ * @returns the number of rows; undefined when there are more than `maxRows`, and then nothing was written.
  */
 export async function exportRows(
   files: readonly { source: Source; file: MetricsFile }[],
-  { axis, range, id, names, mostRows }: ExportRequest,
+  { axis, range, id, names, maxRows }: ExportRequest,
   write: (frame: ArrayBuffer) => void,
 ): Promise<number | undefined> {
   const spans: { from: number; to: number }[] = [];
@@ -41,7 +41,7 @@ export async function exportRows(
     );
   }
   const rows = spans.reduce((sum, { from, to }) => sum + to - from, 0);
-  if (rows > mostRows) return undefined;
+  if (rows > maxRows) return undefined;
   const columns = columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name)));
   let text = csvRow(["run", "stage", ...columns.map(titleOf)]);
   const flush = () => {

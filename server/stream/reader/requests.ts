@@ -47,7 +47,7 @@ export interface ExportRequest extends Selection {
   id: number;
   /** A name for each source, and of its run. */
   names: { run: string; stage: string }[];
-  mostRows: number;
+  maxRows: number;
 }
 
 /** Files that no page is viewing any more. */

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { mostBytes } from "../../../server/protocol/stream.ts";
+import { maxBytes } from "../../../server/protocol/stream.ts";
 import type { Hub } from "../../../server/stream/hub.ts";
 import { writeRun } from "../../fixtures/runFolder.ts";
 import { temporaryFolder } from "../runs/folder.ts";
@@ -120,7 +120,7 @@ describe("what is malformed ends its own connection and no other:", () => {
     ["a view that is too wide", 1008, (page) => page.send({ ...view, columns: 1e9 })],
     ["a view of an empty range", 1008, (page) => page.send({ ...view, range: [5, 5] })],
     ["bytes", 1003, ({ socket }) => socket.send(Buffer.from([1, 2, 3]))],
-    ["a message that is too large", 1009, ({ socket }) => socket.send("x".repeat(mostBytes + 1))],
+    ["a message that is too large", 1009, ({ socket }) => socket.send("x".repeat(maxBytes + 1))],
     ["text that is no UTF-8", 1007, ({ socket }) => socket.send(Buffer.from([0xff, 0xfe]), { binary: false })],
   ];
   const view = {

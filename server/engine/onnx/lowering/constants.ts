@@ -1,13 +1,13 @@
 import type { OnnxTensor } from "./encode.ts";
 import type { LoweredProgram } from "./lower.ts";
 
-/** Most bytes of constants in a program: a model file can hold 2 GB, and is in memory twice while it is read. */
-const most = 2 ** 30;
+/** Maximum size of a program's constants, bytes: a model file can hold 2 GB, and is in memory twice while it is read. */
+const maxConstantBytes = 2 ** 30;
 
 const products = new Set(["Gemm", "MatMul"]);
 
 /**
- * Turns unchanged state matrices that are operands of products into constants, up to `most` bytes. The runtime packs a
+ * Turns unchanged state matrices that are operands of products into constants, up to `maxConstantBytes`. The runtime packs a
  * constant matrix for products once; otherwise, every run packs it, or reads it unpacked at less than half the speed.
  *
  * @param valuesOf returns a state tensor's values by name; they are read when the program is compiled
@@ -23,7 +23,7 @@ export function withConstants(
   for (const [name, onnxName] of state) {
     if (newState.has(name) || !multiplied.has(onnxName)) continue;
     const { shape, data } = valuesOf(name);
-    if (shape.length !== 2 || bytes + data.byteLength > most) continue;
+    if (shape.length !== 2 || bytes + data.byteLength > maxConstantBytes) continue;
     bytes += data.byteLength;
     const view = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     constants.push({ name: onnxName, dtype: "float32", shape, bytes: view });

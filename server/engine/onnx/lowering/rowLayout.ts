@@ -65,17 +65,17 @@ function tileLength(rows: number, experts: number): number {
   return length < 32 ? length : 32 * Math.ceil(length / 32);
 }
 
-/** Most outputs of one split, because some GPUs allow few buffers per kernel. */
-const mostParts = 7;
+/** Maximum number of outputs of one split, because some GPUs allow few buffers per kernel. */
+const maxParts = 7;
 
 /** x [n, ...] as n values [1, ...]. */
 function singleRows(build: Builder, x: string, n: number): string[] {
   if (n === 1) return [x];
-  if (n <= mostParts)
+  if (n <= maxParts)
     return build.many("Split", [x, build.ints(Array(n).fill(1))], { attributes: { axis: 0 }, outputs: n });
-  const starts = Array.from({ length: Math.ceil(n / mostParts) }, (_, part) => part * mostParts);
+  const starts = Array.from({ length: Math.ceil(n / maxParts) }, (_, part) => part * maxParts);
   return starts.flatMap((start) => {
-    const end = Math.min(start + mostParts, n);
+    const end = Math.min(start + maxParts, n);
     const part = build.node("Slice", [x, build.ints([start]), build.ints([end]), build.ints([0])]);
     return singleRows(build, part, end - start);
   });
