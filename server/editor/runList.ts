@@ -1,11 +1,11 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseJson } from "../disk/lines.ts";
 import type { ListedRun } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
 import { runPathsIn, runsFolder } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
+import { readJson } from "../runs/read.ts";
 import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
 /** Runs as the editor lists them. There may be many, so only each one's head is read, and only after a change. */
@@ -81,9 +81,9 @@ export class RunList {
   }
 }
 
-async function readHead(path: string): Promise<Head> {
+async function readHead(path: string): Promise<Head | undefined> {
   try {
-    return parseJson(await readFile(path, "utf8"), headSchema, path);
+    return await readJson(path, headSchema);
   } catch (error) {
     return { problem: error instanceof UserError ? error.message : `${path} cannot be read: ${error}` };
   }

@@ -2,7 +2,6 @@ import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { openSafetensors } from "../checkpoint/safetensors.ts";
-import { parseJson } from "../disk/lines.ts";
 import { defined } from "../protocol/defined.ts";
 import type { ListedCheckpoint, ListedStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
@@ -13,7 +12,7 @@ import { stageKinds, trainingTokens } from "../protocol/stageKinds.ts";
 import { mixOf } from "../runs/findModel.ts";
 import { runPaths, type StagePaths, stagePaths } from "../runs/layout.ts";
 import { lockHolder } from "../runs/lock.ts";
-import { readLastMetric } from "../runs/read.ts";
+import { readJson, readLastMetric } from "../runs/read.ts";
 import { progressPath, stageProgressSchema } from "../stages/process.ts";
 import { ChangedFiles, inParallel } from "./changedFiles.ts";
 
@@ -27,9 +26,7 @@ export class StageReader {
   /** The stages of a run. @throws UserError if the run cannot be read */
   async read(root: string, run: string): Promise<ListedStage[]> {
     const path = runPaths(root, run).record;
-    const record = await this.#files.read(path, async () =>
-      parseJson(await readFile(path, "utf8"), runRecordSchema, path),
-    );
+    const record = await this.#files.read(path, () => readJson(path, runRecordSchema));
     if (!record) throw new UserError(`there is no run ${run} in ${root}`);
     return inParallel(record.stages, atOnce, (planned) => this.#stage(root, record, planned));
   }
@@ -66,9 +63,7 @@ export class StageReader {
   }
 
   #record(paths: StagePaths): Promise<StageRecord | undefined> {
-    return this.#files.read(paths.record, async () =>
-      parseJson(await readFile(paths.record, "utf8"), stageRecordSchema, paths.record),
-    );
+    return this.#files.read(paths.record, () => readJson(paths.record, stageRecordSchema));
   }
 
   /** The final state of a stage that was recorded as running a moment ago but has no process. */

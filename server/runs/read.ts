@@ -2,8 +2,10 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import type { z } from "zod";
 import { hasCode } from "../disk/errors.ts";
 import { parseJson, parseLine, splitLines } from "../disk/lines.ts";
+import { parseSealed } from "../disk/seal.ts";
 import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
 import { type Metric, metricSchema } from "../protocol/stage.ts";
+import { explainDamage } from "./damage.ts";
 import type { StagePaths } from "./layout.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
 
@@ -18,13 +20,18 @@ async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Reads and validates one JSON file; undefined where it does not exist.
+ * Reads and validates one JSON file, and checks its digest if it has one; undefined where it does not exist.
  *
  * @throws UserError naming file and key.
  */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await orAbsent(readFile(path, "utf8"));
-  return text === undefined ? undefined : parseJson(text, schema, path);
+  if (text === undefined) return undefined;
+  try {
+    return parseSealed(text, schema, path);
+  } catch (error) {
+    throw explainDamage(error);
+  }
 }
 
 /**
