@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { setTimeout } from "node:timers/promises";
 import { didYouMean, nearestName } from "../data/nearestName.ts";
@@ -170,6 +171,8 @@ async function attend(
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
+  // Its folder may have been removed or moved meanwhile; the runner has reported that.
+  if (status === "failed" && !existsSync(runPaths(root, id).record)) return exitStatus.failed;
   const summary = await summarizeRun(root, id);
   if (json) printJson({ event: "result", ...summary });
   else {

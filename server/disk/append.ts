@@ -1,5 +1,4 @@
 import {
-  appendFileSync,
   closeSync,
   constants,
   copyFileSync,
@@ -10,6 +9,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import type { z } from "zod";
@@ -152,7 +152,23 @@ class GrowingFile implements GrownFile {
 /** Adds text to a file that several processes may add to, such as a log. @throws UserError of the disk, TakenOver */
 export function appendText(path: string, text: string): void {
   fenceAround(path).pass();
-  withDiskErrorsSync(path, () => appendFileSync(path, text));
+  withDiskErrorsSync(path, () => {
+    const fd = openToAppend(path);
+    try {
+      writeFileSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Opens a regular file to add to it, and makes it if need be. @throws UserError for anything but a regular file. */
+export function openToAppend(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = constants;
+  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o666);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new UserError(`${path} is not a regular file: remove it`);
 }
 
 export interface LineAppender<T> extends GrownFile {

@@ -41,7 +41,8 @@ export async function syncFolder(folder: string): Promise<void> {
 /** A name beside `path` that no other writer uses. */
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
 
-const isTemporary = (name: string): boolean => /\.tmp-\d+-[0-9a-f]{8}$/.test(name);
+/** Whether a file or folder has a name of `temporaryName`. */
+export const isTemporary = (name: string): boolean => /\.tmp-\d+-[0-9a-f]{8}$/.test(name);
 
 /**
  * Removes what killed writers left in `folder` and below. The caller must hold the folder's lock: the file of a live

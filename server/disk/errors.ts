@@ -63,9 +63,9 @@ const shortened = (path: string): string => (path.length <= 120 ? path : `${path
  */
 export function diskError(error: unknown, path: string, use: DiskUse = "write"): unknown {
   const sentence = sentences[codeOf(error) ?? ""];
-  return sentence === undefined || error instanceof UserError
-    ? error
-    : new UserError(sentence(path, use), { cause: error });
+  if (sentence === undefined || error instanceof UserError) return error;
+  // A person knows the file by its own name, not by the one that it has while it is written.
+  return new UserError(sentence(path.replaceAll(/\.tmp-\d+-[0-9a-f]{8}\b/g, ""), use), { cause: error });
 }
 
 /** System calls that read. */

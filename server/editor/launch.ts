@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { openToAppend } from "../disk/append.ts";
 import { UserError } from "../protocol/errors.ts";
 import { createRoot, runPaths } from "../runs/layout.ts";
 
@@ -54,7 +55,7 @@ export async function launchResume(root: string, run: string, options: string[])
 
 /** Starts `btx` with the Node, or the VS Code as a Node, that runs this process. No shell sees the arguments. */
 function startDetached(args: string[], cwd: string, log: string): ChildProcess {
-  const output = openSync(log, "a");
+  const output = openToAppend(log);
   try {
     const child = spawn(process.execPath, [program, ...args], {
       cwd,

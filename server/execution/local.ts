@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type Choice, choiceText } from "../devices/choose.ts";
+import { diskError } from "../disk/errors.ts";
 import { thisMachine } from "../experiment/checkMemory.ts";
 import { deviceEnvironment } from "../install/environment.ts";
 import { type StagePaths, stagePaths } from "../runs/layout.ts";
@@ -69,6 +70,11 @@ function jobOf(child: ChildProcess, paths: StagePaths): StageJob {
 /** Signals that ask to stop: SIGINT from Ctrl-C, which reaches all processes of a terminal, and SIGTERM. */
 const requests: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM"]);
 
+function messageOf(error: Error): string {
+  const { message } = diskError(error, process.execPath, "read") as Error;
+  return message;
+}
+
 function exitOf(child: ChildProcess, stopAsked: () => boolean): Promise<StageExit> {
   let output = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -76,7 +82,7 @@ function exitOf(child: ChildProcess, stopAsked: () => boolean): Promise<StageExi
   });
   return new Promise((resolve) => {
     child.on("error", (error) =>
-      resolve({ status: "failed", error: `its process could not be started: ${error.message}` }),
+      resolve({ status: "failed", error: `its process could not be started: ${messageOf(error)}` }),
     );
     child.on("close", (code, signal) => {
       if (code === exitCodes.done) resolve({ status: "done" });

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryName } from "../disk/atomic.ts";
+import { isTemporary, removeLeftovers, temporaryName } from "../disk/atomic.ts";
 import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { UserError } from "../protocol/errors.ts";
-import { runPaths, stagePaths } from "./layout.ts";
+import { runPaths, runsFolder, stagePaths, stagesFolder } from "./layout.ts";
 import { acquireLock, LockedError } from "./lock.ts";
 
 /**
@@ -39,11 +39,28 @@ async function removeLocked(root: string, folder: string, what: string): Promise
   return true;
 }
 
-/** Removes what interrupted removals left behind. */
+/** Removes what interrupted removals and killed writers left behind, except where a process is working. */
 export async function removeRests(root: string): Promise<void> {
-  const names = await readdir(root).catch(() => []);
-  for (const name of names) {
-    if (/^removed\.tmp-\d+-[0-9a-f]{8}$/.test(name)) await rm(join(root, name), { recursive: true, force: true });
+  for (const name of await readdir(root).catch(() => [])) {
+    if (isTemporary(name)) await rm(join(root, name), { recursive: true, force: true });
+  }
+  for (const parent of [runsFolder(root), stagesFolder(root)]) {
+    for (const name of await readdir(parent).catch(() => [])) await removeRestsIn(join(parent, name));
+  }
+}
+
+async function removeRestsIn(folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  if (!names.some(isTemporary)) return;
+  try {
+    const lock = acquireLock(folder, folder);
+    try {
+      await removeLeftovers(folder);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
   }
 }
 

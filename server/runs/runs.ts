@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeJson } from "../disk/atomic.ts";
 import { hasCode } from "../disk/errors.ts";
@@ -20,7 +20,7 @@ export interface Run {
 }
 
 /**
- * Creates a run: its folder, exclusively, and its `run.json` with the status "running".
+ * Creates a run: its folder, exclusively, and its `run.json` with the status "running"; neither, if one fails.
  *
  * @throws UserError when the run folder may not be written or the disk is full.
  */
@@ -32,7 +32,12 @@ export async function createRun(
   const id = await createRunFolder(root, created);
   const paths = runPaths(root, id);
   const record: RunRecord = { version: 1, id, ...fields, status: "running", created: created.toISOString() };
-  await writeJson(paths.record, record);
+  try {
+    await writeJson(paths.record, record);
+  } catch (error) {
+    await rm(paths.folder, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
   return { record, state: "running", paths };
 }
 

@@ -1,7 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { diskError, hasCode } from "../disk/errors.ts";
+import { readBounded } from "../disk/open.ts";
 import type { LostStage } from "../protocol/editor.ts";
+import { UserError } from "../protocol/errors.ts";
 import { stageRecordSchema } from "../protocol/stage.ts";
 import { runPathsIn, runsFolder, stagePaths, stagesFolder } from "./layout.ts";
 import { lockHolder } from "./lock.ts";
@@ -13,28 +16,52 @@ import { folderBytes } from "./remove.ts";
 /** What is read of `run.json` here; runs are many and their specs long. */
 const usesSchema = z.object({ stages: z.array(z.object({ key: z.string() })) });
 
+/** Most bytes of an experiment file. */
+const maxExperimentBytes = 16 << 20;
+
 /** Ids of the runs of a run folder that use a stage, and names of files whose seed it is, by the stage's key. */
 export type StageUses = ReadonlyMap<string, readonly string[]>;
 
 /**
  * Which stages are used: by runs, and by experiment files beside the run folder whose seed is the model of a stage.
  *
- * @throws UserError for a run that cannot be read: what it uses is not known.
+ * @throws UserError for a run or an experiment file that cannot be read: what it uses is not known.
  */
 export async function stageUses(root: string): Promise<StageUses> {
   const uses = new Map<string, string[]>();
   const add = (key: string, user: string) => uses.set(key, [...(uses.get(key) ?? []), user]);
-  for (const id of await readdir(runsFolder(root)).catch(() => [])) {
-    const found = await readJson(runPathsIn(join(runsFolder(root), id)).record, usesSchema);
+  for (const id of await namesIn(runsFolder(root))) {
+    const { folder, record } = runPathsIn(join(runsFolder(root), id));
+    const found = await readJson(record, usesSchema);
+    if (!found) await assertUnbegun(folder);
     for (const { key } of found?.stages ?? []) add(key, id);
   }
-  for (const name of await readdir(dirname(root)).catch(() => [])) {
+  for (const name of await namesIn(dirname(root))) {
     if (!name.endsWith(".btx.yaml")) continue;
-    const text = await readFile(join(dirname(root), name), "utf8").catch(() => "");
+    const text = (await readBounded(join(dirname(root), name), maxExperimentBytes)).toString("utf8");
     for (const key of new Set([...text.matchAll(/\.btx\/stages\/([0-9a-f]{16})\b/g)].map((found) => found[1]!)))
       add(key, name);
   }
   return uses;
+}
+
+/** Names in a folder; none if it does not exist. @throws UserError when it cannot be read. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return [];
+    throw diskError(error, folder, "read");
+  }
+}
+
+/** @throws UserError if a folder without `run.json` is that of a run that has begun. */
+async function assertUnbegun(folder: string): Promise<void> {
+  const [file] = (await namesIn(folder)).filter((name) => !/^(lock\.|run\.json\.tmp-)/.test(name));
+  if (file !== undefined)
+    throw new UserError(
+      `${folder} has no run.json, but other files of a run (${file}), so it is not known which stages it uses: put run.json back, or remove the folder`,
+    );
 }
 
 /** Whether a runner works on a run. */
@@ -42,7 +69,7 @@ export const isWorkedOn = (root: string, run: string): boolean => lockHolder(joi
 
 /** Keys of all stages that have a folder, in order. */
 export async function stageKeys(root: string): Promise<string[]> {
-  const names = await readdir(stagesFolder(root)).catch(() => []);
+  const names = await namesIn(stagesFolder(root));
   return names.filter((name) => /^[0-9a-f]{16}$/.test(name)).sort();
 }
 

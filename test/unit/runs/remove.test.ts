@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { runPaths, stagePaths } from "../../../server/runs/layout.ts";
 import { acquireLock, LockedError } from "../../../server/runs/lock.ts";
 import { folderBytes, removeRests, removeRun, removeStage, removeStages } from "../../../server/runs/remove.ts";
@@ -65,6 +65,18 @@ describe("removing a run", () => {
     await removeRests(root);
     expect(readdirSync(root)).toEqual([]);
   });
+
+  it("leaves no temporary file of a killed writer, except where a process is working", async () => {
+    const root = freshRoot();
+    const run = runPaths(root, writeRun(root).id).folder;
+    const [idle, busy] = [writeStage(root, "seed").folder, writeStage(root, "mix").folder];
+    for (const folder of [run, idle, busy]) writeFileSync(join(folder, "run.json.tmp-123-0123abcd"), "half");
+    const lock = acquireLock(busy, "mix");
+    await removeRests(root);
+    lock.release();
+    const left = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(".tmp-"));
+    expect(left.map((name) => join(root, name))).toEqual([join(busy, "run.json.tmp-123-0123abcd")]);
+  });
 });
 
 describe("stages that are unused", () => {
@@ -90,6 +102,28 @@ describe("stages that are unused", () => {
     writeStage(root, "seed");
     writeFileSync(runPaths(root, id).record, "{");
     await expect(unusedStages(root)).rejects.toThrow(/run\.json/);
+  });
+
+  it("are not known while a run has lost its run.json, unless nothing else is in its folder", async () => {
+    const root = freshRoot();
+    const { folder, record, report } = runPaths(root, writeRun(root).id);
+    writeStage(root, "seed");
+    writeFileSync(join(folder, "lock.3"), "");
+    rmSync(record);
+    expect(await unusedStages(root)).toEqual([seed]);
+    writeFileSync(report, "<html>");
+    await expect(unusedStages(root)).rejects.toThrow(
+      `${folder} has no run.json, but other files of a run (report.html), so it is not known which stages it uses: put run.json back, or remove the folder`,
+    );
+  });
+
+  it("are not known while a file that may use one as its seed cannot be read", async () => {
+    const root = freshRoot();
+    writeStage(root, "seed");
+    const file = join(root, "..", "other.btx.yaml");
+    mkdirSync(file);
+    onTestFinished(() => rmSync(file, { recursive: true }));
+    await expect(unusedStages(root)).rejects.toThrow(`${file} is a folder, but must be a regular file`);
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { acquireLock } from "../../../server/runs/lock.ts";
@@ -28,6 +28,14 @@ describe("runs", () => {
     const changed = await updateRun(paths.folder, { status: "done", error: undefined });
     expect(changed.error).toBeUndefined();
     expect((await readRun(paths.folder))?.record).not.toHaveProperty("error");
+  });
+
+  it("leave nothing behind when they cannot be created", async () => {
+    const root = join(temporaryFolder(), ".btx");
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    await expect(createRun(root, { ...fields, stages: [cyclic] as never })).rejects.toThrow(/circular/);
+    expect(readdirSync(join(root, "runs"))).toEqual([]);
   });
 
   it("are interrupted when they say they run and nobody holds their lock", async () => {
