@@ -18,7 +18,7 @@ type Message<K extends Kind> = Extract<ToPage, { type: K }>;
 
 class VsCodeHost implements Host {
   readonly #api: VsCodeApi;
-  readonly #waiting: { kind: Kind; heard(message: ToPage): boolean }[] = [];
+  readonly #waiting: { kind: Kind; accepts(message: ToPage): boolean }[] = [];
   #listen: (start: Start) => void = () => {};
   #relay: ConnectionEvents | undefined;
   /** The socket failed once and is not tried again. */
@@ -102,7 +102,7 @@ class VsCodeHost implements Host {
     return new Promise((resolve) => {
       this.#waiting.push({
         kind,
-        heard(message) {
+        accepts(message) {
           if (!fits(message as Message<K>)) return false;
           resolve(message as Message<K>);
           return true;
@@ -112,7 +112,7 @@ class VsCodeHost implements Host {
   }
 
   #receive(message: ToPage): void {
-    const at = this.#waiting.findIndex(({ kind, heard }) => kind === message.type && heard(message));
+    const at = this.#waiting.findIndex(({ kind, accepts }) => kind === message.type && accepts(message));
     if (at >= 0) this.#waiting.splice(at, 1);
     else if (message.type === "start") this.#listen(message.start);
     else if (message.type === "message") this.#relay?.message(message.data);

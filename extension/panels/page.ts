@@ -72,7 +72,7 @@ const others = (studio: Studio, { path }: Page): Page[] => kept(studio).filter((
 const keep = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, [...others(studio, page), page]);
 const forget = (studio: Studio, page: Page) => studio.context.workspaceState.update(key, others(studio, page));
 
-/** Replaces the page's queries for dark and high-contrast mode by what the editor's theme is. */
+/** Replaces the page's media queries for dark and high-contrast mode by the state of the editor's theme. */
 function inTheme(page: string, kind: ColorThemeKind): string {
   const dark = kind === ColorThemeKind.Dark || kind === ColorThemeKind.HighContrast;
   const contrast = kind === ColorThemeKind.HighContrast || kind === ColorThemeKind.HighContrastLight;

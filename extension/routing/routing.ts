@@ -97,7 +97,7 @@ export class Routing {
     this.#paintAll();
   }
 
-  /** Colours a document from known routing. */
+  /** Colours a document by a routing that is already known. */
   paint(painting: Painting): void {
     this.#paintings.set(painting.uri.toString(), painting);
     this.#paintAll();

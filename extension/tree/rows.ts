@@ -43,7 +43,7 @@ export interface ExpertRow {
   id: string;
   parent: StageRow;
   expert: string;
-  /** Its place among the experts, from 0. */
+  /** Index of the expert. */
   place: number;
 }
 

@@ -157,7 +157,7 @@ export function sidesText({ main, other, difference }: Sides, measure: CellMeasu
   const text = ({ model, snapshot }: Side) => measuredText(model, snapshot, measure);
   if (!other) return text(main);
   const named = (side: Side) => (other.model === main.model ? text(side) : `${side.model.name} at ${text(side)}`);
-  return difference ? `${named(main)} minus ${named(other)}` : `${named(main)} beside ${named(other)}`;
+  return difference ? `${named(main)} minus ${named(other)}` : `${named(main)} and ${named(other)}`;
 }
 
 /** Whether the shown snapshot is the newest of a running stage. */
