@@ -49,7 +49,7 @@ export async function run(args: string[]): Promise<number> {
     "random-seed": { type: "string" },
     stage: { type: "string" },
   });
-  const options = attendance(values);
+  const options = executionOptions(values);
   const seed = values["random-seed"];
   const replaced = seed === undefined ? {} : { randomSeed: wholeNumber(seed, "random-seed", 0) };
   const { file, root } = experimentFile(positionals[0]);
@@ -65,7 +65,7 @@ export async function run(args: string[]): Promise<number> {
   const compute = requestedCompute(values, experiment.compute);
   const fields = { name: experiment.name, file, experiment: text, ...replaced, compute, stages, reused: [] };
   const made = await createRun(root, fields);
-  return attend(root, made.record.id, { ...options, choice: choice!, fresh: true });
+  return executeRun(root, made.record.id, { ...options, choice: choice!, fresh: true });
 }
 
 /** Sections that describe several stages, and whether a stage, by its name, is one of them. */
@@ -92,12 +92,17 @@ export async function resume(args: string[]): Promise<number> {
     "take-over": { type: "boolean" },
     yes: { type: "boolean" },
   });
-  const options = attendance(values);
+  const options = executionOptions(values);
   const { root, run: found } = await namedRun(positionals[0], values.in);
   const takeOver = values["take-over"] === true;
   if (takeOver && !(await mayTakeOver(found, values.yes === true))) return exitStatus.stopped;
   const compute = requestedCompute(values, found.record.compute ?? { engine: "auto" });
-  return attend(root, found.record.id, { ...options, choice: await chosenDevices(compute), fresh: false, takeOver });
+  return executeRun(root, found.record.id, {
+    ...options,
+    choice: await chosenDevices(compute),
+    fresh: false,
+    takeOver,
+  });
 }
 
 /** Asks whether to take a run from a process that cannot be seen from here. @throws CommandError without a terminal */
@@ -119,24 +124,24 @@ async function mayTakeOver({ record, holder }: Run, yes: boolean): Promise<boole
   }
 }
 
-interface Attendance {
+interface ExecutionOptions {
   json: boolean;
   cores: number | undefined;
 }
 
-interface Start extends Attendance {
+interface Start extends ExecutionOptions {
   choice: Choice;
   fresh: boolean;
   takeOver?: boolean;
 }
 
-const attendance = ({ json, cores }: { json?: boolean; cores?: string }): Attendance => ({
+const executionOptions = ({ json, cores }: { json?: boolean; cores?: string }): ExecutionOptions => ({
   json: json === true,
   cores: cores === undefined ? undefined : wholeNumber(cores, "cores", 1),
 });
 
 /** Runs all stages of a run and shows their progress. */
-async function attend(
+async function executeRun(
   root: string,
   id: string,
   { json, cores, choice, fresh, takeOver = false }: Start,

@@ -19,8 +19,8 @@ const software = /swiftshader|llvmpipe|lavapipe|libvulkan_lvp|softpipe|basic ren
 export const isSoftware = (text: string): boolean => software.test(text);
 
 /**
- * The adapter in what the Vulkan loader logs (VK_LOADER_DEBUG) when a device is made: its name, and the file of its
- * driver. ONNX Runtime itself reports neither.
+ * The adapter in the Vulkan loader's log (VK_LOADER_DEBUG) of creating a device: its name, and the file of its driver.
+ * ONNX Runtime itself reports neither.
  */
 export function adapterOfVulkanLog(log: string): { name: string; driver: string } | undefined {
   const made = [...log.matchAll(/Using "(.+)" with driver: "(.+)"/g)].at(-1);

@@ -10,7 +10,7 @@ export interface ProbeResult {
   ended?: "time" | "crash";
 }
 
-/** The program beside this one, in the same build. */
+/** The program next to this one in the same build. */
 const program = fileURLToPath(new URL("./probe.js", import.meta.url));
 
 /** How much of the output is kept, characters. */

@@ -24,7 +24,7 @@ export function reasonOf(device: Probing, { log, ended }: ProbeResult, offered: 
   const missing = missingLibrary(log);
   if (missing) return ofMissing(missing, device);
   if (device === "webgpu") return ofWebgpu(log, offered);
-  if (device === "tfjs-node") return { reason: lastWords(log) };
+  if (device === "tfjs-node") return { reason: errorText(log) };
   if (/no CUDA-capable device/i.test(log)) return { reason: "the driver offers no CUDA device" };
   if (/driver version is insufficient/i.test(log))
     return {
@@ -35,7 +35,7 @@ export function reasonOf(device: Probing, { log, ended }: ProbeResult, offered: 
   if (start) return { reason: `CUDA could not start: ${start}` };
   // The package's script fetches a library that needs them on the machine.
   const remedy = catalog[device].wheels ? {} : { remedy: "install CUDA 11 and cuDNN 8" };
-  return { reason: lastWords(log), ...remedy };
+  return { reason: errorText(log), ...remedy };
 }
 
 /** The shared library that the system's loader did not find, as "libcudart.so.13". */
@@ -59,7 +59,7 @@ function ofMissing(library: string, device: Probing): Reason {
 }
 
 function ofWebgpu(log: string, offered: readonly string[]): Reason {
-  if (!/No supported adapters|Failed to get a WebGPU adapter/i.test(log)) return { reason: lastWords(log) };
+  if (!/No supported adapters|Failed to get a WebGPU adapter/i.test(log)) return { reason: errorText(log) };
   const broken = /Could not get 'vkCreateInstance'.* for ICD (\S+)/.exec(log)?.[1];
   if (broken && offered.length === 0)
     return {
@@ -73,7 +73,7 @@ function ofWebgpu(log: string, offered: readonly string[]): Reason {
 }
 
 /** The error in a program's output, without the source line that raised it. */
-export function lastWords(log: string): string {
+export function errorText(log: string): string {
   const lines = log.split("\n").filter((line) => !line.startsWith("[Vulkan Loader]"));
   const error = lines.find((line) => /^\w*Error: /.test(line)) ?? lines.findLast((line) => line.trim() !== "") ?? "";
   const text = error.replace(/^\w*Error: /, "").replace(/^\/\S+\.(cc|h|cpp):\d+ .*?(?:false\. |\] )/, "");

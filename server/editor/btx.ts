@@ -14,7 +14,7 @@ const maxOutput = 4000;
 const patience = 3000;
 
 export interface BtxOptions {
-  /** Standard input; none if left out. */
+  /** Standard input; default: none. */
   input?: string;
   /** Ends the process, which gets a moment to clean up. */
   signal?: AbortSignal;

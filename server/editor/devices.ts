@@ -35,9 +35,9 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
     timer = undefined;
     if (!shown) return;
     const meter = new LoadMeter();
-    const tell = (): void => answers.notify("btx/loadChanged", meter.look(watch.running()));
-    timer = setInterval(tell, period);
-    tell();
+    const send = (): void => answers.notify("btx/loadChanged", meter.measure(watch.running()));
+    timer = setInterval(send, period);
+    send();
   });
   answers.onEnd(() => clearInterval(timer));
 }

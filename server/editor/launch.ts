@@ -53,7 +53,7 @@ export async function launchResume(root: string, run: string, options: string[])
   await began(startDetached(["resume", runPaths(root, run).folder, ...options], dirname(root), log), log, from);
 }
 
-/** Starts `btx` with the Node, or the VS Code as a Node, that runs this process. No shell sees the arguments. */
+/** Starts `btx` with the Node.js or VS Code executable that runs this process. No shell sees the arguments. */
 function startDetached(args: string[], cwd: string, log: string): ChildProcess {
   const output = openToAppend(log);
   try {

@@ -34,7 +34,7 @@ export class LoadMeter {
     this.#machine = machine;
   }
 
-  look(running: readonly { run: ListedRun; stages: readonly ListedStage[] }[]): Load {
+  measure(running: readonly { run: ListedRun; stages: readonly ListedStage[] }[]): Load {
     const [times, now] = [this.#machine.times(), this.#machine.now()];
     const seconds = (now - this.#at) / 1000;
     const before = this.#times;

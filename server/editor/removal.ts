@@ -12,8 +12,8 @@ import type { RunWatch } from "./runWatch.ts";
 /** Reports what removing a run or stages would lose, and removes what the user confirmed. */
 export function serveRemoval(answers: Answers, watch: RunWatch): void {
   const seen = async (): Promise<void> => {
-    await watch.look();
-    await watch.lookAtShown();
+    await watch.check();
+    await watch.checkShown();
   };
   answers.to("btx/rerunLoses", async (reference) => ({ stages: await rerunLoses(reference) }));
   answers.toTrusted("btx/rerun", "Runs start", async ({ keys, cores, ...reference }) => {

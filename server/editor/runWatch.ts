@@ -35,7 +35,7 @@ export class RunWatch {
   /** Runs that were running when their stages were last read. */
   #live: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   #again = false;
 
   constructor(listener: Listener) {
@@ -46,11 +46,11 @@ export class RunWatch {
   async watch(roots: readonly string[]): Promise<{ runs: ListedRun[]; problems: string[] }> {
     this.#roots = roots;
     clearInterval(this.#timer);
-    this.#timer = roots.length > 0 ? setInterval(() => void this.look(), period) : undefined;
+    this.#timer = roots.length > 0 ? setInterval(() => void this.check(), period) : undefined;
     const found = await this.#read();
     this.#runs = new Map(found.runs.map((run) => [idOf(run), run]));
     this.#problems = new Set(found.problems);
-    void this.look();
+    void this.check();
     return found;
   }
 
@@ -76,12 +76,12 @@ export class RunWatch {
   }
 
   /** Checks now. Only one check runs at a time: requests made during one cause a single further check. */
-  look(): Promise<void> {
-    if (this.#looking) this.#again = true;
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
+  check(): Promise<void> {
+    if (this.#checking) this.#again = true;
+    this.#checking ??= this.#checkRepeatedly().finally(() => {
+      this.#checking = undefined;
     });
-    return this.#looking;
+    return this.#checking;
   }
 
   stop(): void {
@@ -89,11 +89,11 @@ export class RunWatch {
     this.#roots = [];
   }
 
-  async #look(): Promise<void> {
+  async #checkRepeatedly(): Promise<void> {
     do {
       this.#again = false;
       try {
-        await this.#lookOnce();
+        await this.#checkOnce();
       } catch (error) {
         console.error("reading runs:", error);
       }
@@ -110,7 +110,7 @@ export class RunWatch {
     };
   }
 
-  async #lookOnce(): Promise<void> {
+  async #checkOnce(): Promise<void> {
     const roots = this.#roots;
     const found = await this.#read();
     if (roots !== this.#roots) return;
@@ -122,7 +122,7 @@ export class RunWatch {
     this.#problems = new Set(found.problems);
     for (const gone of removed) this.#stages.delete(idOf(gone));
     // Stages first, so that they are final by the time the end of the run is reported.
-    await this.#lookAtStages();
+    await this.#checkStages();
     if (roots !== this.#roots) return;
     if (runs.length + removed.length + problems.length > 0) this.#listener.runs({ runs, removed, problems });
   }
@@ -131,18 +131,18 @@ export class RunWatch {
    * Runs that are running or were at the last check, and shown runs in a folder where a run is running, because it may
    * work on their stages.
    */
-  async #lookAtStages(): Promise<void> {
+  async #checkStages(): Promise<void> {
     const running = this.running().map(({ run }) => run);
     const busy = new Set(running.map(({ root }) => root));
     const before = this.#live;
     this.#live = new Set(running.map(idOf));
     for (const [id, run] of this.#runs) {
       const shown = this.#shown.has(id) && busy.has(run.root);
-      if (this.#live.has(id) || before.has(id) || shown) await this.#lookAtStagesOf(run, id);
+      if (this.#live.has(id) || before.has(id) || shown) await this.#checkStagesOf(run, id);
     }
   }
 
-  async #lookAtStagesOf({ root, run }: ListedRun, id: string): Promise<void> {
+  async #checkStagesOf({ root, run }: ListedRun, id: string): Promise<void> {
     const before = this.#stages.get(id);
     // Its record may have been removed or damaged since; the list of runs reports that.
     const now = await this.#reader.read(root, run).catch(() => undefined);
@@ -154,7 +154,7 @@ export class RunWatch {
   }
 
   /** Rereads the stages of all shown runs, whatever their state, after some were removed. */
-  async lookAtShown(): Promise<void> {
-    for (const [id, run] of this.#runs) if (this.#shown.has(id)) await this.#lookAtStagesOf(run, id);
+  async checkShown(): Promise<void> {
+    for (const [id, run] of this.#runs) if (this.#shown.has(id)) await this.#checkStagesOf(run, id);
   }
 }

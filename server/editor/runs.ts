@@ -22,12 +22,12 @@ export function serveRuns(answers: Answers, watch: RunWatch): void {
     const root = runRoot(file);
     const options = [...option("cores", cores), ...option("random-seed", randomSeed), ...option("stage", stage)];
     const run = await launchRun(root, file, options);
-    await watch.look();
+    await watch.check();
     return { root, run };
   });
   answers.toTrusted("btx/resumeRun", "Runs start", async ({ root, run, cores }) => {
     await resume({ root, run }, cores);
-    await watch.look();
+    await watch.check();
     return { root, run };
   });
   answers.to("btx/stopRun", async ({ root, run }) => ({ running: (await stopRun(root, run)).length > 0 }));

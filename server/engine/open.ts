@@ -11,12 +11,12 @@ const engines: Record<EngineName, (device: string, options: OpenOptions) => Prom
 /** Opens an engine on one device, without fallback: when the device fails, calls throw a UserError that names it. */
 export async function openEngine({ engine, device }: DeviceReference, options: OpenOptions): Promise<Engine> {
   const opened = await engines[engine](device, options);
-  return device === "cpu" ? opened : guarded(opened);
+  return device === "cpu" ? opened : withDeviceErrors(opened);
 }
 
 /** Wraps an engine so that errors of its device become messages for people; see `deviceFailure`. */
-export function guarded(engine: Engine): Engine {
-  const inWords = async <T>(work: () => Promise<T>): Promise<T> => {
+export function withDeviceErrors(engine: Engine): Engine {
+  const callWithDeviceErrors = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
@@ -25,10 +25,10 @@ export function guarded(engine: Engine): Engine {
   };
   return {
     ...engine,
-    whyNotFloat16: () => inWords(() => engine.whyNotFloat16()),
+    whyNotFloat16: () => callWithDeviceErrors(() => engine.whyNotFloat16()),
     async compile(...args) {
-      const program = await inWords(() => engine.compile(...args));
-      return { run: (batch) => inWords(() => program.run(batch)), dispose: () => program.dispose() };
+      const program = await callWithDeviceErrors(() => engine.compile(...args));
+      return { run: (batch) => callWithDeviceErrors(() => program.run(batch)), dispose: () => program.dispose() };
     },
   };
 }

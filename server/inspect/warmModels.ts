@@ -39,7 +39,7 @@ export class WarmModel {
     return this.found.stage.name;
   }
 
-  /** Its configuration, with k experts per token if given. @throws UserError where k does not apply or is too large. */
+  /** Its configuration, with k experts per token if given. @throws UserError if k does not apply or is too large */
   config(k?: number): ModelConfig {
     const { config } = this.opened;
     if (k === undefined) return config;
@@ -132,7 +132,7 @@ export class WarmModel {
 /** Models kept in memory: two, because some questions compare two. */
 const maxModels = 2;
 
-/** The models that were last asked about. */
+/** The models that were used last. */
 export class WarmModels {
   /** By reference and version of the checkpoint, the most recent last. */
   readonly #models = new Map<string, WarmModel>();

@@ -143,9 +143,9 @@ export function entryAt(root: Entry, path: Path): Entry | undefined {
 }
 
 /** The innermost entry at an offset, end included; the root if there is no other. */
-export function entryAround(root: Entry, offset: number): Entry {
+export function innermostEntry(root: Entry, offset: number): Entry {
   const child = root.children.find(({ span }) => touches(span, offset));
-  return child ? entryAround(child, offset) : root;
+  return child ? innermostEntry(child, offset) : root;
 }
 
 /** Whether an offset is in a range or at one of its ends. */

@@ -30,9 +30,9 @@ export type Measured = z.infer<typeof measuredSchema>;
 
 /** One setting in which a row differs from other rows of the same model. */
 export const differenceSchema = z.strictObject({
-  /** Stage it belongs to; "experts" for all of them alike, "all" for all training stages alike, "evaluate". */
+  /** Stage it belongs to; "experts" for all experts, "all" for all training stages, "evaluate". */
   stage: z.string(),
-  /** Phase of training, from 0, where the stage has several. */
+  /** Phase of training, from 0, if the stage has several. */
   phase: z.int().optional(),
   /** Path in the stage's spec, such as "router.type"; for a key of a phase only the key itself, such as "tokens". */
   key: z.string(),

@@ -57,7 +57,7 @@ export type RouterType = RouterConfig["type"];
 export const takesK = (type: string): boolean =>
   routerConfigSchema.options.some(({ shape }) => shape.type.value === type && "k" in shape);
 
-/** The same router with another K; undefined where it has no configurable K. */
+/** The same router with another K; undefined if it has no configurable K. */
 export const withK = (router: RouterConfig, k: number): RouterConfig | undefined =>
   "k" in router ? { ...router, k } : undefined;
 

@@ -9,7 +9,7 @@ const idSchema = z.int().min(0);
 const inspectionSchema = z.enum(Object.keys(inspections) as [keyof typeof inspections]);
 
 export const inspectionPageMessages = [
-  /** Asks the inspector; `params` as `inspections` has them. Answered with news, and then with `inspected`. */
+  /** Asks the inspector; `params` are those of `inspections`. Answered with news, and then with `inspected`. */
   z.strictObject({ type: z.literal("inspect"), id: idSchema, inspection: inspectionSchema, params: z.unknown() }),
   z.strictObject({
     type: z.literal("expertOrigin"),
@@ -50,7 +50,7 @@ export const expertOriginSchema = z.strictObject({
 export type ExpertOrigin = z.infer<typeof expertOriginSchema>;
 
 export const inspectionHubMessages = [
-  /** As `inspections` has it. */
+  /** News of `inspections`. */
   z.strictObject({ type: z.literal("inspectionNews"), id: z.int(), news: z.unknown() }),
   z.strictObject({ type: z.literal("inspected"), id: z.int(), answer: z.unknown() }),
   z.strictObject({ type: z.literal("expertOrigin"), id: z.int(), origin: expertOriginSchema }),

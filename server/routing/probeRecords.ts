@@ -34,8 +34,8 @@ export function probeIndexes(
   const axes = { version: 1 as const, layers, experts, domains };
   const detail = { ...axes, statistics: statisticsIn("probe") };
   return {
-    choices: { ...axes, ...rest, every: thinned(every, probeLayout(choices).size) },
-    detail: { ...detail, every: thinned(every, probeDetailLayout(detail).size) },
+    choices: { ...axes, ...rest, every: recordInterval(every, probeLayout(choices).size) },
+    detail: { ...detail, every: recordInterval(every, probeDetailLayout(detail).size) },
   };
 }
 
@@ -43,7 +43,7 @@ export function probeIndexes(
  * Steps between records of `size` values, for probes that are `every` steps apart: large records are written more
  * rarely.
  */
-export function thinned(every: number, size: number): number {
+export function recordInterval(every: number, size: number): number {
   const between = Math.floor(maxBytes / (4 * size)) - 2;
   return every * Math.ceil(maxProbes / Math.min(maxProbes, Math.max(1, between)));
 }

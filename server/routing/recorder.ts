@@ -21,7 +21,7 @@ const maxPairBytes = 64 << 20;
 export interface PendingRouting {
   /** Of `routing.f32`. */
   routing?: number[];
-  /** Of `routing-pairs.f32`; absent where no pairs are recorded. */
+  /** Of `routing-pairs.f32`; absent if no pairs are recorded. */
   pairs?: Float64Array;
 }
 

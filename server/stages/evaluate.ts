@@ -92,7 +92,7 @@ async function exactMatches(
   const { tokenizer } = data;
   const problems = context.spec.domains.flatMap((domain) => {
     const ofDomain = data.answers(domain).map((problem) => {
-      // The model writes the spaces at the prompt's end: in text they belong to the next token.
+      // The model writes the spaces at the end of the prompt, because in text they belong to the next token.
       const blanks = / *$/.exec(problem.prompt)!.index;
       const prompt = [...tokenizer.encode(problem.prompt.slice(0, blanks))];
       const solution = tokenizer.encode(problem.prompt.slice(blanks) + problem.solution);

@@ -23,14 +23,14 @@ import { exitCodes, progressFile, stageOptionsSchema } from "./process.ts";
 import { seed } from "./seed.ts";
 
 /**
- * A stage's process: `stage.js ROOT RUN NAME OPTIONS`, where OPTIONS is JSON (`stageOptionsSchema`). It takes the stage's
- * lock, does the stage's work and writes the outcome into the stage's folder. It saves a checkpoint and stops on
- * SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. A process without a runner lives
- * until its work is done.
+ * A stage's process: `stage.js ROOT RUN NAME OPTIONS`, where OPTIONS is JSON (`stageOptionsSchema`). It takes the
+ * stage's lock, does the stage's work and writes the outcome into the stage's folder. It saves a checkpoint and stops
+ * on SIGTERM, on the stage's `stop` file, and when the runner that it belongs to is gone. A process without a runner
+ * lives until its work is done.
  */
 
 /** The work of each kind of stage. */
-const works: { readonly [Kind in StageKind]: StageWork<Extract<StageSpec, { kind: Kind }>> } = {
+const stageWork: { readonly [Kind in StageKind]: StageWork<Extract<StageSpec, { kind: Kind }>> } = {
   data,
   seed,
   expert: continued,
@@ -45,7 +45,7 @@ const works: { readonly [Kind in StageKind]: StageWork<Extract<StageSpec, { kind
 
 const work = (context: StageContext): Promise<StageResult> =>
   // The entry for a spec's kind takes specs of this kind.
-  (works[context.spec.kind] as StageWork<StageSpec>)(context);
+  (stageWork[context.spec.kind] as StageWork<StageSpec>)(context);
 
 async function planned(
   root: string,

@@ -10,7 +10,7 @@ import { suggest } from "./completeKeys.ts";
 
 export type PathKind = "files" | "folder" | "tokenizer";
 
-/** What kind of path a key holds; undefined for keys that hold none. */
+/** The kind of path that a key holds; undefined for other keys. */
 export function pathKind(path: Path): PathKind | undefined {
   const isItem = typeof path.at(-1) === "number";
   if (path[0] === "domains" && path[2] === "files" && path.length === (isItem ? 4 : 3)) return "files";

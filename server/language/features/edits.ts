@@ -34,7 +34,7 @@ const lineStartAt = (text: string, offset: number): number =>
   offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
 
 /** Inserts a missing required key, with an example value; undefined if there is no place for it. */
-export function addition({ syntax, text }: Snapshot, path: Path): Edit | undefined {
+export function insertedKey({ syntax, text }: Snapshot, path: Path): Edit | undefined {
   const key = path.at(-1);
   const node = schemaAt(path);
   const parent = entryAt(syntax, path.slice(0, -1));
@@ -56,7 +56,7 @@ export function addition({ syntax, text }: Snapshot, path: Path): Edit | undefin
 }
 
 /** Adds a value with all required keys to a key without a value. */
-export function filling({ syntax, text }: Snapshot, path: Path): Edit | undefined {
+export function insertedValue({ syntax, text }: Snapshot, path: Path): Edit | undefined {
   const entry = entryAt(syntax, path);
   const node = schemaAt(path);
   return entry?.key && !entry.value && node?.required ? filled(text, entry, example(path, node)) : undefined;

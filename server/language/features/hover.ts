@@ -6,7 +6,7 @@ import { domainNameAt } from "../domains.ts";
 import type { DomainFiles } from "../facts/domainFiles.ts";
 import { keyHelp } from "../help.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { type Entry, entryAround, entryAt, type Span, touches } from "../syntax.ts";
+import { type Entry, entryAt, innermostEntry, type Span, touches } from "../syntax.ts";
 import { helpOf } from "./completeValues.ts";
 
 /** Help for the key, value or domain at a position. `files` counts a domain's files. */
@@ -17,7 +17,7 @@ export async function hover(snapshot: Snapshot, position: Position, files: Domai
   // A frozen expert is not a domain; the help of `freeze` describes it.
   if (domain && domain.role !== "frozen")
     return shown(snapshot, domain.token, await domainHelp(snapshot, domain.name, files));
-  const entry = entryAround(root, offset);
+  const entry = innermostEntry(root, offset);
   const node = schemaAt(entry.path);
   if (!node) return null;
   if (entry.key && touches(entry.key, offset)) return shown(snapshot, entry.key, keyHelp(entry.path, node));

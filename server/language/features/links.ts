@@ -6,7 +6,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { entriesOf, type ScalarValue } from "../syntax.ts";
 import { pathKind } from "./completePaths.ts";
 
-/** Links from paths to existing files and folders; globs have none. */
+/** Links from paths to existing files and folders, but not from globs. */
 export async function documentLinks(snapshot: Snapshot): Promise<DocumentLink[]> {
   const { file } = snapshot;
   if (file === undefined) return [];

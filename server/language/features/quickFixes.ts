@@ -10,7 +10,7 @@ import { type Edit, type Entry, entriesOf, entryAt, type Token } from "../syntax
 import { yamlText } from "../yamlText.ts";
 import { pathKind } from "./completePaths.ts";
 import { diagnosticSource, type ProblemData, problemDataSchema } from "./diagnostics.ts";
-import { addition, filling, removal } from "./edits.ts";
+import { insertedKey, insertedValue, removal } from "./edits.ts";
 
 /** The command that makes a folder; its argument is `{path}`, absolute. */
 export const createFolderCommand = "btx.createFolder";
@@ -39,9 +39,9 @@ function fixesOf(snapshot: Snapshot, diagnostic: Diagnostic, { path, suggestion 
     fix(`Change to \`${suggestion}\``, { ...token.inner, text }, true);
   }
   const missing = schemaAt(path) && !entryAt(snapshot.syntax, path);
-  if (missing) fix(`Add \`${pathText(path)}\``, addition(snapshot, path), true);
-  fix(`Add what \`${pathText(path)}\` needs`, filling(snapshot, path), true);
-  if (found && JSON.stringify(found.path) === JSON.stringify(path) && canGo(found, start, diagnostic)) {
+  if (missing) fix(`Add \`${pathText(path)}\``, insertedKey(snapshot, path), true);
+  fix(`Add what \`${pathText(path)}\` needs`, insertedValue(snapshot, path), true);
+  if (found && JSON.stringify(found.path) === JSON.stringify(path) && isRemovable(found, start, diagnostic)) {
     const name = found.key?.text ?? token?.text ?? "it";
     fix(`Remove \`${name}\``, removal(snapshot, found));
   }
@@ -78,7 +78,7 @@ function isSibling(root: Entry, entry: Entry, name: string): boolean {
 }
 
 /** Removes superfluous keys and items, but neither wrong values nor domains with wrong names. */
-function canGo(entry: Entry, start: number, { severity }: Diagnostic): boolean {
+function isRemovable(entry: Entry, start: number, { severity }: Diagnostic): boolean {
   if (domainRole(entry.path) === "definition" && severity !== DiagnosticSeverity.Warning) return false;
   return !entry.key || entry.key.start === start;
 }

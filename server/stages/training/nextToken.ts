@@ -8,9 +8,9 @@ import { accumulate, applyGradients, gradientNorm, gradientShapes, trainStep } f
 import { sizeOf, type Values } from "../../ops/program.ts";
 import type { LossScale } from "./lossScale.ts";
 import { stateNames } from "./phases.ts";
-import { partOf, sequences } from "./stepBatch.ts";
+import { microBatch, sequences } from "./stepBatch.ts";
 import { type PhaseJob, type StepPrograms, scalar, scalarSpecs } from "./stepPrograms.ts";
-import { copied, resultOf, type StepResult, sumsOf } from "./stepResult.ts";
+import { copyResults, resultOf, type StepResult, sumsOf } from "./stepResult.ts";
 
 /**
  * The programs for next-token training. A batch of one micro-batch runs as one program that computes gradients and
@@ -94,14 +94,15 @@ async function inMicroBatches(store: Store, job: PhaseJob): Promise<StepPrograms
   /** Sums the micro-batches' gradients in the store and returns the results of each. */
   async function accumulated(batches: Record<string, Values>[]): Promise<Record<string, Values>[]> {
     const results: Record<string, Values>[] = [];
-    for (const [part, batch] of batches.entries()) results.push(copied(await (part === 0 ? first : next).run(batch)));
+    for (const [part, batch] of batches.entries())
+      results.push(copyResults(await (part === 0 ? first : next).run(batch)));
     return results;
   }
 
   return {
     async run(batch, inputs) {
       const batches = Array.from({ length: parts }, (_, part) => ({
-        ...sequences(partOf(batch, part, parts, config), config),
+        ...sequences(microBatch(batch, part, parts, config), config),
         ...inputs,
       }));
       const balanced = means ? await means.of(batches) : {};
@@ -135,7 +136,7 @@ async function meansOverBatch(store: Store, { config, training, engine }: PhaseJ
     /** `meanGates` and `meanProbabilities` [Lmoe, E] over micro-batches of equal size. */
     async of(batches: Record<string, Values>[]): Promise<Record<string, Values>> {
       const results: Record<string, Values>[] = [];
-      for (const batch of batches) results.push(copied(await program.run(batch)));
+      for (const batch of batches) results.push(copyResults(await program.run(batch)));
       return Object.fromEntries(
         Object.keys(results[0] ?? {}).map((name) => [
           name,

@@ -101,7 +101,8 @@ export class RoutingProbe implements TrainingObserver {
         const results = await this.#program.run(detail ? { ...given, counted: weights } : given);
         windows.push(...routedWindows(config, batch, results));
         // Results are valid until the next run.
-        if (detail) counted[domain] = Object.fromEntries(detail.statistics.flatMap((name) => copied(results, name)));
+        if (detail)
+          counted[domain] = Object.fromEntries(detail.statistics.flatMap((name) => copyResult(results, name)));
       }
     if (this.#choices.due(step)) this.#choices.append(choicesRecord(windows, config, choices));
     if (detail && this.#detail?.due(step)) this.#detail.append(detailRecord(windows, counted, config, detail));
@@ -141,7 +142,7 @@ function newIndexes(job: ProbeJob, { layers, experts }: MoeConfig) {
   return probeIndexes({ layers, experts, domains, tokens, k: reportedChoices(config) }, every);
 }
 
-const copied = (results: Record<string, Values>, name: string): [string, Values][] =>
+const copyResult = (results: Record<string, Values>, name: string): [string, Values][] =>
   results[name] ? [[name, results[name].slice()]] : [];
 
 const windowOf = ({ config, data, domains }: ProbeJob, domain: number) => [

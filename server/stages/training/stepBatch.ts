@@ -24,7 +24,7 @@ function partOfLayers(x: Float32Array, layers: number, part: number, parts: numb
 }
 
 /** Micro-batch number `part`, from 0, of the `parts` equal ones into which a batch is cut. */
-export function partOf(
+export function microBatch(
   { windows, domain, noise }: StepBatch,
   part: number,
   parts: number,

@@ -12,7 +12,7 @@ export interface StepResult extends Partial<Record<CountedStatistic, Float64Arra
 }
 
 /** Copies results, which are only valid until the program's next run. */
-export const copied = (result: Record<string, Values>): Record<string, Values> =>
+export const copyResults = (result: Record<string, Values>): Record<string, Values> =>
   Object.fromEntries(Object.entries(result).map(([name, values]) => [name, values.slice()]));
 
 /** Sums one result over micro-batches. */

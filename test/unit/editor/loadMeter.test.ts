@@ -39,12 +39,12 @@ function machine() {
 describe("the load of a machine", () => {
   it("is what was used between two looks", () => {
     const { at, meter } = machine();
-    const first = meter.look([{ run, stages: [stage("expert:code")] }]);
+    const first = meter.measure([{ run, stages: [stage("expert:code")] }]);
     expect(first.busy).toBeUndefined();
     expect(first.stages[0]).toMatchObject({ stage: "expert:code", experiment: "tiny", pid: 7, memory: 1e6 });
     expect(first.stages[0]!.cores).toBeUndefined();
     Object.assign(at, { idle: 1000, all: 4000, seconds: 3, now: 2000 });
-    const second = meter.look([{ run, stages: [stage("expert:code")] }]);
+    const second = meter.measure([{ run, stages: [stage("expert:code")] }]);
     expect(second.busy).toBe(0.75);
     // Three seconds of processor time in two seconds.
     expect(second.stages[0]!.cores).toBe(1.5);
@@ -53,7 +53,7 @@ describe("the load of a machine", () => {
   it("counts stages that run, each once, and of other machines only where they are", () => {
     const { meter } = machine();
     const stages = [stage("a"), stage("b", { state: "done" }), stage("c", { host: "elsewhere", pid: 7 })];
-    const { stages: found } = meter.look([
+    const { stages: found } = meter.measure([
       { run, stages },
       { run: { ...run, run: "s" }, stages: [stage("a")] },
     ]);
@@ -64,7 +64,9 @@ describe("the load of a machine", () => {
   });
 
   it("is told of this process by this machine", { skip: process.platform !== "linux" }, () => {
-    const { stages, memory, freeMemory } = new LoadMeter().look([{ run, stages: [stage("a", { pid: process.pid })] }]);
+    const { stages, memory, freeMemory } = new LoadMeter().measure([
+      { run, stages: [stage("a", { pid: process.pid })] },
+    ]);
     expect(stages[0]!.memory).toBeGreaterThan(1e7);
     expect(freeMemory).toBeLessThan(memory);
   });

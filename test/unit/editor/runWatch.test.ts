@@ -31,15 +31,15 @@ describe("the watch over run folders", () => {
     writeRun(root, { id: "20260101-000000" });
     const { watch, runs } = watching();
     expect((await watch.watch([root])).runs).toHaveLength(1);
-    await watch.look();
+    await watch.check();
     expect(runs).toEqual([]);
     writeRun(root, { id: "20260102-000000" });
-    await watch.look();
+    await watch.check();
     expect(runs).toMatchObject([{ runs: [{ run: "20260102-000000" }], removed: [], problems: [] }]);
     rmSync(runPaths(root, "20260101-000000").folder, { recursive: true });
-    await watch.look();
+    await watch.check();
     expect(runs.slice(1)).toMatchObject([{ runs: [], removed: [{ root, run: "20260101-000000" }] }]);
-    await watch.look();
+    await watch.check();
     expect(runs).toHaveLength(2);
   });
 
@@ -49,8 +49,8 @@ describe("the watch over run folders", () => {
     await watch.watch([root]);
     const { id } = writeRun(root);
     writeFileSync(runPaths(root, id).record, "{");
-    await watch.look();
-    await watch.look();
+    await watch.check();
+    await watch.check();
     expect(runs.flatMap(({ problems }) => problems)).toEqual([expect.stringContaining("run.json")]);
   });
 
@@ -64,12 +64,12 @@ describe("the watch over run folders", () => {
     locked(seed.folder);
     const { watch, stages } = watching();
     await watch.watch([root]);
-    await watch.look();
+    await watch.check();
     expect(stages.map(({ all, stages: told }) => [all, told.length])).toEqual([[true, run.stages.length]]);
     appendFileSync(seed.metrics, metric(2));
-    await watch.look();
+    await watch.check();
     expect(stages[1]).toMatchObject({ root, run: run.id, all: false, stages: [{ name: "seed", done: 2 }] });
-    await watch.look();
+    await watch.check();
     expect(stages).toHaveLength(2);
     expect(watch.running()).toMatchObject([{ run: { run: run.id } }]);
   });
@@ -81,12 +81,12 @@ describe("the watch over run folders", () => {
     const [runLock, stageLock] = [locked(runPaths(root, run.id).folder), locked(seed.folder)];
     const { watch, stages } = watching();
     await watch.watch([root]);
-    await watch.look();
+    await watch.check();
     writeStage(root, "seed");
     writeRun(root, { status: "done" });
     stageLock.release();
     runLock.release();
-    await watch.look();
+    await watch.check();
     expect(stages.at(-1)!.stages).toMatchObject([{ name: "seed", state: "done" }]);
     expect(watch.running()).toEqual([]);
   });
@@ -97,11 +97,11 @@ describe("the watch over run folders", () => {
     const runLock = locked(runPaths(root, run.id).folder);
     const { watch, stages } = watching();
     await watch.watch([root]);
-    await watch.look();
+    await watch.check();
     writeStage(root, "seed");
     writeRun(root, { status: "done" });
     runLock.release();
-    await watch.look();
+    await watch.check();
     expect(stages.at(-1)!.stages).toMatchObject([{ name: "seed", state: "done" }]);
   });
 
@@ -113,8 +113,8 @@ describe("the watch over run folders", () => {
     await watch.watch([root]);
     expect(await watch.stages({ root, run: run.id })).toHaveLength(run.stages.length);
     rmSync(seed.folder, { recursive: true });
-    await watch.look();
-    await watch.lookAtShown();
+    await watch.check();
+    await watch.checkShown();
     expect(stages).toMatchObject([{ all: false, stages: [{ name: "seed", state: "waiting" }] }]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Entry, entriesOf, entryAround, entryAt, readSyntax } from "../../../server/language/syntax.ts";
+import { type Entry, entriesOf, entryAt, innermostEntry, readSyntax } from "../../../server/language/syntax.ts";
 
 /** Each entry as "path: the text it spans". */
 const outline = (text: string): string[] =>
@@ -60,8 +60,8 @@ describe("the tree of a text", () => {
     const root = readSyntax(text);
     expect(entryAt(root, ["a", "b", 1])?.span).toEqual({ start: 11, end: 12 });
     expect(entryAt(root, ["a", "c"])).toBeUndefined();
-    expect(entryAround(root, 11).path).toEqual(["a", "b", 1]);
-    expect(entryAround(root, 4).path).toEqual(["a", "b"]);
-    expect(entryAround(root, 15).path).toEqual([]);
+    expect(innermostEntry(root, 11).path).toEqual(["a", "b", 1]);
+    expect(innermostEntry(root, 4).path).toEqual(["a", "b"]);
+    expect(innermostEntry(root, 15).path).toEqual([]);
   });
 });

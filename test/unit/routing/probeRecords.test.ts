@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ProbeRecords, thinned } from "../../../server/routing/probeRecords.ts";
+import { ProbeRecords, recordInterval } from "../../../server/routing/probeRecords.ts";
 import { temporaryFolder } from "../stages/support.ts";
 
 /** Writes the records of steps `from` to `to`, two values each that say the step. */
@@ -35,9 +35,9 @@ test("there is a record before training, after every few steps and after the las
 });
 
 test("large records are written less often, so that a file of them stays below 64 MB", () => {
-  expect(thinned(5, 1000)).toBe(5);
+  expect(recordInterval(5, 1000)).toBe(5);
   for (const size of [1e5, 7e5, 8e5, 1e6, 3e6, 5e6, 8e6]) {
-    const every = thinned(5, size);
+    const every = recordInterval(5, size);
     expect(every % 5).toBe(0);
     // Of 20 times 5 steps, or fewer: one before them, one after the last.
     for (const steps of [96, 99, 100]) {
@@ -47,5 +47,5 @@ test("large records are written less often, so that a file of them stays below 6
       expect(records.length * size * 4).toBeLessThanOrEqual(64 << 20);
     }
   }
-  expect(thinned(5, 1e6)).toBeGreaterThan(5);
+  expect(recordInterval(5, 1e6)).toBeGreaterThan(5);
 });

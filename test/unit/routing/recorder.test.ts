@@ -152,8 +152,8 @@ describe("RoutingRecorder", () => {
       (await RoutingRecorder.open(paths, { ...config, moe: { ...moe, experts: names } }, domains, 400, false))!.close();
       const { pairsIndex } = await recorded(paths);
       // Snapshots cover two steps; a record of 512 experts is a megabyte.
-      const thinned = experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2)));
-      expect(pairsIndex?.every).toBe(every && thinned);
+      const recordInterval = experts === 16 ? 2 : 2 * Math.ceil(200 / Math.floor((64 << 20) / (4 * 512 ** 2)));
+      expect(pairsIndex?.every).toBe(every && recordInterval);
     }
   });
 

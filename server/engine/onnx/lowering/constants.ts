@@ -1,14 +1,15 @@
 import type { OnnxTensor } from "./encode.ts";
 import type { LoweredProgram } from "./lower.ts";
 
-/** Maximum size of a program's constants, bytes: a model file can hold 2 GB, and is in memory twice while it is read. */
+/** Maximum size of a program's constants, bytes: a model file can hold 2 GB, and is in memory twice while read. */
 const maxConstantBytes = 2 ** 30;
 
 const products = new Set(["Gemm", "MatMul"]);
 
 /**
- * Turns unchanged state matrices that are operands of products into constants, up to `maxConstantBytes`. The runtime packs a
- * constant matrix for products once; otherwise, every run packs it, or reads it unpacked at less than half the speed.
+ * Turns unchanged state matrices that are operands of products into constants, up to `maxConstantBytes`. The runtime
+ * packs a constant matrix for products once; otherwise, every run packs it, or reads it unpacked at less than half the
+ * speed.
  *
  * @param valuesOf returns a state tensor's values by name; they are read when the program is compiled
  */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { deviceFailure } from "../../../../server/engine/deviceFailure.ts";
 import type { Engine } from "../../../../server/engine/engine.ts";
 import { cpuEngine } from "../../../../server/engine/onnx/engine.ts";
-import { guarded } from "../../../../server/engine/open.ts";
+import { withDeviceErrors } from "../../../../server/engine/open.ts";
 import { FINAL_NORM } from "../../../../server/parameters/names.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
@@ -48,7 +48,7 @@ function disturbed(after: (store: Parameters<Engine["compile"]>[1], runs: number
 
 describe("a device that fails in training", () => {
   const failing = (message: string) =>
-    guarded(
+    withDeviceErrors(
       disturbed((_, runs) => {
         if (runs === 2) throw new Error(message);
       }),

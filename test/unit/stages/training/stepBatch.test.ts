@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { partOf, type StepBatch, sequences } from "../../../../server/stages/training/stepBatch.ts";
+import { microBatch, type StepBatch, sequences } from "../../../../server/stages/training/stepBatch.ts";
 import { mixture } from "../../../fixtures/models.ts";
 
 const config = { ...mixture, context: 2 };
@@ -13,7 +13,7 @@ const from = (start: number, length: number) => Array.from({ length }, (_, i) =>
 
 describe("a micro-batch", () => {
   test("has its own sequences, and their rows of noise in every layer", () => {
-    const second = partOf(batch, 1, 2, config);
+    const second = microBatch(batch, 1, 2, config);
     expect([...second.windows]).toEqual(from(6, 6));
     expect([...second.domain]).toEqual([2, 3]);
     // Layer 0: tokens 4 to 7 of four numbers each; layer 1 begins at 32.
@@ -21,7 +21,7 @@ describe("a micro-batch", () => {
   });
 
   test("and the others together are the batch", () => {
-    const parts = [0, 1, 2, 3].map((part) => partOf(batch, part, 4, config));
+    const parts = [0, 1, 2, 3].map((part) => microBatch(batch, part, 4, config));
     expect(parts.flatMap(({ windows }) => [...windows])).toEqual([...batch.windows]);
     expect(parts.flatMap(({ domain }) => [...domain])).toEqual([...batch.domain]);
     for (const layer of [0, 1]) {
@@ -32,12 +32,12 @@ describe("a micro-batch", () => {
 
   test("has no noise where the batch has none", () => {
     const { windows, domain } = batch;
-    expect(partOf({ windows, domain }, 0, 2, config)).not.toHaveProperty("noise");
+    expect(microBatch({ windows, domain }, 0, 2, config)).not.toHaveProperty("noise");
   });
 });
 
 test("a program reads inputs, targets one place later, weights of 1, domains and noise", () => {
-  const inputs = sequences(partOf(batch, 1, 4, config), config);
+  const inputs = sequences(microBatch(batch, 1, 4, config), config);
   expect(Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, [...data]]))).toEqual({
     tokens: [3, 4],
     targets: [4, 5],
