@@ -97,10 +97,11 @@ async function measure(run: { root: string; run: string }, stages: string[], smo
   const start = { runs: [{ root: run.root, run: run.run }], roots: [run.root], stages };
   const pages = new Pages(new URL("webview/", dist), start);
   const hub = await Hub.start({
+    trusted: () => true,
     reader: new URL("metrics.js", dist),
     roots: [run.root],
     log: (text) => console.error(text),
-    pages: (self, request, response) => pages.answer(self, request, response),
+    pages: (self, path, request, response) => pages.answer(self, path, request, response),
   });
   const page = await browser.newPage({ viewport: size });
   const openMs: number[] = [];

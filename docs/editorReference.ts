@@ -53,7 +53,8 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.openTokens":
     "Shows which experts each token of a text goes to in every layer, with the gates. Starts with the selected text; you can type another.",
   "btx.openReport": "Opens the report of a run, written when it ends.",
-  "btx.showLog": "Shows the log of the extension and its backend, or, on a row of the tree, the log of the run or stage.",
+  "btx.showLog":
+    "Shows the log of the extension and its backend, or, on a row of the tree, the log of the run or stage.",
   "btx.showRunning": "Lists the running stages and reveals the chosen one in the tree.",
   "btx.sample":
     "Continues the selected text, or a prompt that you enter, with a model of a run, each token coloured by its expert. Enter keeps the last options. Same as `btx sample`. Cancelling stops it at once.",
@@ -65,7 +66,8 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.exportModel": "Copies a model, in the Hugging Face format, into a new folder.",
   "btx.exportReport": "Copies the report of a run to a file.",
   "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",
-  "btx.deleteRun": "After showing what will be lost, deletes a run and, if you want, the stages that no other run uses.",
+  "btx.deleteRun":
+    "After showing what will be lost, deletes a run and, if you want, the stages that no other run uses.",
   "btx.selectDevice":
     "Chooses the device of an experiment among those that `btx devices` lists: sets the keys `engine` and `devices`, or removes them.",
   "btx.installEngine":
@@ -123,7 +125,7 @@ export function editorReference(manifest: Manifest): string {
 
 ## Commands
 
-All commands are in the command palette under "BTX Studio". Commands that start or remove something need a trusted workspace.
+All commands are in the command palette under "BTX Studio". Commands that start a program, run a model, copy one or remove something need a trusted workspace.
 
 ${table(["command", "id", "what it does"], commands)}
 ## Settings

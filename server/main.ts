@@ -13,5 +13,5 @@ const inspector = new Inspector({
   log: (text) => connection.console.error(text),
 });
 const trusted = serveEditor(connection, inspector);
-serveStreams(connection, { inspector, trusted });
+serveStreams(connection, inspector, trusted);
 connection.listen();

@@ -38,9 +38,10 @@ async function start(port: number, root: string, pages: Pages, inspector: Inspec
       port,
       roots: [root],
       reader: new URL("./metrics.js", import.meta.url),
-      inspecting: { inspector, trusted: () => true },
+      inspector,
+      trusted: () => true,
       log,
-      pages: (hub, request, response) => pages.answer(hub, request, response),
+      pages: (hub, path, request, response) => pages.answer(hub, path, request, response),
     });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

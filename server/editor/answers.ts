@@ -11,21 +11,16 @@ import {
   requests,
 } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
+import { checkTrust, requestsNeedTrust } from "../protocol/trust.ts";
 
 /** The editor's own requests, as the parts of the backend answer them. */
 export interface Answers {
   /**
-   * Answers a request: parameters are validated, and a user's mistake is answered with its sentence. `signal` is
-   * aborted when the editor no longer wants the answer.
+   * Answers a request: parameters are validated, a request that needs trust is refused in an untrusted workspace, and a
+   * user's mistake is answered with its sentence. `signal` is aborted when the editor no longer wants the answer.
    */
   to<R extends Request>(
     name: R,
-    handle: (params: RequestParams<R>, signal: AbortSignal) => RequestResult<R> | Promise<RequestResult<R>>,
-  ): void;
-  /** As `to`, but only in a trusted workspace. @param what is refused elsewhere, for example "Runs start". */
-  toTrusted<R extends Request>(
-    name: R,
-    what: string,
     handle: (params: RequestParams<R>, signal: AbortSignal) => RequestResult<R> | Promise<RequestResult<R>>,
   ): void;
   /** Handles a notification from the editor. */
@@ -38,7 +33,7 @@ export interface Answers {
   trusted(): boolean;
 }
 
-/** Nothing is started or removed until the editor declares its workspace trusted. */
+/** Nothing is started, written or removed until the editor declares its workspace trusted. */
 export function answersOver(connection: Connection): Answers {
   let trusted = false;
   const answers: Answers = {
@@ -50,18 +45,13 @@ export function answersOver(connection: Connection): Answers {
         try {
           const { success, data, error } = requests[name].params.safeParse(given);
           if (!success) throw new UserError(`${name}: ${error.issues[0]?.message}`);
+          checkTrust(requestsNeedTrust[name], trusted);
           return await handle(data as RequestParams<typeof name>, controller.signal);
         } catch (error) {
           if (error instanceof UserError) return new ResponseError(LSPErrorCodes.RequestFailed, error.message);
           connection.console.error(`${name}: ${error instanceof Error ? error.stack : error}`);
           return new ResponseError(LSPErrorCodes.RequestFailed, `${name} failed: the log says why`);
         }
-      });
-    },
-    toTrusted(name, what, handle) {
-      answers.to(name, (params, signal) => {
-        if (trusted) return handle(params, signal);
-        throw new UserError(`${what} in a trusted workspace only: choose Manage Workspace Trust and trust this one.`);
       });
     },
     onNotification(name, handle) {

@@ -24,7 +24,7 @@ export function serveDevices(answers: Answers, watch: RunWatch): void {
     const lines = await btxJson(["engines"], AbortSignal.timeout(30_000));
     return { engines: lines.map((line) => enginePackageStatusSchema.strip().parse(line)) };
   });
-  answers.toTrusted("btx/installEngine", "Engines are installed", async ({ id, engine }, signal) => {
+  answers.to("btx/installEngine", async ({ id, engine }, signal) => {
     const installed = await install(engine, signal, (event) => answers.notify("btx/installing", { id, event }));
     const { version, folder, reason } = installed;
     return { version, folder, ...(reason === undefined ? {} : { reason }) };

@@ -16,7 +16,7 @@ import { copyFolder } from "./exportFolder.ts";
 
 /** Answers requests about finished models and runs. */
 export function serveModels(answers: Answers): void {
-  answers.toTrusted("btx/sample", "Models are sampled", async (asked, signal) => {
+  answers.to("btx/sample", async (asked, signal) => {
     const { root, run, stage, id, prompt, tokens, temperature, randomSeed } = asked;
     await findModel({ root, run, stage });
     const numbers = { tokens, temperature, "random-seed": randomSeed };
@@ -38,7 +38,7 @@ export function serveModels(answers: Answers): void {
     const found = await findModel(reference);
     return { bytes: await copyFolder(checkpointOf(found, found.stage), folder, signal) };
   });
-  answers.toTrusted("btx/compareRuns", "Runs are compared", async ({ runs }, signal) => {
+  answers.to("btx/compareRuns", async ({ runs }, signal) => {
     const folders = runs.map(({ root, run }) => runPaths(root, run).folder);
     await btx(["compare", ...folders], { signal, onOutput: () => {} });
     return { page: join(runs[0]!.root, "compare", "comparison.html") };

@@ -16,14 +16,14 @@ export function serveRemoval(answers: Answers, watch: RunWatch): void {
     await watch.checkShown();
   };
   answers.to("btx/rerunLoses", async (reference) => ({ stages: await rerunLoses(reference) }));
-  answers.toTrusted("btx/rerun", "Runs start", async ({ keys, cores, ...reference }) => {
+  answers.to("btx/rerun", async ({ keys, cores, ...reference }) => {
     await makeUndone(reference, keys);
     await resume(reference, cores);
     await seen();
     return { root: reference.root, run: reference.run };
   });
   answers.to("btx/deleteLoses", async (reference) => ({ stages: await deleteLoses(reference) }));
-  answers.toTrusted("btx/deleteRun", "Runs are deleted", async ({ root, run, keys }) => {
+  answers.to("btx/deleteRun", async ({ root, run, keys }) => {
     await waitUntilIdle({ root, run });
     const own = new Set((await planOf({ root, run })).map(({ key }) => key));
     await removeRun(root, run);
@@ -36,7 +36,7 @@ export function serveRemoval(answers: Answers, watch: RunWatch): void {
     return removed;
   });
   answers.to("btx/unusedStages", async ({ root }) => ({ stages: await lostUnused(root) }));
-  answers.toTrusted("btx/cleanStages", "Stages are removed", async ({ root, keys }) => {
+  answers.to("btx/cleanStages", async ({ root, keys }) => {
     await removeRests(root);
     const removed = await removeStages(root, keys, (key) => whyUsed(root, key));
     await seen();

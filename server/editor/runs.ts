@@ -16,7 +16,7 @@ import type { RunWatch } from "./runWatch.ts";
 
 /** Answers requests about runs; starts and stops runs. */
 export function serveRuns(answers: Answers, watch: RunWatch): void {
-  answers.toTrusted("btx/startRun", "Runs start", async ({ file, cores, randomSeed, stage }) => {
+  answers.to("btx/startRun", async ({ file, cores, randomSeed, stage }) => {
     if (!file.endsWith(".btx.yaml")) throw new UserError(`${basename(file)} is not an experiment file (*.btx.yaml)`);
     if (!existsSync(file)) throw new UserError(`there is no file ${file}: save it first`);
     const root = runRoot(file);
@@ -25,7 +25,7 @@ export function serveRuns(answers: Answers, watch: RunWatch): void {
     await watch.check();
     return { root, run };
   });
-  answers.toTrusted("btx/resumeRun", "Runs start", async ({ root, run, cores }) => {
+  answers.to("btx/resumeRun", async ({ root, run, cores }) => {
     await resume({ root, run }, cores);
     await watch.check();
     return { root, run };

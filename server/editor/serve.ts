@@ -29,8 +29,8 @@ export function serveEditor(connection: Connection, inspector: Inspector): () =>
 
 /** Answers requests that run a model on a text: routing and continuation. */
 function serveInspector(answers: Answers, inspector: Inspector): void {
-  answers.toTrusted("btx/route", "Texts are routed", (asked, signal) => inspector.ask("route", asked, { signal }));
-  answers.toTrusted("btx/sampleTokens", "Models are sampled", ({ id, ...asked }, signal) =>
+  answers.to("btx/route", (asked, signal) => inspector.ask("route", asked, { signal }));
+  answers.to("btx/sampleTokens", ({ id, ...asked }, signal) =>
     inspector.ask("sample", asked, {
       signal,
       onNews: (news) => answers.notify("btx/sampledToken", "layers" in news ? { id, axes: news } : { id, token: news }),

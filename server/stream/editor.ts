@@ -1,15 +1,16 @@
 import { type Connection, LSPErrorCodes, ResponseError } from "vscode-languageserver/node";
 import { requests } from "../protocol/editor.ts";
 import { Hub } from "./hub.ts";
-import type { Inspecting } from "./pageInspections.ts";
+import type { PageInspector } from "./pageInspections.ts";
 
 /** Streams for the pages of the editor. The port is opened when the first page asks for one. */
-export function serveStreams(connection: Connection, inspecting: Inspecting): void {
+export function serveStreams(connection: Connection, inspector: PageInspector, trusted: () => boolean): void {
   let hub: Promise<Hub> | undefined;
   const open = () => {
     hub ??= Hub.start({
       reader: new URL("./metrics.js", import.meta.url),
-      inspecting,
+      inspector,
+      trusted,
       log: (text) => connection.console.error(text),
     });
     return hub;

@@ -1,15 +1,26 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { maxBytes, streamPath, subprotocol, type Ticket, tokenPrefix } from "../protocol/stream.ts";
-import type { Inspecting } from "./pageInspections.ts";
+import { maxUnread } from "./outbox.ts";
+import type { PageInspector } from "./pageInspections.ts";
 import { ReaderClient } from "./reader/client.ts";
+import { requestPath } from "./requestPath.ts";
 import { Session } from "./session.ts";
 import { Tickets } from "./tickets.ts";
+import { Turns } from "./turns.ts";
 
 /** Most pages at once, and most connections of any kind. */
 const maxPages = 64;
 const maxSockets = 256;
+/** Most exports at once, of all pages; the others wait. */
+const maxExports = 4;
+/** A connection that has read nothing of what it was sent for so long is closed, ms. */
+const patience = 60_000;
+
+const statusLine = (status: number): string =>
+  `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
 
 export interface HubOptions {
   /** Program of the thread that reads metrics. */
@@ -19,10 +30,14 @@ export interface HubOptions {
   /** Run folders that may be read; absent: any. */
   roots?: readonly string[];
   /** Absent: models are not inspected for pages. */
-  inspecting?: Inspecting;
+  inspector?: PageInspector;
+  /** Whether the user trusts the workspace. */
+  trusted(): boolean;
   log(text: string): void;
   /** Answers requests other than those for a stream; absent: nothing else is served. */
-  pages?(hub: Hub, request: IncomingMessage, response: ServerResponse): void;
+  pages?(hub: Hub, path: string, request: IncomingMessage, response: ServerResponse): void;
+  /** Tests pass a shorter time. */
+  patience?: number;
 }
 
 /**
@@ -30,28 +45,36 @@ export interface HubOptions {
  * from the origin that the token was issued for. The hub only reads run folders; slow work runs in its own thread.
  */
 export class Hub {
-  readonly #options: HubOptions;
+  readonly #options: HubOptions & { patience: number };
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxBytes,
     perMessageDeflate: false,
+    autoPong: false,
     clientTracking: true,
     handleProtocols: () => subprotocol,
   });
   readonly #tickets = new Tickets();
   readonly #reader: ReaderClient;
+  readonly #exports = new Turns(maxExports);
 
   private constructor(options: HubOptions) {
-    this.#options = options;
+    this.#options = { patience, ...options };
     this.#reader = new ReaderClient(options.reader);
     this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 20_000 }, (request, response) => {
-      if (this.#isLocal(request) && options.pages) options.pages(this, request, response);
+      const path = requestPath(request.url);
+      if (path === undefined) response.writeHead(400).end();
+      else if (this.#isLocal(request) && options.pages) options.pages(this, path, request, response);
       else response.writeHead(404).end();
     });
     this.#server.maxConnections = maxSockets;
+    this.#server.timeout = this.#options.patience;
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#server.on("clientError", (_, socket) => socket.destroy());
+    this.#server.on("clientError", (_, socket) => {
+      if (socket.writable) socket.end(statusLine(400));
+      else socket.destroy();
+    });
   }
 
   /** @throws Error with code EADDRINUSE or EACCES for a port that is not available. */
@@ -102,14 +125,15 @@ export class Hub {
     socket.on("error", () => socket.destroy());
     const status = this.#refusal(request);
     if (status !== undefined) {
-      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(statusLine(status));
       return;
     }
-    this.#sockets.handleUpgrade(request, socket, head, (page) => this.#connect(page));
+    this.#sockets.handleUpgrade(request, socket, head, (page) => this.#connect(page, request.socket));
   }
 
   /** The HTTP status that rejects a connection; undefined if it is accepted. Uses up the token. */
   #refusal(request: IncomingMessage): number | undefined {
+    if (requestPath(request.url) === undefined) return 400;
     if (request.url !== streamPath || !this.#isLocal(request)) return 404;
     const [protocol, offered] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
     if (protocol !== subprotocol || !offered?.startsWith(tokenPrefix)) return 401;
@@ -117,19 +141,34 @@ export class Hub {
     return this.#tickets.use(offered.slice(tokenPrefix.length), request.headers.origin ?? "") ? undefined : 403;
   }
 
-  #connect(page: WebSocket): void {
+  #connect(page: WebSocket, socket: Socket): void {
     page.binaryType = "arraybuffer";
-    const { roots, inspecting, log } = this.#options;
+    const { roots, inspector, trusted, log, patience } = this.#options;
     const session = new Session(
       {
-        send: (data) => page.send(data),
-        get waiting() {
-          return page.bufferedAmount;
-        },
+        send: (data, gone) => page.send(data, gone),
         refuse: (reason) => page.close(1008, reason),
       },
-      { reader: this.#reader, log, ...(roots ? { roots } : {}), ...(inspecting ? { inspecting } : {}) },
+      {
+        reader: this.#reader,
+        exports: this.#exports,
+        trusted,
+        log,
+        ...(roots ? { roots } : {}),
+        ...(inspector ? { inspector } : {}),
+      },
     );
+    // The socket counts a large message as read bit by bit, as the other end takes it.
+    socket.setTimeout(patience);
+    socket.on("timeout", () => {
+      if (page.bufferedAmount === 0) return;
+      const reason = `nothing was read for ${patience / 1000} s`;
+      log(`a page was disconnected: ${reason}`);
+      page.close(1008, reason);
+    });
+    page.on("ping", (data) => {
+      if (page.bufferedAmount <= maxUnread) page.pong(data);
+    });
     page.on("message", (data, binary) => {
       if (page.readyState !== page.OPEN) return;
       if (binary) page.close(1003, "text only");

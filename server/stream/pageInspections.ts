@@ -4,35 +4,27 @@ import { type Inspection, type InspectionParams, inspections } from "../protocol
 import type { Question } from "../protocol/stream.ts";
 import type { Reply } from "./reply.ts";
 
-/** Inspects models for pages. */
-export interface Inspecting {
-  inspector: Pick<Inspector, "ask">;
-  /** Whether models may be run: not in an untrusted workspace. */
-  trusted(): boolean;
-}
+/** What inspects models for pages. */
+export type PageInspector = Pick<Inspector, "ask">;
 
 /**
  * Asks the inspector for a page.
  *
  * @param check throws a UserError for a run folder that may not be read.
- * @throws UserError when models may not be run here, the question is malformed, or the inspector refuses it.
+ * @throws UserError when there is no inspector, the question is malformed, or the inspector refuses it.
  */
 export async function answerInspection(
   { id, inspection, params }: Extract<Question, { type: "inspect" }>,
-  inspecting: Inspecting | undefined,
+  inspector: PageInspector | undefined,
   check: (root: string) => void,
   { send, signal }: Reply,
 ): Promise<void> {
-  if (!inspecting) throw new UserError("Models are not inspected here.");
-  if (!inspecting.trusted())
-    throw new UserError(
-      "Models are run in a trusted workspace only: choose Manage Workspace Trust and trust this one.",
-    );
-  const answer = await inspecting.inspector.ask(inspection, checked(inspection, params, check), {
+  if (!inspector) throw new UserError("Models are not inspected here.");
+  const answer = await inspector.ask(inspection, checked(inspection, params, check), {
     signal,
-    onNews: (news) => send({ type: "inspectionNews", id, news }),
+    onNews: (news) => void send({ type: "inspectionNews", id, news }),
   });
-  send({ type: "inspected", id, answer });
+  await send({ type: "inspected", id, answer });
 }
 
 function checked<I extends Inspection>(

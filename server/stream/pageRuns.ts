@@ -2,7 +2,8 @@ import { UserError } from "../protocol/errors.ts";
 import { maxRows, type Question, type StageReference, type StreamedRun, type View } from "../protocol/stream.ts";
 import { type DescribedRun, describeRun, placesOf, sourcesOf } from "./describeRuns.ts";
 import type { ReaderClient } from "./reader/client.ts";
-import type { Source } from "./reader/requests.ts";
+import { rowsOf } from "./reader/export.ts";
+import type { ExportPart, ExportPlace, Source } from "./reader/requests.ts";
 import type { Reply } from "./reply.ts";
 
 /**
@@ -19,8 +20,8 @@ type Asked<T extends Question["type"]> = Extract<Question, { type: T }>;
 
 export interface PageRunsOptions {
   reader: ReaderClient;
-  /** Whether the page is so far behind that it gets nothing new. */
-  crowded(): boolean;
+  /** Whether caches may be written beside long files of metrics. */
+  mayWrite(): boolean;
   /** Called at every poll, after the states of the runs are read. */
   looked(): Promise<void>;
   log(text: string): void;
@@ -36,7 +37,8 @@ export class PageRuns {
   #view: { view: View; reply: Reply } | undefined;
   /** Revisions of the files the page has; undefined: it has nothing of this view yet. */
   #seen: Record<string, number> | undefined;
-  #unread = false;
+  /** Whether the files of the view have lines that are not read yet. */
+  #behind = false;
   #grewAt = Number.NEGATIVE_INFINITY;
   #used: { paths: string; release(): void } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -100,8 +102,9 @@ export class PageRuns {
     this.#runs = runs;
     this.#use(sourcesOf(runs).map(({ path }) => path));
     const sent = JSON.stringify(this.streamed);
-    if (sent !== open.sent) open.reply.send({ type: "opened", id: open.id, runs: [...this.streamed] });
+    if (sent === open.sent) return;
     open.sent = sent;
+    await open.reply.send({ type: "opened", id: open.id, runs: [...this.streamed] });
   }
 
   #sources(series: readonly StageReference[], fromZero: boolean): Source[] {
@@ -128,13 +131,13 @@ export class PageRuns {
     if (!this.#open || this.#open.runs.length === 0) return;
     const running = this.#runs.some(({ streamed }) => streamed.stages.some(({ state }) => state === "running"));
     const grows = performance.now() - this.#grewAt < still;
-    this.#soon(this.#unread || (this.#view && !this.#seen) ? 0 : running || grows ? quick : slow);
+    this.#soon(this.#behind || (this.#view && !this.#seen) ? 0 : running || grows ? quick : slow);
   }
 
   /** Sends what is new. */
   async #tick(): Promise<void> {
-    const { reader, crowded, looked } = this.#options;
-    if (crowded()) return;
+    const { reader, mayWrite, looked } = this.#options;
+    await this.#open?.reply.room();
     if (this.#open && this.#open.runs.length > 0 && performance.now() - this.#describedAt >= states)
       await this.#describe();
     await looked();
@@ -146,15 +149,17 @@ export class PageRuns {
     const answer = await reader.view({
       view: rest,
       sources: this.#sources(series, fromZero),
+      mayWrite: mayWrite(),
       ...(known ? { seen: known } : {}),
     });
     if (this.#view !== seen || this.#seen !== known) return;
     const { frame, done, bytes } = answer;
     this.#seen = answer.seen;
-    if (frame) reply.frame(frame);
     if (frame && known) this.#grewAt = performance.now();
-    if (bytes > 0 || this.#unread) reply.send({ type: "reading", id: view.id, done, bytes });
-    this.#unread = bytes > 0;
+    const wasBehind = this.#behind;
+    this.#behind = bytes > 0;
+    if (frame) await reply.frame(frame);
+    if (this.#behind || wasBehind) await reply.send({ type: "reading", id: view.id, done, bytes });
   }
 
   async statistics({ id, series, fromZero, axis, measure, range }: Asked<"statistics">, reply: Reply): Promise<void> {
@@ -164,18 +169,33 @@ export class PageRuns {
       const found = answer[index];
       return { root, key, ...(found ? { figures: found } : {}) };
     });
-    reply.send({ type: "statistics", id, figures });
+    await reply.send({ type: "statistics", id, figures });
   }
 
-  /** @throws UserError for more than `maxRows` rows. */
-  async export({ id, series, fromZero, axis, range }: Asked<"export">, reply: Reply): Promise<void> {
+  /**
+   * Part by part: each is made when the page has read the one before, and the reader answers others in between.
+   *
+   * @throws UserError for more than `maxRows` rows, and when rows are replaced in between.
+   */
+  async export({ id, series, fromZero, axis, range }: Asked<"export">, { frame, signal }: Reply): Promise<void> {
+    const { reader } = this.#options;
     const sources = this.#sources(series, fromZero);
     const names = sources.map((source) => this.nameOf(source));
-    const request = { id, sources, names, axis, maxRows, ...(range ? { range } : {}) };
-    const rows = await this.#options.reader.export(request, reply.frame);
-    if (rows === undefined) {
-      const most = maxRows.toLocaleString("en");
-      throw new UserError(`There are more than ${most} rows: zoom in or hide stages, and export again.`);
+    const release = reader.use(sources.map(({ path }) => path));
+    try {
+      const plan = await reader.planExport({ sources, axis, ...(range ? { range } : {}) });
+      if (rowsOf(plan) > maxRows) {
+        const most = maxRows.toLocaleString("en");
+        throw new UserError(`There are more than ${most} rows: zoom in or hide stages, and export again.`);
+      }
+      for (let at: ExportPlace | undefined = { file: 0, row: 0 }; at && !signal.aborted; ) {
+        const part: ExportPart = await reader.exportPart({ id, sources, names, plan, at });
+        if (!part.frame) throw new UserError("The metrics changed while they were exported: export again.");
+        await frame(part.frame);
+        at = part.next;
+      }
+    } finally {
+      release();
     }
   }
 

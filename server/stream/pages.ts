@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
 import {
   type PageFiles,
   type PageName,
@@ -46,27 +47,26 @@ export class Pages {
     return `http://127.0.0.1:${port}/?token=${this.token}`;
   }
 
-  answer(hub: Hub, request: IncomingMessage, response: ServerResponse): void {
-    this.#answer(hub, request, response).catch((error: unknown) => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end(error instanceof Error ? error.message : "");
+  answer(hub: Hub, path: string, request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(hub, path, request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, plain).end(error instanceof Error ? error.message : "");
     });
   }
 
-  async #answer(hub: Hub, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+  async #answer(hub: Hub, path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const origin = `http://${request.headers.host}`;
     // Nothing that a page could send is read.
     request.resume();
     if (request.method === "POST") {
       if (!this.#mayRead(request)) return void response.writeHead(403, plain).end();
-      if (pathname === "/start") return send(response, "application/json", JSON.stringify(this.#start));
-      if (pathname === "/ticket") return send(response, "application/json", JSON.stringify(hub.ticket(origin)));
+      if (path === "/start") return send(response, "application/json", JSON.stringify(this.#start));
+      if (path === "/ticket") return send(response, "application/json", JSON.stringify(hub.ticket(origin)));
     } else if (request.method === "GET") {
-      const page = addresses.get(pathname);
+      const page = addresses.get(path);
       if (page) return this.#page(page, hub, request, response);
-      const type = files.get(pathname);
-      if (type) return send(response, type, await readFile(new URL(`.${pathname}`, this.#folder)));
+      const type = files.get(path);
+      if (type) return sendFile(response, type, new URL(`.${path}`, this.#folder));
     }
     response.writeHead(404, plain).end();
   }
@@ -101,6 +101,15 @@ const plain = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-function send(response: ServerResponse, type: string, body: string | Uint8Array): void {
-  response.writeHead(200, { ...plain, "content-type": `${type}; charset=utf-8` }).end(body);
+const headersOf = (type: string) => ({ ...plain, "content-type": `${type}; charset=utf-8` });
+
+function send(response: ServerResponse, type: string, body: string): void {
+  response.writeHead(200, headersOf(type)).end(body);
+}
+
+/** Reads a file as fast as it is taken. A peer that ends the connection in between is no error. */
+async function sendFile(response: ServerResponse, type: string, file: URL): Promise<void> {
+  const handle = await open(file);
+  response.writeHead(200, headersOf(type));
+  await pipeline(handle.createReadStream(), response).catch(() => response.destroy());
 }

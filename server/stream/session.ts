@@ -7,40 +7,42 @@ import {
   pageMessageSchema,
   type Question,
 } from "../protocol/stream.ts";
+import { checkTrust, questionsNeedTrust } from "../protocol/trust.ts";
 import { findModel } from "../runs/findModel.ts";
 import { listRuns } from "../runs/runs.ts";
-import { answerInspection, type Inspecting } from "./pageInspections.ts";
+import { Outbox, type Peer } from "./outbox.ts";
+import { answerInspection, type PageInspector } from "./pageInspections.ts";
 import { PageRuns } from "./pageRuns.ts";
 import type { ReaderClient } from "./reader/client.ts";
 import type { Reply } from "./reply.ts";
 import { expertOrigin } from "./routing/expertOrigin.ts";
 import { PageRouting } from "./routing/pageRouting.ts";
-
-/** The other end of a connection. */
-export interface Peer {
-  send(data: string | ArrayBuffer): void;
-  /** Bytes on their way. */
-  readonly waiting: number;
-  /** Ends the connection because of what the page did. */
-  refuse(reason: string): void;
-}
+import { Turns } from "./turns.ts";
 
 export interface SessionOptions {
   reader: ReaderClient;
+  /** Exports of all pages. */
+  exports: Turns;
   /** Run folders that may be read; undefined: any. */
   roots?: readonly string[];
   /** Absent: models are not inspected. */
-  inspecting?: Inspecting;
+  inspector?: PageInspector;
+  /** Whether the user trusts the workspace. */
+  trusted(): boolean;
   /** Takes errors of the program itself. */
   log(text: string): void;
 }
 
-/** A page that has not yet taken so many bytes gets nothing new. */
-const crowded = 4 << 20;
-/** How often that is checked, ms. */
-const breath = 5;
-/** Most questions of one page at once. */
+/** Most unanswered questions of one page. */
 const maxQuestions = 1024;
+
+/** How many questions of one page are answered at once; the others wait, first come, first served. */
+const atOnce = { reading: 8, inspecting: 4, exporting: 1 };
+
+function kindOfWork(type: Question["type"]): keyof typeof atOnce {
+  if (type === "inspect") return "inspecting";
+  return type === "export" ? "exporting" : "reading";
+}
 
 /** Questions that are answered until they are cancelled. */
 const goesOn = (type: Question["type"]): boolean => type === "open" || type === "view" || type === "openRouting";
@@ -48,20 +50,27 @@ const goesOn = (type: Question["type"]): boolean => type === "open" || type === 
 /** One page's end of a stream: answers the page's questions, each by its id. */
 export class Session {
   readonly #peer: Peer;
+  readonly #outbox: Outbox;
   readonly #options: SessionOptions;
   /** Cancels unanswered questions, by id. */
   readonly #asked = new Map<number, { type: Question["type"]; cancelled: AbortController }>();
   readonly #runs: PageRuns;
   readonly #routing: PageRouting;
+  readonly #turns = {
+    reading: new Turns(atOnce.reading),
+    inspecting: new Turns(atOnce.inspecting),
+    exporting: new Turns(atOnce.exporting),
+  };
 
   constructor(peer: Peer, options: SessionOptions) {
     this.#peer = peer;
+    this.#outbox = new Outbox(peer);
     this.#options = options;
-    const { reader, log } = options;
+    const { reader, trusted, log } = options;
     this.#routing = new PageRouting(() => this.#runs.streamed);
     this.#runs = new PageRuns({
       reader,
-      crowded: () => peer.waiting > crowded,
+      mayWrite: trusted,
       looked: () => this.#routing.look(),
       log,
     });
@@ -92,34 +101,38 @@ export class Session {
   async #take(question: Question): Promise<void> {
     const { id, type } = question;
     if (goesOn(type)) for (const [before, asked] of [...this.#asked]) if (asked.type === type) this.#cancel(before);
+    this.#cancel(id);
+    if (this.#asked.size >= maxQuestions) return this.#peer.refuse(`more than ${maxQuestions} questions at once`);
     const cancelled = new AbortController();
+    this.#asked.set(id, { type, cancelled });
     const reply = this.#reply(cancelled.signal);
+    await this.#turns[kindOfWork(type)].run(cancelled.signal, () => this.#settle(question, reply));
+    if (!goesOn(type) && this.#asked.get(id)?.cancelled === cancelled) this.#asked.delete(id);
+  }
+
+  /** Answers a question once the page has read what it was sent before. */
+  async #settle(question: Question, reply: Reply): Promise<void> {
+    const { id, type } = question;
+    await reply.room();
+    if (reply.signal.aborted) return;
     try {
-      if (this.#asked.size >= maxQuestions) throw new UserError("Too many questions at once: wait for the answers.");
-      this.#asked.set(id, { type, cancelled });
+      checkTrust(questionsNeedTrust[type], this.#options.trusted());
       await this.#answer(question, reply);
-      if (goesOn(type)) return;
-      reply.send({ type: "done", id });
+      if (!goesOn(type)) await reply.send({ type: "done", id });
     } catch (error) {
-      if (!(error instanceof UserError) && !cancelled.signal.aborted)
+      if (!(error instanceof UserError) && !reply.signal.aborted)
         this.#options.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
       const text = error instanceof UserError ? error.message : "The question could not be answered: the log says why.";
-      reply.send({ type: "problem", id, text });
+      await reply.send({ type: "problem", id, text });
     }
-    if (this.#asked.get(id)?.cancelled === cancelled) this.#asked.delete(id);
   }
 
   #reply(signal: AbortSignal): Reply {
-    const peer = this.#peer;
-    const send = (data: string | ArrayBuffer) => {
-      if (!signal.aborted) peer.send(data);
-    };
+    const outbox = this.#outbox;
     return {
-      send: (message: HubMessage) => send(JSON.stringify(message)),
-      frame: send,
-      ready: async () => {
-        while (!signal.aborted && peer.waiting > crowded) await new Promise((resolve) => setTimeout(resolve, breath));
-      },
+      send: (message: HubMessage) => outbox.send(JSON.stringify(message), signal),
+      frame: (frame) => outbox.send(frame, signal),
+      room: () => outbox.room(signal),
       signal,
     };
   }
@@ -136,11 +149,12 @@ export class Session {
       case "statistics":
         return this.#runs.statistics(question, reply);
       case "export":
-        return this.#runs.export(question, reply);
+        await this.#options.exports.run(reply.signal, () => this.#runs.export(question, reply));
+        return;
       case "openRouting":
         return this.#routing.open(question, reply);
       case "inspect":
-        return answerInspection(question, this.#options.inspecting, (root) => this.#check(root), reply);
+        return answerInspection(question, this.#options.inspector, (root) => this.#check(root), reply);
       case "expertOrigin":
         return this.#origin(question, reply);
       default:
@@ -169,6 +183,6 @@ export class Session {
   async #origin({ id, model, expert }: Extract<Question, { type: "expertOrigin" }>, { send }: Reply): Promise<void> {
     this.#check(model.root);
     const found = await findModel({ root: model.root, ...this.#runs.nameOf(model) });
-    send({ type: "expertOrigin", id, origin: await expertOrigin(found, expert) });
+    await send({ type: "expertOrigin", id, origin: await expertOrigin(found, expert) });
   }
 }

@@ -44,23 +44,23 @@ export async function readCacheHeader(path: string, lines: FileHandle): Promise<
   });
 }
 
-/**
- * The first `rows` values of a column; undefined where there is no such cache any more, all NaN for a column it has
- * not.
- */
+/** The values of rows [from, to) of a column, all NaN for one that the cache lacks; undefined if the cache is gone. */
 export async function readCacheColumn(
   path: string,
   sample: string,
   column: ColumnName,
-  rows: number,
+  from: number,
+  to: number,
 ): Promise<Float64Array<ArrayBuffer> | undefined> {
   return withCache(path, async (handle, header) => {
-    if (header.sample !== sample || header.rows < rows) return undefined;
+    if (header.sample !== sample || header.rows < to) return undefined;
     const place = header.columns.indexOf(column);
-    if (place < 0) return new Float64Array(rows).fill(Number.NaN);
-    const values = new Float64Array(rows);
+    const values = new Float64Array(to - from);
+    if (place < 0) return values.fill(Number.NaN);
     const bytes = Buffer.from(values.buffer);
-    return (await fill(handle, headerSize + place * header.rows * 8, bytes)) === bytes.length ? values : undefined;
+    return (await fill(handle, headerSize + (place * header.rows + from) * 8, bytes)) === bytes.length
+      ? values
+      : undefined;
   });
 }
 

@@ -1,6 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type {
-  ExportRequest,
+  ExportPart,
+  ExportPartRequest,
+  ExportPlan,
+  PlanExportRequest,
   Reply,
   Request,
   StatisticsAnswer,
@@ -15,7 +18,6 @@ const grace = 30_000;
 interface Pending {
   resolve(answer: unknown): void;
   reject(error: Error): void;
-  part?: (frame: ArrayBuffer) => void;
 }
 
 /** The backend's handle on the thread that reads metrics. The thread is started on first use. */
@@ -45,9 +47,12 @@ export class ReaderClient {
     return this.#ask({ kind: "statistics", ...request }) as Promise<StatisticsAnswer>;
   }
 
-  /** @returns the number of rows; undefined if there are too many */
-  export(request: Omit<ExportRequest, "kind">, part: (frame: ArrayBuffer) => void): Promise<number | undefined> {
-    return this.#ask({ kind: "export", ...request }, part) as Promise<number | undefined>;
+  planExport(request: Omit<PlanExportRequest, "kind">): Promise<ExportPlan> {
+    return this.#ask({ kind: "planExport", ...request }) as Promise<ExportPlan>;
+  }
+
+  exportPart(request: Omit<ExportPartRequest, "kind">): Promise<ExportPart> {
+    return this.#ask({ kind: "exportPart", ...request }) as Promise<ExportPart>;
   }
 
   /** Keeps what was read of these files in memory until what it returns is called. */
@@ -76,11 +81,11 @@ export class ReaderClient {
     this.#fail(new Error("the reader of metrics was closed"));
   }
 
-  #ask(request: Request, part?: (frame: ArrayBuffer) => void): Promise<unknown> {
+  #ask(request: Request): Promise<unknown> {
     const worker = this.#start();
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, ...(part ? { part } : {}) });
+      this.#pending.set(id, { resolve, reject });
       worker.postMessage({ id, request });
     });
   }
@@ -103,10 +108,6 @@ export class ReaderClient {
 
   #receive(reply: Reply): void {
     const pending = this.#pending.get(reply.id);
-    if ("part" in reply) {
-      pending?.part?.(reply.part);
-      return;
-    }
     this.#pending.delete(reply.id);
     if ("error" in reply) pending?.reject(new Error(reply.error));
     else pending?.resolve(reply.answer);

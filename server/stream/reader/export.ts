@@ -6,7 +6,7 @@ import { trainingMeasures } from "../../protocol/trainingMeasures.ts";
 import { axisValues } from "./lines.ts";
 import type { MetricsFile } from "./metricsFile.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
-import type { ExportRequest, Source } from "./requests.ts";
+import type { ExportPart, ExportPartRequest, ExportPlan, Selection, Source } from "./requests.ts";
 import { firstAfter } from "./thin.ts";
 
 /** Recorded values as CSV, in units as the names of the columns say. */
@@ -16,54 +16,67 @@ const titleOf = (name: ColumnName): string => {
   return axis.success ? axis.data : trainingMeasures[name as Measure].column;
 };
 
-/** Characters of one frame, about. */
-const chunk = 1 << 20;
+/** Most rows of one part: about a megabyte of text. */
+export const rowsOfPart = 8192;
 
-/**
- * Writes the rows of a selection: run, stage and all columns that any of the stages has, numbers in full, a cell empty
- * where nothing was recorded. `x` of the range is on the shared axis; columns count from the beginning of each stage.
- *
- * @returns the number of rows; undefined when there are more than `maxRows`, and then nothing was written.
- */
-export async function exportRows(
-  files: readonly { source: Source; file: MetricsFile }[],
-  { axis, range, id, names, maxRows }: ExportRequest,
-  write: (frame: ArrayBuffer) => void,
-): Promise<number | undefined> {
-  const spans: { from: number; to: number }[] = [];
+interface OpenFile {
+  source: Source;
+  file: MetricsFile;
+}
+
+/** The rows of a selection. `x` of its range is on the shared axis. */
+export async function planExport(
+  files: readonly OpenFile[],
+  { axis, range }: Omit<Selection, "sources">,
+): Promise<ExportPlan> {
+  const spans: ExportPlan["spans"] = [];
   for (const { source, file } of files) {
     const x = (await axisValues(file, axis, source)) ?? new Float64Array(0);
     const shift = source.begins[axis];
-    spans.push(
-      range
-        ? { from: firstAtLeast(x, range[0] - shift), to: firstAfter(x, range[1] - shift) }
-        : { from: 0, to: x.length },
-    );
+    const [from, to] = range ? [firstAtLeast(x, range[0] - shift), firstAfter(x, range[1] - shift)] : [0, x.length];
+    spans.push({ from, to, generation: file.generation });
   }
-  const rows = spans.reduce((sum, { from, to }) => sum + to - from, 0);
-  if (rows > maxRows) return undefined;
-  const columns = columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name)));
-  let text = csvRow(["run", "stage", ...columns.map(titleOf)]);
-  const flush = () => {
-    write(encodeFrame({ kind: "text", id }, [new TextEncoder().encode(text)]));
-    text = "";
-  };
-  for (const [index, { file }] of files.entries()) {
+  return { columns: columnNames.filter((name) => files.some(({ file }) => file.recorded.includes(name))), spans };
+}
+
+/** How many rows there are to export. */
+export const rowsOf = ({ spans }: ExportPlan): number => spans.reduce((sum, { from, to }) => sum + to - from, 0);
+
+/**
+ * Up to `rowsOfPart` rows: run, stage and the columns of the plan, numbers in full, a cell empty where nothing was
+ * recorded. The first part begins with the head of the table. Columns count from the beginning of each stage.
+ */
+export async function exportPart(
+  files: readonly OpenFile[],
+  { id, names, plan: { columns, spans }, at }: Omit<ExportPartRequest, "kind" | "sources">,
+): Promise<ExportPart> {
+  let text = at.file === 0 && at.row === 0 ? csvRow(["run", "stage", ...columns.map(titleOf)]) : "";
+  let left = rowsOfPart;
+  let { file: index, row } = at;
+  for (; index < files.length; index++, row = 0) {
+    const [{ file }, span, { run, stage }] = [files[index]!, spans[index]!, names[index]!];
+    if (file.generation !== span.generation) return {};
+    const from = span.from + row;
+    const to = Math.min(span.to, from + left);
     const values: (Float64Array | undefined)[] = [];
-    for (const name of columns) values.push(await file.values(name));
-    const { run, stage } = names[index]!;
+    for (const name of columns) values.push(await file.range(name, from, to));
+    // The file was read again because its cache is gone.
+    if (file.generation !== span.generation) return {};
     const start = `${csvCell(run)},${csvCell(stage)}`;
-    const { from, to } = spans[index]!;
-    for (let row = from; row < to; row++) {
+    for (let place = 0; place < to - from; place++) {
       text += start;
       for (const column of values) {
-        const value = column?.[row] ?? Number.NaN;
+        const value = column?.[place] ?? Number.NaN;
         text += Number.isNaN(value) ? "," : `,${value}`;
       }
       text += "\r\n";
-      if (text.length >= chunk) flush();
+    }
+    left -= to - from;
+    if (to < span.to) {
+      row += to - from;
+      break;
     }
   }
-  flush();
-  return rows;
+  const frame = encodeFrame({ kind: "text", id }, [new TextEncoder().encode(text)]);
+  return index < files.length ? { frame, next: { file: index, row } } : { frame };
 }

@@ -9,7 +9,7 @@ const reader = new MetricsReader();
 port.on("message", async ({ id, request }: { id: number; request: Request }) => {
   const send = (reply: Reply, transferred: ArrayBuffer[] = []) => port.postMessage(reply, transferred);
   try {
-    const answer = await reader.answer(request, (part) => send({ id, part }, [part]));
+    const answer = await reader.answer(request);
     send({ id, answer }, buffersOf(answer));
   } catch (error) {
     send({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });

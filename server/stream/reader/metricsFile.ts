@@ -15,6 +15,9 @@ const cacheAgain = 1.5;
 
 const stepColumn = columnNames.indexOf("step");
 
+let generations = 0;
+const nextGeneration = (): number => ++generations;
+
 /** Values from row `start` on; those before it are in the cache only. */
 interface Column {
   start: number;
@@ -48,8 +51,7 @@ export class MetricsFile {
   /** Number of rows at which the cache is next written. */
   #saveAt = cacheFrom;
   #saving = false;
-  /** How often rows were replaced. */
-  #cuts = 0;
+  #generation = nextGeneration();
   #revision = 0;
 
   constructor(path: string) {
@@ -64,6 +66,11 @@ export class MetricsFile {
   /** A new number whenever the rows change. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** A new number whenever rows are replaced; as long as it is the same, rows are only added. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Bytes read and total. */
@@ -133,7 +140,7 @@ export class MetricsFile {
     this.#begun = false;
     this.#sample = "";
     this.#saveAt = cacheFrom;
-    this.#cuts++;
+    this.#generation = nextGeneration();
     this.#revision++;
   }
 
@@ -168,7 +175,7 @@ export class MetricsFile {
       column.means?.cut(rows);
     }
     this.#rows = rows;
-    this.#cuts++;
+    this.#generation = nextGeneration();
   }
 
   /** Loads a whole column into memory; undefined if it was never recorded. */
@@ -177,7 +184,7 @@ export class MetricsFile {
     if (!column) return undefined;
     column.used = true;
     if (column.start === 0) return column;
-    const values = await readCacheColumn(this.#cachePath, this.#sample, name, column.start);
+    const values = await readCacheColumn(this.#cachePath, this.#sample, name, 0, column.start);
     if (values) {
       column.tail.prepend(values);
       column.start = 0;
@@ -193,6 +200,20 @@ export class MetricsFile {
   /** All values of a column; NaN where a row has none, undefined where no row has one. */
   async values(name: ColumnName): Promise<Float64Array | undefined> {
     return (await this.#load(name))?.tail.values;
+  }
+
+  /** The values of rows [from, to) of a column, which is not loaded into memory for that. */
+  async range(name: ColumnName, from: number, to: number): Promise<Float64Array | undefined> {
+    const column = this.#columns[columnNames.indexOf(name)];
+    if (!column || from >= column.start) return column?.tail.values.subarray(from - column.start, to - column.start);
+    const { start, tail } = column;
+    const cached = await readCacheColumn(this.#cachePath, this.#sample, name, from, Math.min(to, start));
+    if (!cached) return (await this.values(name))?.subarray(from, to);
+    if (to <= start) return cached;
+    const values = new Float64Array(to - from);
+    values.set(cached);
+    values.set(tail.values.subarray(0, to - start), cached.length);
+    return values;
   }
 
   async series(name: ColumnName): Promise<Series | undefined> {
@@ -212,10 +233,10 @@ export class MetricsFile {
     if (this.#saving || rows < this.#saveAt) return;
     this.#saving = true;
     this.#saveAt = rows * cacheAgain;
-    const cuts = this.#cuts;
+    const generation = this.#generation;
     try {
       const sample = await this.#write(rows);
-      if (this.#cuts === cuts) this.#lighten(rows, sample);
+      if (this.#generation === generation) this.#lighten(rows, sample);
       else await rm(this.#cachePath, { force: true });
     } catch {
       // A disk that is full or may not be written.
@@ -235,7 +256,7 @@ export class MetricsFile {
     await writeCache(this.#cachePath, { version: 1, rows, offset, sample, columns }, async (name) => {
       const tail = tails.get(name)!;
       if (tail.length === rows) return tail;
-      const start = await readCacheColumn(this.#cachePath, before, name, rows - tail.length);
+      const start = await readCacheColumn(this.#cachePath, before, name, 0, rows - tail.length);
       if (!start) throw new Error("the cache has gone");
       const whole = new Float64Array(rows);
       whole.set(start);

@@ -1,9 +1,10 @@
 import type { Range } from "../../protocol/stream.ts";
-import { exportRows } from "./export.ts";
+import { exportPart, planExport } from "./export.ts";
 import { axisValues, drawLines, figuresOf } from "./lines.ts";
 import { MetricsFile } from "./metricsFile.ts";
 import type {
-  ExportRequest,
+  ExportPlan,
+  PlanExportRequest,
   Request,
   Source,
   StatisticsAnswer,
@@ -28,21 +29,22 @@ export class MetricsReader {
   readonly #files = new Map<string, MetricsFile>();
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param part gets what an answer consists of, where it has several parts. */
-  answer(request: Request, part: (frame: ArrayBuffer) => void): Promise<unknown> {
-    const answer = this.#last.then(() => this.#answer(request, part));
+  answer(request: Request): Promise<unknown> {
+    const answer = this.#last.then(() => this.#answer(request));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
-  async #answer(request: Request, part: (frame: ArrayBuffer) => void): Promise<unknown> {
+  async #answer(request: Request): Promise<unknown> {
     switch (request.kind) {
       case "view":
         return this.#view(request);
       case "statistics":
         return this.#statistics(request);
-      case "export":
-        return this.#export(request, part);
+      case "planExport":
+        return this.#planExport(request);
+      case "exportPart":
+        return exportPart(this.#open(request.sources), request);
       case "forget":
         for (const path of request.paths) this.#files.delete(path);
         return undefined;
@@ -57,13 +59,13 @@ export class MetricsReader {
     });
   }
 
-  async #view({ view, sources, seen }: ViewRequest): Promise<ViewAnswer> {
+  async #view({ view, sources, mayWrite, seen }: ViewRequest): Promise<ViewAnswer> {
     const open = this.#open(sources);
     const deadline = performance.now() + patience;
     let [done, bytes] = [0, 0];
     for (const { file } of open) {
       if (await file.read(deadline)) {
-        void file.save();
+        if (mayWrite) void file.save();
         continue;
       }
       done += file.progress.done;
@@ -101,9 +103,9 @@ export class MetricsReader {
     return answers;
   }
 
-  async #export(request: ExportRequest, part: (frame: ArrayBuffer) => void): Promise<number | undefined> {
+  async #planExport(request: PlanExportRequest): Promise<ExportPlan> {
     const open = this.#open(request.sources);
     for (const { file } of open) await file.read(Number.POSITIVE_INFINITY);
-    return exportRows(open, request, part);
+    return planExport(open, request);
   }
 }

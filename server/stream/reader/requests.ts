@@ -1,4 +1,5 @@
 import type { Axis, Figures, Measure, Range, StageReference, View } from "../../protocol/stream.ts";
+import type { ColumnName } from "./parse.ts";
 
 /** Requests to the thread that reads metrics, and its replies. */
 
@@ -23,6 +24,8 @@ export interface ViewRequest {
   kind: "view";
   view: Omit<View, "series" | "type" | "fromZero">;
   sources: Source[];
+  /** Whether caches may be written beside long files. */
+  mayWrite: boolean;
   seen?: Record<string, number>;
 }
 export interface ViewAnswer {
@@ -40,14 +43,38 @@ export interface StatisticsRequest extends Selection {
 }
 export type StatisticsAnswer = (Figures | undefined)[];
 
-/** Answered with frames of text, each a message of its own, and then the number of rows. */
-export interface ExportRequest extends Selection {
-  kind: "export";
-  /** Goes into the frames. */
+/** The rows of a selection, before they are exported part by part. */
+export interface PlanExportRequest extends Selection {
+  kind: "planExport";
+}
+export interface ExportPlan {
+  /** All columns that any of the sources has. */
+  columns: ColumnName[];
+  /** Of each source: the rows [from, to). `generation`: that of the file, which must not change until the end. */
+  spans: { from: number; to: number; generation: number }[];
+}
+
+/** Where a part of an export begins: the index of a source, and so many of its rows are exported already. */
+export interface ExportPlace {
+  file: number;
+  row: number;
+}
+
+export interface ExportPartRequest {
+  kind: "exportPart";
+  /** Goes into the frame. */
   id: number;
+  sources: Source[];
   /** A name for each source, and of its run. */
   names: { run: string; stage: string }[];
-  maxRows: number;
+  plan: ExportPlan;
+  at: ExportPlace;
+}
+export interface ExportPart {
+  /** Absent if rows of the plan were replaced. */
+  frame?: ArrayBuffer;
+  /** Absent at the end. */
+  next?: ExportPlace;
 }
 
 /** Files that no page is viewing any more. */
@@ -56,6 +83,6 @@ export interface ForgetRequest {
   paths: string[];
 }
 
-export type Request = ViewRequest | StatisticsRequest | ExportRequest | ForgetRequest;
+export type Request = ViewRequest | StatisticsRequest | PlanExportRequest | ExportPartRequest | ForgetRequest;
 
-export type Reply = { id: number; part: ArrayBuffer } | { id: number; answer: unknown } | { id: number; error: string };
+export type Reply = { id: number; answer: unknown } | { id: number; error: string };

@@ -53,11 +53,12 @@ export class PageRouting {
     if (open !== this.#open) return;
     const models = opened.map(({ model }) => model);
     const sent = JSON.stringify(models);
-    if (sent !== open.sent) open.reply.send({ type: "routingOpened", id: open.id, models });
+    if (sent === open.sent) return;
     open.sent = sent;
+    await open.reply.send({ type: "routingOpened", id: open.id, models });
   }
 
-  async answer(question: RoutingQuestion, { send, frame, ready, signal }: Reply): Promise<void> {
+  async answer(question: RoutingQuestion, { send, frame, signal }: Reply): Promise<void> {
     const opened = this.#opened.find(({ reference }) => same(reference, question.model));
     const recorded = opened?.recorded;
     if (!recorded) throw new UserError(opened?.model.problem ?? "That model is not open.");
@@ -65,8 +66,7 @@ export class PageRouting {
       case "routing":
         // One at a time, so that the next question does not wait for all of them.
         for (const snapshot of question.snapshots) {
-          for (const one of await routingFrames(recorded, { ...question, snapshots: [snapshot] })) frame(one);
-          await ready();
+          for (const one of await routingFrames(recorded, { ...question, snapshots: [snapshot] })) await frame(one);
           if (signal.aborted) return;
         }
         return;

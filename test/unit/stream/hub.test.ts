@@ -162,6 +162,7 @@ describe("what is malformed ends its own connection and no other:", () => {
       await new Promise<void>((resolve) => {
         socket.on("error", () => {});
         socket.on("close", () => resolve());
+        socket.resume();
         socket.write(bytes);
         socket.end();
       });

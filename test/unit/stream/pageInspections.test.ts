@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../server/protocol/errors.ts";
-import type { Inspecting } from "../../../server/stream/pageInspections.ts";
+import type { PageInspector } from "../../../server/stream/pageInspections.ts";
 import { origin, Page, startHub } from "./support.ts";
 
-type Ask = Inspecting["inspector"]["ask"];
+type Ask = PageInspector["ask"];
 
 /** A page of a hub with an inspector that answers as `ask` does. */
 async function asking(
@@ -12,7 +12,8 @@ async function asking(
 ) {
   const { trusted = true, roots } = more;
   const { hub, logged } = await startHub({
-    inspecting: { inspector: { ask: ask as Ask }, trusted: () => trusted },
+    inspector: { ask: ask as Ask },
+    trusted: () => trusted,
     ...(roots ? { roots } : {}),
   });
   const page = new Page(hub.ticket(origin));

@@ -70,9 +70,10 @@ export async function openPage(roots: string[], start: Start, options: BrowserCo
     Hub.start({
       port,
       roots,
+      trusted: () => true,
       reader: readerProgram,
       log: (text) => problems.push(text),
-      pages: (self, request, response) => pages.answer(self, request, response),
+      pages: (self, path, request, response) => pages.answer(self, path, request, response),
     });
   let hub = await startHub();
   ends.push(() => hub.close());
