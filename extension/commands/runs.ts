@@ -41,7 +41,7 @@ export function coresSetting(): { cores?: number } {
   return typeof asked === "number" && Number.isInteger(asked) && asked >= 1 ? { cores: asked } : {};
 }
 
-/** Runs one stage of an experiment file and the stages it depends on. A lens names the stage; else the user picks it. */
+/** Runs one stage of an experiment file and the stages it depends on. A lens names it; else the user picks one. */
 export async function runStage(studio: Studio, argument: unknown): Promise<unknown> {
   const file = await experimentFile(studio, argument);
   if (!file) return undefined;

@@ -8,7 +8,7 @@ import type { Window } from "../vscode/harness/window.ts";
 import { long, quick } from "../vscode/workspace.ts";
 import { missing, newestRun, openWindow, startVsCode, until, why, workspace } from "./support.ts";
 
-/** One file, from its first mistake to runs that are compared, with the means of the editor alone. */
+/** One file, from its first mistake to compared runs, with the editor alone. */
 describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
   let code: VsCode;
   let experiment: ExperimentFolder;
@@ -27,7 +27,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
   it("shows its mistake, and a quick fix repairs it", async () => {
     await squiggles().first().waitFor();
     await window.page.locator(".view-line", { hasText: "loadBalence" }).click();
-    // The keys of a person: to the next mistake, away with its message, what can be done.
+    // The keys that a user presses: go to the next mistake, close its message, show quick fixes.
     await window.page.keyboard.press("F8");
     await window.page.locator(".marker-widget", { hasText: "loadBalence" }).waitFor();
     await window.page.keyboard.press("Escape");
@@ -62,7 +62,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
 
   it("has runs that can be compared by dragging one onto another", async () => {
     const comparison = window.page.locator(".tab.active", { hasText: "Comparison: tiny" });
-    // A busy browser may take a drag for clicks.
+    // A busy browser may interpret a drag as clicks.
     await until("it is dragged", async () => {
       await window.rows("done").nth(0).dragTo(window.rows("done").nth(1));
       return comparison.waitFor({ timeout: 8000 }).then(
@@ -81,7 +81,7 @@ describe.skipIf(missing)(`an experiment file in a window${why}`, () => {
       .rows(/^\s*seed/)
       .first()
       .waitFor();
-    // In a browser VS Code writes down what extensions keep every five seconds.
+    // In a browser, VS Code saves the state of extensions every five seconds.
     await setTimeout(6000);
     await window.reload();
     await window.openViews("BTX Studio");
@@ -120,7 +120,7 @@ describe.skipIf(missing)(`a run whose stage is killed${why}`, () => {
     await press("failed", "Resume Run");
     await newestRun(experiment, "running");
     await window.rows(/running, \d+ %, seed/).waitFor();
-    // The status bar lists what runs; picked, it is shown in the tree.
+    // The status bar lists running stages; picking one reveals it in the tree.
     await window.page.locator(".statusbar-item", { hasText: "tiny" }).click();
     await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: /^\s*seed/ }).click();
     await window.page.locator(".part.sidebar .monaco-list-row.selected", { hasText: "seed" }).waitFor();

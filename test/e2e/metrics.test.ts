@@ -15,7 +15,7 @@ import { missing, newestRun, openWindow, startVsCode, until, why, workspace } fr
 const lastOf = (page: FrameLocator, stage: string) =>
   page.locator("table.legend tbody tr", { hasText: stage }).first().locator("td").nth(1);
 
-/** How long to wait for what a busy machine shows late. */
+/** How long to wait on a busy machine. */
 const soon = { timeout: 30_000 };
 
 describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
@@ -25,7 +25,7 @@ describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
   let page: FrameLocator;
   const backend = () => code.server.processesOf("dist/server.js");
   const isThere = () => lastOf(page, "seed").getByText("nats").waitFor({ timeout: 60_000 });
-  /** Shows later values than now. */
+  /** Waits until the page shows later values. */
   const moves = async () => {
     const before = await lastOf(page, "seed").textContent();
     await until("another value", async () => (await lastOf(page, "seed").textContent()) !== before);
@@ -80,7 +80,7 @@ describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
   });
 
   it("is restored with the window", async () => {
-    // In a browser VS Code writes down what pages keep every five seconds.
+    // In a browser, VS Code saves the state of pages every five seconds.
     await setTimeout(6000);
     await window.reload();
     page = window.webview();
@@ -94,7 +94,7 @@ describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
     const [before] = await until("a backend", () => (backend().length === 1 ? backend() : undefined));
     process.kill(before!, "SIGKILL");
     await until("another backend", () => backend().length === 1 && backend()[0] !== before);
-    // The page is written anew, for the new port.
+    // The page is rewritten for the new port.
     await isThere();
     await moves();
   });
@@ -158,7 +158,7 @@ describe.skipIf(missing)(`the metrics page in VS Code${why}`, () => {
       await input.fill(theme);
       await window.page.locator(".quick-input-widget .monaco-list-row", { hasText: theme }).first().click();
       await expect.poll(() => page.locator("body").getAttribute("class"), { timeout: 20_000 }).toMatch(marked);
-      // The seed's colour, as it is in the picture now.
+      // The seed's current colour in the picture.
       await setTimeout(300);
       drawn.add((await page.locator(".swatch line").first().getAttribute("stroke"))!);
       await window.screenshot(`metrics-${name}`);

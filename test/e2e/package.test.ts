@@ -17,7 +17,7 @@ describe.skipIf(missing)(`the packed extension${why}`, () => {
     if (status !== 0) throw new Error(`vsix.mjs failed:\n${stderr}`);
   });
 
-  // The demo takes about a minute where nothing else is at work.
+  // The demo takes about a minute on an idle machine.
   it("is smaller than 30 MB, and runs the demo in a VS Code without other extensions", {
     timeout: 900_000,
   }, async () => {
@@ -35,7 +35,7 @@ describe.skipIf(missing)(`the packed extension${why}`, () => {
     await window.webview().locator("h1", { hasText: "demo" }).waitFor();
     await window.screenshot("packed");
     expect(run.record.stages.length).toBeGreaterThan(5);
-    // What ran was the installed extension, and not this project.
+    // The installed extension ran, not this project.
     await until("its backend runs", () => code.server.processesOf(`${code.server.home}/extensions/`).length > 0);
     expect(await window.page.title()).not.toContain("Extension Development Host");
     expect(window.errors).toEqual([]);

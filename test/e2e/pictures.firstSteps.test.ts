@@ -8,10 +8,10 @@ import { long, quick } from "../vscode/workspace.ts";
 import { cutOff, given, outside, picture, settings, size, themes } from "./pictures.ts";
 import { missing, newestRun, openWindow, scratch, startVsCode, why, workspace } from "./support.ts";
 
-/** Narrower, VS Code shows no pictures beside the steps of a walkthrough. */
+/** In a narrower window, VS Code shows no pictures next to the steps of a walkthrough. */
 const wide = { width: 1600, height: 900 };
 
-/** What a person sees first, in every kind of theme: from the empty folder to a comparison of runs. */
+/** What a new user sees, in every kind of theme: from the empty folder to a comparison of runs. */
 describe.skipIf(missing)(`the views of the first steps in pictures${why}`, () => {
   for (const [name, theme] of themes) {
     it(`are legible in a theme that is ${name.replace("-", " ")}`, { timeout: 300_000 }, async () => {
@@ -36,7 +36,7 @@ describe.skipIf(missing)(`the views of the first steps in pictures${why}`, () =>
       await mending.page.locator(".view-line", { hasText: "loadBalence" }).click();
       await mending.page.keyboard.press("F8");
       await mending.page.locator(".marker-widget", { hasText: "loadBalence" }).waitFor();
-      // Its message is among the problems, too, where the menu does not cover it.
+      // Its message is also in the Problems view, which the menu does not cover.
       await mending.page.keyboard.press("Escape");
       await mending.palette("View: Focus Problems");
       await mending.page.locator(".part.panel .monaco-list-row", { hasText: "loadBalence" }).waitFor();
@@ -53,7 +53,7 @@ describe.skipIf(missing)(`the views of the first steps in pictures${why}`, () =>
       await watching.palette("BTX Studio: Run Experiment");
       await watching.page.locator(".pane-header", { hasText: "Devices" }).click();
       await widen(watching, 130);
-      // The row of the run, and in the devices that of its stage at work.
+      // The row of the run, and in the Devices view the row of its running stage.
       await watching.rows("running").first().locator(".monaco-tl-twistie").click();
       await watching.rows(/seed.*tokens\/s/).waitFor();
       await watching.rows(/seed.*thread/).waitFor();
@@ -83,7 +83,7 @@ describe.skipIf(missing)(`the views of the first steps in pictures${why}`, () =>
   }
 });
 
-/** A picture without what the pointer rests on. */
+/** Takes a picture without hover effects. */
 async function still(window: Window, name: string): Promise<void> {
   await window.page.mouse.move(size.width / 2, 4);
   await window.page.locator(".workbench-hover-container").waitFor({ state: "detached" });

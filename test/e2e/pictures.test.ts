@@ -7,8 +7,8 @@ import { cutOff, expandRun, given, openFromPalette, outside, picture, settings, 
 import { missing, startVsCode, why, workspace } from "./support.ts";
 
 /**
- * Every view in every kind of theme. `node run.mjs pictures` takes them of the demo's run and keeps them in docs/images/;
- * the tests take them of a quick run and look at what can be measured: nothing is cut off, nothing leaves its window.
+ * Every view in every kind of theme. `node run.mjs pictures` takes pictures of the demo's run and saves them in
+ * docs/images/; the tests take them of a quick run and check that nothing is cut off and nothing leaves its window.
  */
 
 const sampleText =

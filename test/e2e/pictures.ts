@@ -5,7 +5,7 @@ import type { VsCodeOptions } from "../vscode/harness/vscode.ts";
 import type { Window } from "../vscode/harness/window.ts";
 import { until } from "./support.ts";
 
-/** What the suites that take pictures share. `node run.mjs pictures` keeps the pictures in docs/images. */
+/** Shared code of the suites that take pictures. `node run.mjs pictures` saves the pictures in docs/images. */
 
 /** A folder with `demo.btx.yaml` and its finished run, and where to keep pictures. */
 export const { BTX_PICTURES_OF: given, BTX_PICTURES: kept } = process.env;
@@ -15,18 +15,21 @@ const all: [string, NonNullable<VsCodeOptions["theme"]>][] = [
   ["light", "light"],
   ["high-contrast", "high contrast"],
 ];
-/** Themes differ in colours, which no test measures, and high contrast in borders, too: where no pictures are kept it is enough. */
+/**
+ * Themes differ in colours, which no test measures; high contrast also in borders, so it suffices if no pictures are
+ * saved.
+ */
 export const themes = kept === undefined ? all.slice(2) : all;
 export const settings = {
   "workbench.startupEditor": "none",
   "window.commandCenter": false,
   "editor.autoClosingBrackets": "never",
   "editor.autoIndent": "none",
-  // It would cover the ends of lines, and hints with them.
+  // It would cover the ends of lines and their hints.
   "editor.minimap.enabled": false,
 };
 
-/** Takes a picture of a window and keeps it where that is asked for. */
+/** Takes a picture of a window and saves it if requested. */
 export async function picture(window: Window, name: string): Promise<void> {
   const path = await window.screenshot(name);
   if (kept === undefined) return;
@@ -34,7 +37,7 @@ export async function picture(window: Window, name: string): Promise<void> {
   copyFileSync(path, join(kept, `${name}.png`));
 }
 
-/** Runs a command for what it offers first, if it asks, and waits until its page is there. */
+/** Runs a command, accepts the first item of its list if there is one, and waits for its page. */
 export async function openFromPalette(window: Window, title: string, tab: string): Promise<void> {
   await window.palette(title);
   const picks = window.page.locator(".quick-input-widget .monaco-list-row");
@@ -44,7 +47,7 @@ export async function openFromPalette(window: Window, title: string, tab: string
   await opened.waitFor();
 }
 
-/** Opens the rows of an experiment and of its newest run. */
+/** Expands the rows of an experiment and of its newest run. */
 export async function expandRun(window: Window, file: string): Promise<void> {
   const stages = window.rows(/^\s*seed/);
   for (let attempt = 0; attempt < 10 && (await stages.count()) === 0; attempt++) {
@@ -62,7 +65,7 @@ export async function expandRun(window: Window, file: string): Promise<void> {
   await stages.first().waitFor();
 }
 
-/** Rows of the side bar that reach beyond it. */
+/** Rows that are wider than the side bar. */
 export const outside = (window: Window): Promise<string[]> =>
   window.page.locator(".part.sidebar").evaluate((bar) => {
     const { right } = bar.getBoundingClientRect();
@@ -71,14 +74,14 @@ export const outside = (window: Window): Promise<string[]> =>
       .map((row) => row.textContent ?? "");
   });
 
-/** Texts of a page that are wider than what holds them, where that hides or cuts them. */
+/** Texts of a page that are hidden or cut off by their containers. */
 export function cutOff(body: Element): string[] {
   const found: string[] = [];
   const look = (root: Element | ShadowRoot) => {
     for (const element of root.querySelectorAll<HTMLElement>("*")) {
       if (element.shadowRoot) look(element.shadowRoot);
       if (element.children.length > 0 || !element.textContent?.trim()) continue;
-      // What is for screen readers alone is a pixel wide.
+      // Elements for screen readers only are one pixel wide.
       const hides = /hidden|clip/.test(getComputedStyle(element).overflowX) && element.clientWidth > 1;
       if (hides && element.scrollWidth > element.clientWidth + 1) found.push(element.textContent.trim());
     }

@@ -25,7 +25,7 @@ const known: KnownRouting = {
   share: ownExpert,
 };
 
-/** A page that is shown again is loaded again. */
+/** A page is reloaded when it is shown again. */
 const soon = { timeout: 30_000 };
 
 describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
@@ -74,17 +74,17 @@ describe.skipIf(missing)(`the routing page in VS Code${why}`, () => {
   it("keeps its state when it is hidden and when the window is reloaded", async () => {
     const title = () => page.locator("h2").first().textContent();
     const button = page.getByRole("button", { name: "Held-out text" });
-    // It may be pressed from a try before.
+    // An earlier attempt may have pressed it already.
     if ((await button.getAttribute("aria-pressed")) !== "true") await button.click();
     await expect.poll(title, soon).toContain("held-out text");
-    // What a page keeps it keeps at rest.
+    // The page saves its state once nothing changes.
     await setTimeout(300);
     await window.openFile("three-domains.btx.yaml");
     await expect.poll(() => window.page.locator("iframe.webview.ready").count(), soon).toBe(0);
     await window.page.locator(".tab", { hasText: "three-domains: routing" }).click();
     await expect.poll(async () => (await table()).length, soon).toBe(8);
     expect(await title()).toContain("held-out text");
-    // In a browser VS Code writes down what pages keep every five seconds.
+    // In a browser, VS Code saves the state of pages every five seconds.
     await setTimeout(6000);
     await window.reload();
     page = window.webview();

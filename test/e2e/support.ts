@@ -8,7 +8,7 @@ import { type ExperimentFolder, type Sections, writeExperiment } from "../fixtur
 import { type OpenOptions, VsCode, type VsCodeOptions, whyNoVsCode } from "../vscode/harness/vscode.ts";
 import type { Window } from "../vscode/harness/window.ts";
 
-/** What the suites that drive windows share. */
+/** Shared code of the suites that drive windows. */
 
 export const missing = whyNoVsCode();
 /** For the names of suites. */
@@ -19,7 +19,7 @@ export const scratch = mkdtempSync(join(tmpdir(), "btx-e2e-"));
 const started: VsCode[] = [];
 const opened: Window[] = [];
 
-/** A test that failed leaves screenshots of its windows and says what the extension wrote. */
+/** A failed test leaves screenshots of its windows and prints the extension's output. */
 afterEach(async ({ task }) => {
   if (task.result?.state !== "fail") return;
   const name = `failed ${task.name}`.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 60);
@@ -51,7 +51,7 @@ export async function openWindow(code: VsCode, folder: string, options?: OpenOpt
   return window;
 }
 
-/** Looks again and again until `look` gives something. */
+/** Polls until `look` returns something. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,
@@ -64,7 +64,7 @@ export async function until<T>(
   throw new Error(`after ${ms} ms still not: ${what}`);
 }
 
-/** The newest run of a folder, once it has the state. */
+/** Waits until the newest run of a folder has a state, and returns the run. */
 export function newestRun({ root }: ExperimentFolder, state: Run["state"], ms?: number): Promise<Run> {
   const look = async () => {
     const newest = (await listRuns(root)).at(-1);

@@ -8,7 +8,7 @@ import type { Window } from "../vscode/harness/window.ts";
 import { long } from "../vscode/workspace.ts";
 import { isAlive, missing, newestRun, openWindow, startVsCode, until, why, workspace } from "./support.ts";
 
-/** One run, begun in a window, and all that may happen to window and backend meanwhile. */
+/** One run, started in a window, and everything that may happen to window and backend meanwhile. */
 describe.skipIf(missing)(`a run started from the palette${why}`, () => {
   let code: VsCode;
   let experiment: ExperimentFolder;
@@ -19,7 +19,7 @@ describe.skipIf(missing)(`a run started from the palette${why}`, () => {
     const { key } = run.record.stages.find(({ name }) => name === "seed")!;
     return (await readLastMetric(stagePaths(experiment.root, key)))?.step ?? 0;
   };
-  /** Still the same process, and it gets on. */
+  /** The process is still the same and makes progress. */
   const goesOn = async () => {
     const before = await step();
     await until("a later step", async () => (await step()) > before);

@@ -23,7 +23,7 @@ describe("a command", () => {
       experiments.runs.find((one) => one.run === run.run && one.root === run.root),
     );
   };
-  /** What a row of the tree gives to a command. */
+  /** The argument that a row of the tree passes to a command. */
   const stageArgument = async (name: string) => {
     const { experiments } = await api();
     const stage = (await experiments.stagesOf(run)).find((one) => one.name === name);

@@ -10,7 +10,7 @@ import { stagePaths } from "../../server/runs/layout.ts";
 import { writeRun } from "../fixtures/runFolder.ts";
 import { file, until } from "./support.ts";
 
-/** Writes 10,000 lines a second to a file for some seconds; a process of its own, as a stage is. */
+/** Writes 10,000 lines per second to a file for some seconds, in a separate process like a stage's. */
 const writer = (path: string, seconds: number) => `
   const { appendFileSync } = require("node:fs");
   let step = 1000;
@@ -38,7 +38,7 @@ describe("the metrics page", () => {
     const argument = { listed: { root: run.root, run: run.run, name: "opening" } };
     await vscode.commands.executeCommand("btx.openMetrics", argument);
     await until("the panel is open", () => tabs().some((label) => label.endsWith(": metrics")));
-    // The page gives itself the name that it was told by the backend.
+    // The page sets its title to the name that the backend reported.
     await until("the page streams", () => tabs().includes("watched: metrics"));
     await vscode.commands.executeCommand("btx.openMetrics", argument);
     assert.equal(tabs().filter((label) => label === "watched: metrics").length, 1);
@@ -47,7 +47,7 @@ describe("the metrics page", () => {
   it("leaves the extension host free while a run writes ten thousand lines a second", async () => {
     const { metrics } = stagePaths(run.root, run.keyOf("seed"));
     const worst: number[] = [];
-    // The best of some attempts: other processes share the machine.
+    // The best of several attempts, since other processes share the machine.
     for (let attempt = 0; attempt < 5 && !(Math.min(...worst) < 50); attempt++) {
       await setTimeout(500);
       const child = spawn(process.execPath, ["-e", writer(metrics, 3)], {

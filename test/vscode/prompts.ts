@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 
-/** What a person would answer: dialogs cannot be reached from inside the extension host. */
+/** Answers dialogs in place of a user: code in the extension host cannot reach them. */
 
 type Window = typeof vscode.window;
 type Question =
@@ -15,7 +15,7 @@ type Question =
 
 const original = new Map<Question, unknown>();
 
-/** Answers a kind of question from now on. Gives what was asked, newest last. */
+/** Answers a kind of dialog from now on. Returns the dialogs' arguments, newest last. */
 export function answer(question: Question, reply: (...asked: never[]) => unknown): unknown[][] {
   const asked: unknown[][] = [];
   if (!original.has(question)) original.set(question, vscode.window[question]);
@@ -27,7 +27,7 @@ export function answer(question: Question, reply: (...asked: never[]) => unknown
   return asked;
 }
 
-/** Lets VS Code ask again. */
+/** Restores VS Code's own dialogs. */
 export function noAnswers(): void {
   const window = vscode.window as Record<keyof Window, unknown>;
   for (const [question, ask] of original) window[question] = ask;
@@ -36,7 +36,7 @@ export function noAnswers(): void {
 
 export type Item = vscode.QuickPickItem & Record<string, unknown>;
 
-/** Picks the item whose label holds a text. */
+/** Picks the item whose label contains a text. */
 export const picking =
   (text: string) =>
   async (items: Item[] | Thenable<Item[]>): Promise<Item> => {

@@ -15,7 +15,7 @@ describe("routing in a text", () => {
     const document = await vscode.workspace.openTextDocument({ content: text, language: "plaintext" });
     return vscode.window.showTextDocument(document);
   };
-  /** Picks the finetuned model of this suite's run, whatever else there is. */
+  /** Picks the finetuned model of this suite's run. */
   const ownModel = (items: Item[]) =>
     items.find(({ model, label }) => {
       const reference = (model as { reference?: RunReference } | undefined)?.reference;

@@ -14,7 +14,7 @@ import { writeWorkspace } from "./workspace.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const built = join(project, "dist/test/host");
-/** All suites together may take so long, ms: five minutes where nothing else is at work. */
+/** Time limit for all suites together, ms; they take five minutes on an idle machine. */
 const limit = 900_000;
 
 const { values, positionals } = parseArgs({ options: { results: { type: "string" } }, allowPositionals: true });
@@ -32,7 +32,7 @@ try {
 }
 process.exit(passed ? 0 : 1);
 
-/** Each suite as a CommonJS file of its own, as the extension host loads them. */
+/** Bundles each suite as a CommonJS file, which the extension host loads. */
 async function compile(): Promise<void> {
   rmSync(built, { recursive: true, force: true });
   const suites = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".test.ts"));

@@ -6,7 +6,7 @@ import { type RunReference, runReferenceSchema } from "../../server/protocol/edi
 import type { RunRecord } from "../../server/protocol/run.ts";
 import { readRun } from "../../server/runs/runs.ts";
 
-/** What the suites inside the extension host share. */
+/** Shared code of the suites inside the extension host. */
 
 /** The extension's own parts. */
 export const api = (): Promise<Api> => Promise.resolve(extension().activate());
@@ -21,7 +21,7 @@ export function extension(): vscode.Extension<Api> {
 export const file = (...path: string[]): vscode.Uri =>
   vscode.Uri.joinPath(vscode.workspace.workspaceFolders![0]!.uri, ...path);
 
-/** Looks again and again until `look` gives something. */
+/** Polls until `look` returns something. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,
@@ -34,7 +34,7 @@ export async function until<T>(
   throw new Error(`after ${ms} ms still not: ${what}`);
 }
 
-/** Runs a command that begins or goes on with a run. */
+/** Runs a command that starts or resumes a run. */
 export async function runWith(command: "btx.run" | "btx.resume", argument: object): Promise<RunReference> {
   return runReferenceSchema.parse(await vscode.commands.executeCommand(command, argument));
 }

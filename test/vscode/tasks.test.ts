@@ -5,7 +5,7 @@ import { listRuns } from "../../server/runs/runs.ts";
 import { extension, file, until } from "./support.ts";
 import { experimentIn, quick } from "./workspace.ts";
 
-/** Runs a task to its end; gives its exit code. */
+/** Runs a task to its end and returns its exit code. */
 async function ended(task: vscode.Task): Promise<number | undefined> {
   let resolve!: (code: number | undefined) => void;
   const promise = new Promise<number | undefined>((ended) => {

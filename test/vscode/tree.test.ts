@@ -13,7 +13,7 @@ import { noAnswers, tabs } from "./prompts.ts";
 import { api, file, reaches, runWith, until } from "./support.ts";
 import { experimentIn, long, quick } from "./workspace.ts";
 
-/** What a row shows. */
+/** The texts of a row. */
 const shown = (tree: ExperimentsTree, row: Row) => {
   const item = tree.getTreeItem(row);
   const { label } = item.accessibilityInformation ?? {};
@@ -109,7 +109,7 @@ describe("the experiments view", () => {
     assert.equal(shown(tree, run!).item.collapsibleState, Collapsed);
     await tree.view.reveal(run!, { expand: true });
     await until("it is remembered", () => shown(tree, run!).item.collapsibleState === Expanded);
-    // As the next window finds it.
+    // The state as a new window reads it.
     const item = new vscode.TreeItem("run", Collapsed);
     assert.equal(new Expansion(context.workspaceState).apply(run!.id, item).collapsibleState, Expanded);
   });
@@ -158,7 +158,7 @@ describe("the experiments view", () => {
     }
     const many = await row("many/tiny.btx.yaml");
     await until("all runs are listed", async () => (await tree.getChildren(many)).length === 500);
-    // The best of some: other processes share the machine.
+    // The best of several attempts, since other processes share the machine.
     let best = Number.POSITIVE_INFINITY;
     for (let attempt = 0; attempt < 10 && best >= 200; attempt++) {
       const started = performance.now();

@@ -4,7 +4,7 @@ import { type ExperimentFolder, experimentText, type Sections, writeExperiment }
 
 /** Experiments for tests in VS Code. */
 
-/** Done in a few seconds: no baselines but the cheapest. */
+/** Done in a few seconds: only the cheapest baseline. */
 export const quick: Sections = {
   seed: "{tokens: 640}",
   experts: "{tokens: 320}",
@@ -13,10 +13,10 @@ export const quick: Sections = {
   compare: "[average]",
 };
 
-/** Its seed alone takes minutes: a run of it is running until it is stopped. */
+/** Its seed alone takes minutes, so its run keeps running until it is stopped. */
 export const long: Sections = { ...quick, seed: "{tokens: 10M}" };
 
-/** Its seed takes some seconds: time to stop it, and it ends soon after it is resumed. */
+/** Its seed takes some seconds: long enough to stop it, and it ends soon after it is resumed. */
 export const medium: Sections = { ...quick, seed: "{tokens: 100k}" };
 
 /** Writes an experiment into a folder that need not exist. */
@@ -25,7 +25,7 @@ export function experimentIn(folder: string, sections: Sections): ExperimentFold
   return writeExperiment(folder, sections);
 }
 
-/** The workspace of the suites inside the extension host: a folder an experiment, so none disturbs another. */
+/** The workspace of the suites inside the extension host: one folder per experiment, so that they do not interfere. */
 export function writeWorkspace(folder: string): string {
   experimentIn(join(folder, "quick"), quick);
   experimentIn(join(folder, "medium"), medium);

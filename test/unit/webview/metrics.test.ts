@@ -9,7 +9,7 @@ import { noBrowser, type Opened, openPage, why } from "./support.ts";
 const nats = (value: number) => `${exact(value)} nats`;
 const losses = (metrics: readonly Metric[] | undefined) => metrics!.map(({ loss }) => loss);
 
-/** The page of one run of the fixture, drawn. */
+/** Opens the page on one run of the fixture. */
 async function openRun(options: Parameters<typeof openPage>[2] = {}, run: Parameters<typeof writeRun>[1] = {}) {
   const written = writeRun(temporaryFolder(), { steps: 200, ...run });
   const opened = await openPage([written.root], { runs: [{ root: written.root, run: written.run }] }, options);
@@ -17,16 +17,16 @@ async function openRun(options: Parameters<typeof openPage>[2] = {}, run: Parame
   return { ...written, ...opened };
 }
 
-/** Waits until values are there. */
+/** Waits until there are values. */
 const drawn = ({ row }: Pick<Opened, "row">) => row("seed").getByText("nats").first().waitFor();
 
-/** What the axes span, as the table of values says: its first and last rows. */
+/** The range of x: the first and last row of the table of values. */
 async function span(page: Page): Promise<[string, string]> {
   const heads = page.locator("table.values").first().locator("tbody th");
   return [(await heads.first().textContent())!.trim(), (await heads.last().textContent())!.trim()];
 }
 
-/** The picture itself: how many pixels have the seed's grey, the mixture's blue, and a red that no line has. */
+/** Counts the pixels with the seed's grey, the mixture's blue, and a red that no line has. */
 const coloured = (page: Page) =>
   page.evaluate(`(() => {
     const canvas = document.querySelector("line-chart canvas");
@@ -41,7 +41,7 @@ const coloured = (page: Page) =>
     return found;
   })()`) as Promise<{ seed: number; mix: number; red: number }>;
 
-/** Places on the page by the shares of the first chart's plot that lie left of and above them. */
+/** Converts shares of the first chart's plot, from its left and top edges, to a position on the page. */
 async function placesOf(page: Page): Promise<(x: number, y: number) => [number, number]> {
   const plot = (await page.evaluate(`(() => {
     const chart = document.querySelector("line-chart");
@@ -167,7 +167,7 @@ describe.skipIf(noBrowser)(`the metrics page in a browser${why}`, () => {
     await page.getByRole("button", { name: "Load balance" }).click();
     await page.getByRole("button", { name: "Learning rate" }).click();
     await chart(2).waitFor();
-    // Of mixtures only; what is recorded for no stage is not offered.
+    // Recorded for mixtures only; measures that no stage has are not offered.
     await expect.poll(() => chart(2).getAttribute("aria-label")).toContain("2 lines");
     await page.getByRole("button", { name: "Loss" }).click();
     await page.getByRole("button", { name: "Load balance" }).click();
@@ -205,7 +205,7 @@ describe.skipIf(noBrowser)(`the metrics page in a browser${why}`, () => {
     await expect.poll(ends).toEqual([1, 600]);
     await page.getByRole("radio", { name: "Zoom" }).click();
     await drag(at(0.5, 0.3), at(0.505, 0.8));
-    // Only y: x is as it was.
+    // Only y changes.
     expect(await ends()).toEqual([1, 600]);
   });
 
@@ -215,7 +215,7 @@ describe.skipIf(noBrowser)(`the metrics page in a browser${why}`, () => {
       "window.put_ = 0; const put = CanvasRenderingContext2D.prototype.putImageData; CanvasRenderingContext2D.prototype.putImageData = function (...given) { put_++; return put.apply(this, given); }",
     );
     await chart().focus();
-    // A part of all, so that there is somewhere to move to.
+    // A part of the whole range, so that there is room to move.
     await press(page, "+", "+");
     const throttled = await page.context().newCDPSession(page);
     await throttled.send("Emulation.setCPUThrottlingRate", { rate: 20 });
@@ -262,7 +262,7 @@ describe.skipIf(noBrowser)(`the metrics page in a browser${why}`, () => {
     await expect.poll(() => row("seed").locator("td").last().textContent()).toMatch(/nats/);
     const [mean, low, high] = (await row("seed").locator("td").allTextContents()).slice(-3);
     const values = losses(fixture.metrics.get("seed"));
-    // The edges of the selection lie between steps.
+    // The edges of the selection are between steps.
     const possible = [from - 1, from, from + 1].flatMap((first) =>
       [to - 1, to, to + 1].map((last) => values.slice(first - 1, last)),
     );

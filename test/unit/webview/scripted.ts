@@ -11,7 +11,7 @@ import { type PageName, pagePolicy, pageText, type Start } from "../../../server
 import { type PageMessage, pageMessageSchema, streamPath, subprotocol } from "../../../server/protocol/stream.ts";
 import { browserPath } from "./support.ts";
 
-/** Pages in a real browser, told by a backend that is a function of what it is asked. */
+/** Pages in a real browser, with a scripted backend. */
 
 const project = new URL("../../..", import.meta.url).pathname;
 const scratch = mkdtempSync(join(tmpdir(), "btx-scripted-page-"));
@@ -56,12 +56,12 @@ export interface Script {
 
 export interface OpenedPage {
   page: Page;
-  /** What the page has asked. */
+  /** The page's messages. */
   asked: PageMessage[];
   problems: string[];
-  /** Says something that was not asked for. */
+  /** Sends a message that answers no question. */
   say(message: object): void;
-  /** Ends the connections that there are. */
+  /** Ends all connections. */
   drop(): void;
 }
 
@@ -118,11 +118,11 @@ export async function openScripted(script: Script, options: BrowserContextOption
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("console", (message) => {
-    // The tests read pixels; the page does not.
+    // The tests read pixels, but the page does not.
     if (!message.text().startsWith("Canvas2D: Multiple readback")) problems.push(message.text());
   });
   page.on("pageerror", (error) => problems.push(error.message));
-  // What the page's policy refuses.
+  // What the page's policy blocks.
   await page.addInitScript(
     "addEventListener('securitypolicyviolation', (e) => console.log('refused: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))",
   );

@@ -10,7 +10,7 @@ import { Hub } from "../../../server/stream/hub.ts";
 import { Pages } from "../../../server/stream/pages.ts";
 import { readerProgram } from "../stream/support.ts";
 
-/** The page of live metrics in a real browser, without VS Code, as `btx serve` shows it. */
+/** The metrics page in a real browser, without VS Code, as `btx serve` shows it. */
 
 export const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path),
@@ -53,9 +53,9 @@ function pageFolder(): Promise<URL> {
 export interface Opened {
   page: Page;
   hub: Hub;
-  /** Ends the backend and starts it again, on the same port. */
+  /** Restarts the backend on the same port. */
   restart(): Promise<void>;
-  /** Errors, refused resources and requests that went elsewhere. */
+  /** Errors, blocked resources and requests to other hosts. */
   problems: string[];
   /** The charts, in order. */
   chart(index?: number): Locator;
@@ -90,7 +90,7 @@ export async function openPage(roots: string[], start: Start, options: BrowserCo
     const { hostname, protocol } = new URL(request.url());
     if (hostname !== "127.0.0.1" && protocol !== "blob:") problems.push(`request to ${request.url()}`);
   });
-  // What the page's policy refuses.
+  // What the page's policy blocks.
   await page.addInitScript(
     "addEventListener('securitypolicyviolation', (e) => console.log('refused: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))",
   );

@@ -42,7 +42,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     const press = async (...keys: string[]) => {
       for (const key of keys) await page.keyboard.press(key);
     };
-    // By Tab alone to the chart; the slider is one of the stops.
+    // Tab alone reaches the chart; the slider is one of the stops.
     await page.locator("body").focus();
     for (let stop = 0; stop < 30; stop++) {
       await press("Tab");
@@ -55,7 +55,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     await expect.poll(() => said.textContent()).toBe(`seed: ${nats(values("seed")[2]!)} at step 3`);
     await press("ArrowDown", "End");
     await expect.poll(() => said.textContent()).toBe(`expert code: ${nats(values("expert:code").at(-1)!)} at step 300`);
-    // What is read is in the table, too.
+    // The table also has the value that is read aloud.
     expect(await row("expert code").textContent()).toContain(`${nats(values("expert:code").at(-1)!)}`);
     await press("ArrowUp", "ArrowUp");
     await expect.poll(() => said.textContent()).toContain("upcycling");
@@ -73,7 +73,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     await expect.poll(() => last.textContent()).toContain("step 600");
     await press("Escape");
     await page.locator("table.legend caption strong").waitFor({ state: "detached" });
-    // Modes are one stop, with arrows between them; stages are hidden by a key.
+    // The modes are one stop, with arrow keys between them; a key hides stages.
     await page.getByRole("radio", { name: "Zoom" }).focus();
     await press("ArrowRight");
     expect(await page.evaluate("document.activeElement.textContent.trim()")).toBe("Move");
@@ -100,7 +100,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     const last = row("finetune").locator("td").nth(1);
     append("finetune", [{ step: 101, loss: 1.25 }]);
     await expect.poll(() => last.textContent(), { timeout: 10_000 }).toBe("1.25 nats");
-    // A page that is not shown asks for nothing.
+    // A hidden page requests nothing.
     const hide = (state: string) =>
       page.evaluate(`Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "${state}" });
         document.dispatchEvent(new Event("visibilitychange"))`);
@@ -118,7 +118,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     await expect.poll(() => cancelled).toBeGreaterThan(0);
     const before = frames;
     append("finetune", [{ step: 102, loss: 1.125 }]);
-    // Another page that looks on has heard of it, and this one has not.
+    // A second, visible page has received the change, and this one has not.
     const other = new StreamPage(hub.ticket(origin));
     await other.opened();
     await other.see(root, run, keyOf("finetune"), 1.125);
@@ -155,7 +155,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     await page.reload();
     await row("seed").getByText("nats").first().waitFor();
     await expect.poll(look).toEqual(before);
-    // The token is not in the address that a bookmark or a history would keep.
+    // The token is not in the address that bookmarks or the history would keep.
     expect(page.url()).not.toContain("token");
   });
 
@@ -228,7 +228,7 @@ describe.skipIf(noBrowser)(`a user of the metrics page${why}`, () => {
     await expect.poll(() => boxes.count()).toBe(2);
     await page.getByRole("checkbox", { name: "three-domains" }).click();
     await row("seed").getByText("nats").first().waitFor();
-    // The list stays until one is done with it.
+    // The list stays open until the user is done.
     await page.getByRole("checkbox", { name: "another" }).check();
     // The fixture's runs share all stages: they are drawn once.
     await page.getByText("7 of its stages are shared with a run above").waitFor();

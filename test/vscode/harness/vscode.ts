@@ -15,7 +15,7 @@ const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin
   existsSync(path),
 );
 
-/** Why no VS Code can be started here; undefined where one can. */
+/** Why no VS Code can be started here; undefined if one can. */
 export function whyNoVsCode(): string | undefined {
   if (whyNoKit()) return whyNoKit();
   if (!existsSync(serverMain)) return "VS Code for the tests is not installed: npm test installs it";
@@ -30,7 +30,7 @@ const themes = {
 } as const;
 
 export interface VsCodeOptions {
-  /** Where the extension is taken from: this project as it is built, or a .vsix. */
+  /** Source of the extension: this project as built, or a .vsix. */
   extension?: "development" | { vsix: string };
   /** False: Restricted Mode. Default true. */
   trusted?: boolean;
@@ -43,7 +43,7 @@ export interface VsCodeOptions {
 export interface OpenOptions {
   /** Size of the window, CSS pixels. */
   size?: { width: number; height: number };
-  /** A module with `run()` that the extension host runs, and what is to be told of it. */
+  /** A module with `run()` that the extension host runs, and listeners for its output and end. */
   tests?: { path: string; log(line: string): void; exit(code: number): void };
 }
 
@@ -78,7 +78,7 @@ export class VsCode {
     }
   }
 
-  /** Opens a window on a folder. Two on one folder are two windows with an extension host each. */
+  /** Opens a window on a folder. Two windows on one folder have separate extension hosts. */
   async open(folder: string, { size = { width: 1280, height: 800 }, tests }: OpenOptions = {}): Promise<Window> {
     const context = await this.#browser.newContext({
       viewport: size,

@@ -17,7 +17,7 @@ export class Window {
   private constructor(context: BrowserContext, page: Page) {
     this.#context = context;
     this.page = page;
-    // Patience with a busy machine: what does not come at all fails all the same.
+    // Allows for a busy machine; what never appears still fails.
     page.setDefaultTimeout(60_000);
     page.on("pageerror", (error) => this.errors.push(error.message));
   }
@@ -39,7 +39,7 @@ export class Window {
     await this.page.locator(".monaco-workbench .part.activitybar").waitFor({ timeout: 60_000 });
   }
 
-  /** Reloads the window as a person does: its extension host ends and a new one begins. */
+  /** Reloads the window as a user does: its extension host ends and a new one starts. */
   async reload(): Promise<void> {
     await this.page.reload();
     await this.#ready();
@@ -57,9 +57,9 @@ export class Window {
     return row !== undefined;
   }
 
-  /** Takes what the field at the top of the window offers for a prefix: "task ", and the row "btx: run tiny.btx.yaml". */
+  /** Picks a row that the field at the top of the window offers for a prefix, such as "btx: run tiny.btx.yaml" for "task ". */
   async quickAccess(prefix: string, label: string): Promise<void> {
-    // What extensions offer is known a moment after the window is.
+    // Extensions provide their items a moment after the window opens.
     for (let attempt = 0; attempt < 20; attempt++) {
       const row = await this.#quickRow(prefix + label, label);
       if (row) return row.click();
@@ -70,7 +70,7 @@ export class Window {
 
   /** Opens a file of the workspace by its name. */
   async openFile(name: string): Promise<void> {
-    // The index of files is made a moment after the window is.
+    // The index of files is ready a moment after the window.
     for (let attempt = 0; attempt < 20; attempt++) {
       const row = await this.#quickRow(name, name);
       if (row) {
@@ -83,7 +83,7 @@ export class Window {
     throw new Error(`there is no file ${name}`);
   }
 
-  /** Types into the field at the top of the window and gives the row with `label`, if it comes in a second or two. */
+  /** Types into the field at the top of the window; returns the row with `label` if it appears within a second or two. */
   async #quickRow(text: string, label: string): Promise<Locator | undefined> {
     const input = this.page.locator(".quick-input-widget input").first();
     for (let attempt = 0; attempt < 10 && !(await input.isVisible()); attempt++) {
@@ -106,7 +106,7 @@ export class Window {
     });
     const shown = this.page.locator(".part.sidebar .composite.title", { hasText: title });
     await icon.waitFor();
-    // A click on the icon of what is open closes it, and a reloaded window opens it by itself, in its own time.
+    // Clicking the icon of an open view closes it, and a reloaded window opens it by itself at some point.
     for (let attempt = 0; attempt < 10; attempt++) {
       const open = await shown.waitFor({ timeout: 1500 }).then(
         () => true,

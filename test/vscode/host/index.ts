@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Mocha from "mocha";
 
-/** What the extension host runs: all suites beside this file, or those whose name holds BTX_TEST_ONLY. */
+/** Entry point in the extension host: runs all suites, or those whose names contain BTX_TEST_ONLY. */
 export function run(): Promise<void> {
   const only = process.env.BTX_TEST_ONLY ?? "";
   const mocha = new Mocha({ ui: "bdd", timeout: 60_000, retries: 2, reporter: Quiet });
@@ -32,7 +32,7 @@ export function run(): Promise<void> {
 /** The lines above are the report. */
 class Quiet extends Mocha.reporters.Base {}
 
-/** The mark tells these lines from what VS Code says on the same console. */
+/** Marks these lines, since VS Code writes to the same console. */
 function say(text: string): void {
   for (const line of text.split("\n")) console.log(`[test] ${line}`);
 }

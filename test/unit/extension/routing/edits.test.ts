@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Edit, moved, stretched } from "../../../../extension/routing/edits.ts";
 
-/** The text after edits that are told in offsets of the text before. */
+/** The text after edits, whose offsets refer to the text before them. */
 function edited(text: string, edits: readonly Edit[]): string {
   let after = text;
   for (const { rangeOffset, rangeLength, text: brought } of edits.toSorted((a, b) => b.rangeOffset - a.rangeOffset))
@@ -10,7 +10,7 @@ function edited(text: string, edits: readonly Edit[]): string {
 }
 
 const text = "abcdefghijkl";
-/** Every two letters are a token. */
+/** One token for every two letters. */
 const tokens = Array.from({ length: 6 }, (_, i) => ({ start: 2 * i, end: 2 * i + 2 }));
 const cuts = (token: { start: number; end: number }, { rangeOffset, rangeLength }: Edit) =>
   rangeOffset < token.end && rangeOffset + rangeLength > token.start;
@@ -46,7 +46,7 @@ describe("a range that follows edits", () => {
     for (const edits of single) {
       const [edit] = edits as [Edit];
       const last = edit.rangeOffset + edit.rangeLength;
-      // What is left of the text before and behind it; an edit that takes its whole edge brings its text into it.
+      // The text left before and behind the range; an edit that covers an edge of the range adds its text to it.
       const before = edited(text, edits).slice(0, Math.min(start, edit.rangeOffset));
       const isBefore = last < start || (last === start && edit.rangeLength > 0);
       const front = isBefore ? start + edit.text.length - edit.rangeLength : before.length;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { columnSpans } from "../../../../webview/components/quickPen.ts";
 import { randomNumbers } from "../../../fixtures/run.ts";
 
-/** Lowest and highest place in each column, from very many places along the line. */
+/** Lowest and highest y in each column, from very many points along the line. */
 function sampled(points: number[][], width: number, left: number, top: number, scale: number): [number, number][] {
   const spans = Array.from({ length: width }, (): [number, number] => [
     Number.POSITIVE_INFINITY,

@@ -115,7 +115,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
         ["d1", "100 %", "100 %", "100 %"],
         ["d2", "0 %", "0 %", "0 %"],
       ]);
-    // Of all tokens a third go to each; of those of e1 none go to e0 and half to e2.
+    // A third of all tokens go to each expert; of e1's tokens none go to e0 and half to e2.
     await expect
       .poll(() => rows(opened, "co-activation"))
       .toEqual([
@@ -150,7 +150,7 @@ describe.skipIf(noBrowser)(`the expert page in a browser${why}`, () => {
       .toEqual([["d1", "2.0000", "3.0000", "+1.0000 +50.00 %", "16,000"]]);
     await page.getByRole("button", { name: "Measure layer by layer" }).click();
     await expect.poll(() => rows(opened, "without-layers")).toEqual([["d1", "0.0000", "+1.0000"]]);
-    // Another layer's is another measurement.
+    // Another layer is another measurement.
     await page.getByRole("combobox", { name: "Layer" }).selectOption({ label: "layer 1" });
     await expect.poll(() => page.locator("table.without").count()).toBe(0);
     await expect.poll(() => page.locator(".facts").innerText()).toContain("123,456 in 1 layer");

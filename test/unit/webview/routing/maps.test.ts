@@ -18,12 +18,12 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
       ]),
     );
     expect(rows).toEqual(expected);
-    // Row below row, as a table has them.
+    // Row by row, as in a table.
     const tops = await page
       .locator("table.maps tr")
       .evaluateAll((all) => all.map((row) => row.getBoundingClientRect().top));
     expect(tops).toEqual([...new Set(tops)].sort((a, b) => a - b));
-    // All domains together are uniform, which is a colour of its own.
+    // All domains together are uniform, which has its own colour.
     expect(await pixelsOf(page, 0, 3, 4)).toEqual(Array.from({ length: 3 }, () => Array(4).fill(colorAt(anchor))));
     for (const domain of [0, 1, 2, 3]) {
       const row = [0, 1, 2, 3].map((expert) => colorAt(expert === domain ? 1 : 0));

@@ -22,7 +22,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
 
   it("can be read and used with the keyboard alone", async () => {
     const { page, problems } = await openKnown();
-    // Before the page itself hears of it, and opens another one.
+    // Listens before the page itself does and opens another page.
     await page.evaluate(`window.chosen = []; document.addEventListener("expert-chosen", (event) => {
       const { name, expert, layer, model } = event.detail;
       chosen.push([name, expert, layer, model.key]);
@@ -44,7 +44,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
       .toEqual(["grid", "3", "layer 0, expert e0, all domains: routed share 25 %, 1 times uniform"]);
     await press(page, "PageDown", "PageDown", "ArrowDown", "ArrowRight");
     await expect.poll(read).toEqual(["grid", "3", "layer 1, expert e1, d1: routed share 100 %, 4 times uniform"]);
-    // What is read is seen, too, and one stop of Tab leads to the maps.
+    // The value that is read aloud is also visible, and the maps are a single Tab stop.
     expect(await page.locator(".map-value:visible").textContent()).toContain("expert e1, d1: routed share 100 %");
     expect(await page.locator(".maps .map-box[tabindex='0']").count()).toBe(1);
     await press(page, "End");
@@ -88,7 +88,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     const before = await look();
     expect(before).toMatchObject({ order: "true" });
     expect(before.load).toContain("layer 2");
-    // What was chosen last is kept a little later.
+    // The last choice is saved a little later.
     const kept = () => page.evaluate("localStorage.getItem('btx-studio/')");
     await expect.poll(kept).toContain('"domain":1');
     await page.reload();
@@ -106,7 +106,7 @@ describe.skipIf(noBrowser)(`the routing page in a browser${why}`, () => {
     const subscribed = asked.filter(({ type }) => type === "open" || type === "openRouting").map(({ id }) => id);
     await expect.poll(cancelled).toEqual(subscribed);
     const before = asked.length;
-    // What comes all the same changes nothing, and leads to no question.
+    // A message that arrives anyway changes nothing and causes no request.
     tell([learning({ state: "running", snapshots: 6 })]);
     await hide("visible");
     await expect.poll(() => asked.length).toBeGreaterThan(before + 1);

@@ -24,7 +24,7 @@ describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, (
 
   it("shows measures of held-out text at the last probe at or before a step, and names that probe", async () => {
     const cells = ["routedShare", "vocabularyInput"] as const;
-    /** Of probes, the measure says which it is. */
+    /** The value of a probe identifies it. */
     const probed = known({
       cells: [...cells],
       probed: { probes: 5, every: 15 },
@@ -59,7 +59,7 @@ describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, (
     await expect.poll(value).toBe("90 %");
     await expect.poll(title).toBe("Vocabulary, input, held-out text");
     await expect.poll(() => histogram.innerText()).toMatch(/held-out text$/);
-    // The last probe is not there yet: what it will show is not what is shown for it now.
+    // The last probe is missing: its step shows the probe before it.
     await page.getByRole("button", { name: "Held-out text" }).click();
     tell([{ ...probed, state: "running", probed: { probes: 4, every: 15 } }]);
     await expect.poll(title).toBe("Vocabulary, input, held-out tokens at step 45");
@@ -67,7 +67,7 @@ describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, (
     tell([probed]);
     await expect.poll(title).toBe("Vocabulary, input, held-out tokens at step 50");
     await expect.poll(value).toBe("40 %");
-    // Each probe is asked for once, whatever snapshots show it.
+    // Each probe is requested once, even if several snapshots show it.
     const questions = asked.flatMap((one) =>
       one.type === "routing" && one.measure === "vocabularyInput" ? one.snapshots : [],
     );
@@ -89,7 +89,7 @@ describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, (
     expect(await page.locator("h2").first().textContent()).toBe(
       "Vocabulary, predicted, held-out tokens at step 50 minus held-out tokens at step 10",
     );
-    // Of which it was not measured.
+    // A model without this measure.
     await page.getByRole("combobox", { name: "Compare with" }).click();
     await page.getByRole("option", { name: "upcycling" }).click();
     await expect.poll(async () => (await rowsOf(page, "maps"))[0]![2]).toBe("50 %");
@@ -108,7 +108,7 @@ describe.skipIf(noBrowser)(`the steps of the routing page in a browser${why}`, (
     await expect.poll(() => first(page)).toBe("25 %");
     await press(page, "ArrowRight");
     await expect.poll(() => first(page)).toBe("35 %");
-    // Here what comes changes nothing.
+    // New snapshots change nothing here.
     tell([learning({ state: "running", snapshots: 7 })]);
     await expect.poll(() => slider.getAttribute("max")).toBe("6");
     expect(await first(page)).toBe("35 %");

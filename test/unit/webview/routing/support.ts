@@ -6,11 +6,11 @@ import type { PageMessage } from "../../../../server/protocol/stream.ts";
 import { rampColors, shadeAt, shadeColor } from "../../../../webview/components/colorScale.ts";
 import { openScripted, type Send } from "../scripted.ts";
 
-/** The routing page, told by a backend that has its routing by construction. */
+/** The routing page with a scripted backend whose routing is known by construction. */
 
-/** A model whose values are a function of their places. */
+/** A model whose values are a function of their indices. */
 export interface Scripted extends RoutedModel {
-  /** @param domain as many as there are: all. @param snapshot -1: held-out text. */
+  /** @param domain the number of domains stands for all. @param snapshot -1: held-out text. */
   value(measure: CellMeasure, snapshot: number, domain: number, layer: number, expert: number): number;
   /** How often `from` in a layer is followed by `to`. */
   transition(layer: number, from: number, to: number): number;
@@ -22,7 +22,7 @@ export const root = "/runs/.btx";
 
 const letters = (count: number, name: string) => Array.from({ length: count }, (_, at) => ({ name: `${name}${at}` }));
 
-/** Domain i goes to expert i, in all layers; all domains together go to all experts alike. */
+/** Domain i goes to expert i in all layers; all domains together go to all experts equally. */
 export function known(
   given: Partial<Scripted> & { size?: [layers: number, experts: number, domains: number] } = {},
 ): Scripted {
@@ -57,12 +57,12 @@ export function known(
 
 export interface Opened {
   page: Page;
-  /** What the page has asked. */
+  /** The page's messages. */
   asked: PageMessage[];
   problems: string[];
-  /** Tells of models that have changed. */
+  /** Sends changed models. */
   tell(models: Scripted[]): void;
-  /** Ends the connections that there are. */
+  /** Ends all connections. */
   drop(): void;
 }
 
@@ -172,7 +172,7 @@ export function answer(message: PageMessage, models: Scripted[], send: Send): vo
       break;
     }
     case "routingSaturation": {
-      // A layer has more of its routing with every probe, all of it at the last one.
+      // A layer reaches more of its routing with every probe, and all of it at the last one.
       const { probes = 0, layers, domains, every } = of(message.model);
       const [L, rows] = [layers.length, domains.length + 1];
       const values = Float32Array.from({ length: probes * L * rows }, (_, at) =>
@@ -252,7 +252,7 @@ export const rowsOf = (page: Page, table: string): Promise<string[][]> =>
       ),
     );
 
-/** Colours of cells, a corner of each where no number lies, [rows][columns]. */
+/** Colours of cells, [rows][columns], taken at a corner without text. */
 export const pixelsOf = (page: Page, map: number, rows: number, columns: number): Promise<string[][]> =>
   page.evaluate(`(() => {
     const map = document.querySelectorAll("heat-map")[${map}];
@@ -274,10 +274,10 @@ export async function press(page: Page, ...keys: string[]): Promise<void> {
   for (const key of keys) await page.keyboard.press(key);
 }
 
-/** Of the layer and the domain. */
+/** The lists of layers and domains. */
 export const selects = (page: Page) => page.getByRole("group", { name: "Layer and domain" }).locator("select");
 
-/** Goes from all alike to domain i at expert i. */
+/** A model that starts uniform and ends with domain i at expert i. */
 export const learning = (given: Parameters<typeof known>[0] = {}) =>
   known({
     value: (_measure, snapshot, domain, _layer, expert) =>

@@ -6,7 +6,7 @@ import { answer as answerRouting, known, root } from "../routing/support.ts";
 import { type OpenedPage, openScripted, type Send } from "../scripted.ts";
 import { noBrowser, why } from "../support.ts";
 
-/** Letters go to e0 and digits to e1 in the even layers, the other way round in the odd ones; the second expert is e2. */
+/** Letters go to e0 and digits to e1 in even layers, the other way round in odd ones; the second expert is e2. */
 const model = known({ size: [3, 3, 2], k: 2 });
 const run = model.run;
 
@@ -34,7 +34,7 @@ function routed(text: string): RoutedText {
         probability: model.layers.flatMap(() => [0.5, 0.3, 0.2]),
       },
       layers: { entropy: [0.5, 0.6, 0.7], imbalance: [1.5, 2, 3], variation: [0.1, 0.2, 0.3] },
-      // Of each expert all tokens are in one bin, of e0 in the first.
+      // All tokens of an expert are in one bin; those of e0 in the first.
       histogram: model.layers.flatMap(() =>
         [0, 1, 2].flatMap((expert) => Array.from({ length: 10 }, (_, bin) => Number(bin === 3 * expert))),
       ),
