@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readBounded } from "../disk/open.ts";
+import { maxTokenizerBytes } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type ModelConfig, modelConfigSchema } from "../protocol/model.ts";
 
@@ -33,7 +34,7 @@ export async function firstTokenizerDifference(folderA: string, folderB: string)
 async function readTokenizer(folder: string): Promise<unknown> {
   const path = join(folder, "tokenizer.json");
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    return JSON.parse((await readBounded(path, maxTokenizerBytes)).toString("utf8"));
   } catch (error) {
     throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

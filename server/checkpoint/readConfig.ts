@@ -1,7 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
 import { hasCode } from "../disk/errors.ts";
+import { readBounded, statsOf } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import {
   expertsPerToken,
@@ -15,7 +15,7 @@ import { checkpointType } from "./checkpointType.ts";
 /** Reads a Hugging Face `config.json`, and refuses models that this transformer would compute differently. */
 
 export const configFile = "config.json";
-const maxConfigBytes = 10_000_000;
+const maxConfigBytes = 10 << 20;
 
 /** Large enough for any model, small enough to bound the list of parameters of a hostile file. */
 const size = z
@@ -211,12 +211,7 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
 /** `config.json` as text. @throws UserError when it cannot be read. */
 export async function readConfigText(path: string): Promise<string> {
   try {
-    const info = await stat(path);
-    if (!info.isFile() || info.size > maxConfigBytes)
-      throw new UserError(
-        `${path} is not the configuration of a model: ${info.isFile() ? `it has ${info.size} bytes` : "it is not a file"}`,
-      );
-    return await readFile(path, "utf8");
+    return (await readBounded(path, maxConfigBytes)).toString("utf8");
   } catch (error) {
     if (error instanceof UserError) throw error;
     const folder = dirname(path);
@@ -231,7 +226,7 @@ export async function readConfigText(path: string): Promise<string> {
 
 /** @throws UserError for the folder of an adapter, which has neither a configuration nor weights of its own. */
 export async function refuseAdapter(folder: string): Promise<void> {
-  if (await stat(join(folder, "adapter_config.json")).catch(() => undefined))
+  if (await statsOf(join(folder, "adapter_config.json")))
     throw new UserError(
       `the folder ${folder} holds an adapter (LoRA), not a model: merge it into its base model first`,
     );

@@ -1,7 +1,8 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { maxTransfer } from "../disk/atomic.ts";
 import { DamagedError } from "../disk/damaged.ts";
 import { bytesOf, Digest, digestOf } from "../disk/digest.ts";
+import { openExisting } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import {
   allocate,
@@ -64,23 +65,13 @@ interface Entry extends TensorInfo {
  * @throws UserError naming the file, and the tensor, for anything that is not as the format says.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await openFile(path);
+  const handle = await openExisting(path);
   try {
     return readerOf(handle, path, await readHeader(handle, path));
   } catch (error) {
     await handle.close();
     throw error;
   }
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    // Before it is opened: a pipe would wait for a writer.
-    if ((await stat(path)).isFile()) return await open(path, "r");
-  } catch (error) {
-    throw new UserError(`cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  throw new UserError(`${path} is not a file`);
 }
 
 /** What the header of an open file says. */

@@ -1,7 +1,9 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { makeFolder, remove, renameInto, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
 import { hasCode, withDiskErrors } from "../disk/errors.ts";
+import { readBounded } from "../disk/open.ts";
+import { maxTokenizerBytes } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { configToHuggingFace } from "./huggingFace.ts";
@@ -88,7 +90,7 @@ async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFile
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    return await readBounded(path, maxTokenizerBytes);
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;

@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { readBounded, statsOf } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import { quoted } from "./header.ts";
 import { refuseAdapter } from "./readConfig.ts";
@@ -10,14 +10,10 @@ import { openSafetensors, type TensorReader } from "./safetensors.ts";
 
 export const weightsFile = "model.safetensors";
 export const weightsIndexFile = "model.safetensors.index.json";
-const maxIndexBytes = 100_000_000;
+const maxIndexBytes = 96 << 20;
 const maxShards = 10_000;
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
+const exists = async (path: string): Promise<boolean> => (await statsOf(path)) !== undefined;
 
 /**
  * Opens the weights in a checkpoint's folder.
@@ -73,11 +69,10 @@ const indexSchema = z.object({ weight_map: z.unknown() });
 
 /** Tensor name to shard file. */
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const { size } = await stat(path);
-  if (size > maxIndexBytes) throw new UserError(`${path} has ${size} bytes, but at most ${maxIndexBytes} are allowed`);
+  const text = (await readBounded(path, maxIndexBytes)).toString("utf8");
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
   } catch {
     throw new UserError(`${path} is not valid JSON`);
   }

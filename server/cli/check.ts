@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readBounded } from "../disk/open.ts";
 import { checkExperiment } from "../experiment/check.ts";
 import type { Machine } from "../experiment/checkMemory.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import { type Problem, problemText } from "../experiment/problem.ts";
 import type { Experiment } from "../experiment/resolve.ts";
+import { maxExperimentBytes } from "../protocol/run.ts";
 import { exitStatus, experimentFile, parse, printJson, shownPath } from "./command.ts";
 
 export interface Checked {
@@ -21,7 +22,7 @@ export async function readExperiment(
   file: string,
   machineFor?: (experiment: Experiment) => Promise<Machine | undefined>,
 ): Promise<Checked> {
-  const text = await readFile(file, "utf8");
+  const text = (await readBounded(file, maxExperimentBytes)).toString("utf8");
   const { experiment, problems } = parseExperiment(text, file);
   if (!experiment) return { text, problems };
   const machine = await machineFor?.(experiment);

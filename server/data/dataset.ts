@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { diskError, hasCode } from "../disk/errors.ts";
 import { parseLine, splitLines } from "../disk/lines.ts";
-import { parseSealed } from "../disk/seal.ts";
+import { readBoundedSync } from "../disk/open.ts";
 import { type DataIndex, dataIndexSchema, type Problem, problemSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { SplitName } from "./split.ts";
@@ -24,7 +22,13 @@ export interface Data {
 /** @throws UserError if the folder is not a finished data folder */
 export async function openData(folder: string): Promise<Data> {
   const path = join(folder, "index.json");
-  const index = parseSealed(readIndex(path), dataIndexSchema, path);
+  let index: DataIndex;
+  try {
+    index = dataIndexSchema.parse(JSON.parse(readBoundedSync(path, 16 << 20).toString("utf8")));
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : "it is damaged";
+    throw new UserError(`cannot read the index of the data, ${path}, because ${why}: resume the run`);
+  }
   const tokenizer = await loadTokenizer(folder);
   const open = new Map<string, TokenFile>();
   const domainIndex = (domain: string) => {
@@ -38,9 +42,9 @@ export async function openData(folder: string): Promise<Data> {
       const key = `${domain}/${split}`;
       const known = open.get(key);
       if (known) return known;
-      const { dtype, endOfText, vocab } = index;
+      const { dtype, endOfText } = index;
       const length = domainIndex(domain)[split].tokens;
-      const file = new TokenFile(join(folder, domain, `${split}.tokens`), { length, dtype, endOfText, vocab });
+      const file = new TokenFile(join(folder, domain, `${split}.tokens`), { length, dtype, endOfText });
       open.set(key, file);
       return file;
     },
@@ -57,19 +61,9 @@ export async function openData(folder: string): Promise<Data> {
   };
 }
 
-function readIndex(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR"))
-      throw new UserError(`the index of the data, ${path}, does not exist: resume the run`);
-    throw diskError(error, path, "read");
-  }
-}
-
 function readProblems(file: string): Buffer {
   try {
-    return readFileSync(file);
+    return readBoundedSync(file, 2 ** 32);
   } catch (error) {
     throw new UserError(`cannot read the problems ${file}: ${(error as Error).message}`);
   }

@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { temporaryName } from "../disk/atomic.ts";
 import { withDiskErrorsSync } from "../disk/errors.ts";
 import { fenceAround } from "../disk/fence.ts";
-import { BlockDigests, tokenDigestsPath } from "./tokenDigests.ts";
 
 /**
  * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed.
@@ -51,29 +50,23 @@ export class WholeFile {
   }
 }
 
-export function writeWhole(file: string, content: string | Uint8Array): void {
+export function writeWhole(file: string, text: string): void {
   const whole = new WholeFile(file);
   try {
-    whole.write(typeof content === "string" ? Buffer.from(content) : content);
+    whole.write(Buffer.from(text));
     whole.commit();
   } finally {
     whole.discard();
   }
 }
 
-/**
- * Token ids as a file of u16 or u32, little-endian (as every processor that Node and ONNX Runtime share), and the file
- * of its digests.
- */
+/** Token ids as a file of u16 or u32, little-endian (as every processor that Node and ONNX Runtime share). */
 export class TokenWriter {
-  readonly #path: string;
   readonly #file: WholeFile;
-  readonly #digests = new BlockDigests();
   readonly #buffer: Uint16Array | Uint32Array;
   #filled = 0;
 
   constructor(file: string, dtype: "u16" | "u32") {
-    this.#path = file;
     this.#file = new WholeFile(file);
     this.#buffer = dtype === "u16" ? new Uint16Array(1 << 16) : new Uint32Array(1 << 16);
   }
@@ -91,7 +84,6 @@ export class TokenWriter {
   commit(): void {
     this.#flush();
     this.#file.commit();
-    writeWhole(tokenDigestsPath(this.#path), this.#digests.finish());
   }
 
   discard(): void {
@@ -100,9 +92,7 @@ export class TokenWriter {
 
   #flush(): void {
     const { buffer, BYTES_PER_ELEMENT } = this.#buffer;
-    const bytes = new Uint8Array(buffer, 0, this.#filled * BYTES_PER_ELEMENT);
-    this.#file.write(bytes);
-    this.#digests.update(bytes);
+    this.#file.write(new Uint8Array(buffer, 0, this.#filled * BYTES_PER_ELEMENT));
     this.#filled = 0;
   }
 }

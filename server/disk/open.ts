@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { UserError } from "../protocol/errors.ts";
 import { diskError, hasCode } from "./errors.ts";
+import { assertInReach, assertInReachSync } from "./reach.ts";
 
 /**
  * The one way in which a file that a path names is opened for reading: a regular file only, without waiting for the
@@ -35,17 +36,23 @@ const tooLong = (path: string, maxBytes: number): UserError =>
     `${path} is larger than ${mebibytes(maxBytes)}, the most that is read of such a file: check that it is the right file`,
   );
 
-/** @throws UserError after `patienceMs`; the work goes on, but nobody waits for it. */
-async function within<T>(path: string, work: Promise<T>): Promise<T> {
+/**
+ * @param late takes what the work gives after nobody waits for it any more.
+ * @throws UserError after `patienceMs`; the work goes on.
+ */
+async function within<T>(path: string, work: Promise<T>, late: (value: T) => unknown = () => {}): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const ended = new Promise<never>((_, reject) => {
     const error = new UserError(
       `${path} could not be read within ${patienceMs / 1000} seconds: check the disk or the network that holds it, then try again`,
     );
-    timer = setTimeout(() => reject(error), patienceMs);
+    timer = setTimeout(() => {
+      reject(error);
+      work.then(late, () => {});
+    }, patienceMs);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, ended]);
   } finally {
     clearTimeout(timer);
   }
@@ -58,10 +65,20 @@ async function within<T>(path: string, work: Promise<T>): Promise<T> {
  * ENOTDIR where there is no file.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
-  return await within(path, openedRegular(path));
+  return await within(path, openedRegular(path), (handle) => handle.close());
+}
+
+/** As `openRegular`, for a file that must exist. @throws UserError also where there is no file. */
+export async function openExisting(path: string): Promise<FileHandle> {
+  try {
+    return await openRegular(path);
+  } catch (error) {
+    throw diskError(error, path, "read");
+  }
 }
 
 async function openedRegular(path: string): Promise<FileHandle> {
+  await assertInReach(path);
   let handle: FileHandle;
   try {
     handle = await open(path, flags);
@@ -77,8 +94,22 @@ async function openedRegular(path: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * What is at a path; undefined where there is nothing, or the disk does not say.
+ *
+ * @throws UserError where the path may not be read (`reach.ts`), or the disk does not answer in time.
+ */
+export async function statsOf(path: string): Promise<Stats | undefined> {
+  await assertInReach(path);
+  return await within(
+    path,
+    stat(path).catch(() => undefined),
+  );
+}
+
 /** Synchronous `openRegular`; returns a file descriptor. */
 export function openRegularSync(path: string): number {
+  assertInReachSync(path);
   let fd: number;
   try {
     fd = openSync(path, flags);
@@ -123,6 +154,17 @@ async function readWhole(path: string, maxBytes: number): Promise<Buffer> {
     }
   } catch (error) {
     throw readError(error, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads at most `maxBytes` of a regular file from `offset` on. @throws as `openRegular` */
+export async function readPiece(path: string, offset: number, maxBytes: number): Promise<Buffer> {
+  const handle = await openRegular(path);
+  try {
+    const { buffer, bytesRead } = await within(path, handle.read(Buffer.alloc(maxBytes), 0, maxBytes, offset));
+    return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }

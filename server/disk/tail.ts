@@ -1,6 +1,7 @@
-import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { hasCode } from "./errors.ts";
 import { splitLines } from "./lines.ts";
+import { openRegular } from "./open.ts";
 
 export interface Tail {
   /** Lines written since, complete, without line ends. */
@@ -18,7 +19,7 @@ export interface Tail {
  * reader of metrics drops its values from step s on when it meets step s again.
  */
 export async function tailJsonLines(path: string, fromOffset: number): Promise<Tail> {
-  const handle = await open(path, "r").catch((error: unknown) => {
+  const handle = await openRegular(path).catch((error: unknown) => {
     if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   });
@@ -47,7 +48,7 @@ export async function tailJsonLines(path: string, fromOffset: number): Promise<T
   }
 }
 
-async function byteAt(handle: Awaited<ReturnType<typeof open>>, position: number): Promise<number | undefined> {
+async function byteAt(handle: FileHandle, position: number): Promise<number | undefined> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, position);
   return bytesRead === 1 ? buffer[0] : undefined;
 }

@@ -1,9 +1,10 @@
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { syncFolder, temporaryName } from "../disk/atomic.ts";
 import { withDiskErrors } from "../disk/errors.ts";
+import { openRegular } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 
 /**
@@ -22,7 +23,8 @@ export async function copyFolder(from: string, to: string, signal: AbortSignal):
       for (const entry of await readdir(from, { withFileTypes: true })) {
         if (!entry.isFile()) continue;
         const path = join(from, entry.name);
-        await pipeline(createReadStream(path), createWriteStream(join(draft, entry.name)), { signal });
+        const file = await openRegular(path);
+        await pipeline(file.createReadStream(), createWriteStream(join(draft, entry.name)), { signal });
         bytes += (await stat(path)).size;
       }
       await rename(draft, to);

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
-import { readFile, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openToAppend } from "../disk/append.ts";
+import { readPiece } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import { createRoot, runPaths } from "../runs/layout.ts";
 
@@ -21,6 +22,9 @@ const tick = 50;
 
 /** The line with which `btx run` and `btx resume` begin their work on a run. */
 const beginning = /^Run (\S+), \d+ stages?, .*\n/m;
+
+/** The most of a new process's output that is looked through for that line, bytes. */
+const mostOutput = 1 << 20;
 
 /** The human-readable log of a run's runner. */
 export const runnerLog = (root: string, run: string): string => join(runPaths(root, run).folder, "log.txt");
@@ -91,7 +95,7 @@ async function began(child: ChildProcess, log: string, from: number): Promise<st
   for (;;) {
     // Once the process has exited, this read sees its complete output.
     const ended = end;
-    const output = (await readFile(log)).subarray(from).toString("utf8");
+    const output = (await readPiece(log, from, mostOutput)).toString("utf8");
     const run = beginning.exec(output)?.[1];
     if (run !== undefined) return run;
     if (ended !== undefined) throw new UserError(shortened(output) || `the run did not start: ${ended}`);

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { readBounded, readPiece } from "../disk/open.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import { expertStage } from "../experiment/plan.ts";
 import type { Experiment } from "../experiment/resolve.ts";
 import type { RunReference } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
+import { maxExperimentBytes } from "../protocol/run.ts";
 import { runPaths, runRoot } from "../runs/layout.ts";
 import { readRun, requireRun } from "../runs/runs.ts";
 import { stopRun } from "../runs/stop.ts";
@@ -35,7 +36,10 @@ export function serveRuns(answers: Answers, watch: RunWatch): void {
   answers.to("btx/listStages", async (reference) => ({ stages: await watch.stages(reference) }));
   answers.to("btx/runLog", ({ root, run, offset }) => runLog({ root, run }, offset));
   answers.to("btx/stageNames", async ({ file }) => {
-    const { experiment, problems } = parseExperiment(await readFile(file, "utf8"), file);
+    const { experiment, problems } = parseExperiment(
+      (await readBounded(file, maxExperimentBytes)).toString("utf8"),
+      file,
+    );
     if (experiment) return { stages: stageNames(experiment) };
     throw new UserError(`${basename(file)} has mistakes: ${problems[0]?.message}`);
   });
@@ -75,16 +79,10 @@ const maxLog = 256 * 1024;
 async function runLog({ root, run }: RunReference, offset: number) {
   // Read the state first: if the run has ended, its log is complete.
   const { state } = await requireRun(root, run);
-  const handle = await open(runnerLog(root, run), "r").catch(() => undefined);
-  if (!handle) return { text: "", offset, state };
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxLog), 0, maxLog, offset);
-    // An incomplete character is sent with the next chunk.
-    const end = wholeCharacters(buffer.subarray(0, bytesRead));
-    return { text: buffer.toString("utf8", 0, end), offset: offset + end, state };
-  } finally {
-    await handle.close();
-  }
+  const piece = await readPiece(runnerLog(root, run), offset, maxLog).catch(() => Buffer.alloc(0));
+  // An incomplete character is sent with the next chunk.
+  const end = wholeCharacters(piece);
+  return { text: piece.toString("utf8", 0, end), offset: offset + end, state };
 }
 
 /** Bytes up to the end of the last complete UTF-8 character. */

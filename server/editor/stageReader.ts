@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { openSafetensors } from "../checkpoint/safetensors.ts";
@@ -90,12 +90,7 @@ export class StageReader {
     const path = progressPath(paths.folder);
     const work = await this.#files.read(path, async () => {
       // A half-written file is not an error.
-      const text = await readFile(path, "utf8").catch(() => "");
-      try {
-        return stageProgressSchema.safeParse(JSON.parse(text)).data;
-      } catch {
-        return undefined;
-      }
+      return readJson(path, stageProgressSchema).catch(() => undefined);
     });
     return work ? { done: work.done, total: work.total, label: work.label } : {};
   }

@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import type { z } from "zod";
+import { readBounded } from "../disk/open.ts";
 import { tailJsonLines } from "../disk/tail.ts";
 import type { RunEvent } from "../protocol/run.ts";
 import { metricSchema } from "../protocol/stage.ts";
 import type { StagePaths } from "../runs/layout.ts";
-import { progressPath, stageProgressSchema } from "../stages/process.ts";
+import { maxProgressBytes, progressPath, stageProgressSchema } from "../stages/process.ts";
 
 type ProgressEvent = Extract<RunEvent, { event: "progress" }>;
 
@@ -22,7 +22,7 @@ export function watchStage(stage: string, paths: StagePaths): () => Promise<Prog
       const secondsLeft = ((steps - step) * seconds) / step;
       return { event: "progress", stage, step, steps, tokens, tokensPerSecond, loss, secondsLeft };
     }
-    const text = await readFile(progressPath(paths.folder), "utf8").catch(() => "");
+    const text = (await readBounded(progressPath(paths.folder), maxProgressBytes).catch(() => "")).toString();
     if (text === lastWork) return undefined;
     lastWork = text;
     const work = parsed(text, stageProgressSchema);

@@ -14,13 +14,15 @@ import type { Experiment } from "./resolve.ts";
  * position.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @param machine what the training would run on.
+ * @param signal ends the search for files.
  */
 export async function checkExperiment(
   experiment: Experiment,
   file: string,
   machine: Machine = thisMachine(),
+  signal?: AbortSignal,
 ): Promise<Problem[]> {
-  const files = await checkFiles(experiment, file);
+  const files = await checkFiles(experiment, file, signal);
   const model = checkShape(experiment, files.shape);
   const fits = model.length > 0 || !files.shape ? [] : checkMemory(experiment, files.shape, files.vocab, machine);
   return sortProblems([

@@ -9,6 +9,9 @@ export interface Range {
 /** Keys and list indices from the top of the file down, such as ["domains", "code", "files", 0]. */
 export type Path = readonly (string | number)[];
 
+/** "information": what was not checked, because the workspace is not trusted. */
+export type Severity = "error" | "warning" | "information";
+
 /** A mistake in an experiment file, or a warning to its author. `message` is one sentence. */
 export interface Problem extends Range {
   message: string;
@@ -17,7 +20,7 @@ export interface Problem extends Range {
   expected?: string;
   /** The valid name that is nearest to the one given. */
   suggestion?: string | undefined;
-  severity: "error" | "warning";
+  severity: Severity;
 }
 
 /** "model.heads", "mix.experts[1]"; empty for the whole file. */

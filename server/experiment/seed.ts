@@ -1,4 +1,5 @@
 import { openSeed } from "../checkpoint/seed.ts";
+import { assertInReach } from "../disk/reach.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import type { ModelShape } from "../protocol/stage.ts";
 
@@ -9,6 +10,7 @@ import type { ModelShape } from "../protocol/stage.ts";
  * @throws UserError naming the file, and the key or tensor, for a checkpoint that cannot be the seed.
  */
 export async function readSeed(folder: string): Promise<{ shape: ModelShape; vocab: number }> {
+  await assertInReach(folder);
   const { config, weights } = await openSeed(folder, parameterShapes);
   await weights.close();
   const { vocab, moe: _, ...shape } = config;

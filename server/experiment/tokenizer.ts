@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readTokenizerFiles, tokenizerOf } from "../data/tokenizers/load.ts";
+import { assertInReach } from "../disk/reach.ts";
 import { UserError } from "../protocol/errors.ts";
 
 /** Vocabulary of the tokenizer `bytes`: 256 bytes and the end-of-text token. */
@@ -39,8 +40,9 @@ async function vocabularyIn(file: string): Promise<number | UserError> {
   }
 }
 
-/** Differs after any change to one of the files. */
+/** Differs after any change to one of the files. @throws UserError for one that may not be read. */
 async function stateOf(files: string[]): Promise<string> {
+  for (const file of files) await assertInReach(file);
   const states = files.map((file) =>
     stat(file, { bigint: true }).then(
       ({ dev, ino, size, mtimeNs }) => `${dev}:${ino}:${size}:${mtimeNs}`,

@@ -1,5 +1,8 @@
 import * as z from "zod";
 
+/** The most of a `tokenizer.json` or `tokenizer_config.json` that is read, bytes: more than any tokenizer has. */
+export const maxTokenizerBytes = 256 << 20;
+
 /** One split of a domain. */
 export const splitIndexSchema = z.strictObject({
   /** Tokens, including the end-of-text after each document. */

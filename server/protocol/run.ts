@@ -4,6 +4,9 @@ import { plannedStageSchema } from "./stage.ts";
 
 export const runStatusSchema = z.enum(["running", "stopped", "failed", "done"]);
 
+/** The most of an experiment file that is read, bytes. */
+export const maxExperimentBytes = 10 << 20;
+
 /** `run.json`: the experiment as it was run and the stages it uses. */
 export const runRecordSchema = z.strictObject({
   version: z.literal(1),

@@ -1,6 +1,7 @@
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type * as z from "zod";
 import { hasCode } from "../disk/errors.ts";
+import { openRegular } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import type {
   RoutingDetailIndex,
@@ -223,7 +224,7 @@ export async function readRanges(
   records: readonly number[],
   { start, length }: RecordRange = { start: 0, length: size },
 ): Promise<Float32Array<ArrayBuffer>[]> {
-  const file = await open(path, "r");
+  const file = await openRegular(path);
   try {
     const ranges: Float32Array<ArrayBuffer>[] = [];
     for (const record of records) {

@@ -5,7 +5,6 @@ import {
   linkSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -17,6 +16,7 @@ import * as z from "zod";
 import { makeFolder } from "../disk/atomic.ts";
 import { hasCode, withDiskErrorsSync } from "../disk/errors.ts";
 import { raiseFence, TakenOver } from "../disk/fence.ts";
+import { readBoundedSync } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import { isRunning, processSpace, processStart } from "./process.ts";
 
@@ -72,6 +72,8 @@ export class LockedError extends UserError {
 /** A holder on another machine that has not touched its file for so long counts as dead, ms. */
 const silenceMs = 60_000;
 const refreshMs = 15_000;
+/** The most of a lock file that is read. */
+const maxLockBytes = 64 << 10;
 
 const lockPath = (folder: string, generation: number): string => join(folder, `lock.${generation}`);
 
@@ -95,7 +97,7 @@ type Found = { holder: LockHolder; touched: number } | "released" | "gone";
 
 function readLock(path: string): Found {
   try {
-    const parsed = holderSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+    const parsed = holderSchema.safeParse(JSON.parse(readBoundedSync(path, maxLockBytes).toString("utf8")));
     return parsed.success ? { holder: parsed.data, touched: statSync(path).mtimeMs } : "released";
   } catch (error) {
     if (hasCode(error, "ENOENT")) return "gone";

@@ -1,13 +1,17 @@
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { z } from "zod";
 import { hasCode } from "../disk/errors.ts";
-import { parseJson, parseLine, splitLines } from "../disk/lines.ts";
-import { parseSealed } from "../disk/seal.ts";
+import { LineSplitter, parseJson, parseLine } from "../disk/lines.ts";
+import { openRegular, readBounded } from "../disk/open.ts";
 import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
 import { type Metric, metricSchema } from "../protocol/stage.ts";
-import { explainDamage } from "./damage.ts";
 import type { StagePaths } from "./layout.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
+
+/** The most of a JSON file that is read: `run.json` lists every file of its domains. */
+const maxJsonBytes = 256 << 20;
+/** The most of a file of records that is read at once. */
+const maxRecordsBytes = 2 ** 32;
 
 /** Undefined where a file does not exist (or its folder does not). */
 async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
@@ -20,18 +24,13 @@ async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Reads and validates one JSON file, and checks its digest if it has one; undefined where it does not exist.
+ * Reads and validates one JSON file; undefined where it does not exist.
  *
  * @throws UserError naming file and key.
  */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const text = await orAbsent(readFile(path, "utf8"));
-  if (text === undefined) return undefined;
-  try {
-    return parseSealed(text, schema, path);
-  } catch (error) {
-    throw explainDamage(error);
-  }
+  const text = await orAbsent(readBounded(path, maxJsonBytes));
+  return text && parseJson(text.toString("utf8"), schema, path);
 }
 
 /**
@@ -40,10 +39,14 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
  * @throws UserError naming file, line and key.
  */
 export async function readLines<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
-  const bytes = await orAbsent(readFile(path));
-  if (bytes === undefined) return [];
+  const handle = await orAbsent(openRegular(path));
+  if (!handle) return [];
   const items: T[] = [];
-  for (const { text } of splitLines(bytes)) items.push(parseLine(text, schema, path, items.length + 1));
+  const lines = new LineSplitter();
+  for await (const chunk of handle.createReadStream({ highWaterMark: 1 << 20 })) {
+    for (const line of lines.take(chunk as Buffer))
+      items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
+  }
   return items;
 }
 
@@ -59,7 +62,7 @@ export interface Records {
 
 /** Reads float32 records of `size` values each. A torn last record is left out; a file that does not exist is empty. */
 export async function readRecords(path: string, size: number): Promise<Records> {
-  const bytes = await orAbsent(readFile(path));
+  const bytes = await orAbsent(readBounded(path, maxRecordsBytes));
   const count = bytes === undefined ? 0 : Math.floor(bytes.length / (size * 4));
   const values = new Float32Array(count * size);
   if (bytes) new Uint8Array(values.buffer).set(bytes.subarray(0, values.byteLength));
@@ -71,7 +74,7 @@ export const readMetrics = (stage: StagePaths): Promise<Metric[]> => readLines(s
 
 /** The last metric of a stage, read from the end of its file; undefined if there are no metrics. */
 export async function readLastMetric(stage: StagePaths): Promise<Metric | undefined> {
-  const handle = await orAbsent(open(stage.metrics, "r"));
+  const handle = await orAbsent(openRegular(stage.metrics));
   if (!handle) return undefined;
   try {
     const line = await lastLine(handle);

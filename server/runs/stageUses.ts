@@ -5,6 +5,7 @@ import { diskError, hasCode } from "../disk/errors.ts";
 import { readBounded } from "../disk/open.ts";
 import type { LostStage } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
+import { maxExperimentBytes } from "../protocol/run.ts";
 import { stageRecordSchema } from "../protocol/stage.ts";
 import { runPathsIn, runsFolder, stagePaths, stagesFolder } from "./layout.ts";
 import { lockHolder } from "./lock.ts";
@@ -15,9 +16,6 @@ import { folderBytes } from "./remove.ts";
 
 /** What is read of `run.json` here; runs are many and their specs long. */
 const usesSchema = z.object({ stages: z.array(z.object({ key: z.string() })) });
-
-/** Most bytes of an experiment file. */
-const maxExperimentBytes = 16 << 20;
 
 /** Ids of the runs of a run folder that use a stage, and names of files whose seed it is, by the stage's key. */
 export type StageUses = ReadonlyMap<string, readonly string[]>;

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type Data, openData } from "../data/dataset.ts";
 import { byteLengths, heldOutWindows, targetBytes } from "../data/heldOut.ts";
+import { readBoundedSync } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { BtmSpec, DomainLoss } from "../protocol/stage.ts";
 import type { StageContext, StageWork } from "./context.ts";
@@ -131,6 +131,6 @@ async function tfIdf(context: StageContext<BtmSpec>, data: Data): Promise<() => 
 }
 
 function readNll(path: string): Float32Array {
-  const bytes = readFileSync(path);
+  const bytes = readBoundedSync(path, 2 ** 32);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }

@@ -30,6 +30,9 @@ export type StageOptions = z.infer<typeof stageOptionsSchema>;
 export const stageProgressSchema = z.object({ done: z.number(), total: z.number(), label: z.string() });
 export type StageProgress = z.infer<typeof stageProgressSchema>;
 
+/** The most of a file of progress that is read, bytes. */
+export const maxProgressBytes = 64 << 10;
+
 export const progressPath = (stageFolder: string): string => join(stageFolder, "working.json");
 
 /** Writes progress at most four times a second. Nothing depends on it, so disk errors are ignored. */

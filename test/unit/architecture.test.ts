@@ -391,6 +391,51 @@ describe("a file is one idea", () => {
   });
 });
 
+describe("what a file or folder names is opened by disk/ alone", () => {
+  /** Functions of node:fs that open or read a file, or list a folder of any size. */
+  const opening = /\b(readFile|readFileSync|open|openSync|openAsBlob|createReadStream|ReadStream|readSync)\b/;
+  /** Other files that may, and what they open: nothing that a person's file or folder names. */
+  const others = new Map([
+    ["server/cli.ts", "the manifest of this program"],
+    ["server/data/tokenFile.ts", "reads a descriptor that disk/ has opened"],
+    ["server/data/write.ts", "its own drafts, to write them"],
+    ["server/devices/adapter.ts", "/sys"],
+    ["server/devices/nvidia.ts", "/proc"],
+    ["server/editor/loadMeter.ts", "/proc"],
+    ["server/install/zip.ts", "a package that it has fetched"],
+    ["server/runs/lock.ts", "its own lock, to touch it"],
+    ["server/runs/process.ts", "/proc"],
+    ["server/stream/pages.ts", "the pages of this program"],
+  ]);
+  const opens = (text: string): boolean =>
+    Array.from(text.matchAll(/^import (?!type\b)([^;]*?) from "(?:node:)?fs(?:\/promises)?";/gms)).some(
+      ([, names]) => !names!.startsWith("{") || opening.test(names!.replace(/\btype \w+/g, "")),
+    );
+  const opened = (files: Sources): string[] =>
+    [...files].filter(([path, text]) => within("server")(path) && opens(text)).map(([path]) => path);
+
+  test("holds", () => {
+    expect(opened(sources).filter((path) => !server("disk")(path) && !others.has(path))).toEqual([]);
+  });
+
+  test("and the list of others names no file that opens none", () => {
+    expect([...others.keys()].filter((path) => !opened(sources).includes(path))).toEqual([]);
+  });
+
+  test("is seen when it is broken, in any way to import", () => {
+    const kept = 'import { type FileHandle, type ReadStream, stat } from "node:fs/promises";';
+    const broken = [
+      'import { readFile } from "node:fs/promises";',
+      'import {\n  closeSync,\n  openSync,\n} from "node:fs";',
+      'import * as fs from "node:fs";',
+      'import fs from "fs";',
+      'import { type Stats, createReadStream } from "fs";',
+    ];
+    const files = new Map([kept, ...broken].map((text, i) => [`server/runs/${i}.ts`, text]));
+    expect(opened(files)).toEqual(broken.map((_, i) => `server/runs/${i + 1}.ts`));
+  });
+});
+
 test("the extension has one item in the status bar", () => {
   const made = [...sources].filter(([path]) => path.startsWith("extension/"));
   const items = made.flatMap(([, text]) => text.match(/createStatusBarItem\(/g) ?? []);

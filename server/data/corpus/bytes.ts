@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { diskError } from "../../disk/errors.ts";
+import { openExisting } from "../../disk/open.ts";
 import { UserError } from "../../protocol/errors.ts";
 
 /**
@@ -10,7 +11,7 @@ import { UserError } from "../../protocol/errors.ts";
  * @throws UserError for a file that is empty, cannot be read, or is named .gz and is not a whole gzip file.
  */
 export async function* readBytes(file: string): AsyncGenerator<Buffer> {
-  const source = createReadStream(file, { highWaterMark: 256 << 10 });
+  const source = (await openExisting(file)).createReadStream({ highWaterMark: 256 << 10 });
   const packed = /\.gz$/i.test(file);
   const stream = packed ? pipeline(source, createGunzip({ chunkSize: 256 << 10 }), () => {}) : source;
   let empty = true;
@@ -28,13 +29,12 @@ export async function* readBytes(file: string): AsyncGenerator<Buffer> {
   if (empty) throw new UserError(`${file} is empty: remove it, or exclude it with a pattern that begins with "!"`);
 }
 
-function unreadable(file: string, error: unknown): Error {
+function unreadable(file: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "Z_BUF_ERROR") return new UserError(`${file} is a truncated gzip file: download or compress it again`);
   if (code?.startsWith("Z_"))
     return new UserError(`${file} is not a gzip file (${message}): rename or compress it again`);
-  if (typeof code === "string" && code.startsWith("E")) return new UserError(`cannot read ${file}: ${message}`);
-  return error as Error;
+  return diskError(error, file, "read");
 }
 
 /**

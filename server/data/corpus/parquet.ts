@@ -1,19 +1,14 @@
 import { createWriteStream } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
 import { decompress } from "fzstd";
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type Compressors,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from "hyparquet";
+import { type AsyncBuffer, type Compressors, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { maxTransfer } from "../../disk/atomic.ts";
+import { openExisting } from "../../disk/open.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { readBytes } from "./bytes.ts";
 import type { Document } from "./document.ts";
@@ -49,7 +44,16 @@ export async function* parquetDocuments(file: string, rule?: string): AsyncGener
 
 /** @param name the file as its user knows it */
 async function* parquetRows(path: string, name: string, rule?: string): AsyncGenerator<Document> {
-  const buffer = await openParquet(path, name);
+  const handle = await openExisting(path);
+  try {
+    yield* rowsOf(handle, name, rule);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* rowsOf(handle: FileHandle, name: string, rule?: string): AsyncGenerator<Document> {
+  const buffer = await openParquet(handle, name);
   const metadata = await parquetMetadataAsync(buffer).catch((error: Error) => {
     throw notParquet(name, error.message);
   });
@@ -82,25 +86,23 @@ async function* parquetRows(path: string, name: string, rule?: string): AsyncGen
   }
 }
 
-/** Opens the file after a look at the mark ("PAR1") with which a Parquet file begins and ends. */
-async function openParquet(path: string, name: string): Promise<AsyncBuffer> {
-  let size: number;
-  const marks = Buffer.alloc(8);
-  try {
-    const handle = await open(path, "r");
-    try {
-      size = (await handle.stat()).size;
-      await handle.read(marks, 0, 4, 0);
-      if (size >= 12) await handle.read(marks, 4, 4, size - 4);
-    } finally {
-      await handle.close();
+/** The file's bytes after a look at the mark ("PAR1") with which a Parquet file begins and ends. */
+async function openParquet(handle: FileHandle, name: string): Promise<AsyncBuffer> {
+  const { size } = await handle.stat();
+  const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
+    const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, maxTransfer), start + done);
+      if (bytesRead === 0) throw new UserError(`${name} became shorter while being read: do not change it meanwhile`);
+      done += bytesRead;
     }
-  } catch (error) {
-    throw new UserError(`cannot read ${name}: ${(error as Error).message}`);
-  }
+    return bytes.buffer;
+  };
   if (size === 0) throw new UserError(`${name} is empty: remove it, or exclude it with a pattern that begins with "!"`);
-  if (marks.toString("latin1") !== "PAR1PAR1") throw notParquet(name, "it does not begin and end with PAR1");
-  return asyncBufferFromFile(path);
+  const marks = size < 12 ? [] : [await slice(0, 4), await slice(size - 4)];
+  if (marks.map((mark) => Buffer.from(mark).toString("latin1")).join("") !== "PAR1PAR1")
+    throw notParquet(name, "it does not begin and end with PAR1");
+  return { byteLength: size, slice };
 }
 
 const notParquet = (name: string, why: string): UserError =>

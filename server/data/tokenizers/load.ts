@@ -1,5 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hasCode } from "../../disk/errors.ts";
+import { readBounded, statsOf } from "../../disk/open.ts";
+import { maxTokenizerBytes } from "../../protocol/data.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { TokenizerFiles } from "./build.ts";
 import { ByteLevelTokenizer } from "./byteLevelBpe.ts";
@@ -18,12 +20,9 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   return tokenizerOf(await readTokenizerFiles(path), path);
 }
 
-/** Larger than any tokenizer, and small enough to be read. */
-const maxTokenizerBytes = 256 << 20;
-
 /** Path of the `tokenizer.json` that is named by itself or by its folder. */
 export async function tokenizerPath(path: string): Promise<string> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  const isFolder = (await statsOf(path))?.isDirectory() ?? false;
   return isFolder ? join(path, "tokenizer.json") : path;
 }
 
@@ -35,19 +34,29 @@ export async function tokenizerPath(path: string): Promise<string> {
  */
 export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> {
   const file = await tokenizerPath(path);
-  const info = await stat(file).catch(() => undefined);
-  if (!info) throw new UserError(`the tokenizer ${file} does not exist`);
-  if (info.size > maxTokenizerBytes)
-    throw new UserError(`${file} is too large for a tokenizer: it has ${info.size} bytes`);
-  const tokenizer = await readFile(file, "utf8").catch((error: Error) => {
-    throw new UserError(`cannot read the tokenizer ${file}: ${error.message}`);
-  });
-  const configFile = join(dirname(file), "tokenizer_config.json");
-  const config = await readFile(configFile, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "{}\n";
-    throw new UserError(`cannot read ${configFile}: ${error.message}`);
-  });
-  return { tokenizer, config };
+  return {
+    tokenizer: await tokenizerText(file),
+    config: await configText(join(dirname(file), "tokenizer_config.json")),
+  };
+}
+
+async function tokenizerText(file: string): Promise<string> {
+  try {
+    return (await readBounded(file, maxTokenizerBytes)).toString("utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) throw new UserError(`the tokenizer ${file} does not exist`);
+    throw error;
+  }
+}
+
+/** The text of a `tokenizer_config.json`, which a tokenizer may lack. */
+async function configText(file: string): Promise<string> {
+  try {
+    return (await readBounded(file, maxTokenizerBytes)).toString("utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return "{}\n";
+    throw error;
+  }
 }
 
 /**

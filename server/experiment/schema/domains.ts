@@ -26,7 +26,7 @@ const domainSchema = z
     files: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).meta(
       notes({
         description:
-          "The domain's text: a path, a folder or a glob, or a list of them, relative to the experiment file. Text files of any kind (`.txt`, `.md`, source code), `.jsonl` and `.parquet`, each also as `.gz`.",
+          "The domain's text: a path, a folder or a glob, or a list of them, relative to the experiment file. Text files of any kind (`.txt`, `.md`, source code), `.jsonl` and `.parquet`, each also as `.gz`. Links are followed. A glob or folder stays on the file system that it begins on: to include a disk that is mounted inside it, name that folder too.",
         defaultText: "none; required",
         expects: "a path, a folder or a glob, or a list of them",
       }),

@@ -1,6 +1,6 @@
 import { type Diagnostic, DiagnosticSeverity } from "vscode-languageserver";
 import * as z from "zod";
-import type { Problem } from "../../experiment/problem.ts";
+import type { Problem, Severity } from "../../experiment/problem.ts";
 import type { Snapshot } from "../snapshot.ts";
 
 /** Data of a diagnostic for its quick fixes. */
@@ -12,6 +12,12 @@ export type ProblemData = z.infer<typeof problemDataSchema>;
 
 export const diagnosticSource = "btx";
 
+const severities: Readonly<Record<Severity, DiagnosticSeverity>> = {
+  error: DiagnosticSeverity.Error,
+  warning: DiagnosticSeverity.Warning,
+  information: DiagnosticSeverity.Information,
+};
+
 /** Problems as the editor shows them. */
 export function diagnosticsOf(snapshot: Snapshot, problems: readonly Problem[]): Diagnostic[] {
   return problems.map((problem) => {
@@ -19,7 +25,7 @@ export function diagnosticsOf(snapshot: Snapshot, problems: readonly Problem[]):
     const data: ProblemData = { path: [...path], ...(suggestion === undefined ? {} : { suggestion }) };
     return {
       range: snapshot.range(snapshot.spanOf(problem)),
-      severity: severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
+      severity: severities[severity],
       source: diagnosticSource,
       message,
       data,

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import * as z from "zod";
 import { maxTransfer, replaceFile, writeAll } from "../../disk/atomic.ts";
+import { openRegular } from "../../disk/open.ts";
 import { type ColumnName, columnNames } from "./parse.ts";
 
 /**
@@ -85,7 +86,7 @@ async function withCache<T>(
   path: string,
   work: (handle: FileHandle, header: CacheHeader) => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const handle = await open(path, "r").catch(() => undefined);
+  const handle = await openRegular(path).catch(() => undefined);
   if (!handle) return undefined;
   try {
     const text = (await readBytes(handle, 0, headerSize)).toString("latin1");

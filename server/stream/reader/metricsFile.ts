@@ -1,5 +1,6 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { openRegular } from "../../disk/open.ts";
 import { firstAtLeast } from "../../protocol/ascending.ts";
 import { readBytes, readCacheColumn, readCacheHeader, sampleOf, writeCache } from "./cache.ts";
 import { Extremes } from "./extremes.ts";
@@ -88,7 +89,7 @@ export class MetricsFile {
    * @returns whether all of it was read.
    */
   async read(deadline: number): Promise<boolean> {
-    const lines = await open(this.path, "r").catch(() => undefined);
+    const lines = await openRegular(this.path).catch(() => undefined);
     if (!lines) {
       if (this.#rows > 0) this.#reset();
       return true;
@@ -251,7 +252,7 @@ export class MetricsFile {
     const before = this.#sample;
     const columns = this.recorded;
     const tails = new Map(columns.map((name) => [name, this.#columns[columnNames.indexOf(name)]!.tail.values]));
-    const lines = await open(this.path, "r");
+    const lines = await openRegular(this.path);
     const sample = await sampleOf(lines, offset).finally(() => lines.close());
     await writeCache(this.#cachePath, { version: 1, rows, offset, sample, columns }, async (name) => {
       const tail = tails.get(name)!;

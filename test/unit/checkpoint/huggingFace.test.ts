@@ -273,6 +273,8 @@ describe("readConfig", () => {
     expect((await readConfig(folder)).layers).toBe(22);
     const other = join(folder, "other");
     mkdirSync(join(other, "config.json"), { recursive: true });
-    await expect(readConfig(other)).rejects.toThrow(/is not the configuration of a model: it is not a file/);
+    await expect(readConfig(other)).rejects.toThrow(
+      `${join(other, "config.json")} is a folder, but must be a regular file: `,
+    );
   });
 });
