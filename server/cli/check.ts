@@ -7,7 +7,7 @@ import type { Experiment } from "../experiment/resolve.ts";
 import { maxExperimentBytes } from "../protocol/run.ts";
 import { exitStatus, experimentFile, parse, printJson, shownPath } from "./command.ts";
 
-export interface Checked {
+export interface CheckResult {
   text: string;
   /** Absent if there are errors. */
   experiment?: Experiment;
@@ -21,7 +21,7 @@ export interface Checked {
 export async function readExperiment(
   file: string,
   machineFor?: (experiment: Experiment) => Promise<Machine | undefined>,
-): Promise<Checked> {
+): Promise<CheckResult> {
   const text = (await readBounded(file, maxExperimentBytes)).toString("utf8");
   const { experiment, problems } = parseExperiment(text, file);
   if (!experiment) return { text, problems };

@@ -60,7 +60,7 @@ async function amdMemory(cards = "/sys/class/drm"): Promise<{ memory?: number; f
       const memory = await number("mem_info_vram_total");
       found.push({ memory, freeMemory: memory - (await number("mem_info_vram_used")) });
     } catch {
-      // No AMD card.
+      // Not an AMD GPU.
     }
   }
   return found.sort((a, b) => b.memory - a.memory)[0] ?? { memory: totalmem() };

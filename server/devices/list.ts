@@ -67,7 +67,7 @@ function cuda(sources: Sources, gpus: NvidiaGpu[]): Promise<Device>[] {
   return gpus.map(async ({ index, ...gpu }): Promise<Device> => {
     const base = { engine: "onnx", device: `cuda:${index}`, kind: "gpu", ...gpu } as const;
     const old = sources.installed("cuda") ? oldDriver(gpu.driver, "cuda") : undefined;
-    return { ...base, ...(old ?? (await tried("cuda", base.device, sources))) };
+    return { ...base, ...(old ?? (await tryPackage("cuda", base.device, sources))) };
   });
 }
 
@@ -79,7 +79,7 @@ function oldDriver(driver: string, name: keyof typeof cudaOf) {
 }
 
 /** @param driver version of NVIDIA's kernel driver, if installed */
-const whyNoCard = (driver: string | undefined) =>
+const whyNoGpu = (driver: string | undefined) =>
   driver
     ? {
         reason: "nvidia-smi, which comes with NVIDIA's driver, does not answer",
@@ -91,11 +91,11 @@ async function noCuda(sources: Sources): Promise<Device> {
   const driver = await nvidiaKernelDriver();
   const base = { engine: "onnx", device: "cuda", name: "none", kind: "gpu", usable: false } as const;
   const missing = sources.installed("cuda") || driver === undefined ? {} : { install: "cuda" as const };
-  return { ...base, ...(driver ? { driver } : {}), ...whyNoCard(driver), ...missing };
+  return { ...base, ...(driver ? { driver } : {}), ...whyNoGpu(driver), ...missing };
 }
 
 /** Whether an installed package computes on its device, and why not. */
-async function tried(name: EnginePackage, device: string, sources: Sources) {
+async function tryPackage(name: EnginePackage, device: string, sources: Sources) {
   const folder = sources.installed(name);
   if (!folder) return { usable: false, ...notInstalled(name) };
   const probed = await sources.probe(device, { folder, env: deviceEnvironment(device) });
@@ -113,15 +113,15 @@ function notInstalled(name: EnginePackage): Pick<Device, "reason" | "remedy" | "
 async function tfjsGpu(sources: Sources, [gpu]: NvidiaGpu[]): Promise<Device> {
   const name = "tfjs-node-gpu";
   const base = { engine: "tfjs", device: name, kind: "gpu" } as const;
-  if (!gpu) return { ...base, name: "none", usable: false, ...whyNoCard(await nvidiaKernelDriver()) };
+  if (!gpu) return { ...base, name: "none", usable: false, ...whyNoGpu(await nvidiaKernelDriver()) };
   const { index: _, ...card } = gpu;
   const old = catalog[name].wheels && oldDriver(gpu.driver, name);
-  return { ...base, ...card, ...(old ?? (await tried(name, name, sources))) };
+  return { ...base, ...card, ...(old ?? (await tryPackage(name, name, sources))) };
 }
 
 const tfjsNode = async (sources: Sources): Promise<Device> => ({
   engine: "tfjs",
   device: "tfjs-node",
   ...thisCpu(),
-  ...(await tried("tfjs-node", "tfjs-node", sources)),
+  ...(await tryPackage("tfjs-node", "tfjs-node", sources)),
 });

@@ -16,10 +16,10 @@ const drivers: Record<Probing, string> = {
 
 /** @param offered names of adapters that Vulkan's drivers offer */
 export function reasonOf(device: Probing, { log, ended }: ProbeResult, offered: readonly string[] = []): Reason {
-  const onCard = device !== "tfjs-node";
+  const onGpu = device !== "tfjs-node";
   if (ended === "time")
-    return { reason: `${drivers[device]} did not answer in time`, remedy: onCard ? "update the driver" : "try again" };
-  if (ended === "crash" && !onCard) return { reason: "TensorFlow crashed, as it does on CPUs without AVX" };
+    return { reason: `${drivers[device]} did not answer in time`, remedy: onGpu ? "update the driver" : "try again" };
+  if (ended === "crash" && !onGpu) return { reason: "TensorFlow crashed, as it does on CPUs without AVX" };
   if (ended === "crash") return { reason: `${drivers[device]} crashed`, remedy: "update the driver" };
   const missing = missingLibrary(log);
   if (missing) return ofMissing(missing, device);

@@ -17,7 +17,7 @@ export function serveRemoval(answers: Answers, watch: RunWatch): void {
   };
   answers.to("btx/rerunLoses", async (reference) => ({ stages: await rerunLoses(reference) }));
   answers.to("btx/rerun", async ({ keys, cores, ...reference }) => {
-    await makeUndone(reference, keys);
+    await removeConfirmed(reference, keys);
     await resume(reference, cores);
     await seen();
     return { root: reference.root, run: reference.run };
@@ -68,7 +68,7 @@ async function rerunLoses(reference: StageReference): Promise<LostStage[]> {
 }
 
 /** Removes the stages of a run that the user confirmed. @throws UserError if one of them is in use. */
-async function makeUndone(reference: StageReference, agreed: readonly string[]): Promise<void> {
+async function removeConfirmed(reference: StageReference, agreed: readonly string[]): Promise<void> {
   const { root, run } = reference;
   await waitUntilIdle(reference);
   const stages = await dependents(reference);

@@ -13,7 +13,7 @@ import { requireRun, updateRun } from "../runs/runs.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import type { Executor, Share, StageJob } from "./executor.ts";
-import { type StageStanding, startable } from "./schedule.ts";
+import { type StageStanding, stagesToStart } from "./schedule.ts";
 import { watchStage } from "./watchStage.ts";
 
 export interface RunnerOptions {
@@ -98,7 +98,7 @@ class Runner {
       stages: record.stages.map(({ name }) => name),
     });
     this.#options.onEvent({ event: "message", text: this.#options.executor.place.text });
-    for (const stage of record.stages) if (isDone(stage.name)) this.#say(stage, "done");
+    for (const stage of record.stages) if (isDone(stage.name)) this.#report(stage, "done");
     this.#options.kill.addEventListener("abort", () => {
       for (const { job } of this.#running.values()) job.kill();
     });
@@ -124,7 +124,7 @@ class Runner {
         await this.#estimate(plan);
         const needed = ({ name }: PlannedStage) => this.#needed.get(name) ?? 0;
         const resources = { ...this.#options.executor.place, needed };
-        for (const { stage, ...share } of startable(plan, this.#standing, shares, resources))
+        for (const { stage, ...share } of stagesToStart(plan, this.#standing, shares, resources))
           if (!this.#stopping && !this.#stopAsked()) await this.#start(stage, share);
       }
       if (this.#running.size === 0 && (this.#stopping || this.#elsewhere.size === 0)) return;
@@ -133,7 +133,7 @@ class Runner {
         const event = await poll();
         if (event) this.#options.onEvent(event);
       }
-      await this.#lookElsewhere();
+      await this.#checkElsewhere();
     }
   }
 
@@ -151,7 +151,7 @@ class Runner {
   }
 
   /** Checks stages that other processes worked on: they may be done, or free to be started here. */
-  async #lookElsewhere(): Promise<void> {
+  async #checkElsewhere(): Promise<void> {
     for (const stage of this.#elsewhere) {
       if ((await this.#options.executor.occupancy(this.#root, stage)) !== "free") continue;
       this.#elsewhere.delete(stage);
@@ -159,7 +159,7 @@ class Runner {
       this.#standing.set(stage.name, done ? "done" : "waiting");
       if (!done) continue;
       this.#reused.add(stage.name);
-      this.#say(stage, "done");
+      this.#report(stage, "done");
     }
   }
 
@@ -192,7 +192,7 @@ class Runner {
     const job = await executor.start({ root: this.#root, run: this.#id, stage, share });
     this.#standing.set(stage.name, "running");
     this.#running.set(stage.name, { job, share, poll: watchStage(stage.name, paths) });
-    this.#say(stage, "running");
+    this.#report(stage, "running");
     // Requested while the stage was starting.
     if (kill.aborted) job.kill();
     else if (this.#stopping) this.#stop(job);
@@ -200,7 +200,7 @@ class Runner {
       this.#running.delete(stage.name);
       if (status === "busy") return this.#leave(stage);
       this.#standing.set(stage.name, status === "done" ? "done" : "waiting");
-      this.#say(stage, status, error);
+      this.#report(stage, status, error);
       if (status === "failed") this.#fail(`stage "${stage.name}": ${error}`, true);
       // A stage that someone else stopped is not started again.
       if (status !== "done") this.#stopAll();
@@ -230,7 +230,7 @@ class Runner {
     this.#reported = reported;
   }
 
-  #say(stage: PlannedStage, status: string, error?: string): void {
+  #report(stage: PlannedStage, status: string, error?: string): void {
     this.#options.onEvent({
       event: "stage",
       stage: stage.name,

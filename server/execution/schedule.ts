@@ -71,7 +71,7 @@ const runsModel = ({ spec }: PlannedStage): boolean =>
  * thread. A stage that does not fit in memory alongside the others waits. A GPU takes one model at a time, and a thread
  * to feed it; a stage that finds no free GPU goes to the CPU if that is among the devices, or waits.
  */
-export function startable(
+export function stagesToStart(
   plan: Plan,
   standing: ReadonlyMap<string, StageStanding>,
   running: ReadonlyMap<string, Share>,

@@ -113,14 +113,14 @@ export class Inspector {
     const question = this.#waiting.shift();
     if (!question) {
       this.#timer = setTimeout(() => this.#end(), this.#options.idle);
-      this.#hold(false);
+      this.#keepAlive(false);
       return;
     }
     this.#current = question;
     this.#process ??= this.#start();
-    this.#hold(true);
+    this.#keepAlive(true);
     const { id, inspection, params } = question;
-    this.#say({ type: "ask", id, inspection, params });
+    this.#send({ type: "ask", id, inspection, params });
   }
 
   #cancel(question: Question): void {
@@ -129,7 +129,7 @@ export class Inspector {
     const at = this.#waiting.indexOf(question);
     if (at >= 0) this.#waiting.splice(at, 1);
     if (this.#current !== question) return;
-    this.#say({ type: "cancel", id: question.id });
+    this.#send({ type: "cancel", id: question.id });
     this.#timer = setTimeout(() => this.#end(), this.#options.patience);
   }
 
@@ -141,22 +141,22 @@ export class Inspector {
       serialization: "advanced",
       windowsHide: true,
     });
-    child.on("message", (message) => this.#hear(child, message));
-    child.once("error", (error) => this.#gone(child, `it could not be started: ${error.message}`));
-    child.once("exit", (code, signal) => this.#gone(child, signal ? `killed by ${signal}` : `exit code ${code}`));
+    child.on("message", (message) => this.#receive(child, message));
+    child.once("error", (error) => this.#ended(child, `it could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => this.#ended(child, signal ? `killed by ${signal}` : `exit code ${code}`));
     return child;
   }
 
-  #say(message: ToInspector): void {
+  #send(message: ToInspector): void {
     // If the process has ended, its `exit` event reports that.
     this.#process?.send(message, () => {});
   }
 
-  #hear(child: ChildProcess, given: unknown): void {
+  #receive(child: ChildProcess, received: unknown): void {
     if (child !== this.#process) return;
     const question = this.#current;
     try {
-      const message: FromInspector = fromInspectorSchema.parse(given);
+      const message: FromInspector = fromInspectorSchema.parse(received);
       if (!question || message.id !== question.id) return;
       const { news, result } = inspections[question.inspection];
       if (message.type === "news") {
@@ -190,13 +190,13 @@ export class Inspector {
     if (this.#waiting.length > 0) this.#next();
   }
 
-  #gone(child: ChildProcess, how: string): void {
+  #ended(child: ChildProcess, how: string): void {
     if (child !== this.#process) return;
     this.#end(new UserError(`the inspector stopped (${how}): ask again to start a new one`));
   }
 
   /** Keeps this process alive while a question is open, and lets it end otherwise. */
-  #hold(held: boolean): void {
+  #keepAlive(held: boolean): void {
     const act = held ? "ref" : "unref";
     this.#process?.[act]();
     this.#process?.channel?.[act]();

@@ -1,4 +1,4 @@
-import type { Declared } from "../parameters/declared.ts";
+import type { ParameterDeclaration } from "../parameters/declaration.ts";
 import { trained } from "../parameters/freeze.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { Freeze } from "../protocol/stage.ts";
@@ -11,10 +11,10 @@ export type Shapes = Map<string, number[]>;
  * All parameters of a model, in the order of the forward pass. Names and shapes follow Hugging Face's Llama, and its
  * Mixtral for Mixture-of-Experts layers.
  */
-export const declaredParameters = (config: ModelConfig): Declared[] =>
+export const declaredParameters = (config: ModelConfig): ParameterDeclaration[] =>
   blocksOf(declareModel(config)).flatMap(({ parameters }) => parameters);
 
-const shapesOf = (parameters: readonly Declared[]): Shapes =>
+const shapesOf = (parameters: readonly ParameterDeclaration[]): Shapes =>
   new Map(parameters.map(({ name, shape }) => [name, shape]));
 
 /** Names and shapes of all parameters. */

@@ -1,4 +1,4 @@
-import { totalSize } from "../parameters/declared.ts";
+import { totalSize } from "../parameters/declaration.ts";
 import { isFrozen } from "../parameters/freeze.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { Freeze, TrainingConfig } from "../protocol/stage.ts";

@@ -1,10 +1,10 @@
-import { type Declared, sizeOf } from "../parameters/declared.ts";
+import { type ParameterDeclaration, sizeOf } from "../parameters/declaration.ts";
 import { randomStream } from "./random.ts";
 
 /**
  * A parameter's declared values before training. Random ones depend only on the random seed and the parameter's name.
  */
-export function startValues(parameter: Declared, randomSeed: number): Float32Array {
+export function startValues(parameter: ParameterDeclaration, randomSeed: number): Float32Array {
   const { name, shape, start } = parameter;
   const data = new Float32Array(sizeOf(parameter));
   switch (start.type) {

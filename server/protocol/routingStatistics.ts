@@ -36,7 +36,7 @@ export const byDomain = ["layer", "domain"] as const;
 
 export const routingStatistics = {
   routedTokens: {
-    counts: "tokens the expert was among the K chosen for",
+    counts: "tokens that chose the expert as one of K",
     axes: byExpert,
     records: ["training", "summary", "text"],
   },
@@ -63,7 +63,7 @@ export const routingStatistics = {
     records: ["training", "summary", "text"],
   },
   coActivation: {
-    counts: "tokens that went to both experts; on the diagonal, to the expert at all",
+    counts: "tokens that went to both experts; on the diagonal, all tokens of the expert",
     axes: ["layer", "expert", "expert"],
     records: ["pairs", "detail"],
   },
@@ -79,13 +79,13 @@ export const routingStatistics = {
     records: ["probe", "detail", "text"],
   },
   vocabularyInput: {
-    counts: "vocabulary specialisation by the token that goes in: a share, not a sum",
+    counts: "vocabulary specialisation by the input token: a share, not a sum",
     axes: ["layer", "domainAndAll", "expert"],
     records: ["probe", "summary", "text"],
     follows: true,
   },
   vocabularyPredicted: {
-    counts: "the same by the likeliest next token",
+    counts: "the same by the most likely next token",
     axes: ["layer", "domainAndAll", "expert"],
     records: ["probe", "summary", "text"],
     follows: true,

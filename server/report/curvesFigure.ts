@@ -11,14 +11,14 @@ const DASHES = ["7 3", "2.5 2.5", "11 3 2.5 3", "14 4", "5 2 1.5 2", "1.5 4", "9
 /** Colours `--c2` and on are for experts and baselines; the seed has `--c0`, the finetuned model `--c1`. */
 const COLOURS = 6;
 
-interface Look {
+interface LineStyle {
   colour: number;
   dash: string;
   wide: boolean;
 }
 
 /** The seed is grey and solid, BTX blue, solid and wide; every other curve has its own colour and dash. */
-function looks(curves: readonly Curve[]): Look[] {
+function stylesOf(curves: readonly Curve[]): LineStyle[] {
   let next = 0;
   return curves.map(({ kind }) => {
     const own = factsOf(kind)?.color;
@@ -72,13 +72,13 @@ function path(points: readonly Point[], { tokens, low, high }: Frame): string {
 /** A length in CSS. */
 const cssShare = (share: number) => `${(share * 100).toFixed(2)}%`;
 
-function lines(curve: Curve, look: Look, frame: Frame): [raw: Html, smooth: Html] {
-  const raw = html`<path class="raw c${look.colour}" d="${path(curve.raw, frame)}"/>`;
-  const smooth = html`<path class="c${look.colour}${look.wide && " wide"}" stroke-dasharray="${look.dash || "none"}" d="${path(curve.smooth, frame)}"><title>${modelLabel(curve.stage)}, last ${loss(curve.last)} nats per token</title></path>`;
+function lines(curve: Curve, style: LineStyle, frame: Frame): [raw: Html, smooth: Html] {
+  const raw = html`<path class="raw c${style.colour}" d="${path(curve.raw, frame)}"/>`;
+  const smooth = html`<path class="c${style.colour}${style.wide && " wide"}" stroke-dasharray="${style.dash || "none"}" d="${path(curve.smooth, frame)}"><title>${modelLabel(curve.stage)}, last ${loss(curve.last)} nats per token</title></path>`;
   return [raw, smooth];
 }
 
-function legend(curves: readonly Curve[], all: Look[]): Html {
+function legend(curves: readonly Curve[], all: LineStyle[]): Html {
   const items = curves.map((curve, index) => {
     const { colour = 0, dash = "", wide = false } = all[index] ?? {};
     const swatch = html`<svg width="34" height="12" aria-hidden="true"><path class="c${colour}${wide && " wide"}" stroke-dasharray="${dash || "none"}" d="M1 6H33"/></svg>`;
@@ -94,7 +94,7 @@ function legend(curves: readonly Curve[], all: Look[]): Html {
 export function curvesFigure(curves: readonly Curve[]): Html {
   if (curves.length === 0) return html`<p class="empty">No stage of this run has trained yet.</p>`;
   const frame = frameOf(curves);
-  const all = looks(curves);
+  const all = stylesOf(curves);
   const drawn = curves.map((curve, index) => lines(curve, all[index] ?? { colour: 0, dash: "", wide: false }, frame));
   const ys = ticks(frame.low, frame.high, 6);
   const xs = ticks(0, frame.tokens, 5);

@@ -39,7 +39,7 @@ import {
 import { statisticsOfSummary } from "./summary.ts";
 
 /** The recorded routing of a mixed model. */
-export interface Recorded {
+export interface RecordedRouting {
   model: RoutedModel;
   training: RecordFile<RoutingIndex> | undefined;
   pairs: RecordFile<RoutingPairsIndex, RoutingStatistic> | undefined;
@@ -53,7 +53,7 @@ export interface Recorded {
 }
 
 /** Reads the recorded routing of a mixed model so far. @throws UserError if a file is damaged */
-export async function readRecorded(found: FoundModel): Promise<Recorded> {
+export async function readRecordedRouting(found: FoundModel): Promise<RecordedRouting> {
   const { root, run, stage } = found;
   const paths = stagePaths(root, stage.key);
   const read = await readStage(paths.folder);
@@ -121,7 +121,11 @@ function plannedAxes(found: FoundModel): Pick<RoutingIndex, "layers" | "kinds" |
 const perToken = ({ router, ...mix }: MixSpec, layers: number[], position: number): number =>
   expertsPerToken({ router, layers, experts: mixedExperts(mix) }, position);
 
-async function readEvaluation({ root, stage, stages }: FoundModel): Promise<Pick<Recorded, "summary" | "detail">> {
+async function readEvaluation({
+  root,
+  stage,
+  stages,
+}: FoundModel): Promise<Pick<RecordedRouting, "summary" | "detail">> {
   const planned = evaluationOf(stage.name, stages);
   const paths = planned && stagePaths(root, planned.key);
   const evaluated = paths && (await readStage(paths.folder));
@@ -141,7 +145,7 @@ export interface CountsAt {
 }
 
 /** The statistics of snapshots, or of held-out text (-1); missing ones are left out. */
-export async function readCounts(recorded: Recorded, snapshots: readonly number[]): Promise<CountsAt[]> {
+export async function readCounts(recorded: RecordedRouting, snapshots: readonly number[]): Promise<CountsAt[]> {
   const { training, summary, model, k } = recorded;
   const shape: RoutingCounts["shape"] = [model.layers.length, model.domains.length, model.experts.length];
   const trained = snapshots.filter((snapshot) => snapshot >= 0);
@@ -158,8 +162,8 @@ export async function readCounts(recorded: Recorded, snapshots: readonly number[
 }
 
 /** A statistic of held-out tokens at probes, or of the evaluation (-1); missing ones are left out. */
-export async function readProbed(
-  recorded: Recorded,
+export async function readProbedStatistic(
+  recorded: RecordedRouting,
   statistic: RoutingStatistic,
   probes: readonly number[],
 ): Promise<CountsAt[]> {

@@ -136,18 +136,18 @@ export const trainingLayout = (
 export const pairsLayout = (index: Pick<RoutingPairsIndex, "statistics" | "layers" | "experts">) =>
   layoutOfKnown(index.statistics, index);
 
-const isNoDomain = (axis: RoutingAxis): boolean => axis !== "domain";
+const isNotDomain = (axis: RoutingAxis): boolean => axis !== "domain";
 
 /** Layout of `routing-detail.f32`, which has a record for each domain. */
 export const detailLayout = (index: Pick<RoutingDetailIndex, "statistics" | "layers" | "experts" | "domains">) =>
-  layoutOfKnown(index.statistics, index, (axes) => axes.filter(isNoDomain));
+  layoutOfKnown(index.statistics, index, (axes) => axes.filter(isNotDomain));
 
 /** Layout of `routing-probe-detail.f32`, where the domain is the first axis. */
 export const probeDetailLayout = (
   index: Pick<RoutingProbeDetailIndex, "statistics" | "layers" | "experts" | "domains">,
 ) =>
   layoutOfKnown(index.statistics, index, (axes) =>
-    axes.includes("domain") ? ["domain", ...axes.filter(isNoDomain)] : axes,
+    axes.includes("domain") ? ["domain", ...axes.filter(isNotDomain)] : axes,
   );
 
 /** Layout of `routing-probe.f32`: a block for each domain, [layer, token, k]. */

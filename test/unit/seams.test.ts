@@ -11,7 +11,7 @@ import { planExperiment } from "../../server/experiment/plan.ts";
 import { addStatistic } from "../../server/model/routingStatistics.ts";
 import { oneHot } from "../../server/ops/oneHot.ts";
 import { named } from "../../server/ops/program.ts";
-import { matrix } from "../../server/parameters/declared.ts";
+import { matrix } from "../../server/parameters/declaration.ts";
 import { routerName } from "../../server/parameters/names.ts";
 import type { ModelConfig, RouterConfig } from "../../server/protocol/model.ts";
 import { routingIndexSchema } from "../../server/protocol/routingFiles.ts";

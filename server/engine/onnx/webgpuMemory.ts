@@ -15,7 +15,7 @@ import { type Location, openSession } from "./webgpuSession.ts";
  */
 const transfers = new Map<string, Promise<InferenceSession>>();
 
-async function moved(x: Tensor, to: Location): Promise<Tensor> {
+async function copyTo(x: Tensor, to: Location): Promise<Tensor> {
   const dtype = x.type as "float32" | "int32";
   const key = `${dtype} to ${to}`;
   const graph: OnnxGraph = {
@@ -42,16 +42,16 @@ export class GpuValues implements DeviceValues {
   }
 
   static async of(data: Values, shape: readonly number[]): Promise<GpuValues> {
-    return new GpuValues(await moved(hostTensor(data, shape), "gpu-buffer"));
+    return new GpuValues(await copyTo(hostTensor(data, shape), "gpu-buffer"));
   }
 
   /** Copies the values into memory that outlives the session that computed them. */
   async copy(): Promise<GpuValues> {
-    return new GpuValues(await moved(this.tensor, "gpu-buffer"));
+    return new GpuValues(await copyTo(this.tensor, "gpu-buffer"));
   }
 
   async read(): Promise<Values> {
-    return (await moved(this.tensor, "cpu")).data as Values;
+    return (await copyTo(this.tensor, "cpu")).data as Values;
   }
 
   dispose(): void {

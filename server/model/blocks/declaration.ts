@@ -1,4 +1,4 @@
-import { type Declared, totalSize } from "../../parameters/declared.ts";
+import { type ParameterDeclaration, totalSize } from "../../parameters/declaration.ts";
 import type { TrainingConfig } from "../../protocol/stage.ts";
 
 /** The quantities that determine how many activations a forward pass keeps. */
@@ -14,7 +14,7 @@ export interface PassSize {
  * Matrices and how many of their weights multiply a token: all of them, or for experts those of the token's K experts.
  */
 export interface Multiplied {
-  parameters: Declared[];
+  parameters: ParameterDeclaration[];
   weights: number;
 }
 
@@ -24,7 +24,7 @@ export interface Multiplied {
  */
 export interface BlockDeclaration {
   /** In the order of the forward pass. */
-  parameters: Declared[];
+  parameters: ParameterDeclaration[];
   /** Number of parameters used for one token. */
   activeParameters: number;
   /** Matrices that multiply a token. */
@@ -36,12 +36,12 @@ export interface BlockDeclaration {
 }
 
 /** The matrices among these parameters; biases and norms are left out. */
-export const matricesOf = (parameters: readonly Declared[]): Declared[] =>
+export const matricesOf = (parameters: readonly ParameterDeclaration[]): ParameterDeclaration[] =>
   parameters.filter(({ shape }) => shape.length === 2);
 
 /** A block in which every token uses all parameters and is multiplied by every matrix once. */
 export function wholeBlock(
-  parameters: Declared[],
+  parameters: ParameterDeclaration[],
   { multiplyAdds = 0, kept = () => 0 }: Partial<Pick<BlockDeclaration, "multiplyAdds" | "kept">> = {},
 ): BlockDeclaration {
   const matrices = matricesOf(parameters);

@@ -3,7 +3,7 @@ import { sequenceBatch } from "../../model/loss.ts";
 import { gumbelNoise } from "../../model/noise.ts";
 import { adamWInputs } from "../../model/optimizer.ts";
 import type { Values } from "../../ops/program.ts";
-import { moveRouterBiases } from "./routerBias.ts";
+import { updateRouterBiases } from "./routerBias.ts";
 import type { StepBatch } from "./stepBatch.ts";
 import { type MakePrograms, type PhaseJob, scalar } from "./stepPrograms.ts";
 import type { StepResult } from "./stepResult.ts";
@@ -38,7 +38,7 @@ export async function openOptimizer(store: Store, job: PhaseJob, make: MakeProgr
       );
       if (needed.progress) inputs.progress = scalar((step - 1) / steps);
       const result = await programs.run({ ...sequencesOfStep, ...noise }, inputs);
-      await moveRouterBiases(store, config, result, freeze);
+      await updateRouterBiases(store, config, result, freeze);
       return result;
     },
     dispose: () => programs.dispose(),

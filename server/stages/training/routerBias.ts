@@ -29,7 +29,12 @@ function chosenOf(load: Load, layer: number, layers: number, experts: number): n
  * c_e is the number of tokens in the batch that chose expert e in the layer. arXiv 2408.15664, algorithm 1. Does
  * nothing if load is balanced in another way or the routers are frozen.
  */
-export async function moveRouterBiases(store: Store, config: ModelConfig, load: Load, freeze?: Freeze): Promise<void> {
+export async function updateRouterBiases(
+  store: Store,
+  config: ModelConfig,
+  load: Load,
+  freeze?: Freeze,
+): Promise<void> {
   const { moe } = config;
   if (moe?.router.balance !== "bias" || isFrozen({ group: "router" }, freeze)) return;
   const rate = moe.router.biasRate ?? BIAS_RATE;

@@ -29,7 +29,7 @@ export type Progress = z.infer<typeof progressSchema>;
 const pairsName = "routing.pairs";
 
 /** The saved state in addition to the store's tensors. */
-export interface Saved extends Progress {
+export interface SavedTraining extends Progress {
   /** The unfinished record of expert pairs; absent if none are recorded. */
   pairs?: Float64Array;
 }
@@ -42,7 +42,7 @@ export async function saveState(
   path: string,
   store: Store,
   names: string[],
-  saved: Saved,
+  saved: SavedTraining,
   check: (name: string, values: ArrayLike<number>) => void = assertFiniteTensor,
 ): Promise<void> {
   const { pairs, ...progress } = saved;
@@ -67,7 +67,7 @@ export async function loadState(
   path: string,
   store: Store,
   namesAt: (step: number) => string[],
-): Promise<Saved | undefined> {
+): Promise<SavedTraining | undefined> {
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
   try {

@@ -7,7 +7,7 @@ import { Store } from "../../engine/store.ts";
 import { learningRateAt } from "../../model/optimizer.ts";
 import { declaredParameters } from "../../model/parameters.ts";
 import { flopsPerToken, parameterCount } from "../../model/size.ts";
-import { totalSize } from "../../parameters/declared.ts";
+import { totalSize } from "../../parameters/declaration.ts";
 import { isFrozen } from "../../parameters/freeze.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { type Metric, metricSchema, type Phase, type StageResult } from "../../protocol/stage.ts";

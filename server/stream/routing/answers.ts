@@ -5,7 +5,7 @@ import { allDomains, heldOut } from "../../protocol/routing.ts";
 import { histogramBins } from "../../protocol/routingStatistics.ts";
 import type { HubMessage, PageMessage } from "../../protocol/stream.ts";
 import { binShares, cells, layerRows, pairShares } from "../../routing/measures.ts";
-import { type Recorded, readCounts, readProbed } from "../../routing/recorded.ts";
+import { type RecordedRouting, readCounts, readProbedStatistic } from "../../routing/recorded.ts";
 import { blockOf, partOf, type RecordRange, readRanges, recordCount } from "../../routing/records.ts";
 import { probeSaturation } from "../../routing/saturation.ts";
 
@@ -17,22 +17,22 @@ const frame = (header: RoutingHeader, values: Float32Array<ArrayBuffer>): ArrayB
   encodeFrame(header, [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]);
 
 /** The last optimizer step that a snapshot covers; the last snapshot may cover fewer steps. */
-const lastStep = ({ model: { every, steps } }: Recorded, snapshot: number): number =>
+const lastStep = ({ model: { every, steps } }: RecordedRouting, snapshot: number): number =>
   snapshot === heldOut ? steps : Math.min((snapshot + 1) * every, steps || Number.POSITIVE_INFINITY);
 
 /** Optimizer steps before a probe; the last probe may follow the previous one sooner. */
-const probeStep = ({ model: { probed, steps } }: Recorded, probe: number): number =>
+const probeStep = ({ model: { probed, steps } }: RecordedRouting, probe: number): number =>
   probe === heldOut || !probed ? steps : Math.min(probe * probed.every, steps || Number.POSITIVE_INFINITY);
 
 /** A frame for each snapshot or probe. */
 export async function routingFrames(
-  recorded: Recorded,
+  recorded: RecordedRouting,
   { id, snapshots, measure }: Asked<"routing">,
 ): Promise<ArrayBuffer[]> {
   const { root, key, k, experts, probed } = recorded.model;
   const { of, heldOutOnly, uniform } = cellMeasures[measure];
   const ofProbes = probed !== undefined && heldOutOnly;
-  const found = await (ofProbes ? readProbed(recorded, of, snapshots) : readCounts(recorded, snapshots));
+  const found = await (ofProbes ? readProbedStatistic(recorded, of, snapshots) : readCounts(recorded, snapshots));
   return found.map(({ snapshot, counts }) => {
     const [L, D, E] = counts.shape;
     const step = ofProbes ? probeStep(recorded, snapshot) : lastStep(recorded, snapshot);
@@ -45,7 +45,10 @@ export async function routingFrames(
 }
 
 /** @throws UserError when there is no such snapshot. */
-export async function layersMessage(recorded: Recorded, { id, snapshot }: Asked<"routingLayers">): Promise<HubMessage> {
+export async function layersMessage(
+  recorded: RecordedRouting,
+  { id, snapshot }: Asked<"routingLayers">,
+): Promise<HubMessage> {
   const [read] = await readCounts(recorded, [snapshot]);
   if (!read) throw new UserError(`${recorded.model.name} has recorded no such snapshot of its routing`);
   return { type: "routingLayers", id, snapshot, rows: layerRows(read.counts) };
@@ -59,9 +62,9 @@ function sumOf(all: readonly Float32Array[], length: number): Float32Array<Array
 
 /** A range of the records of held-out text, for one domain or summed over all; undefined if nothing was recorded. */
 async function detailCounts(
-  { detail, model }: Recorded,
+  { detail, model }: RecordedRouting,
   domain: number,
-  rangeOf: (file: NonNullable<Recorded["detail"]>) => RecordRange | undefined,
+  rangeOf: (file: NonNullable<RecordedRouting["detail"]>) => RecordRange | undefined,
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
   const range = detail && rangeOf(detail);
   if (!range) return undefined;
@@ -75,7 +78,7 @@ async function detailCounts(
 
 /** Counts of pairs: [L, E, E], or [L - 1, E, E] of transitions. */
 async function pairCounts(
-  recorded: Recorded,
+  recorded: RecordedRouting,
   what: PairMeasure,
   snapshot: number,
   domain: number,
@@ -98,7 +101,7 @@ async function pairCounts(
 
 /** @throws UserError where no pairs were recorded. */
 export async function pairsFrame(
-  recorded: Recorded,
+  recorded: RecordedRouting,
   { id, what, snapshot, domain }: Asked<"routingPairs">,
 ): Promise<ArrayBuffer> {
   const read = await pairCounts(recorded, what, snapshot, domain);
@@ -110,7 +113,7 @@ export async function pairsFrame(
 
 /** Routed shares of one layer over training. */
 export async function loadFrame(
-  { training, model }: Recorded,
+  { training, model }: RecordedRouting,
   { id, layer, domain, columns }: Asked<"routingLoad">,
 ): Promise<ArrayBuffer> {
   const E = model.experts.length;
@@ -144,7 +147,7 @@ export async function loadFrame(
  * Tokens by the probability of an expert [E, bins] at a probe, of one domain or the sum of all; undefined without one.
  */
 async function probedHistogram(
-  { probeDetail }: Recorded,
+  { probeDetail }: RecordedRouting,
   { probe, layer, domain }: Pick<Asked<"routingHistogram">, "probe" | "layer" | "domain">,
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
   const block = probeDetail && blockOf(probeDetail.layout, "histogram");
@@ -161,7 +164,7 @@ async function probedHistogram(
 
 /** @throws UserError where no histograms were recorded. */
 export async function histogramFrame(
-  recorded: Recorded,
+  recorded: RecordedRouting,
   { id, probe, layer, domain }: Asked<"routingHistogram">,
 ): Promise<ArrayBuffer> {
   const { model } = recorded;
@@ -180,7 +183,7 @@ export async function histogramFrame(
 
 /** @throws UserError where nothing was probed. */
 export async function saturationFrame(
-  { probe, model }: Recorded,
+  { probe, model }: RecordedRouting,
   { id }: Asked<"routingSaturation">,
 ): Promise<ArrayBuffer> {
   if (!probe) throw new UserError(`${model.name} has not probed its routing while it was trained`);

@@ -3,7 +3,7 @@ import { UserError } from "../../protocol/errors.ts";
 import type { RoutedModel } from "../../protocol/routing.ts";
 import { evaluationOf } from "../../protocol/stageKinds.ts";
 import type { Question, StageReference, StreamedRun } from "../../protocol/stream.ts";
-import { type Recorded, readRecorded } from "../../routing/recorded.ts";
+import { type RecordedRouting, readRecordedRouting } from "../../routing/recorded.ts";
 import { type FoundModel, findModel } from "../../runs/findModel.ts";
 import { stagePaths } from "../../runs/layout.ts";
 import type { Reply } from "../reply.ts";
@@ -14,7 +14,7 @@ interface Opened {
   /** Changes when the files do. */
   look: string;
   found?: FoundModel;
-  recorded?: Recorded;
+  recorded?: RecordedRouting;
   model: RoutedModel;
 }
 
@@ -96,7 +96,7 @@ export class PageRouting {
       one.found ??= await findModel({ root, run: run.run, stage: stage.name });
       const look = `${stage.state} ${await looks(one.found)}`;
       if (look === one.look) return;
-      one.recorded = await readRecorded(one.found);
+      one.recorded = await readRecordedRouting(one.found);
       one.model = one.recorded.model;
       one.look = look;
     } catch (error) {
@@ -109,7 +109,7 @@ export class PageRouting {
 
 const same = (a: StageReference, b: StageReference): boolean => a.key === b.key && a.root === b.root;
 
-/** Times and sizes of the files that `readRecorded` reads. */
+/** Times and sizes of the files that `readRecordedRouting` reads. */
 async function looks({ root, stage, stages }: FoundModel): Promise<string> {
   const paths = stagePaths(root, stage.key);
   const evaluation = evaluationOf(stage.name, stages);

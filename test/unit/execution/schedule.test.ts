@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Share } from "../../../server/execution/executor.ts";
-import { type StageStanding, type Start, startable } from "../../../server/execution/schedule.ts";
+import { type StageStanding, type Start, stagesToStart } from "../../../server/execution/schedule.ts";
 import type { DeviceReference } from "../../../server/protocol/devices.ts";
 import type { RouterConfig } from "../../../server/protocol/model.ts";
 import type { Plan, PlannedStage, StageSpec } from "../../../server/protocol/stage.ts";
@@ -74,7 +74,7 @@ const none = shares();
 const roomy = { memory: Number.POSITIVE_INFINITY, needed: () => 1 };
 const only = (cores: number) => ({ ...roomy, cores, devices: [cpu] });
 
-describe("startable", () => {
+describe("stagesToStart", () => {
   describe("where memory is short", () => {
     /** Room for so many experts; the largest is `math`. */
     const room = (memory: number) => ({
@@ -85,29 +85,29 @@ describe("startable", () => {
     const afterSeed = ["data", "seed"];
 
     test("starts the experts that fit, which share the cores", () => {
-      expect(started(startable(plan, standingOf(afterSeed), none, room(5)))).toEqual([
+      expect(started(stagesToStart(plan, standingOf(afterSeed), none, room(5)))).toEqual([
         ["expert:code", 2],
         ["expert:prose", 2],
       ]);
     });
 
     test("starts one that does not fit where nothing else runs", () => {
-      expect(started(startable(plan, standingOf(afterSeed), none, room(1)))).toEqual([["expert:code", 4]]);
+      expect(started(stagesToStart(plan, standingOf(afterSeed), none, room(1)))).toEqual([["expert:code", 4]]);
     });
 
     test("starts the next when one has ended", () => {
       const running = new Map([["expert:prose", { threads: 2, device: cpu, memory: 2 }]]);
       const standing = standingOf([...afterSeed, "expert:code"], ["expert:prose"]);
-      expect(startable(plan, standing, running, room(4)).filter(isExpert)).toEqual([]);
-      expect(started(startable(plan, standing, running, room(5)))[0]).toEqual(["expert:math", 4]);
+      expect(stagesToStart(plan, standing, running, room(4)).filter(isExpert)).toEqual([]);
+      expect(started(stagesToStart(plan, standing, running, room(5)))[0]).toEqual(["expert:math", 4]);
     });
   });
 
   test("starts nothing before its parents are done, and nothing twice", () => {
-    expect(started(startable(plan, standingOf([]), none, only(4)))).toEqual([["data", 4]]);
-    expect(started(startable(plan, standingOf([], ["data"]), shares({ data: 4 }), only(4)))).toEqual([]);
-    expect(started(startable(plan, standingOf(["data"], ["seed"]), shares({ seed: 4 }), only(4)))).toEqual([]);
-    expect(startable(plan, standingOf(plan.map(({ name }) => name)), none, only(4))).toEqual([]);
+    expect(started(stagesToStart(plan, standingOf([]), none, only(4)))).toEqual([["data", 4]]);
+    expect(started(stagesToStart(plan, standingOf([], ["data"]), shares({ data: 4 }), only(4)))).toEqual([]);
+    expect(started(stagesToStart(plan, standingOf(["data"], ["seed"]), shares({ seed: 4 }), only(4)))).toEqual([]);
+    expect(stagesToStart(plan, standingOf(plan.map(({ name }) => name)), none, only(4))).toEqual([]);
   });
 
   test.each([
@@ -116,7 +116,7 @@ describe("startable", () => {
     [8, 2],
     [9, 3],
   ])("starts all experts at once, before anything else, %i cores shared among three of them", (cores, threads) => {
-    expect(started(startable(plan, standingOf(["data", "seed"]), none, only(cores)))).toEqual([
+    expect(started(stagesToStart(plan, standingOf(["data", "seed"]), none, only(cores)))).toEqual([
       ["expert:code", threads],
       ["expert:prose", threads],
       ["expert:math", threads],
@@ -125,25 +125,25 @@ describe("startable", () => {
 
   test("gives a single expert all cores", () => {
     const single = planOf(["code"]);
-    const starts = startable(single, standingOf(["data", "seed"], [], single), none, only(6));
+    const starts = stagesToStart(single, standingOf(["data", "seed"], [], single), none, only(6));
     expect(started(starts)).toEqual([["expert:code", 6]]);
   });
 
   test("starts the mix and the finetuning before the comparisons", () => {
-    expect(started(startable(plan, standingOf(["data", "seed", ...experts]), none, only(1)))).toEqual([["mix", 1]]);
-    expect(started(startable(plan, standingOf(["data", "seed", ...experts, "mix"]), none, only(1)))).toEqual([
+    expect(started(stagesToStart(plan, standingOf(["data", "seed", ...experts]), none, only(1)))).toEqual([["mix", 1]]);
+    expect(started(stagesToStart(plan, standingOf(["data", "seed", ...experts, "mix"]), none, only(1)))).toEqual([
       ["finetune", 1],
     ]);
   });
 
   test("starts long trainings before short work", () => {
     const done = ["data", "seed", ...experts, "mix", "finetune", "average", "upcycling:mix"];
-    const names = startable(plan, standingOf(done), none, only(3)).map(({ stage: { name } }) => name);
+    const names = stagesToStart(plan, standingOf(done), none, only(3)).map(({ stage: { name } }) => name);
     expect(names).toEqual(["upcycling", "dense", "evaluate:seed"]);
   });
 
   test("starts short work that a long training waits for before work that nothing waits for", () => {
-    const names = startable(plan, standingOf(["data", "seed", ...experts]), none, only(3)).map(
+    const names = stagesToStart(plan, standingOf(["data", "seed", ...experts]), none, only(3)).map(
       ({ stage: { name } }) => name,
     );
     expect(names).toEqual(["mix", "upcycling:mix", "dense"]);
@@ -151,16 +151,16 @@ describe("startable", () => {
 
   test("shares free cores out among what is ready, and leaves none idle", () => {
     const done = plan.map(({ name }) => name).filter((name) => !["dense", "upcycling"].includes(name));
-    expect(started(startable(plan, standingOf(done), none, only(5)))).toEqual([
+    expect(started(stagesToStart(plan, standingOf(done), none, only(5)))).toEqual([
       ["upcycling", 2],
       ["dense", 3],
     ]);
     const one = standingOf(done, ["dense"]);
-    expect(started(startable(plan, one, shares({ dense: 3 }), only(5)))).toEqual([["upcycling", 2]]);
+    expect(started(stagesToStart(plan, one, shares({ dense: 3 }), only(5)))).toEqual([["upcycling", 2]]);
   });
 });
 
-describe("of two trainings, startable starts the one of more work", () => {
+describe("of two trainings, stagesToStart starts the one of more work", () => {
   const rate = { temperatureRate: 4, minTemperature: 0.5, loadBalance: 0 };
   /** Whether 1,000 tokens of a mixture come before so many of a dense model. */
   function first(mix: StageSpec, denseTokens: number): boolean {
@@ -169,7 +169,7 @@ describe("of two trainings, startable starts the one of more work", () => {
       stage("mix of copies", mix),
       stage("upcycling", trained("upcycling", 1000), "mix of copies"),
     ];
-    const [start] = startable(both, standingOf(["mix of copies"], [], both), none, only(1));
+    const [start] = stagesToStart(both, standingOf(["mix of copies"], [], both), none, only(1));
     return start!.stage.name === "upcycling";
   }
 
@@ -191,12 +191,12 @@ describe("on graphics cards", () => {
   const afterSeed = ["data", "seed"];
 
   test("text is read on the processor, and the seed trains on the first card", () => {
-    expect(placed(startable(plan, standingOf([]), none, two))).toEqual([["data", "cpu"]]);
-    expect(placed(startable(plan, standingOf(["data"]), none, two))).toEqual([["seed", "cuda:0"]]);
+    expect(placed(stagesToStart(plan, standingOf([]), none, two))).toEqual([["data", "cpu"]]);
+    expect(placed(stagesToStart(plan, standingOf(["data"]), none, two))).toEqual([["seed", "cuda:0"]]);
   });
 
   test("experts are spread over them, one a card, and the rest wait", () => {
-    const starts = startable(plan, standingOf(afterSeed), none, two);
+    const starts = stagesToStart(plan, standingOf(afterSeed), none, two);
     expect(placed(starts)).toEqual([
       ["expert:code", "cuda:0"],
       ["expert:prose", "cuda:1"],
@@ -204,21 +204,21 @@ describe("on graphics cards", () => {
     ]);
     const running = new Map<string, Share>(starts.map(({ stage: { name }, ...share }) => [name, share]));
     const names = starts.map(({ stage: { name } }) => name);
-    expect(startable(plan, standingOf(afterSeed, names), running, two)).toEqual([]);
+    expect(stagesToStart(plan, standingOf(afterSeed, names), running, two)).toEqual([]);
     running.delete("expert:code");
-    const next = startable(plan, standingOf([...afterSeed, "expert:code"], names.slice(1)), running, two);
+    const next = stagesToStart(plan, standingOf([...afterSeed, "expert:code"], names.slice(1)), running, two);
     expect(placed(next)).toEqual([["expert:math", "cuda:0"]]);
   });
 
   test("a card takes one model at a time, whether it trains or is evaluated", () => {
     const done = plan.map(({ name }) => name).filter((name) => !name.startsWith("evaluate:") && name !== "btm");
     const one = { ...roomy, cores: 8, devices: [cuda(3)] };
-    expect(placed(startable(plan, standingOf(done), none, one))).toEqual([["evaluate:seed", "cuda:3"]]);
+    expect(placed(stagesToStart(plan, standingOf(done), none, one))).toEqual([["evaluate:seed", "cuda:3"]]);
   });
 
   test("each process on a card has a thread, even where there are more cards than cores", () => {
     const many = { ...roomy, cores: 1, devices: [cuda(0), cuda(1), cuda(2)] };
-    const starts = startable(plan, standingOf(afterSeed), none, many).filter(isExpert);
+    const starts = stagesToStart(plan, standingOf(afterSeed), none, many).filter(isExpert);
     expect(starts.map(({ threads, device }) => [threads, device.device])).toEqual([
       [1, "cuda:0"],
       [1, "cuda:1"],
@@ -227,7 +227,7 @@ describe("on graphics cards", () => {
   });
 
   test("the processor takes what finds no card, if it is one of the devices", () => {
-    const starts = startable(plan, standingOf(afterSeed), none, { ...roomy, cores: 4, devices: [cuda(0), cpu] });
+    const starts = stagesToStart(plan, standingOf(afterSeed), none, { ...roomy, cores: 4, devices: [cuda(0), cpu] });
     expect(placed(starts)).toEqual([
       ["expert:code", "cuda:0"],
       ["expert:prose", "cpu"],
@@ -248,7 +248,7 @@ describe("on graphics cards", () => {
       ffnBias: false,
     };
     const loaded = [stage("seed", { kind: "seed", model, from, ...rest })];
-    expect(placed(startable(loaded, standingOf([], [], loaded), none, two))).toEqual([["seed", "cpu"]]);
+    expect(placed(stagesToStart(loaded, standingOf([], [], loaded), none, two))).toEqual([["seed", "cpu"]]);
   });
 
   test("a plan of any shape comes to its end on any number of cards", () => {
@@ -259,7 +259,11 @@ describe("on graphics cards", () => {
       const standing = standingOf([], [], of);
       const running = new Map<string, Share>();
       for (let ended = 0; ended < of.length; ended++) {
-        for (const { stage: started, ...share } of startable(of, standing, running, { ...roomy, cores: 2, devices })) {
+        for (const { stage: started, ...share } of stagesToStart(of, standing, running, {
+          ...roomy,
+          cores: 2,
+          devices,
+        })) {
           standing.set(started.name, "running");
           running.set(started.name, share);
         }
@@ -293,7 +297,7 @@ function simulate(plan: Plan, cores: number, random: () => number): string[] {
   const ended: string[] = [];
   while (ended.length < plan.length) {
     const free = cores - [...running.values()].reduce((sum, { threads }) => sum + threads, 0);
-    const starts = startable(plan, standing, running, only(cores));
+    const starts = stagesToStart(plan, standing, running, only(cores));
     for (const {
       stage: { name, parents },
       threads,

@@ -1,9 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { startValues } from "../../../server/model/startValues.ts";
-import { bias, type Declared, matrix } from "../../../server/parameters/declared.ts";
+import { bias, matrix, type ParameterDeclaration } from "../../../server/parameters/declaration.ts";
 
 const weight = matrix({ name: "w", shape: [300, 200], group: "dense", deviation: 0.5 });
-const orthogonal = (shape: number[]): Declared => ({ ...weight, shape, start: { type: "orthogonal", gain: 0.1 } });
+const orthogonal = (shape: number[]): ParameterDeclaration => ({
+  ...weight,
+  shape,
+  start: { type: "orthogonal", gain: 0.1 },
+});
 
 /** All products of two rows of a matrix [rows, columns]. */
 function products(data: Float32Array, rows: number, columns: number): number[][] {

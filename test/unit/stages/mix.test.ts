@@ -5,7 +5,7 @@ import { Store } from "../../../server/engine/store.ts";
 import { startValues } from "../../../server/model/startValues.ts";
 import { logits } from "../../../server/model/transformer.ts";
 import { named, type Program } from "../../../server/ops/program.ts";
-import { matrix } from "../../../server/parameters/declared.ts";
+import { matrix } from "../../../server/parameters/declaration.ts";
 import type { ModelConfig } from "../../../server/protocol/model.ts";
 import type { MixSpec } from "../../../server/protocol/stage.ts";
 import { average, mix } from "../../../server/stages/mix.ts";

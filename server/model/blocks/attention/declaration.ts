@@ -1,4 +1,4 @@
-import { linearLayer, residualDeviation } from "../../../parameters/declared.ts";
+import { linearLayer, residualDeviation } from "../../../parameters/declaration.ts";
 import { attentionPrefix } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";

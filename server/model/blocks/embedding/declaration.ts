@@ -1,4 +1,4 @@
-import { matrix, sizeOf } from "../../../parameters/declared.ts";
+import { matrix, sizeOf } from "../../../parameters/declaration.ts";
 import { EMBEDDING, HEAD } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";

@@ -1,4 +1,4 @@
-import { type Declared, linearLayer, residualDeviation } from "../../../parameters/declared.ts";
+import { linearLayer, type ParameterDeclaration, residualDeviation } from "../../../parameters/declaration.ts";
 import { type FeedForwardNames, feedForwardNames } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
@@ -11,11 +11,11 @@ import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 export type Cut = { axis: number } | "divided";
 
 /** A parameter of a feed-forward block and how a mix cuts it. */
-export interface CutParameter extends Declared {
+export interface CutParameter extends ParameterDeclaration {
   cut: Cut;
 }
 
-interface Place extends Pick<Declared, "group"> {
+interface Place extends Pick<ParameterDeclaration, "group"> {
   names: FeedForwardNames;
   /** Width of the block (F). */
   width: number;
@@ -25,7 +25,7 @@ interface Place extends Pick<Declared, "group"> {
 /** Parameters of one SwiGLU block of a dense layer or an expert: gate and up [F, D], down [D, F]. */
 export function feedForwardParameters(config: ModelConfig, { names, width, ...rest }: Place): CutParameter[] {
   const { hidden, ffnBias: hasBias, layers } = config;
-  const cutAlong = (parameters: Declared[], cuts: Cut[]): CutParameter[] =>
+  const cutAlong = (parameters: ParameterDeclaration[], cuts: Cut[]): CutParameter[] =>
     parameters.map((parameter, i) => ({ ...parameter, cut: cuts[i]! }));
   const into = (name: string) =>
     cutAlong(linearLayer({ ...rest, name, out: width, input: hidden, hasBias }), [{ axis: 0 }, { axis: 0 }]);

@@ -1,4 +1,4 @@
-import { totalSize } from "../../../parameters/declared.ts";
+import { totalSize } from "../../../parameters/declaration.ts";
 import { expertNames } from "../../../parameters/names.ts";
 import { expertsPerToken, expertWidth, type ModelConfig, type MoeConfig } from "../../../protocol/model.ts";
 import { routerParameters } from "../../../routers/declarations.ts";

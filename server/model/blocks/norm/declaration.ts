@@ -1,4 +1,4 @@
-import type { Declared } from "../../../parameters/declared.ts";
+import type { ParameterDeclaration } from "../../../parameters/declaration.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 
@@ -12,5 +12,5 @@ export const norm = (name: string, { hidden }: ModelConfig): BlockDeclaration =>
       group: "norms",
       decays: false,
       follows: "gradient",
-    } satisfies Declared,
+    } satisfies ParameterDeclaration,
   ]);

@@ -6,7 +6,7 @@ import type { ModelConfig, RouterConfig } from "../../../../server/protocol/mode
 import { nextToken } from "../../../../server/stages/training/nextToken.ts";
 import { openOptimizer } from "../../../../server/stages/training/optimizer.ts";
 import { beginMoments } from "../../../../server/stages/training/phases.ts";
-import { moveRouterBiases } from "../../../../server/stages/training/routerBias.ts";
+import { updateRouterBiases } from "../../../../server/stages/training/routerBias.ts";
 import type { StepResult } from "../../../../server/stages/training/stepResult.ts";
 import { ints } from "../../../fixtures/engine.ts";
 import { storeOf } from "../../../fixtures/models.ts";
@@ -34,7 +34,7 @@ describe("the rule", () => {
   test("moves each bias against its expert's load, summed over domains, and none at the mean", async () => {
     const store = storeWithBiases();
     // Layer 0: 7, 3, 2 tokens of 4 on average; layer 1: 4, 4, 4.
-    await moveRouterBiases(store, withRouter(router), { routedTokens });
+    await updateRouterBiases(store, withRouter(router), { routedTokens });
     expect(biases(store)).toEqual([
       [-0.25, 0.25, 0.25],
       [1, -1, 0.5],
@@ -45,7 +45,7 @@ describe("the rule", () => {
     const store = storeWithBiases();
     const droppedTokens = Float64Array.of(...[0, 0, 0, 0, 0, 3], ...[0, 0, 6, 0, 0, 0]);
     // Layer 0: 7, 3, 5 of 5; layer 1: 4, 4, 10 of 6.
-    await moveRouterBiases(store, withRouter(router), { routedTokens, droppedTokens });
+    await updateRouterBiases(store, withRouter(router), { routedTokens, droppedTokens });
     expect(biases(store)).toEqual([
       [-0.25, 0.25, 0],
       [1.25, -0.75, 0.25],
@@ -55,18 +55,18 @@ describe("the rule", () => {
   test("has a rate of 0.001 where none is given", async () => {
     const { biasRate: _, ...unrated } = router;
     const store = storeWithBiases();
-    await moveRouterBiases(store, withRouter(unrated as RouterConfig), { routedTokens });
+    await updateRouterBiases(store, withRouter(unrated as RouterConfig), { routedTokens });
     expect(biases(store)[0]).toEqual([-0.001, 0.001, 0.001].map(Math.fround));
   });
 
   test("holds for routers balanced by a bias and not frozen, no others", async () => {
     const store = storeWithBiases();
     const before = biases(store);
-    await moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention", "router"]);
-    await moveRouterBiases(store, withRouter({ type: "top-k", k: 1, loadBalance: 0.1 }), { routedTokens });
-    await moveRouterBiases(store, tiny, {});
+    await updateRouterBiases(store, withRouter(router), { routedTokens }, ["attention", "router"]);
+    await updateRouterBiases(store, withRouter({ type: "top-k", k: 1, loadBalance: 0.1 }), { routedTokens });
+    await updateRouterBiases(store, tiny, {});
     expect(biases(store)).toEqual(before);
-    await moveRouterBiases(store, withRouter(router), { routedTokens }, ["attention"]);
+    await updateRouterBiases(store, withRouter(router), { routedTokens }, ["attention"]);
     expect(biases(store)).not.toEqual(before);
   });
 });

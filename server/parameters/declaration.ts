@@ -13,7 +13,7 @@ export type StartValues =
  * Everything about a parameter except its values. Each block and router declares its own parameters in one place;
  * shapes, start values, freezing, weight decay, counts and checkpoints all follow from that list.
  */
-export interface Declared {
+export interface ParameterDeclaration {
   name: string;
   /** Linear weights are [out, in]. */
   shape: number[];
@@ -29,23 +29,30 @@ export interface Declared {
 }
 
 /** Number of values in a parameter. */
-export const sizeOf = ({ shape }: Pick<Declared, "shape">): number => shape.reduce((size, length) => size * length, 1);
+export const sizeOf = ({ shape }: Pick<ParameterDeclaration, "shape">): number =>
+  shape.reduce((size, length) => size * length, 1);
 
 /** Total number of values in these parameters. */
-export const totalSize = (parameters: readonly Declared[]): number =>
+export const totalSize = (parameters: readonly ParameterDeclaration[]): number =>
   parameters.reduce((sum, parameter) => sum + sizeOf(parameter), 0);
 
 /** Standard deviation of the normal numbers that matrices start from, as in GPT-2. */
 export const STANDARD_DEVIATION = 0.02;
 
-interface Matrix extends Pick<Declared, "name" | "shape" | "group"> {
+interface Matrix extends Pick<ParameterDeclaration, "name" | "shape" | "group"> {
   expert?: string | undefined;
   /** Default: `STANDARD_DEVIATION`. */
   deviation?: number;
 }
 
 /** A matrix that starts from normal numbers and is trained with weight decay. */
-export const matrix = ({ name, shape, group, expert, deviation = STANDARD_DEVIATION }: Matrix): Declared => ({
+export const matrix = ({
+  name,
+  shape,
+  group,
+  expert,
+  deviation = STANDARD_DEVIATION,
+}: Matrix): ParameterDeclaration => ({
   name,
   shape,
   start: { type: "normal", deviation },
@@ -56,7 +63,7 @@ export const matrix = ({ name, shape, group, expert, deviation = STANDARD_DEVIAT
 });
 
 /** A bias [out], which starts at 0. */
-export const bias = ({ name, shape, group, expert }: Omit<Matrix, "deviation">): Declared => ({
+export const bias = ({ name, shape, group, expert }: Omit<Matrix, "deviation">): ParameterDeclaration => ({
   name,
   shape,
   start: { type: "zeros" },
@@ -74,7 +81,7 @@ interface LinearLayer extends Omit<Matrix, "shape"> {
 }
 
 /** One linear layer: `name.weight` [out, in] and, with `hasBias`, `name.bias` [out]. */
-export function linearLayer({ name, out, input, hasBias, ...rest }: LinearLayer): Declared[] {
+export function linearLayer({ name, out, input, hasBias, ...rest }: LinearLayer): ParameterDeclaration[] {
   const weight = matrix({ ...rest, name: `${name}.weight`, shape: [out, input] });
   return hasBias ? [weight, bias({ ...rest, name: `${name}.bias`, shape: [out] })] : [weight];
 }
