@@ -52,7 +52,7 @@ function requested(names: readonly string[], all: readonly Device[]): Device[] {
 function bestOfOnnx(all: readonly Device[]): Omit<Choice, "engine"> {
   const gpus = all.filter(({ device, usable }) => usable && device.startsWith("cuda:"));
   const adapter = all.find(({ device }) => device === "webgpu");
-  // CUDA's provider takes and returns the whole state in every step; with WebGPU it stays on the GPU.
+  // The CUDA provider copies the whole state in and out in every step; with WebGPU it stays on the GPU.
   if (gpus.length === 1 && adapter?.usable && adapter.name === gpus[0]!.name)
     return { devices: [adapter], why: "a GPU is preferred, and WebGPU keeps the model on it between steps" };
   if (gpus.length > 0) return { devices: gpus, why: gpus.length > 1 ? "GPUs are preferred" : "a GPU is preferred" };

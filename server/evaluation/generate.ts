@@ -6,9 +6,9 @@ import { openDecoder } from "./decoder.ts";
 export interface GenerateOptions {
   /** Maximum number of new tokens per prompt; generation also ends where the context does. */
   tokens: number;
-  /** 0 always takes the likeliest token. */
+  /** 0 always takes the most likely token. */
   temperature: number;
-  /** Samples from the likeliest tokens that together have this probability; 1: from all. */
+  /** Samples from the most likely tokens that together have this probability; 1: from all. */
   topP: number;
   randomSeed: number;
   /** Whether a row ends after this token, the last of its new ones. */

@@ -11,7 +11,7 @@ export interface ForwardResult {
   choices: Choices;
   /** Negative log-likelihood of each token after those before it, nats [N]; NaN for the first. */
   surprise: Float32Array;
-  /** The likeliest next token [N]. */
+  /** The most likely next token [N]. */
   likeliest: Int32Array;
   /** Routing statistics of the tokens, if they were requested. */
   counts?: Partial<Record<RoutingStatistic, Float64Array>>;

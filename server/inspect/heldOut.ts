@@ -50,8 +50,8 @@ export async function* heldOutBatches(
 }
 
 /**
- * Where a model sends the tokens of the held-out text that `evaluated` was evaluated on: the model itself, or one that
- * it is compared with. Kept with the model.
+ * Where a model sends the tokens of the held-out text that `evaluated`, the model itself or one compared with it, was
+ * evaluated on. Cached in the model.
  */
 export async function heldOutRouting(
   model: WarmModel,

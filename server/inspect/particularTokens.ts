@@ -14,7 +14,7 @@ export interface ParticularOptions {
   /** Index of the expert, and which of the Mixture-of-Experts layers count. */
   expert: number;
   positions: readonly number[];
-  /** By the token that goes to the expert, or by the likeliest token after it. */
+  /** By the token that goes to the expert, or by the most likely token after it. */
   by: "input" | "predicted";
 }
 
@@ -66,7 +66,7 @@ function countTokens(
         count.choices += k;
         if (!window.choices.of(position, token).subarray(0, k).includes(expert)) continue;
         count.chosen++;
-        // At most one from a window: the next ones would be much alike.
+        // At most one per window, because the next ones would be very similar.
         if (count.places.length < maxContexts && count.places.at(-1)?.window !== window)
           count.places.push({ window, token, layer: config.moe!.layers[position]! });
       }

@@ -22,7 +22,7 @@ const layerSchema = z.int().min(0);
 const changesSchema = {
   /** Experts switched off in every layer: tokens go to the others, with gates computed among those alone. */
   off: z.array(expertSchema).max(10_000).optional(),
-  /** Experts per token in place of the model's own; for top-k routers. */
+  /** Experts per token instead of the model's own number; for top-k routers. */
   k: z.int().min(1).optional(),
 };
 
@@ -189,9 +189,9 @@ export const inspections = {
       model,
       prompt: z.string().max(maxCharacters),
       tokens: z.int().min(1).max(maxTokens),
-      /** 0 always takes the likeliest token. */
+      /** 0 always takes the most likely token. */
       temperature: z.number().min(0).max(100),
-      /** Samples from the likeliest tokens that together have this probability; 1: from all. */
+      /** Samples from the most likely tokens that together have this probability; 1: from all. */
       topP: z.number().min(0).max(1),
       randomSeed: z.int().min(0),
       ...changesSchema,

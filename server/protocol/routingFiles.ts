@@ -53,7 +53,7 @@ export const routingSummarySchema = z.strictObject({
   /** Counted by every version. */
   routedTokens: expertLists,
   gateMass: expertLists,
-  /** Vocabulary specialisation (measures.ts) [layer][expert][domain, and of all last]. */
+  /** Vocabulary specialisation (measures.ts) [layer][expert][domain], all domains together last. */
   vocabulary: z.strictObject({ input: expertLists, predicted: expertLists }).optional(),
   /** [domain]: identical in every layer. */
   tokens: z.array(z.number()),

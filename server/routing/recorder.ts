@@ -82,7 +82,7 @@ export class RoutingRecorder {
   /**
    * Undefined for a dense model.
    *
-   * @param resumes whether training goes on from a saved state: it then keeps recording what it began with.
+   * @param resumes whether training continues from a saved state: it then keeps recording what it began with
    */
   static async open(
     paths: StagePaths,

@@ -11,7 +11,7 @@ export interface RoutedBatch {
 /** Where the tokens of a held-out window go. */
 export interface RoutedWindow {
   domain: string;
-  /** Token ids [N], and the likeliest token after each. */
+  /** Token ids [N], and the most likely token after each. */
   ids: Int32Array;
   likeliest: Int32Array;
   choices: Choices;

@@ -4,7 +4,7 @@ import { decidingChoices, type RoutedWindow } from "./routedWindows.ts";
 
 /** How far experts follow the token rather than its context; `cellMeasures` (protocol/measures.ts) has the formula. */
 
-/** By the token that goes to the expert, or by the likeliest token after it. */
+/** By the token that goes to the expert, or by the most likely token after it. */
 export type VocabularyOf = "input" | "predicted";
 
 /** How often a token occurs, and how often it chose each expert [E]. */

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../ops/program.ts";
 import type { Builder, Rule } from "./builder.ts";
 
-/** ONNX forms of the ops of server/ops: what TF.js core lacks and a transformer needs in one piece. */
+/** ONNX forms of the ops of server/ops, which TF.js core lacks and a transformer needs as single kernels. */
 
 const microsoft = "com.microsoft";
 
