@@ -153,6 +153,9 @@ const tasks = {
     args.splice(0, args.length, "pictures");
     tasks.e2e();
   },
+  locks() {
+    node("locks.mjs");
+  },
   package() {
     tasks.build();
     node("vsix.mjs", ...args);

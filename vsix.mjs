@@ -1,11 +1,11 @@
 // Packs the extension for one platform: node vsix.mjs [linux-x64|darwin-arm64|win32-x64|...] [FILE]. Prints file and size.
 // Only what runs goes in: the bundles, ONNX Runtime with the platform's binaries, the pages that people read.
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
-const version = "4.1.0";
 const project = import.meta.dirname;
 const target = process.argv[2] ?? `${process.platform}-${process.arch}`;
 const [platform, arch] = target.split("-");
@@ -20,19 +20,25 @@ function run(program, args, options) {
   process.exit(1);
 }
 
-/** The packer: in a cache folder, since nothing else needs it. */
+/** The packer, with the packages of its lock (locks.mjs): in a cache folder, since nothing else needs it. */
 function vsce() {
+  const lock = readFileSync(join(project, "vsce-lock.json"), "utf8");
+  const digest = createHash("sha256").update(lock).digest("hex").slice(0, 16);
   const caches = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const folder = join(caches, "btx-studio-test", `vsce-${version}`);
-  const program = join(folder, "node_modules/@vscode/vsce/vsce");
-  if (!existsSync(program)) {
-    console.log(`installing @vscode/vsce ${version} into ${folder}`);
+  const folder = join(caches, "btx-studio-test", `vsce-${digest}`);
+  // Written last, so that an installation that was interrupted is repeated.
+  const complete = join(folder, "complete");
+  if (!existsSync(complete)) {
+    const { dependencies } = JSON.parse(lock).packages[""];
+    console.log(`installing @vscode/vsce ${dependencies["@vscode/vsce"]} into ${folder}`);
     mkdirSync(folder, { recursive: true });
-    const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    const npm = ["install", "--prefix", folder, ...quiet, `@vscode/vsce@${version}`];
-    run("npm", npm, { shell: process.platform === "win32" });
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies }));
+    writeFileSync(join(folder, "package-lock.json"), lock);
+    const npm = ["ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run("npm", npm, { cwd: folder, shell: process.platform === "win32" });
+    writeFileSync(complete, "");
   }
-  return program;
+  return join(folder, "node_modules/@vscode/vsce/vsce");
 }
 
 const binaries = `bin/napi-v6/${platform}/${arch}`;

@@ -2,20 +2,21 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { EnginePackage } from "../protocol/devices.ts";
+import type { PackageLock } from "./packageLock.ts";
 import { cudaWheels, tensorflowGpuWheels, tensorflowWheels, type Wheel } from "./pinnedWheels.ts";
 
-/** The packages of engines that are installed on demand, in the versions that this program was made for. */
+/** The packages of engines that are installed on demand, in the versions that this program was built for. */
 
 export interface CatalogEntry {
   description: string;
-  /** Names all that the installed package is made of: another version has another folder. */
+  /** Names the versions of everything that the installed package is made of; it is part of its folder's name. */
   version: string;
   /** Approximate size of the download. */
   bytes: number;
-  /** Version of the npm package "@tensorflow/NAME", where there is one. */
-  npm?: string;
-  /** Absent where the npm package downloads what it needs. */
-  wheels?: Wheel[];
+  /** The npm package "@tensorflow/NAME", where there is one: its version, and its tree with checksums. */
+  npm?: { version: string; lock: () => Promise<PackageLock> };
+  /** Wheels of Python's index, with checksums. */
+  wheels: Wheel[];
   /** Platforms that it is available for. */
   platforms: string[];
 }
@@ -30,18 +31,17 @@ const thisPlatform = `${process.platform}-${process.arch}`;
 
 const sizeOf = (wheels: readonly Wheel[]): number => wheels.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** On Linux the library of TensorFlow.js comes out of TensorFlow's wheel, elsewhere with the script of its package. */
-const ofWheels = thisPlatform === "linux-x64";
 const tfjs = "4.22.0";
 const npmBytes = 75e6;
 const [tensorflow] = tensorflowWheels as [Wheel];
-const onTensorflow = (wheels: Wheel[]) => ({
+/** TensorFlow.js takes its library from TensorFlow's wheel, which is available for Linux on x64 only. */
+const onTensorflow = (wheels: Wheel[], lock: () => Promise<{ default: PackageLock }>) => ({
   version: `${tfjs}-on-${tensorflow.version}`,
-  npm: tfjs,
+  npm: { version: tfjs, lock: async () => (await lock()).default },
   wheels,
   bytes: npmBytes + sizeOf(wheels),
+  platforms: ["linux-x64"],
 });
-const withScript = (bytes: number) => ({ version: tfjs, npm: tfjs, bytes });
 
 export const catalog: Readonly<Record<EnginePackage, CatalogEntry>> = {
   cuda: {
@@ -52,20 +52,18 @@ export const catalog: Readonly<Record<EnginePackage, CatalogEntry>> = {
     platforms: ["linux-x64"],
   },
   "tfjs-node-gpu": {
-    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version} with NVIDIA's CUDA 12 libraries` : "libtensorflow for CUDA 11"}`,
-    ...(ofWheels ? onTensorflow(tensorflowGpuWheels) : withScript(450e6)),
-    platforms: ["linux-x64", "win32-x64"],
+    description: `TensorFlow.js on TensorFlow ${tensorflow.version} with NVIDIA's CUDA 12 libraries`,
+    ...onTensorflow(tensorflowGpuWheels, () => import("./locks/tfjs-node-gpu.json", { with: { type: "json" } })),
   },
   "tfjs-node": {
-    description: `TensorFlow.js on ${ofWheels ? `TensorFlow ${tensorflow.version}` : "libtensorflow"} for the CPU`,
-    ...(ofWheels ? onTensorflow(tensorflowWheels) : withScript(150e6)),
-    platforms: ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64"],
+    description: `TensorFlow.js on TensorFlow ${tensorflow.version} for the CPU`,
+    ...onTensorflow(tensorflowWheels, () => import("./locks/tfjs-node.json", { with: { type: "json" } })),
   },
 };
 
 /**
- * Where packages of engines are installed: among the user's own data, never in the extension, which is replaced with
- * every version. BTX_ENGINES names another folder.
+ * Where packages of engines are installed: in the user's data folder, not in the extension, which every update
+ * replaces. BTX_ENGINES names another folder.
  */
 export function enginesFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -83,10 +81,7 @@ export function enginesFolder(
 export const installFolder = (name: EnginePackage, root = enginesFolder()): string =>
   join(root, `${name}-${catalog[name].version}`);
 
-/**
- * The folder of an installed package; undefined where it is not installed. A folder has this name only once it is
- * complete.
- */
+/** The folder of an installed package, which has this name only once it is complete; undefined if not installed. */
 export function installedFolder(name: EnginePackage, root?: string): string | undefined {
   const folder = installFolder(name, root);
   return existsSync(folder) ? folder : undefined;

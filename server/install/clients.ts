@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { UserError } from "../protocol/errors.ts";
 
-/** The package clients npm and pip, run without a shell, and ended with all that they started. */
+/** The package clients npm and pip, run without a shell, and ended together with the processes they started. */
 
 export interface ProgramOptions {
   cwd: string;
@@ -14,26 +12,23 @@ export interface ProgramOptions {
 /** How much of a program's output is kept, characters. */
 const maxOutput = 20_000;
 
-/** Runs a program to its end. @throws UserError where the program is missing; the signal's reason when it is aborted */
+/** Runs a program to its end. @throws UserError if the program is missing; the signal's reason when it is aborted */
 export function run(
   program: string[],
   { cwd, env, signal }: ProgramOptions,
 ): Promise<{ good: boolean; output: string }> {
   signal.throwIfAborted();
   const [command, ...args] = program as [string, ...string[]];
-  const inGroup = process.platform !== "win32";
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
-    // A group of its own: Ctrl-C does not reach it, and ending it ends what it started.
-    detached: inGroup,
+    // A process group of its own: Ctrl-C does not reach it, and the whole group can be killed.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    windowsHide: true,
   });
   const kill = () => {
     try {
-      if (inGroup) process.kill(-child.pid!, "SIGKILL");
-      else child.kill();
+      process.kill(-child.pid!, "SIGKILL");
     } catch {
       // It has ended.
     }
@@ -56,20 +51,11 @@ export function run(
   }).finally(() => signal.removeEventListener("abort", kill));
 }
 
-/** npm's command line. On Windows npm is a shell script, which is bypassed. */
-export function npm(): string[] {
-  if (process.platform !== "win32") return ["npm"];
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    const script = join(folder, "node_modules", "npm", "bin", "npm-cli.js");
-    if (existsSync(script)) return [join(folder, "node.exe"), script];
-  }
-  throw new UserError("the program npm was not found: install Node.js, then try again");
-}
+/** The command lines of the clients: packages are available for Linux only. */
+export const npm = ["npm"];
+export const pip = ["python3", "-m", "pip"];
 
-/** pip's command line. */
-export const pip = (): string[] => [process.platform === "win32" ? "python" : "python3", "-m", "pip"];
-
-/** What a package client's failure means to its user. @param what could not be fetched */
+/** What a package client's failure means to the user. @param what could not be downloaded */
 export function fetchError(output: string, what: string): UserError {
   if (/ENOSPC|No space left on device/i.test(output))
     return new UserError(`the disk is full: ${what} was not installed; free space, then try again`);
@@ -89,9 +75,7 @@ export function fetchError(output: string, what: string): UserError {
   return new UserError(`${what} could not be downloaded: ${last || "no reason was given"}`);
 }
 
-/**
- * The host that could not be reached, "" where the output does not name it; undefined where that was not the reason.
- */
+/** The host that could not be reached, "" if the output does not name it; undefined if that was not the reason. */
 function unreachable(output: string): string | undefined {
   const named =
     /(?:ENOTFOUND|EAI_AGAIN|getaddrinfo \w+|ECONNREFUSED|ETIMEDOUT|ECONNRESET) ([\w.-]+\.[\w.-]+|localhost|[\d.:]+)/.exec(

@@ -5,16 +5,17 @@ import type { Fetch } from "./fetch.ts";
 import { fetchWheel } from "./wheels.ts";
 
 /**
- * ONNX Runtime with another provider: a copy of the binding and its library with the provider's libraries beside them,
- * where ONNX Runtime looks for them, and NVIDIA's in `lib`. Taken from the wheels of Python's index, which hold the
- * same libraries as the packages of other languages; each wheel has the checksum of the catalog or is refused.
+ * Installs ONNX Runtime with the CUDA provider: a copy of the binding and its library, next to them the provider's
+ * libraries, where ONNX Runtime looks for them, and NVIDIA's libraries in `lib`. They come from wheels of Python's
+ * index, which contain the same libraries as the packages of other languages; a wheel whose checksum differs from the
+ * catalog's is refused.
  */
 export async function fetchProvider(fetch: Fetch): Promise<void> {
   const { folder, entry } = fetch;
   const binaries = join(folder, "node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch);
   const libraries = join(folder, "lib");
   await copyBinding(folder);
-  for (const wheel of entry.wheels!) {
+  for (const wheel of entry.wheels) {
     const beside = wheel.files.some((name) => name.includes("onnxruntime"));
     await fetchWheel(wheel, beside ? binaries : libraries, fetch);
   }

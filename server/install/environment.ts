@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { installedFolder } from "./catalog.ts";
 
 /**
- * Environment variables of a process that computes on a device: where the system's loader finds libraries, and float32
- * products in CUDA, which its library would round to TF32 (10 bits) unless the user has set that variable. TensorFlow
- * is kept from taking all memory of a GPU, where other processes may train too, and from logging.
+ * Environment variables of a process that computes on a device. They tell the system's loader where libraries are, and
+ * switch off TF32, which rounds the factors of float32 products in CUDA to 10 bits, unless the user has set that
+ * variable. TensorFlow must neither take all memory of a GPU, on which other processes may train, nor log.
  */
 export function deviceEnvironment(device: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const quiet = { TF_CPP_MIN_LOG_LEVEL: env.TF_CPP_MIN_LOG_LEVEL ?? "1" };

@@ -4,10 +4,10 @@ import { setTimeout } from "node:timers/promises";
 import type { EnginePackage, InstallEvent } from "../protocol/devices.ts";
 import type { CatalogEntry } from "./catalog.ts";
 
-/** How far an installation has come. */
+/** Progress of an installation. */
 export type Progress = Omit<Extract<InstallEvent, { event: "progress" }>, "event" | "engine">;
 
-/** What a fetch works with. */
+/** What downloads and unpacks a package is given. */
 export interface Fetch {
   name: EnginePackage;
   entry: CatalogEntry;
@@ -17,31 +17,31 @@ export interface Fetch {
   onProgress(progress: Progress): void;
 }
 
-/** Milliseconds between looks at the size of a growing folder. */
-const tick = 500;
+/** How often the size of a growing folder is measured, ms. */
+const period = 500;
 
-/** Reports how a folder grows while `work` fills it: package clients do not report their progress to programs. */
+/** Reports the size of a folder while `work` fills it, since package clients report no progress to programs. */
 export async function watchGrowth<T>(
   folder: string,
   { label, total, onProgress }: { label: string; total: number } & Pick<Fetch, "onProgress">,
   work: Promise<T>,
 ): Promise<T> {
-  const over = new AbortController();
+  const ended = new AbortController();
   const watching = (async () => {
-    while (!over.signal.aborted) {
+    while (!ended.signal.aborted) {
       onProgress({ label, done: Math.min(await sizeOfFolder(folder), total), total });
-      await setTimeout(tick, undefined, { signal: over.signal }).catch(() => {});
+      await setTimeout(period, undefined, { signal: ended.signal }).catch(() => {});
     }
   })();
   try {
     return await work;
   } finally {
-    over.abort();
+    ended.abort();
     await watching;
   }
 }
 
-/** Bytes of the files in a folder and below it; files that are removed meanwhile do not count. */
+/** Bytes of all files in a folder and below it, without files that are removed while they are counted. */
 export async function sizeOfFolder(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   let sum = 0;

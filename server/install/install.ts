@@ -6,12 +6,11 @@ import { UserError } from "../protocol/errors.ts";
 import { type CatalogEntry, catalog, installedFolder, installFolder, unavailable } from "./catalog.ts";
 import { fetchProvider } from "./cudaProvider.ts";
 import { type Fetch, sizeOfFolder } from "./fetch.ts";
-import { fetchWithScript } from "./npm.ts";
 import { fetchTensorFlow } from "./tensorflow.ts";
 
 /**
- * Installing packages of engines, each in a folder of its own that is complete or absent: everything is fetched into a
- * folder beside it, which is renamed at the end and removed when anything goes wrong.
+ * Installs packages of engines, each into a folder of its own that is either complete or absent: everything is
+ * downloaded into a folder next to it, which is renamed at the end, or removed on any error.
  */
 
 export interface InstallOptions extends Pick<Fetch, "signal" | "onProgress"> {
@@ -22,7 +21,7 @@ export interface InstallOptions extends Pick<Fetch, "signal" | "onProgress"> {
 const partial = (name: EnginePackage) => `.installing-${name}-${process.pid}`;
 
 /**
- * Installs a package and returns its folder; one that is installed is left as it is.
+ * Installs a package, if it is not installed yet, and returns its folder.
  * @throws UserError, or the signal's reason
  */
 export async function installPackage(
@@ -31,8 +30,8 @@ export async function installPackage(
   entry: CatalogEntry = catalog[name],
 ): Promise<string> {
   const { root, signal, onProgress } = options;
-  const never = unavailable(name);
-  if (never) throw new UserError(`${name} cannot be installed: ${never}`);
+  const problem = unavailable(name);
+  if (problem) throw new UserError(`${name} cannot be installed: ${problem}`);
   const target = installFolder(name, root);
   if (existsSync(target)) return target;
   const folder = join(root, partial(name));
@@ -41,7 +40,8 @@ export async function installPackage(
   });
   try {
     await removeLeftovers(root);
-    await fetcher(name, entry)({ folder, name, entry, signal, onProgress });
+    const fetch = name === "cuda" ? fetchProvider : fetchTensorFlow;
+    await fetch({ folder, name, entry, signal, onProgress });
     signal.throwIfAborted();
     // Another process may have been faster.
     await rename(folder, target).catch((error) => {
@@ -58,31 +58,26 @@ export async function installPackage(
   return target;
 }
 
-function fetcher(name: EnginePackage, { wheels }: CatalogEntry): (fetch: Fetch) => Promise<void> {
-  if (name === "cuda") return fetchProvider;
-  return wheels ? fetchTensorFlow : fetchWithScript;
-}
-
-/** Removes a package, in all its versions. Returns whether there was one. */
+/** Removes all versions of a package. Returns whether any was installed. */
 export async function removePackage(name: EnginePackage, root: string): Promise<boolean> {
   await removeLeftovers(root);
   const found = versionsOf(name, root);
   for (const folder of found) {
-    // Renamed first: a folder that is half removed must not pass for an installed package.
-    const going = join(root, `${partial(name)}-removed`);
-    await rename(join(root, folder), going);
-    await rm(going, { recursive: true, force: true, maxRetries: 3 });
+    // Renamed first: a folder that is half removed must not look like an installed package.
+    const removed = join(root, `${partial(name)}-removed`);
+    await rename(join(root, folder), removed);
+    await rm(removed, { recursive: true, force: true, maxRetries: 3 });
   }
   return found.length > 0;
 }
 
-/** All packages that can be installed, and whether they are. */
+/** All packages that can be installed, and whether each is installed. */
 export async function listPackages(root: string): Promise<EnginePackageStatus[]> {
   return Promise.all(
     enginePackageSchema.options.map(async (engine) => {
       const { version, description, bytes } = catalog[engine];
       const folder = installedFolder(engine, root);
-      const never = unavailable(engine);
+      const problem = unavailable(engine);
       return {
         engine,
         version,
@@ -90,18 +85,18 @@ export async function listPackages(root: string): Promise<EnginePackageStatus[]>
         installed: folder !== undefined,
         folder: folder ?? installFolder(engine, root),
         bytes: folder ? await sizeOfFolder(folder) : bytes,
-        ...(never ? { unavailable: never } : {}),
+        ...(problem ? { unavailable: problem } : {}),
       };
     }),
   );
 }
 
-/** Names of the folders of a package, one a version. */
+/** Names of the folders of a package, one for each version. */
 function versionsOf(name: EnginePackage, root: string): string[] {
   return existsSync(root) ? readdirSync(root).filter((folder) => new RegExp(`^${name}-\\d`).test(folder)) : [];
 }
 
-/** Removes what processes that were killed while installing left behind. */
+/** Removes the folders that processes left behind when they were killed while installing. */
 async function removeLeftovers(root: string): Promise<void> {
   for (const name of existsSync(root) ? readdirSync(root) : []) {
     const pid = /^\.installing-.*?-(\d+)(?:-removed)?$/.exec(name)?.[1];

@@ -8,21 +8,19 @@ import { fetchWheel, needPip } from "./wheels.ts";
 
 /**
  * TensorFlow.js on the library of TensorFlow's own wheel, with the CUDA libraries of NVIDIA's wheels: years newer than
- * what the package's script would fetch, and from one index. The package brings the source of its binding, which is
- * built here for that library; it speaks Node-API 8, as every Node from 16 on does.
+ * what the package's install script would download, and with checksums. The package contains the source of its
+ * binding, which is compiled here for that library; it uses Node-API 8, as every Node from 16 on does.
  */
 
-/** Declares Node-API. */
-const headers = "node-api-headers@1.9.0";
 const compiler = "c++";
 
 export async function fetchTensorFlow(fetch: Fetch): Promise<void> {
   const { folder, name, entry, signal, onProgress } = fetch;
   await needCompiler(folder, signal);
   await needPip(folder, signal);
-  await installPackages(fetch, { scripts: false, others: [headers] });
+  await installPackages(fetch);
   const libraries = join(folder, "lib");
-  for (const wheel of entry.wheels!) await fetchWheel(wheel, libraries, fetch);
+  for (const wheel of entry.wheels) await fetchWheel(wheel, libraries, fetch);
   onProgress({ label: "building the binding" });
   await build(folder, join(folder, "node_modules/@tensorflow", name), signal);
   await rm(join(libraries, "include"), { recursive: true });
@@ -35,7 +33,7 @@ async function needCompiler(folder: string, signal: AbortSignal): Promise<void> 
   });
   if (good) return;
   throw new UserError(
-    "TensorFlow.js needs a C++ compiler for its binding, and there is none: install one (Debian: apt-get install g++), then try again",
+    "TensorFlow.js needs a C++ compiler for its binding, and c++ was not found: install one (Debian: apt-get install g++), then try again",
   );
 }
 
@@ -50,7 +48,7 @@ async function build(folder: string, packaged: string, signal: AbortSignal): Pro
     ...["tfjs_backend.cc", "tfjs_binding.cc"].map((source) => join(packaged, "binding", source)),
     `-L${libraries}`,
     ...["-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"],
-    // The folder is renamed when it is whole.
+    // The folder is renamed when it is complete.
     `-Wl,-rpath,$ORIGIN/${relative(dirname(binding), libraries)}`,
     ...["-o", binding],
   ];

@@ -13,22 +13,22 @@ const target = [
   ),
 ];
 
-/** @throws UserError where there is no pip to fetch wheels with */
+/** @throws UserError if pip, which downloads wheels, is missing */
 export async function needPip(folder: string, signal: AbortSignal): Promise<void> {
-  const { good, output } = await run([...pip(), "--version"], { cwd: folder, signal });
+  const { good, output } = await run([...pip, "--version"], { cwd: folder, signal });
   if (!good) throw fetchError(output, "pip");
 }
 
-/** Downloads a wheel and puts the files that are wanted of it into a folder. */
+/** Downloads a wheel, which pip refuses if its checksum differs, and unpacks the files that are needed into a folder. */
 export async function fetchWheel(wheel: Wheel, to: string, { folder, signal, onProgress }: Fetch): Promise<void> {
   const { name, version, sha256, bytes, files } = wheel;
   const scratch = join(folder, "fetched");
   const [temporary, wheels] = [join(scratch, "tmp"), join(scratch, "wheels")];
   await mkdir(temporary, { recursive: true });
-  const wanted = join(scratch, "requirements.txt");
-  await writeFile(wanted, `${name}==${version} --hash=sha256:${sha256}\n`);
+  const requirements = join(scratch, "requirements.txt");
+  await writeFile(requirements, `${name}==${version} --hash=sha256:${sha256}\n`);
   const options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--require-hashes"];
-  const command = [...pip(), "download", ...options, ...target, "--dest", wheels, "--requirement", wanted];
+  const command = [...pip, "download", ...options, ...target, "--dest", wheels, "--requirement", requirements];
   const label = `${name} ${version}`;
   const fetching = run(command, { cwd: scratch, env: { TMPDIR: temporary }, signal });
   const { good, output } = await watchGrowth(scratch, { label, total: bytes, onProgress }, fetching);

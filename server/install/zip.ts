@@ -16,14 +16,14 @@ interface Entry {
 
 const endSignature = 0x06054b50;
 const entrySignature = 0x02014b50;
-/** Bytes of an end record, and the longest comment behind it. */
+/** Bytes of an end record, and of the longest comment after it. */
 const endBytes = 22;
 const longestComment = 0xffff;
 
 async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   const { bytesRead } = await file.read(buffer, 0, length, position);
-  if (bytesRead !== length) throw new Error("the archive ends too early");
+  if (bytesRead !== length) throw new Error("the archive is truncated");
   return buffer;
 }
 
@@ -33,7 +33,7 @@ async function entries(file: FileHandle): Promise<Entry[]> {
   const tail = await bytesAt(file, size - length, length);
   let end = tail.length - endBytes;
   while (end >= 0 && tail.readUInt32LE(end) !== endSignature) end--;
-  if (end < 0) throw new Error("it is no zip archive");
+  if (end < 0) throw new Error("it is not a zip archive");
   const directory = await bytesAt(file, tail.readUInt32LE(end + 16), tail.readUInt32LE(end + 12));
   const found: Entry[] = [];
   for (let at = 0; at + 46 <= directory.length && directory.readUInt32LE(at) === entrySignature; ) {
@@ -54,8 +54,10 @@ async function entries(file: FileHandle): Promise<Entry[]> {
 }
 
 /**
- * Writes files of a zip archive, chosen by the last parts of their paths, into a folder, each below those parts.
- * @throws when the archive lacks one of them, or cannot be read.
+ * Unpacks files of a zip archive into a folder. `names` are the last parts of their paths in the archive, and their
+ * paths in the folder.
+ *
+ * @throws Error if the archive lacks one of them or cannot be read.
  */
 export async function extract(
   archive: string,
@@ -77,7 +79,7 @@ export async function extract(
       const options = signal ? { signal } : {};
       if (entry.method === 0) await pipeline(packed, to, options);
       else if (entry.method === 8) await pipeline(packed, createInflateRaw(), to, options);
-      else throw new Error(`${basename(archive)} is packed in a way that is not known here`);
+      else throw new Error(`${basename(archive)} uses a compression method other than deflate`);
     }
   } finally {
     await file.close();

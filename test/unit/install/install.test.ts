@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type CatalogEntry, catalog, enginesFolder } from "../../../server/install/catalog.ts";
@@ -7,6 +7,7 @@ import { fetchError } from "../../../server/install/clients.ts";
 import { deviceEnvironment } from "../../../server/install/environment.ts";
 import type { Progress } from "../../../server/install/fetch.ts";
 import { installPackage, listPackages, removePackage } from "../../../server/install/install.ts";
+import type { PackageLock } from "../../../server/install/packageLock.ts";
 import { extract } from "../../../server/install/zip.ts";
 import type { EnginePackage } from "../../../server/protocol/devices.ts";
 import { hasPip } from "../../fixtures/tensorflow.ts";
@@ -39,7 +40,9 @@ async function installed(
 }
 
 test("package.json names the npm packages, in the version that is installed on demand, as optional peers", () => {
-  const onDemand = Object.entries(catalog).flatMap(([name, { npm }]) => (npm ? [[`@tensorflow/${name}`, npm]] : []));
+  const onDemand = Object.entries(catalog).flatMap(([name, { npm }]) =>
+    npm ? [[`@tensorflow/${name}`, npm.version]] : [],
+  );
   expect(Object.fromEntries(onDemand)).toEqual(manifest.peerDependencies);
   for (const [name] of onDemand) {
     expect(manifest.peerDependenciesMeta[name!], "nothing is downloaded unasked").toEqual({ optional: true });
@@ -52,8 +55,47 @@ test("the versions are those of the packages that this program is made of", () =
   expect(catalog.cuda.wheels![0]).toMatchObject({ name: "onnxruntime-gpu", version: catalog.cuda.version });
   for (const engine of ["tfjs-node", "tfjs-node-gpu"] as const) {
     const { npm, version, wheels } = catalog[engine];
-    expect(npm).toBe(manifest.dependencies["@tensorflow/tfjs-core"]);
-    expect(version).toBe(wheels ? `${npm}-on-${wheels[0]!.version}` : npm);
+    expect(npm!.version).toBe(manifest.dependencies["@tensorflow/tfjs-core"]);
+    expect(version).toBe(`${npm!.version}-on-${wheels[0]!.version}`);
+  }
+});
+
+test.each([
+  "tfjs-node",
+  "tfjs-node-gpu",
+] as const)("the lock of %s names each package of its tree with a checksum, and no registry", async (engine) => {
+  const { version, lock } = catalog[engine].npm!;
+  const { packages, lockfileVersion } = await lock();
+  expect(lockfileVersion).toBe(3);
+  const { "": root, ...tree } = packages;
+  expect(root).toEqual({ dependencies: { [`@tensorflow/${engine}`]: version, "node-api-headers": "1.9.0" } });
+  expect(tree[`node_modules/@tensorflow/${engine}`]!.version).toBe(version);
+  // Every edge of the tree ends at a package of it, found as Node.js finds it.
+  for (const [path, { dependencies = {} }] of Object.entries(packages))
+    for (const name of Object.keys(dependencies)) {
+      const folders = path
+        .split("/node_modules/")
+        .map((_, depth, all) => all.slice(0, depth + 1).join("/node_modules/"));
+      const places = ["", ...folders.filter(Boolean).map((folder) => `${folder}/`)].map(
+        (at) => `${at}node_modules/${name}`,
+      );
+      expect(
+        places.some((place) => place in tree),
+        `${path} needs ${name}`,
+      ).toBe(true);
+    }
+  for (const [path, entry] of Object.entries(tree)) {
+    expect(entry.integrity, path).toMatch(/^sha512-[A-Za-z0-9+/]{86}==$/);
+    expect(entry.version, path).toMatch(/^\d+\.\d+\.\d+/);
+    expect(entry, path).not.toHaveProperty("resolved");
+  }
+  expect(JSON.stringify(packages)).not.toMatch(/https?:/);
+});
+
+test("every wheel has a checksum, and packages are available for Linux on x64 only", () => {
+  for (const { wheels, platforms } of Object.values(catalog)) {
+    expect(wheels.map(({ sha256 }) => sha256)).toEqual(wheels.map(() => expect.stringMatching(/^[0-9a-f]{64}$/)));
+    expect(platforms).toEqual(["linux-x64"]);
   }
 });
 
@@ -140,6 +182,24 @@ describe.runIf(hasWheels)("an engine of wheels", () => {
     expect(await removePackage("cuda", root)).toBe(false);
   });
 
+  test("takes the place of older versions and of what a killed process left", async () => {
+    use(await pythonIndex([provider, library]));
+    const root = scratchFolder();
+    const version = `cuda-${catalog.cuda.version}`;
+    for (const name of ["cuda-1.0.0", ".installing-cuda-4194301", "tfjs-node-4.22.0"]) mkdirSync(join(root, name));
+    await installed("cuda", entry(), root);
+    expect(readdirSync(root).sort()).toEqual([version, "tfjs-node-4.22.0"]);
+    mkdirSync(join(root, ".installing-cuda-4194301"));
+    expect(await removePackage("cuda", root)).toBe(true);
+    expect(readdirSync(root)).toEqual(["tfjs-node-4.22.0"]);
+  });
+
+  test("cannot be installed below a file, which is said", async () => {
+    const file = join(scratchFolder(), "file");
+    writeFileSync(file, "");
+    await expect(installed("cuda", entry(), join(file, "engines"))).rejects.toThrow(/or a folder above it is a file$/);
+  });
+
   test("is refused whole when the checksum of one wheel is another", async () => {
     use(await pythonIndex([provider, library]));
     const root = scratchFolder();
@@ -172,73 +232,28 @@ describe.runIf(hasWheels)("an engine of wheels", () => {
   });
 });
 
-describe("an engine of npm", () => {
-  const { wheels: _, ...script } = catalog["tfjs-node"];
-  const entry: CatalogEntry = { ...script, platforms: [`${process.platform}-${process.arch}`] };
-  const registry = (program: string) => npmRegistry("@tensorflow/tfjs-node", entry.npm!, program);
-  const good = `const fs = require("fs"); fs.mkdirSync("lib/n", { recursive: true }); fs.writeFileSync("lib/n/tfjs_binding.node", "");`;
-
-  test("is there with what its install script fetched, in place of older versions and of what a killed process left", async () => {
-    use(await registry(good));
-    const root = scratchFolder();
-    for (const name of ["tfjs-node-4.0.0", ".installing-tfjs-node-4194301", "tfjs-node-gpu-4.22.0"])
-      mkdirSync(join(root, name));
-    const { folder } = await installed("tfjs-node", entry, root);
-    expect(readdirSync(join(folder, "node_modules/@tensorflow/tfjs-node"))).toContain("lib");
-    expect(readdirSync(root).sort()).toEqual([`tfjs-node-${entry.version}`, "tfjs-node-gpu-4.22.0"]);
-
-    mkdirSync(join(root, ".installing-tfjs-node-4194301"));
-    expect(await removePackage("tfjs-node", root)).toBe(true);
-    expect(readdirSync(root)).toEqual(["tfjs-node-gpu-4.22.0"]);
-  });
-
-  test.each([
-    [
-      "its host cannot be reached",
-      `console.error("Error: getaddrinfo ENOTFOUND libraries.example.org"); process.exit(1);`,
-      "libraries.example.org cannot be reached, so libtensorflow was not installed: check the network connection",
-    ],
-    ["the disk is full", `console.error("ENOSPC: no space left"); process.exit(1);`, "the disk is full"],
-    ["it fetched nothing and says nothing", "", "left no binding to libtensorflow"],
-  ])("is not there when %s", async (_, script, sentence) => {
-    use(await registry(script));
-    const root = scratchFolder();
-    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(sentence);
-    expect(readdirSync(root)).toEqual([]);
-  });
-
-  test("cannot be installed below a file, which is said", async () => {
-    const file = join(scratchFolder(), "file");
-    writeFileSync(file, "");
-    await expect(installed("tfjs-node", entry, join(file, "engines"))).rejects.toThrow(
-      /or a folder above it is a file$/,
-    );
-  });
-});
-
 describe.runIf(hasWheels)("TensorFlow.js on wheels", () => {
   const library = wheel("tensorflow_cpu", "9.9.9", {
     "tensorflow/libtensorflow_cc.so.2": "no library",
     "tensorflow/include/tensorflow/c/c_api.h": "",
   });
-  const entry: CatalogEntry = {
+  const entryOf = ({ lock }: { lock: PackageLock }): CatalogEntry => ({
     ...catalog["tfjs-node"],
+    npm: { version: "4.22.0", lock: async () => lock },
     wheels: [
       {
         ...{ name: "tensorflow-cpu", version: "9.9.9", sha256: sha256(library.bytes), bytes: 10 },
         files: ["libtensorflow_cc.so.2", "include/tensorflow/c/c_api.h"],
       },
     ],
-  };
-  const packages = async () => {
-    const script = `require("fs").writeFileSync("script-ran", "")`;
-    return npmRegistry("@tensorflow/tfjs-node", entry.npm!, script, { "node-api-headers": "1.9.0" });
-  };
+  });
+  const packages = (script = "") =>
+    npmRegistry("@tensorflow/tfjs-node", "4.22.0", script, { "node-api-headers": "1.9.0" });
 
   test("is refused before anything is fetched where there is no C++ compiler", async () => {
     const [registry, root] = [await packages(), scratchFolder()];
     use({ ...registry, env: { ...registry.env, PATH: scratchFolder() } });
-    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
+    await expect(installed("tfjs-node", entryOf(registry), root)).rejects.toThrow(
       /needs a C\+\+ compiler .* \(Debian: apt-get install g\+\+\), then try again$/,
     );
     expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
@@ -248,19 +263,47 @@ describe.runIf(hasWheels)("TensorFlow.js on wheels", () => {
     const [registry, root, programs] = [await packages(), scratchFolder(), scratchFolder()];
     symlinkSync(spawnSync("which", ["c++"], { encoding: "utf8" }).stdout.trim(), join(programs, "c++"));
     use({ ...registry, env: { ...registry.env, PATH: programs } });
-    await expect(installed("tfjs-node", entry, root)).rejects.toThrow("the program python3 was not found: install it");
+    await expect(installed("tfjs-node", entryOf(registry), root)).rejects.toThrow(
+      "the program python3 was not found: install it",
+    );
     expect([registry.asked, readdirSync(root)]).toEqual([[], []]);
   });
 
-  test("says what the compiler says when its binding cannot be built, and leaves nothing", async () => {
-    const [registry, index, root] = [await packages(), await pythonIndex([library]), scratchFolder()];
+  test("is refused when a package of npm is other than its lock says", async () => {
+    const [registry, root] = [await packages(), scratchFolder()];
+    use(registry);
+    registry.republish("// changed");
+    await expect(installed("tfjs-node", entryOf(registry), root)).rejects.toThrow(
+      /^what was downloaded for @tensorflow\/tfjs-node 4\.22\.0 has the wrong checksum: try again$/,
+    );
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("is refused when npm would install a package that its lock lacks", async () => {
+    const [registry, root] = [await packages(), scratchFolder()];
+    use(registry);
+    const { lock } = registry;
+    const { "node_modules/node-api-headers": _, ...rest } = lock.packages;
+    const entry = entryOf({ lock: { ...lock, packages: rest } });
+    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
+      "@tensorflow/tfjs-node 4.22.0 could not be downloaded",
+    );
+    expect(registry.asked.filter((path) => path.endsWith(".tgz"))).toEqual([]);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("says what the compiler says when its binding cannot be built, has run no script, and leaves nothing", async () => {
+    const ran = join(scratchFolder(), "ran");
+    const registry = await packages(`require("fs").writeFileSync(${JSON.stringify(ran)}, "")`);
+    const [index, root] = [await pythonIndex([library]), scratchFolder()];
     use(registry);
     use(index);
-    await expect(installed("tfjs-node", entry, root)).rejects.toThrow(
+    await expect(installed("tfjs-node", entryOf(registry), root)).rejects.toThrow(
       /^the binding of TensorFlow\.js could not be built: .*binding\/tfjs_backend\.cc/,
     );
     expect(readdirSync(root)).toEqual([]);
     expect(index.asked.at(-1)).toMatch(/tensorflow_cpu-9\.9\.9-.*\.whl$/);
+    expect(existsSync(ran)).toBe(false);
   });
 });
 
@@ -286,7 +329,7 @@ describe.runIf(hasPip)("a zip archive", () => {
   test("that is cut off is refused", async () => {
     const folder = scratchFolder();
     writeFileSync(join(folder, "cut"), readFileSync(file).subarray(0, 100));
-    await expect(extract(join(folder, "cut"), ["wanted.so"], folder)).rejects.toThrow("it is no zip archive");
+    await expect(extract(join(folder, "cut"), ["wanted.so"], folder)).rejects.toThrow("it is not a zip archive");
   });
 });
 

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll } from "vitest";
+import type { PackageLock } from "../../../server/install/packageLock.ts";
 import { hasPip } from "../../fixtures/tensorflow.ts";
 
 /** Registries of packages on this machine, as pip and npm see them. */
@@ -102,13 +103,18 @@ export async function npmRegistry(
   version: string,
   script: string,
   others: Record<string, string> = {},
-): Promise<Registry> {
+): Promise<Registry & { lock: PackageLock; republish(script: string): void }> {
   const served = new Map<string, Buffer | string>();
   const { url, ...rest } = await serve(served);
+  const lock: PackageLock = {
+    lockfileVersion: 3,
+    requires: true,
+    packages: { "": { dependencies: { [name]: version, ...others } } },
+  };
   const publish = (
     manifest: { name: string; version: string; scripts?: { install: string } },
     more: Record<string, string> = {},
-  ) => {
+  ): string => {
     const folder = scratchFolder();
     writeTree(join(folder, "package"), { "package.json": JSON.stringify(manifest), ...more });
     const archive = join(folder, "package.tgz");
@@ -120,9 +126,17 @@ export async function npmRegistry(
     const tags = { "dist-tags": { latest: manifest.version }, versions: { [manifest.version]: published } };
     served.set(path, bytes);
     served.set(`/${manifest.name}`, JSON.stringify({ name: manifest.name, ...tags }));
+    return integrity;
   };
-  publish({ name, version, scripts: { install: "node install.js" } }, { "install.js": script });
-  for (const [other, itsVersion] of Object.entries(others)) publish({ name: other, version: itsVersion });
+  const publishMain = (text: string): string =>
+    publish({ name, version, scripts: { install: "node install.js" } }, { "install.js": text });
+  lock.packages[`node_modules/${name}`] = { version, integrity: publishMain(script) };
+  for (const [other, itsVersion] of Object.entries(others))
+    lock.packages[`node_modules/${other}`] = {
+      version: itsVersion,
+      integrity: publish({ name: other, version: itsVersion }),
+    };
   const cache = join(scratchFolder(), "cache");
-  return { env: { npm_config_registry: url, npm_config_cache: cache, NO_PROXY: "127.0.0.1" }, ...rest };
+  const env = { npm_config_registry: url, npm_config_cache: cache, NO_PROXY: "127.0.0.1" };
+  return { env, lock, republish: publishMain, ...rest };
 }
