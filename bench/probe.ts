@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TokenFile } from "../server/data/tokenFile.ts";
+import { parseSealed } from "../server/disk/seal.ts";
 import { cpuEngine } from "../server/engine/onnx/engine.ts";
 import { Store } from "../server/engine/store.ts";
 import type { ModelConfig } from "../server/protocol/model.ts";
@@ -32,13 +33,17 @@ export async function routingProbe(
   const files = domains.map((domain, at) => {
     const path = join(folder, `${domain}.tokens`);
     writeFileSync(path, Uint16Array.from(ids.subarray(at * length, (at + 1) * length)));
-    return new TokenFile(path, { length, dtype: "u16", endOfText: 0 });
+    return new TokenFile(path, { length, dtype: "u16", endOfText: 0, vocab: 65_536 });
   });
   const data = { split: (domain: string) => files[domains.indexOf(domain)]! };
   const paths = stagePathsIn(folder);
   const engine = cpuEngine(threads);
   const probe = (await RoutingProbe.open({ paths, config, data, domains, steps: 20, tokensPerStep, engine }, false))!;
-  const { every } = routingProbeIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
+  const { every } = parseSealed(
+    readFileSync(paths.routingProbeIndex, "utf8"),
+    routingProbeIndexSchema,
+    paths.routingProbeIndex,
+  );
   return {
     every,
     run: () => probe.after(0, undefined, store),

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { diskError, hasCode } from "../disk/errors.ts";
 import { parseLine, splitLines } from "../disk/lines.ts";
 import { readBoundedSync } from "../disk/open.ts";
+import { parseSealed } from "../disk/seal.ts";
 import { type DataIndex, dataIndexSchema, type Problem, problemSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { SplitName } from "./split.ts";
@@ -22,13 +24,7 @@ export interface Data {
 /** @throws UserError if the folder is not a finished data folder */
 export async function openData(folder: string): Promise<Data> {
   const path = join(folder, "index.json");
-  let index: DataIndex;
-  try {
-    index = dataIndexSchema.parse(JSON.parse(readBoundedSync(path, 16 << 20).toString("utf8")));
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : "it is damaged";
-    throw new UserError(`cannot read the index of the data, ${path}, because ${why}: resume the run`);
-  }
+  const index = parseSealed(readIndex(path), dataIndexSchema, path);
   const tokenizer = await loadTokenizer(folder);
   const open = new Map<string, TokenFile>();
   const domainIndex = (domain: string) => {
@@ -42,9 +38,9 @@ export async function openData(folder: string): Promise<Data> {
       const key = `${domain}/${split}`;
       const known = open.get(key);
       if (known) return known;
-      const { dtype, endOfText } = index;
+      const { dtype, endOfText, vocab } = index;
       const length = domainIndex(domain)[split].tokens;
-      const file = new TokenFile(join(folder, domain, `${split}.tokens`), { length, dtype, endOfText });
+      const file = new TokenFile(join(folder, domain, `${split}.tokens`), { length, dtype, endOfText, vocab });
       open.set(key, file);
       return file;
     },
@@ -59,6 +55,16 @@ export async function openData(folder: string): Promise<Data> {
       open.clear();
     },
   };
+}
+
+function readIndex(path: string): string {
+  try {
+    return readBoundedSync(path, 16 << 20).toString("utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR"))
+      throw new UserError(`the index of the data, ${path}, does not exist: resume the run`);
+    throw diskError(error, path, "read");
+  }
 }
 
 function readProblems(file: string): Buffer {

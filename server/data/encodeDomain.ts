@@ -5,8 +5,16 @@ import { UserError } from "../protocol/errors.ts";
 import type { DomainSpec } from "../protocol/stage.ts";
 import { problemOf } from "./problems.ts";
 import { domainDocuments, placeOf, type Split, type SplitName, splitOf } from "./split.ts";
+import { tokenDigestsPath } from "./tokenDigests.ts";
 import type { Tokenizer } from "./tokenizers/tokenizer.ts";
 import { TokenWriter, WholeFile } from "./write.ts";
+
+/** A domain that was written. */
+export interface EncodedDomain {
+  index: DomainIndex;
+  /** Names of the files by which damage is noticed: token files have files of digests. */
+  files: string[];
+}
 
 export const dtypeOf = (vocab: number): DataIndex["dtype"] => (vocab <= 65536 ? "u16" : "u32");
 
@@ -24,7 +32,7 @@ export async function encodeDomain(
   tokenizer: Tokenizer,
   folder: string,
   visit: (bytes: number) => Promise<void> = async () => {},
-): Promise<DomainIndex> {
+): Promise<EncodedDomain> {
   mkdirSync(folder, { recursive: true });
   const dtype = dtypeOf(tokenizer.vocab);
   const writers: Record<SplitName, TokenWriter> = {
@@ -73,5 +81,11 @@ export async function encodeDomain(
     writers.heldout.discard();
     answers?.discard();
   }
-  return { ...index, answers: heldOutProblems };
+  return {
+    index: { ...index, answers: heldOutProblems },
+    files: [
+      ...["train.tokens", "heldout.tokens"].map(tokenDigestsPath),
+      ...(marker === undefined ? [] : ["answers.jsonl"]),
+    ],
+  };
 }

@@ -2,11 +2,15 @@ import { hash } from "node:crypto";
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { DamagedError } from "../disk/damaged.ts";
+import { diskError, hasCode } from "../disk/errors.ts";
 import { fenceAround } from "../disk/fence.ts";
+import { checkFile, digestsOfFiles } from "../disk/fileDigests.ts";
 import { readBoundedSync } from "../disk/open.ts";
+import { parseSealed, sealed } from "../disk/seal.ts";
 import { type DataIndex, type DomainIndex, dataIndexSchema, domainIndexSchema } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
-import type { DataSpec, DomainSpec } from "../protocol/stage.ts";
+import { type DataSpec, type DomainSpec, type FileDigests, fileDigestsSchema } from "../protocol/stage.ts";
 import { dtypeOf, encodeDomain } from "./encodeDomain.ts";
 import { hashFiles } from "./files.ts";
 import { makeTokenizer } from "./makeTokenizer.ts";
@@ -26,21 +30,40 @@ const progressSchema = z.strictObject({
   spec: z.string(),
   tokenizer: z.boolean(),
   domains: z.array(z.tuple([z.string(), domainIndexSchema])),
+  /** The finished files; absent in folders of older versions. */
+  files: fileDigestsSchema.optional(),
 });
+type Progress = z.infer<typeof progressSchema>;
 
 /**
  * Makes the data of an experiment: trains or copies the tokenizer, splits each domain's documents (see Split), encodes
  * them and writes the folder that dataIndexSchema describes, `index.json` last. Called again on a finished folder it
- * gives its index; on an unfinished one it goes on after the last finished domain. The same spec gives the same bytes.
- * Memory does not grow with the text.
+ * gives its index; on an unfinished one it goes on after the last finished domain. Where a finished file has changed
+ * since, it starts over. The same spec gives the same bytes. Memory does not grow with the text.
  *
  * @throws UserError naming the file or domain that is at fault; StopRequested.
  */
 export async function prepareData(spec: DataSpec, folder: string, options: PrepareOptions = {}): Promise<DataIndex> {
   const specHash = hash("sha256", JSON.stringify(spec));
+  const progress = await intactProgress(folder, specHash);
   const finished = readValid(join(folder, "index.json"), dataIndexSchema);
-  if (finished?.spec === specHash) return finished;
-  return new Preparation(spec, specHash, folder, options).run();
+  if (finished?.spec === specHash && progress) return finished;
+  return new Preparation(spec, specHash, folder, progress, options).run();
+}
+
+const progressFile = (folder: string): string => join(folder, "progress.json");
+
+/** The progress of a preparation of this spec; undefined if there is none, or if one of its files has changed since. */
+async function intactProgress(folder: string, specHash: string): Promise<Progress | undefined> {
+  const progress = readValid(progressFile(folder), progressSchema);
+  if (progress?.spec !== specHash) return undefined;
+  try {
+    for (const [name, digest] of Object.entries(progress.files ?? {})) await checkFile(join(folder, name), digest);
+    return progress;
+  } catch (error) {
+    if (error instanceof DamagedError) return undefined;
+    throw error;
+  }
 }
 
 class Preparation {
@@ -51,9 +74,10 @@ class Preparation {
   readonly #pace: Pace;
   readonly #splits = new Map<string, Split>();
   readonly #domains: Map<string, DomainIndex>;
+  readonly #files: FileDigests;
   #tokenizerDone: boolean;
 
-  constructor(spec: DataSpec, specHash: string, folder: string, options: PrepareOptions) {
+  constructor(spec: DataSpec, specHash: string, folder: string, known: Progress | undefined, options: PrepareOptions) {
     this.#spec = spec;
     this.#specHash = specHash;
     this.#folder = folder;
@@ -62,8 +86,7 @@ class Preparation {
     mkdirSync(folder, { recursive: true });
     fenceAround(folder).prove();
     rmSync(join(folder, "index.json"), { force: true });
-    const progress = readValid(this.#progressFile, progressSchema);
-    const known = progress?.spec === specHash ? progress : undefined;
+    this.#files = { ...known?.files };
     this.#tokenizerDone = known?.tokenizer ?? false;
     this.#domains = new Map(known?.domains);
   }
@@ -77,8 +100,9 @@ class Preparation {
       const split = await this.#split(name, domain);
       const visit = this.#progress(split.bytes, `encoding ${name}`);
       const into = join(this.#folder, name);
-      this.#domains.set(name, await encodeDomain(name, domain, split, tokenizer, into, visit));
-      this.#save();
+      const made = await encodeDomain(name, domain, split, tokenizer, into, visit);
+      this.#domains.set(name, made.index);
+      await this.#save(made.files.map((file) => `${name}/${file}`));
     }
     const { vocab, endOfText } = tokenizer;
     const names = Object.keys(this.#spec.domains);
@@ -91,7 +115,7 @@ class Preparation {
       dtype: dtypeOf(vocab),
       domains,
     };
-    writeWhole(join(this.#folder, "index.json"), `${JSON.stringify(index, null, 2)}\n`);
+    writeWhole(join(this.#folder, "index.json"), sealed(index));
     return index;
   }
 
@@ -110,7 +134,7 @@ class Preparation {
     writeWhole(join(this.#folder, "tokenizer_config.json"), files.config);
     writeWhole(path, files.tokenizer);
     this.#tokenizerDone = true;
-    this.#save();
+    await this.#save(["tokenizer.json", "tokenizer_config.json"]);
   }
 
   async #split(name: string, domain: DomainSpec): Promise<Split> {
@@ -140,20 +164,34 @@ class Preparation {
     };
   }
 
-  get #progressFile(): string {
-    return join(this.#folder, "progress.json");
-  }
-
-  #save(): void {
-    const progress = { spec: this.#specHash, tokenizer: this.#tokenizerDone, domains: [...this.#domains] };
-    writeWhole(this.#progressFile, `${JSON.stringify(progress)}\n`);
+  /** @param made files that were finished since the last save, below the folder. */
+  async #save(made: readonly string[]): Promise<void> {
+    Object.assign(this.#files, await digestsOfFiles(this.#folder, made));
+    const progress: Progress = {
+      spec: this.#specHash,
+      tokenizer: this.#tokenizerDone,
+      domains: [...this.#domains],
+      files: this.#files,
+    };
+    writeWhole(progressFile(this.#folder), sealed(progress));
   }
 }
 
-/** A JSON file's value, or undefined if the file is not there or not as the schema says. */
+/**
+ * A JSON file's value; undefined if the file does not exist or is not valid, because the work is then done again.
+ *
+ * @throws UserError if the disk fails.
+ */
 function readValid<T>(file: string, schema: z.ZodType<T>): T | undefined {
+  let text: string;
   try {
-    return schema.parse(JSON.parse(readBoundedSync(file, 256 << 20).toString("utf8")));
+    text = readBoundedSync(file, 256 << 20).toString("utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw diskError(error, file, "read");
+  }
+  try {
+    return parseSealed(text, schema, file);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { temporaryName } from "../disk/atomic.ts";
 import { withDiskErrorsSync } from "../disk/errors.ts";
 import { fenceAround } from "../disk/fence.ts";
+import { BlockDigests, tokenDigestsPath } from "./tokenDigests.ts";
 
 /**
  * A file that is there whole or not at all: written to a temporary name beside it, synced and renamed.
@@ -50,23 +51,29 @@ export class WholeFile {
   }
 }
 
-export function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, content: string | Uint8Array): void {
   const whole = new WholeFile(file);
   try {
-    whole.write(Buffer.from(text));
+    whole.write(typeof content === "string" ? Buffer.from(content) : content);
     whole.commit();
   } finally {
     whole.discard();
   }
 }
 
-/** Token ids as a file of u16 or u32, little-endian (as every processor that Node and ONNX Runtime share). */
+/**
+ * Token ids as a file of u16 or u32, little-endian (as every processor that Node and ONNX Runtime share), and the file
+ * of its digests.
+ */
 export class TokenWriter {
+  readonly #path: string;
   readonly #file: WholeFile;
+  readonly #digests = new BlockDigests();
   readonly #buffer: Uint16Array | Uint32Array;
   #filled = 0;
 
   constructor(file: string, dtype: "u16" | "u32") {
+    this.#path = file;
     this.#file = new WholeFile(file);
     this.#buffer = dtype === "u16" ? new Uint16Array(1 << 16) : new Uint32Array(1 << 16);
   }
@@ -84,6 +91,7 @@ export class TokenWriter {
   commit(): void {
     this.#flush();
     this.#file.commit();
+    writeWhole(tokenDigestsPath(this.#path), this.#digests.finish());
   }
 
   discard(): void {
@@ -92,7 +100,9 @@ export class TokenWriter {
 
   #flush(): void {
     const { buffer, BYTES_PER_ELEMENT } = this.#buffer;
-    this.#file.write(new Uint8Array(buffer, 0, this.#filled * BYTES_PER_ELEMENT));
+    const bytes = new Uint8Array(buffer, 0, this.#filled * BYTES_PER_ELEMENT);
+    this.#file.write(bytes);
+    this.#digests.update(bytes);
     this.#filled = 0;
   }
 }

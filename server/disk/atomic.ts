@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, withDiskErrors, withDiskErrorsSync } from "./errors.ts";
 import { fenceAround } from "./fence.ts";
+import { sealed } from "./seal.ts";
 
 /** Whole files that appear at once or not at all, whatever is killed and whatever disk is full. */
 
@@ -137,7 +138,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): Promis
   return replaceFile(path, (handle) => writeAll(handle, bytes, 0));
 }
 
-/** `writeFileAtomic` with JSON, indented for people. */
-export function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+/** `writeFileAtomic` with JSON that ends with its digest; `parseSealed` reads it. */
+export function writeJson(path: string, value: object): Promise<void> {
+  return writeFileAtomic(path, sealed(value));
 }

@@ -5,12 +5,15 @@ export class DamagedError extends UserError {
   readonly path: string;
   /** What is wrong, such as "tensor "a" has changed since it was written". */
   readonly what: string;
+  /** Whether the message says how this very file is made again. */
+  readonly hasRemedy: boolean;
 
-  /** @param remedy the one thing to do next; `explainDamage` in `runs/` knows a better one for files of a run. */
-  constructor(path: string, what: string, remedy = "replace it with a good copy, or make it again") {
-    super(`${path} is damaged (${what}): ${remedy}`);
+  /** @param remedy the one thing to do next; `explainDamage` in `runs/` adds it for files of a run. */
+  constructor(path: string, what: string, remedy?: string) {
+    super(`${path} is damaged (${what}): ${remedy ?? "replace it with a good copy, or make it again"}`);
     this.path = path;
     this.what = what;
+    this.hasRemedy = remedy !== undefined;
   }
 }
 

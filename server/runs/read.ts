@@ -3,8 +3,10 @@ import type { z } from "zod";
 import { hasCode } from "../disk/errors.ts";
 import { LineSplitter, parseJson, parseLine } from "../disk/lines.ts";
 import { openRegular, readBounded } from "../disk/open.ts";
+import { parseSealed } from "../disk/seal.ts";
 import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
 import { type Metric, metricSchema } from "../protocol/stage.ts";
+import { explainDamage } from "./damage.ts";
 import type { StagePaths } from "./layout.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
 
@@ -24,13 +26,18 @@ async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Reads and validates one JSON file; undefined where it does not exist.
+ * Reads and validates one JSON file, and checks its digest if it has one; undefined where it does not exist.
  *
  * @throws UserError naming file and key.
  */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await orAbsent(readBounded(path, maxJsonBytes));
-  return text && parseJson(text.toString("utf8"), schema, path);
+  if (text === undefined) return undefined;
+  try {
+    return parseSealed(text.toString("utf8"), schema, path);
+  } catch (error) {
+    throw explainDamage(error);
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { makeFolder, writeJson } from "../disk/atomic.ts";
-import { readBounded } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
+import { readJson } from "../runs/read.ts";
 
 /** What an evaluation writes for ensembles of the evaluated models, in the folder `nll`. */
 
@@ -21,9 +21,9 @@ export async function writeWindows(stageFolder: string, windows: Windows): Promi
 }
 
 export async function readWindows(stageFolder: string): Promise<Windows> {
-  try {
-    return windowsSchema.parse(JSON.parse((await readBounded(windowsPath(stageFolder), 1 << 20)).toString("utf8")));
-  } catch {
-    throw new UserError(`"${windowsPath(stageFolder)}" cannot be read: remove "${stageFolder}" and run again`);
-  }
+  const path = windowsPath(stageFolder);
+  const windows = await readJson(path, windowsSchema);
+  if (!windows)
+    throw new UserError(`${path} does not exist: delete the folder ${stageFolder}, then run \`btx resume\``);
+  return windows;
 }

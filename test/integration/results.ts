@@ -1,20 +1,24 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { RunRecord } from "../../server/protocol/run.ts";
-import type { Metric, PlannedStage, StageRecord } from "../../server/protocol/stage.ts";
+import type * as z from "zod";
+import { parseSealed } from "../../server/disk/seal.ts";
+import { type RunRecord, runRecordSchema } from "../../server/protocol/run.ts";
+import { type Metric, type PlannedStage, type StageRecord, stageRecordSchema } from "../../server/protocol/stage.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
 
 /** What a run has computed, without what may differ between two runs of the same bits: times, rates, processes. */
 
 const hash = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
+const readRecord = <T>(path: string, schema: z.ZodType<T>): T => parseSealed(readFileSync(path, "utf8"), schema, path);
+
 export const readRunRecord = (root: string, id: string): RunRecord =>
-  JSON.parse(readFileSync(runPaths(root, id).record, "utf8"));
+  readRecord(runPaths(root, id).record, runRecordSchema);
 
 export function readStageRecord(root: string, key: string): StageRecord | undefined {
   const { record } = stagePaths(root, key);
-  return existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : undefined;
+  return existsSync(record) ? readRecord(record, stageRecordSchema) : undefined;
 }
 
 export function readMetrics(root: string, key: string): Metric[] {

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parseSealed } from "../../server/disk/seal.ts";
 import { routingProbeDetailIndexSchema } from "../../server/protocol/routingFiles.ts";
 import { probeDetailLayout } from "../../server/routing/records.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
@@ -15,7 +16,7 @@ const keyOf = (root: string, stage: string): string =>
 function probeDetail(root: string, key: string): Float32Array[] {
   const { routingProbeDetail, routingProbeDetailIndex } = stagePaths(root, key);
   const { size } = probeDetailLayout(
-    routingProbeDetailIndexSchema.parse(JSON.parse(readFileSync(routingProbeDetailIndex, "utf8"))),
+    parseSealed(readFileSync(routingProbeDetailIndex, "utf8"), routingProbeDetailIndexSchema, routingProbeDetailIndex),
   );
   const values = new Float32Array(new Uint8Array(readFileSync(routingProbeDetail)).buffer);
   return Array.from({ length: values.length / size }, (_, at) => values.subarray(at * size, (at + 1) * size));

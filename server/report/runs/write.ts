@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { makeFolder, writeFileAtomic, writeJson } from "../../disk/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../../disk/atomic.ts";
 import type { ComparisonOfRuns } from "../../protocol/comparison.ts";
 import { comparisonCsv } from "./csv.ts";
 import { renderComparison } from "./page.ts";
@@ -18,7 +18,7 @@ export async function writeComparison(comparison: ComparisonOfRuns, folder: stri
     string,
   ];
   await writeFileAtomic(csv, comparisonCsv(comparison));
-  await writeJson(json, comparison);
+  await writeFileAtomic(json, `${JSON.stringify(comparison, null, 2)}\n`);
   await writeFileAtomic(page, renderComparison(comparison));
   return [csv, json, page];
 }

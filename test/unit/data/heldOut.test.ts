@@ -13,7 +13,7 @@ function counting(length: number): TokenFile {
     path,
     Uint32Array.from({ length }, (_, i) => i),
   );
-  return new TokenFile(path, { length, dtype: "u32", endOfText: 99_999 });
+  return new TokenFile(path, { length, dtype: "u32", endOfText: 99_999, vocab: 100_000 });
 }
 
 /** Targets of weight 1, each checked to follow its input. */
@@ -57,7 +57,12 @@ test("the bytes of a batch are those of its targets, end-of-text and padding hav
   const path = join(folderWith(), "heldout.tokens");
   const all = [...ids, tokenizer.endOfText];
   writeFileSync(path, Uint16Array.from(all));
-  const file = new TokenFile(path, { length: all.length, dtype: "u16", endOfText: tokenizer.endOfText });
+  const file = new TokenFile(path, {
+    length: all.length,
+    dtype: "u16",
+    endOfText: tokenizer.endOfText,
+    vocab: tokenizer.vocab,
+  });
   const lengths = byteLengths(tokenizer);
   expect(lengths.length).toBe(258);
   const bytes = [...heldOutWindows(file, { context: 4, batch: 1 })].map((batch) => targetBytes(batch, lengths));

@@ -6,6 +6,7 @@ import { prepareData } from "../../../server/data/prepare.ts";
 import { problemOf } from "../../../server/data/problems.ts";
 import { byteLevelFiles } from "../../../server/data/tokenizers/build.ts";
 import { removeLeftovers } from "../../../server/disk/atomic.ts";
+import { parseSealed } from "../../../server/disk/seal.ts";
 import { dataIndexSchema } from "../../../server/protocol/data.ts";
 import { StopRequested, UserError } from "../../../server/protocol/errors.ts";
 import type { DataSpec } from "../../../server/protocol/stage.ts";
@@ -44,7 +45,9 @@ test("every document is encoded once, followed by end-of-text, and the index cou
   const spec = await specOf();
   const folder = folderWith();
   const index = await prepareData(spec, folder);
-  expect(dataIndexSchema.parse(JSON.parse(readFileSync(join(folder, "index.json"), "utf8")))).toEqual(index);
+  expect(
+    parseSealed(readFileSync(join(folder, "index.json"), "utf8"), dataIndexSchema, join(folder, "index.json")),
+  ).toEqual(index);
   expect(index).toMatchObject({ vocab: 400, endOfText: 399, dtype: "u16" });
   const data = await openData(folder);
   for (const [domain, { files }] of Object.entries(spec.domains)) {
@@ -223,4 +226,26 @@ test("the prompt of a template's document holds nothing of the last field, where
   });
   expect(problemOf({ text: "q #### 7\nno", promptEnd: 9 }, "####")).toBeUndefined();
   expect(problemOf({ text: "q\n#### ", promptEnd: 2 }, "####")).toBeUndefined();
+});
+
+test("damage to what an unfinished folder holds costs its work, and changes nothing in the result", async () => {
+  const spec = await specOf({ tokenizer: { type: "bpe", vocab: 600 } });
+  const whole = folderWith();
+  await prepareData(spec, whole);
+  for (const name of ["tokenizer.json", "progress.json", "prose/train.tokens.digests"]) {
+    const folder = folderWith();
+    const stop = new Error("stop");
+    const interrupted = prepareData(spec, folder, {
+      onProgress: (_done, _total, label) => {
+        if (label === "encoding math") throw stop;
+      },
+    });
+    await expect(interrupted).rejects.toBe(stop);
+    const path = join(folder, name);
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+    await prepareData(spec, folder);
+    expect(contents(folder)).toEqual(contents(whole));
+  }
 });

@@ -18,7 +18,7 @@ function tokensOf(domains: Record<string, { first: number; length: number }>) {
       path,
       Uint16Array.from({ length }, (_, i) => first + i),
     );
-    files.set(name, new TokenFile(path, { length, dtype: "u16", endOfText: 0 }));
+    files.set(name, new TokenFile(path, { length, dtype: "u16", endOfText: 0, vocab: 65_536 }));
   }
   return { split: (domain: string) => files.get(domain)! };
 }

@@ -30,7 +30,7 @@ async function trained(folder: string): Promise<string | undefined> {
   );
 }
 
-const withSeed = (): Promise<string> => folderWith({ "a.txt": long, ...llamaFiles() });
+const withSeed = (): Promise<string> => folderWith({ "a.txt": long, ...llamaFiles("llama", 1) });
 
 interface Seed {
   folder: string;

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { parseSealed } from "../../../../server/disk/seal.ts";
 import { routerBiasName } from "../../../../server/parameters/names.ts";
 import { StopRequested, UserError } from "../../../../server/protocol/errors.ts";
 import type { ModelConfig, RouterConfig } from "../../../../server/protocol/model.ts";
@@ -140,7 +141,11 @@ test("biases are in the checkpoint, where the steps have moved them", async () =
 test("the share of dropped tokens is reported each step where routers have a capacity, and only there", async () => {
   const { folder } = await trained(mixtureOf({ type: "switch", capacity: 0.5, loadBalance: 0 }), [phaseOf(steps)]);
   const lines = metrics(folder);
-  const index = routingIndexSchema.parse(JSON.parse(readFileSync(`${folder}/routing.json`, "utf8")));
+  const index = parseSealed(
+    readFileSync(`${folder}/routing.json`, "utf8"),
+    routingIndexSchema,
+    `${folder}/routing.json`,
+  );
   expect(index.statistics).toEqual(["routedTokens", "gateMass", "probability", "droppedTokens"]);
   const [bytes] = bytesOf(folder, "routing.f32");
   const records = new Float32Array(new Uint8Array(bytes!).buffer);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parseSealed } from "../../../../server/disk/seal.ts";
 import type { ModelConfig } from "../../../../server/protocol/model.ts";
 import { routingProbeDetailIndexSchema, routingProbeIndexSchema } from "../../../../server/protocol/routingFiles.ts";
 import { histogramBins } from "../../../../server/protocol/routingStatistics.ts";
@@ -62,7 +63,11 @@ const floats = (path: string) => new Float32Array(new Uint8Array(readFileSync(pa
 
 /** The records of `routing-probe-detail.f32`, each cut into its statistics. */
 function detailOf(paths: StagePaths) {
-  const index = routingProbeDetailIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeDetailIndex, "utf8")));
+  const index = parseSealed(
+    readFileSync(paths.routingProbeDetailIndex, "utf8"),
+    routingProbeDetailIndexSchema,
+    paths.routingProbeDetailIndex,
+  );
   const [values, size] = [floats(paths.routingProbeDetail), probeDetailLayout(index).size];
   const records = Array.from({ length: values.length / size }, (_, at) => {
     const record = values.subarray(at * size, (at + 1) * size);
@@ -106,7 +111,11 @@ async function slowDetail(parameters: Parameters) {
 
 test("training is probed before it, after every few steps and after the last one, on the same held-out tokens", async () => {
   const { paths, initial, final } = await probed(config, 85, 1e-2);
-  const index = routingProbeIndexSchema.parse(JSON.parse(readFileSync(paths.routingProbeIndex, "utf8")));
+  const index = parseSealed(
+    readFileSync(paths.routingProbeIndex, "utf8"),
+    routingProbeIndexSchema,
+    paths.routingProbeIndex,
+  );
   const { tokens, every, k } = index;
   // Two windows of 16 tokens against steps of 64: a hundredth of three times as much.
   expect([every, k]).toEqual([17, 2]);

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import type { FileDigest, FileDigests } from "../protocol/stage.ts";
+import { DamagedError, hasChanged } from "./damaged.ts";
+import { Digest } from "./digest.ts";
+import { diskError, hasCode } from "./errors.ts";
+import { openRegular } from "./open.ts";
+
+/** Digests of whole files, and comparing files with them. */
+
+const pieceBytes = 1 << 20;
+
+/**
+ * Length and digest of a file.
+ *
+ * @param visit is told the bytes of each piece that was read; what it throws ends the reading.
+ * @throws UserError for errors of the disk; an error with the code ENOENT where there is no file.
+ */
+export async function digestOfFile(path: string, visit: (bytes: number) => void = () => {}): Promise<FileDigest> {
+  const handle = await openRegular(path);
+  try {
+    const digest = new Digest();
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    for (;;) {
+      const { bytesRead } = await handle.read(piece, 0, pieceBytes, null).catch((error: unknown) => {
+        throw diskError(error, path, "read");
+      });
+      if (bytesRead === 0) return { bytes: digest.bytes, digest: digest.value };
+      digest.update(piece.subarray(0, bytesRead));
+      visit(bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Digests of files by their paths below `folder`. @throws as `digestOfFile` */
+export async function digestsOfFiles(folder: string, names: Iterable<string>): Promise<FileDigests> {
+  const digests: FileDigests = {};
+  for (const name of names) digests[name] = await digestOfFile(join(folder, name));
+  return digests;
+}
+
+/** Checks that a file is the one with this digest. @throws DamagedError if it is not, or is missing; also UserError. */
+export async function checkFile(path: string, expected: FileDigest, visit?: (bytes: number) => void): Promise<void> {
+  let found: FileDigest;
+  try {
+    found = await digestOfFile(path, visit);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) throw new DamagedError(path, "it is missing");
+    throw error;
+  }
+  if (found.bytes !== expected.bytes)
+    throw new DamagedError(path, `it has ${found.bytes} bytes, but ${expected.bytes} were written`);
+  if (found.digest !== expected.digest) throw new DamagedError(path, hasChanged);
+}
