@@ -12,6 +12,7 @@ import { serve } from "./cli/serve.ts";
 import { list, show, status } from "./cli/show.ts";
 import { explained } from "./disk/errors.ts";
 import { UserError } from "./protocol/errors.ts";
+import { explainDamage } from "./runs/damage.ts";
 
 /** The command `btx`. */
 const commands: Record<string, (args: string[]) => Promise<number>> = {
@@ -66,7 +67,7 @@ main().then(
     process.exitCode = code;
   },
   (thrown: unknown) => {
-    const error = explained(thrown);
+    const error = explainDamage(explained(thrown));
     const expected = error instanceof UserError;
     process.stderr.write(`btx: ${expected ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = error instanceof CommandError ? exitStatus.usage : exitStatus.failed;

@@ -4,6 +4,7 @@ import { openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
 import { UserError } from "../protocol/errors.ts";
 import { modelStages, ownModel, stageOfModel } from "../protocol/stageKinds.ts";
 import { stagePaths } from "../runs/layout.ts";
+import { checkResult } from "../runs/stageFiles.ts";
 import { CommandError, exitStatus, namedRun, numberBetween, parse, printJson, wholeNumber } from "./command.ts";
 
 const options = {
@@ -38,7 +39,9 @@ export async function sample(args: string[]): Promise<number> {
     randomSeed: wholeNumber(values["random-seed"], "random-seed", 0),
   };
 
-  const model = await openCheckpointFolder(stagePaths(root, stage.key).checkpoint);
+  const { folder, checkpoint } = stagePaths(root, stage.key);
+  await checkResult(folder);
+  const model = await openCheckpointFolder(checkpoint);
   const { tokenizer, config } = model;
   const encoded = [...tokenizer.encode(prompt)];
   const ids = encoded.length > 0 ? encoded : [tokenizer.endOfText];

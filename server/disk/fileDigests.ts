@@ -49,6 +49,11 @@ export async function checkFile(path: string, expected: FileDigest, visit?: (byt
     if (hasCode(error, "ENOENT", "ENOTDIR")) throw new DamagedError(path, "it is missing");
     throw error;
   }
+  checkDigest(path, found, expected);
+}
+
+/** @throws DamagedError if the digest found of a file is not the expected one. */
+export function checkDigest(path: string, found: FileDigest, expected: FileDigest): void {
   if (found.bytes !== expected.bytes)
     throw new DamagedError(path, `it has ${found.bytes} bytes, but ${expected.bytes} were written`);
   if (found.digest !== expected.digest) throw new DamagedError(path, hasChanged);

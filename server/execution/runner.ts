@@ -255,7 +255,7 @@ class Runner {
         seconds: (record.seconds ?? 0) + (performance.now() - this.#started) / 1000,
         ...(this.#error === undefined ? {} : { error: this.#error }),
       });
-      await writeReport(this.#root, this.#id);
+      for (const text of await writeReport(this.#root, this.#id)) this.#options.onEvent({ event: "message", text });
     } catch (error) {
       // On a full disk, the first error matters more; the run is then read as interrupted and can still be resumed.
       if (!(error instanceof UserError)) throw error;

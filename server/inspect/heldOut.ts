@@ -6,6 +6,7 @@ import type { ModelConfig } from "../protocol/model.ts";
 import type { EvaluateSpec } from "../protocol/stage.ts";
 import { keptTokens, type RoutedWindow, routedWindows } from "../routing/routedWindows.ts";
 import { type FoundModel, heldOutOf } from "../runs/findModel.ts";
+import { checkResult } from "../runs/stageFiles.ts";
 import type { WarmModel } from "./warmModels.ts";
 
 /** Reports the progress of work on held-out text, and cancels it: it throws the signal's reason between two batches. */
@@ -20,6 +21,7 @@ export async function withHeldOut<T>(
   work: (data: Data, spec: EvaluateSpec) => Promise<T>,
 ): Promise<T> {
   const { spec, data: folder } = heldOutOf(found);
+  await checkResult(folder);
   const data = await openData(folder);
   try {
     return await work(data, spec);

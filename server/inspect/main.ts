@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { openEngine } from "../engine/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type FromInspector, type ToInspector, toInspectorSchema } from "../protocol/inspect.ts";
+import { explainDamage } from "../runs/damage.ts";
 import { answer } from "./answer.ts";
 import { WarmModels } from "./warmModels.ts";
 
@@ -26,7 +27,8 @@ async function work({ id, inspection, params }: Extract<ToInspector, { type: "as
     signal.throwIfAborted();
     const report = (news: unknown): void => send({ type: "news", id, news });
     send({ type: "answer", id, answer: await answer(inspection, params, { models, signal, report }) });
-  } catch (error) {
+  } catch (thrown) {
+    const error = explainDamage(thrown);
     const forUser = error instanceof UserError || signal.aborted;
     const message = error instanceof Error ? ((forUser ? error.message : error.stack) ?? error.message) : `${error}`;
     send({ type: "failed", id, message, forUser });

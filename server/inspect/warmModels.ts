@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { Engine, Runnable } from "../engine/engine.ts";
 import { Store } from "../engine/store.ts";
 import { type Decoder, openDecoder } from "../evaluation/decoder.ts";
-import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
+import type { OpenedModel } from "../evaluation/openCheckpoint.ts";
 import { inspection, inspectionBatch, maskSpec } from "../model/inspection.ts";
 import { evaluation, sequenceBatch } from "../model/loss.ts";
 import { MASKED } from "../ops/maskedSoftmax.ts";
@@ -12,6 +12,7 @@ import type { RoutingAxes } from "../protocol/inspect.ts";
 import { type ModelConfig, withK } from "../protocol/model.ts";
 import { reportedChoices } from "../routing/choices.ts";
 import { checkpointOf, colouredExperts, type FoundModel, findModel } from "../runs/findModel.ts";
+import { openModel } from "./openModel.ts";
 
 /** A model in memory with its compiled programs, kept for the next question. */
 export class WarmModel {
@@ -32,7 +33,7 @@ export class WarmModel {
 
   /** Reads a model's checkpoint. @throws UserError that names what cannot be read. */
   static async open(found: FoundModel, engine: Engine): Promise<WarmModel> {
-    return new WarmModel(found, await openCheckpointFolder(checkpointOf(found, found.stage)), engine);
+    return new WarmModel(found, await openModel(found, found.stage), engine);
   }
 
   get name(): string {

@@ -1,10 +1,12 @@
-import { type OpenedModel, openCheckpointFolder } from "../evaluation/openCheckpoint.ts";
+import { DamagedError } from "../disk/damaged.ts";
+import type { OpenedModel } from "../evaluation/openCheckpoint.ts";
 import { expertNames, type FeedForwardNames, feedForwardNames } from "../parameters/names.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { WeightDistance } from "../protocol/inspect.ts";
 import { expertWidth } from "../protocol/model.ts";
 import type { MixSpec } from "../protocol/stage.ts";
-import { checkpointOf, type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
+import { type FoundModel, mixOf, seedOf } from "../runs/findModel.ts";
+import { openModel } from "./openModel.ts";
 
 /**
  * Distances of an expert's block, by layer: from the seed's block, cut as the mix cut the models' blocks, and from each
@@ -44,10 +46,10 @@ async function openSeed(found: FoundModel): Promise<OpenedModel | undefined> {
   const stage = seedOf(found);
   if (!stage) return undefined;
   try {
-    return await openCheckpointFolder(checkpointOf(found, stage));
+    return await openModel(found, stage);
   } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
+    if (!(error instanceof UserError) || error instanceof DamagedError) throw error;
+    return undefined;
   }
 }
 

@@ -281,6 +281,8 @@ export const stageRecordSchema = z.strictObject({
   seconds: z.number(),
   versions: z.record(z.string(), z.string()),
   result: stageResultSchema.optional(),
+  /** Digests of its files, when it is done; absent in stages of older versions. */
+  files: fileDigestsSchema.optional(),
   error: z.string().optional(),
 });
 export type StageRecord = z.infer<typeof stageRecordSchema>;

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DamagedError } from "../disk/damaged.ts";
+import { readBoundedSync } from "../disk/open.ts";
 
 /**
  * For a damaged file of a run: the same error, with the stage that made the file and the command that makes it again.
@@ -32,10 +33,14 @@ function stageFolderOf(path: string): string | undefined {
   return undefined;
 }
 
+/** Longer than any record of a stage. */
+const maxRecordBytes = 64 << 20;
+
 /** The name in a stage's record, even if that is damaged; undefined if it cannot be found. */
 function stageName(folder: string): string | undefined {
   try {
-    return /^ {2}"name": "([^"\\]{1,200})",?$/m.exec(readFileSync(join(folder, "stage.json"), "utf8"))?.[1];
+    const text = readBoundedSync(join(folder, "stage.json"), maxRecordBytes).toString("utf8");
+    return /^ {2}"name": "([^"\\]{1,200})",?$/m.exec(text)?.[1];
   } catch {
     return undefined;
   }

@@ -1,11 +1,14 @@
 import type { FileHandle } from "node:fs/promises";
+import { basename } from "node:path";
 import type { z } from "zod";
+import { Digest } from "../disk/digest.ts";
 import { hasCode } from "../disk/errors.ts";
+import { checkDigest } from "../disk/fileDigests.ts";
 import { LineSplitter, parseJson, parseLine } from "../disk/lines.ts";
 import { openRegular, readBounded } from "../disk/open.ts";
 import { parseSealed } from "../disk/seal.ts";
 import { type RoutingIndex, routingIndexSchema } from "../protocol/routingFiles.ts";
-import { type Metric, metricSchema } from "../protocol/stage.ts";
+import { type FileDigest, type Metric, metricSchema, type StageRecord } from "../protocol/stage.ts";
 import { explainDamage } from "./damage.ts";
 import type { StagePaths } from "./layout.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
@@ -43,16 +46,24 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
 /**
  * Reads a JSON Lines file. An incomplete last line is skipped; a missing file counts as empty.
  *
- * @throws UserError naming file, line and key.
+ * @param expected the file's digest, where it is known.
+ * @throws UserError naming file, line and key; DamagedError if the file is not the expected one.
  */
-export async function readLines<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
+export async function readLines<T>(path: string, schema: z.ZodType<T>, expected?: FileDigest): Promise<T[]> {
   const handle = await orAbsent(openRegular(path));
-  if (!handle) return [];
+  if (!handle && !expected) return [];
   const items: T[] = [];
   const lines = new LineSplitter();
-  for await (const chunk of handle.createReadStream({ highWaterMark: 1 << 20 })) {
+  const digest = new Digest();
+  for await (const chunk of handle?.createReadStream({ highWaterMark: 1 << 20 }) ?? []) {
+    if (expected) digest.update(chunk as Buffer);
     for (const line of lines.take(chunk as Buffer))
       items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
+  }
+  try {
+    if (expected) checkDigest(path, { bytes: digest.bytes, digest: digest.value }, expected);
+  } catch (error) {
+    throw explainDamage(error);
   }
   return items;
 }
@@ -76,8 +87,14 @@ export async function readRecords(path: string, size: number): Promise<Records> 
   return { count, size, values };
 }
 
-/** Metrics of a stage, all steps. @throws UserError naming file, line and key. */
-export const readMetrics = (stage: StagePaths): Promise<Metric[]> => readLines(stage.metrics, metricSchema);
+/**
+ * Metrics of a stage, all steps.
+ *
+ * @param record of the stage: once it is done, it has the digest of the file.
+ * @throws UserError naming file, line and key.
+ */
+export const readMetrics = (stage: StagePaths, record: Pick<StageRecord, "files">): Promise<Metric[]> =>
+  readLines(stage.metrics, metricSchema, record.files?.[basename(stage.metrics)]);
 
 /** The last metric of a stage, read from the end of its file; undefined if there are no metrics. */
 export async function readLastMetric(stage: StagePaths): Promise<Metric | undefined> {

@@ -7,10 +7,12 @@ import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { StopRequested, UserError } from "../protocol/errors.ts";
 import type { FileDigests, PlannedStage, StageKind, StageRecord, StageResult, StageSpec } from "../protocol/stage.ts";
+import { explainDamage } from "../runs/damage.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock, LockedError } from "../runs/lock.ts";
 import { readLastMetric } from "../runs/read.ts";
 import { readRun } from "../runs/runs.ts";
+import { checkResult, digestsOfStage } from "../runs/stageFiles.ts";
 import { readStage, writeStage } from "../runs/stages.ts";
 import { clearStop } from "../runs/stop.ts";
 import { btm } from "./btm.ts";
@@ -129,11 +131,12 @@ async function main(): Promise<number> {
     await writeStage(paths, record);
     context.log(`process ${process.pid} starts: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
     try {
+      for (const key of new Set(Object.values(parents))) await checkResult(stagePaths(root, key).folder);
       const result = await work(context);
-      await write({ status: "done", result });
+      await write({ status: "done", result, files: await digestsOfStage(paths.folder, written) });
       return exitCodes.done;
     } catch (thrown) {
-      const error = explained(thrown);
+      const error = explainDamage(explained(thrown), runId);
       if (error instanceof TakenOver) throw error;
       if (error instanceof StopRequested) {
         await write({ status: "stopped" });

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { openSafetensors } from "../../checkpoint/safetensors.ts";
 import { type NamedTensor, writeSafetensors } from "../../checkpoint/writeSafetensors.ts";
 import type { GrownFile } from "../../disk/append.ts";
-import { DamagedError, hasChanged } from "../../disk/damaged.ts";
+import { checkDigest } from "../../disk/fileDigests.ts";
 import type { Store } from "../../engine/store.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { type FileDigests, fileDigestsSchema } from "../../protocol/stage.ts";
@@ -95,7 +95,6 @@ export const digestsOfGrown = (files: readonly GrownFile[]): FileDigests =>
 export function checkGrown(files: readonly GrownFile[], saved: FileDigests = {}): void {
   for (const { path, digest } of files) {
     const expected = saved[basename(path)];
-    if (expected && (expected.bytes !== digest.bytes || expected.digest !== digest.digest))
-      throw new DamagedError(path, hasChanged);
+    if (expected) checkDigest(path, digest, expected);
   }
 }

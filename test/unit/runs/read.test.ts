@@ -1,7 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { digestOf } from "../../../server/disk/digest.ts";
 import { stagePathsIn } from "../../../server/runs/layout.ts";
 import {
   readJson,
@@ -27,7 +28,7 @@ const metric = (step: number) => ({
 describe("reading", () => {
   it("takes files that do not exist for empty or absent", async () => {
     const paths = stagePathsIn(join(temporaryFolder(), "absent"));
-    expect(await readMetrics(paths)).toEqual([]);
+    expect(await readMetrics(paths, {})).toEqual([]);
     expect(await readLastMetric(paths)).toBeUndefined();
     expect(await readRouting(paths)).toBeUndefined();
     expect((await readRecords(paths.routing, 4)).count).toBe(0);
@@ -41,6 +42,22 @@ describe("reading", () => {
     await expect(readLines(path, schema)).rejects.toThrow(`line 2 of ${path} is not valid JSON`);
     writeFileSync(path, '{"step":1}\n{"step":"x"}\n');
     await expect(readLines(path, schema)).rejects.toThrow(`line 2 of ${path} has no valid \`step\``);
+  });
+
+  it("notices metrics that are not those that the stage's record has a digest of", async () => {
+    const paths = stagePathsIn(temporaryFolder());
+    const good = [1, 2].map((step) => `${JSON.stringify(metric(step))}\n`).join("");
+    const files = { "metrics.jsonl": { bytes: good.length, digest: digestOf(Buffer.from(good)) } };
+    writeFileSync(paths.metrics, good);
+    expect(await readMetrics(paths, { files })).toHaveLength(2);
+    const damaged = [good.replace('"loss":3', '"loss":2'), good.slice(0, -1), "\0".repeat(good.length), ""];
+    for (const text of damaged) {
+      writeFileSync(paths.metrics, text);
+      await expect(readMetrics(paths, { files })).rejects.toThrow(`${paths.metrics} is damaged`);
+    }
+    rmSync(paths.metrics);
+    await expect(readMetrics(paths, { files })).rejects.toThrow(`${paths.metrics} is damaged`);
+    expect(await readMetrics(paths, {})).toEqual([]);
   });
 
   it("finds the last whole line however long the lines are", async () => {

@@ -47,7 +47,7 @@ describe.skipIf(process.platform === "win32").each(kinds)("%s", (_, message, mak
     const { root, run, keyOf } = writeRun(temporaryFolder());
     const paths = stagePaths(root, keyOf("seed"));
     const names: [string, () => unknown][] = [
-      [paths.metrics, () => readMetrics(paths)],
+      [paths.metrics, () => readMetrics(paths, {})],
       [paths.metrics, () => readLastMetric(paths)],
       [paths.routingIndex, () => readRouting(paths)],
       [join(paths.folder, "lock.7"), () => lockHolder(paths.folder)],
