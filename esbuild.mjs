@@ -1,7 +1,8 @@
 // Bundles the product into dist/, or the folder BTX_DIST; files that are named instead go to dist/bench/.
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { bundledPackages, noticesOf } from "./notices.ts";
 
 /** zod brings its messages in fifty languages; these programs speak one. */
 const english = {
@@ -25,8 +26,9 @@ const entryPoints = asked.length
   ? Object.fromEntries(asked.map((file) => [basename(file, ".ts"), file]))
   : Object.fromEntries(Object.entries(programs).filter(([, file]) => existsSync(file)));
 
-await build({
+const { metafile } = await build({
   entryPoints,
+  metafile: true,
   outdir: asked.length ? "dist/bench" : dist,
   bundle: true,
   format: "esm",
@@ -54,8 +56,9 @@ const later = {
 };
 
 // What VS Code loads into its extension host is CommonJS.
-if (asked.length === 0)
-  await build({
+if (asked.length === 0) {
+  const extension = await build({
+    metafile: true,
     entryPoints: { extension: "extension/main.ts", heavy: "extension/heavy.ts" },
     outdir: dist,
     outExtension: { ".js": ".cjs" },
@@ -71,9 +74,9 @@ if (asked.length === 0)
     logLevel: "warning",
   });
 
-// Pages, and the colours of a browser that is no editor.
-if (asked.length === 0)
-  await build({
+  // Pages, and the colours they have in a browser, where no editor gives them any.
+  const pages = await build({
+    metafile: true,
     entryPoints: {
       ...Object.fromEntries(
         ["metrics", "routing", "expert", "tokens"]
@@ -95,3 +98,9 @@ if (asked.length === 0)
     minify: true,
     logLevel: "warning",
   });
+
+  // ONNX Runtime is not bundled but goes along.
+  const folders = bundledPackages([metafile, extension.metafile, pages.metafile]);
+  for (const name of ["onnxruntime-node", "onnxruntime-common"]) folders.add(`node_modules/${name}`);
+  writeFileSync(join(dist, "THIRD_PARTY_NOTICES.txt"), noticesOf(folders));
+}

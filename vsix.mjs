@@ -2,7 +2,7 @@
 // Only what runs goes in: the bundles, ONNX Runtime with the platform's binaries, the pages that people read.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -49,6 +49,7 @@ if (!existsSync(join(project, "node_modules/onnxruntime-node", binaries))) {
 rmSync(stage, { recursive: true, force: true });
 const copy = (from, to = from) => cpSync(join(project, from), join(stage, to), { recursive: true });
 run(process.execPath, ["esbuild.mjs"], { cwd: project, env: { ...process.env, BTX_DIST: join(stage, "dist") } });
+renameSync(join(stage, "dist/THIRD_PARTY_NOTICES.txt"), join(stage, "THIRD_PARTY_NOTICES.txt"));
 for (const path of ["README.md", "CHANGELOG.md", "LICENSE", "docs", "media", "extension/language"]) copy(path);
 for (const name of ["onnxruntime-node", "onnxruntime-common"]) {
   for (const part of ["package.json", name === "onnxruntime-node" ? "dist" : "dist/cjs"])

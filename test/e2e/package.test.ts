@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { extract } from "../../server/install/zip.ts";
 import { experimentFolder } from "../fixtures/experiment.ts";
 import { nodeProgram } from "../vscode/harness/kit.ts";
 import { missing, newestRun, openWindow, scratch, startVsCode, until, why } from "./support.ts";
@@ -15,6 +16,13 @@ describe.skipIf(missing)(`the packed extension${why}`, () => {
   beforeAll(() => {
     const { status, stderr } = spawnSync(nodeProgram, ["vsix.mjs", target, vsix], { cwd: project, encoding: "utf8" });
     if (status !== 0) throw new Error(`vsix.mjs failed:\n${stderr}`);
+  });
+
+  it("brings the licences of what it is made of", async () => {
+    await extract(vsix, ["extension/THIRD_PARTY_NOTICES.txt"], scratch);
+    const notices = readFileSync(join(scratch, "extension/THIRD_PARTY_NOTICES.txt"), "utf8");
+    for (const name of ["@tensorflow/tfjs-core", "onnxruntime-node", "ws", "zod"])
+      expect(notices).toMatch(new RegExp(`^${name} \\d`, "m"));
   });
 
   // The demo takes about a minute on an idle machine.
