@@ -18,6 +18,7 @@ const programs = {
   server: "server/main.ts",
   metrics: "server/stream/reader/main.ts",
   inspect: "server/inspect/main.ts",
+  lookup: "server/language/lookups/main.ts",
   probe: "server/devices/probeMain.ts",
 };
 const dist = process.env.BTX_DIST ?? "dist";

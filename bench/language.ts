@@ -15,6 +15,8 @@ import { definition, references, rename } from "../server/language/features/name
 import { quickFixes } from "../server/language/features/quickFixes.ts";
 import { semanticTokens } from "../server/language/features/semanticTokens.ts";
 import { documentSymbols } from "../server/language/features/symbols.ts";
+import { answerLookup } from "../server/language/lookups/answers.ts";
+import type { Ask } from "../server/language/lookups/questions.ts";
 import { Snapshot } from "../server/language/snapshot.ts";
 import { randomStream } from "../server/model/random.ts";
 
@@ -50,21 +52,23 @@ const lines = [
 ];
 const text = lines.join("\n");
 
-const domainFiles = new DomainFiles();
-const facts = new ExperimentFacts();
+/** In this process, so that it is measured. */
+const ask: Ask = (lookup, asked) => answerLookup(lookup, asked, new AbortController().signal);
+const domainFiles = new DomainFiles(ask);
+const facts = new ExperimentFacts(ask);
 const everything = { start: { line: 0, character: 0 }, end: { line: lines.length, character: 0 } };
 type Request = (snapshot: Snapshot, position: Position) => unknown;
 const requests: Record<string, Request> = {
   diagnostics: (snapshot) => diagnosticsOf(snapshot, snapshot.parsed.problems),
   "quick fixes": (snapshot) => quickFixes(snapshot, diagnosticsOf(snapshot, snapshot.parsed.problems)),
-  completion: (snapshot, position) => complete(snapshot, position, true),
+  completion: (snapshot, position) => complete(snapshot, position, true, ask),
   hover: (snapshot, position) => hover(snapshot, position, domainFiles),
   definition,
   references: (snapshot, position) => references(snapshot, position, true),
   rename: (snapshot) => rename(snapshot, { line: 2, character: 4 }, "other"),
   symbols: documentSymbols,
   folding: foldingRanges,
-  links: documentLinks,
+  links: (snapshot) => documentLinks(snapshot, ask),
   "code lenses": (snapshot) => codeLenses(snapshot, undefined),
   formatting: (snapshot) => formatting(snapshot, 2),
   "semantic tokens": semanticTokens,

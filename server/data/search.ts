@@ -16,7 +16,7 @@ export interface SearchLimits {
   ms: number;
 }
 
-const standardLimits: SearchLimits = { entries: 1_000_000, characters: 256 << 20, ms: 60_000 };
+export const standardLimits: SearchLimits = { entries: 1_000_000, characters: 256 << 20, ms: 60_000 };
 
 /** Folders read at a time. */
 const atOnce = 8;

@@ -34,7 +34,7 @@ export interface Answers {
 }
 
 /** Nothing is started, written or removed until the editor declares its workspace trusted. */
-export function answersOver(connection: Connection): Answers {
+export function answersOver(connection: Connection, onTrust: (trusted: boolean) => void): Answers {
   let trusted = false;
   const answers: Answers = {
     to(name, handle) {
@@ -71,6 +71,7 @@ export function answersOver(connection: Connection): Answers {
   };
   answers.onNotification("btx/trustChanged", ({ trusted: isTrusted }) => {
     trusted = isTrusted;
+    onTrust(trusted);
   });
   return answers;
 }

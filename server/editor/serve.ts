@@ -10,10 +10,15 @@ import { RunWatch } from "./runWatch.ts";
 /**
  * Answers the editor's own requests. It computes nothing and keeps no run alive.
  *
+ * @param onTrust is called when the editor says whether its workspace is trusted.
  * @returns a function that says whether the editor has declared its workspace trusted.
  */
-export function serveEditor(connection: Connection, inspector: Inspector): () => boolean {
-  const answers = answersOver(connection);
+export function serveEditor(
+  connection: Connection,
+  inspector: Inspector,
+  onTrust: (trusted: boolean) => void,
+): () => boolean {
+  const answers = answersOver(connection, onTrust);
   const watch = new RunWatch({
     runs: (changed) => answers.notify("btx/runsChanged", changed),
     stages: (changed) => answers.notify("btx/stagesChanged", changed),

@@ -1,3 +1,4 @@
+import type { SearchOptions } from "../data/search.ts";
 import { checkCompute } from "./checkCompute.ts";
 import { checkFiles } from "./checkFiles.ts";
 import { checkFreeze } from "./checkFreeze.ts";
@@ -14,15 +15,15 @@ import type { Experiment } from "./resolve.ts";
  * position.
  * @param file path of the experiment file; its folder is where relative paths begin.
  * @param machine what the training would run on.
- * @param signal ends the search for files.
+ * @param search how much the search for the files of each domain may take.
  */
 export async function checkExperiment(
   experiment: Experiment,
   file: string,
   machine: Machine = thisMachine(),
-  signal?: AbortSignal,
+  search: SearchOptions = {},
 ): Promise<Problem[]> {
-  const files = await checkFiles(experiment, file, signal);
+  const files = await checkFiles(experiment, file, search);
   const model = checkShape(experiment, files.shape);
   const fits = model.length > 0 || !files.shape ? [] : checkMemory(experiment, files.shape, files.vocab, machine);
   return sortProblems([

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { vocabularyProblem } from "../checkpoint/seed.ts";
 import { expandFiles } from "../data/files.ts";
-import { Search } from "../data/search.ts";
+import { Search, type SearchOptions } from "../data/search.ts";
 import { tokenizerPath } from "../data/tokenizers/load.ts";
 import { statsOf } from "../disk/open.ts";
 import { OutOfReachError } from "../disk/reach.ts";
@@ -23,16 +23,20 @@ export interface FilesFound {
 /**
  * Missing files, globs that match nothing, too little text, seeds and tokenizers that cannot be used.
  *
- * @param signal ends the search for files.
+ * @param search how much the search for the files of each domain may take.
  */
-export async function checkFiles(experiment: Experiment, file: string, signal?: AbortSignal): Promise<FilesFound> {
+export async function checkFiles(
+  experiment: Experiment,
+  file: string,
+  search: SearchOptions = {},
+): Promise<FilesFound> {
   const folder = dirname(resolve(file));
   const seed = await checkSeed(experiment, folder);
   const context = (seed.shape ?? experiment.model).context;
   const domains: Problem[] = [];
   // One after the other, because each may hold the paths of a million files.
   for (const [name, domain] of experiment.domains)
-    domains.push(...(await checkDomain(experiment, folder, name, domain, context, new Search({ signal }))));
+    domains.push(...(await checkDomain(experiment, folder, name, domain, context, new Search(search))));
   const tokenizer = await checkTokenizer(experiment, folder, seed.vocab);
   return {
     problems: [...seed.problems, ...domains, ...tokenizer.problems],

@@ -1,4 +1,5 @@
 import type { Phase, Plan, PlannedStage, StageSpec } from "../protocol/stage.ts";
+import { expertStage } from "../protocol/stageKinds.ts";
 import { equalCompute, type Trained } from "./equalCompute.ts";
 import { planInputs } from "./inputs.ts";
 import { stageKey, stageRandomSeed } from "./keys.ts";
@@ -157,9 +158,6 @@ class StageList {
     return name;
   }
 }
-
-/** Name of the stage that makes this expert: a domain's expert, or the seed. */
-export const expertStage = (expert: string): string => (expert === "seed" ? "seed" : `expert:${expert}`);
 
 /** Parents in the roles "expert:<name>". */
 const expertRoles = (experts: readonly string[], stage: (expert: string) => string): Record<string, string> =>

@@ -24,6 +24,7 @@ export const serverCapabilities: InitializeResult = {
     inlayHintProvider: true,
     referencesProvider: true,
     renameProvider: { prepareProvider: true },
+    workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
     semanticTokensProvider: { legend: semanticTokensLegend, full: true },
   },
 };

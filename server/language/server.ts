@@ -22,8 +22,10 @@ import { createFolderCommand, quickFixes } from "./features/quickFixes.ts";
 import { semanticTokens } from "./features/semanticTokens.ts";
 import { documentSymbols } from "./features/symbols.ts";
 import { LensReminder } from "./lensReminder.ts";
+import type { Ask } from "./lookups/questions.ts";
 import { OpenFiles } from "./openFiles.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Options that an editor may pass when it starts the server. */
 const optionsSchema = z.object({
@@ -37,17 +39,26 @@ interface Editor extends z.infer<typeof optionsSchema> {
   refreshesHints: boolean;
 }
 
+interface Surroundings {
+  /** Looks at disks. */
+  ask: Ask;
+  workspace: Workspace;
+}
+
 /** Registers handlers for requests about experiment files, on a connection that is not listening yet. */
-export function serve(connection: Connection): void {
+export function serve(connection: Connection, { ask, workspace }: Surroundings): void {
   const files = new OpenFiles();
-  const checker = checkWhileTyping(connection, files);
-  const domainFiles = new DomainFiles();
-  const facts = new ExperimentFacts();
+  const checker = checkWhileTyping(connection, files, ask);
+  const domainFiles = new DomainFiles(ask);
+  const facts = new ExperimentFacts(ask);
   const speeds = new Speeds();
   let editor: Editor = { snippets: false, refreshesLenses: false, refreshesHints: false };
   const failed = (error: unknown): void => console.error("refreshing:", error);
   const refreshLenses = (): void => {
     if (editor.refreshesLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(failed);
+  };
+  const refreshHints = (): void => {
+    if (editor.refreshesHints) connection.languages.inlayHint.refresh().catch(failed);
   };
   const reminder = new LensReminder(refreshLenses);
   const runs = new RunStandings(
@@ -56,20 +67,38 @@ export function serve(connection: Connection): void {
       refreshLenses();
       if (!ended) return;
       speeds.forget();
-      if (editor.refreshesHints) connection.languages.inlayHint.refresh().catch(failed);
+      refreshHints();
     },
   );
 
-  connection.onInitialize(({ capabilities: { textDocument, workspace }, initializationOptions }) => {
+  let followsFolders = false;
+  workspace.openFiles = () => files.paths();
+  connection.onInitialize(({ capabilities, initializationOptions, workspaceFolders }) => {
+    const { textDocument, workspace: supported } = capabilities;
+    followsFolders = supported?.workspaceFolders === true;
+    workspace.change({ added: (workspaceFolders ?? []).map(({ uri }) => uri) });
     editor = {
       ...optionsSchema.catch({}).parse(initializationOptions),
       snippets: textDocument?.completion?.completionItem?.snippetSupport === true,
-      refreshesLenses: workspace?.codeLens?.refreshSupport === true,
-      refreshesHints: workspace?.inlayHint?.refreshSupport === true,
+      refreshesLenses: supported?.codeLens?.refreshSupport === true,
+      refreshesHints: supported?.inlayHint?.refreshSupport === true,
     };
     return serverCapabilities;
   });
-  connection.onInitialized(() => runs.start());
+  connection.onInitialized(() => {
+    runs.start();
+    if (!followsFolders) return;
+    const uris = (folders: readonly { uri: string }[]): string[] => folders.map(({ uri }) => uri);
+    connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) =>
+      workspace.change({ added: uris(added), removed: uris(removed) }),
+    );
+  });
+  workspace.onChange = () => {
+    domainFiles.forget();
+    facts.forget();
+    for (const snapshot of files.all()) checker.update(snapshot, 0);
+    refreshHints();
+  };
   connection.onShutdown(() => runs.stop());
   files.documents.onDidOpen(({ document }) => reminder.opened(document.uri));
   files.documents.onDidClose(({ document }) => {
@@ -86,10 +115,10 @@ export function serve(connection: Connection): void {
       return codeLenses(snapshot, run, editor.commands);
     }),
   );
-  connection.onCompletion(about((snapshot, { position }) => complete(snapshot, position, editor.snippets)));
+  connection.onCompletion(about((snapshot, { position }) => complete(snapshot, position, editor.snippets, ask)));
   connection.onDefinition(about((snapshot, { position }) => definition(snapshot, position)));
   connection.onDocumentFormatting(about((snapshot, { options }) => formatting(snapshot, options.tabSize)));
-  connection.onDocumentLinks(about((snapshot) => documentLinks(snapshot)));
+  connection.onDocumentLinks(about((snapshot) => documentLinks(snapshot, ask)));
   connection.onDocumentSymbol(about((snapshot) => documentSymbols(snapshot)));
   connection.onFoldingRanges(about((snapshot) => foldingRanges(snapshot)));
   connection.onHover(about((snapshot, { position }) => hover(snapshot, position, domainFiles)));
@@ -122,13 +151,14 @@ export function serve(connection: Connection): void {
 const folderSchema = z.object({ path: z.string().refine((path) => isAbsolute(path)) });
 
 /** Sends the problems of open files shortly after each change and after each save. */
-function checkWhileTyping(connection: Connection, files: OpenFiles): Checker {
+function checkWhileTyping(connection: Connection, files: OpenFiles, ask: Ask): Checker {
   const send = (uri: string, version: number | undefined, diagnostics: ReturnType<typeof diagnosticsOf>): void => {
     const sent = connection.sendDiagnostics({ uri, ...(version === undefined ? {} : { version }), diagnostics });
     sent.catch((error: unknown) => console.error(`diagnostics of ${uri}:`, error));
   };
-  const checker = new Checker((snapshot, problems) =>
-    send(snapshot.uri, snapshot.version, diagnosticsOf(snapshot, problems)),
+  const checker = new Checker(
+    (snapshot, problems) => send(snapshot.uri, snapshot.version, diagnosticsOf(snapshot, problems)),
+    ask,
   );
   const update = (uri: string, delay?: number): void => {
     const snapshot = files.current(uri);

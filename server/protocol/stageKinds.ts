@@ -229,3 +229,6 @@ export function measuredStage({ name, spec, parents }: PlannedStage): string | u
 /** The stage of a plan that evaluates the model of the stage `name`; undefined if the plan has no such stage. */
 export const evaluationOf = <Stage extends PlannedStage>(name: string, plan: readonly Stage[]): Stage | undefined =>
   plan.find((stage) => stage.spec.kind === "evaluate" && stage.parents.model === name);
+
+/** Name of the stage that makes this expert: a domain's expert, or the seed. */
+export const expertStage = (expert: string): string => (expert === "seed" ? "seed" : `expert:${expert}`);

@@ -30,6 +30,9 @@ export interface LanguageClient {
   close(file: string): void;
   /** The last diagnostics of a file; undefined before there are any. */
   diagnostics(file: string): Diagnostic[] | undefined;
+  /** Says whether the workspace is trusted. */
+  trust(trusted: boolean): void;
+  pid: number;
   /** Exit code of the process. */
   ended: Promise<number | null>;
   /** What it wrote to standard error. */
@@ -39,7 +42,11 @@ export interface LanguageClient {
 
 const program = fileURLToPath(new URL("../../dist/server.js", import.meta.url));
 
-export async function startLanguageServer(options: unknown = undefined): Promise<LanguageClient> {
+/** @param folders of the workspace */
+export async function startLanguageServer(
+  options: unknown = undefined,
+  folders: readonly string[] = [],
+): Promise<LanguageClient> {
   const child = fork(program, ["--node-ipc"], { execPath: node, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const ended = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
   let stderr = "";
@@ -60,9 +67,10 @@ export async function startLanguageServer(options: unknown = undefined): Promise
   const initialized = await connection.sendRequest(InitializeRequest.type, {
     processId: process.pid,
     rootUri: null,
+    workspaceFolders: folders.map((folder) => ({ uri: pathToFileURL(folder).href, name: folder })),
     capabilities: {
       textDocument: { completion: { completionItem: { snippetSupport: true } } },
-      workspace: { codeLens: { refreshSupport: true }, inlayHint: { refreshSupport: true } },
+      workspace: { workspaceFolders: true, codeLens: { refreshSupport: true }, inlayHint: { refreshSupport: true } },
     },
     ...(options === undefined ? {} : { initializationOptions: options }),
   });
@@ -89,8 +97,10 @@ export async function startLanguageServer(options: unknown = undefined): Promise
         connection.sendNotification(DidCloseTextDocumentNotification.type, { textDocument: { uri: uriOf(file) } }),
       );
     },
+    trust: (trusted) => notify(connection.sendNotification("btx/trustChanged", { trusted })),
     diagnostics: (file) => found.get(uriOf(file)),
     ended,
+    pid: child.pid!,
     said: () => stderr,
     async stop() {
       await connection.sendRequest(ShutdownRequest.type);

@@ -147,7 +147,7 @@ const rules: Rule[] = [
     allows: ({ to }) =>
       !tensorPackage(to) &&
       (!ours(to) ||
-        ["server/data/files.ts", "server/model/size.ts"].includes(to) ||
+        ["server/data/files.ts", "server/data/search.ts", "server/model/size.ts"].includes(to) ||
         server("language", "experiment", "runs", "disk", "protocol")(to)),
     kept: ["server/language/features/a.ts", 'import { parameterCount } from "../../model/size.ts";'],
     broken: ["server/language/a.ts", 'import { runStages } from "../execution/runner.ts";'],
@@ -388,6 +388,37 @@ describe("a file is one idea", () => {
       ["server/b.ts", `${"b\n".repeat(most + 1)}`],
     ]);
     expect(long(files)).toEqual(["server/b.ts"]);
+  });
+});
+
+/** Paths along imports that are there at run time, from the editor's backend to what reads what an experiment names. */
+function namedFilesRead(files: Sources): string[] {
+  const loads = new Map<string, string[]>();
+  for (const { from, to, typeOnly } of allImports(files))
+    if (!typeOnly) loads.set(from, [...(loads.get(from) ?? []), to]);
+  const reads = (path: string): boolean =>
+    server("data/corpus", "data/tokenizers")(path) ||
+    ["data/files", "data/search", "experiment/checkFiles", "checkpoint/loadCheckpoint", "checkpoint/readConfig"].some(
+      (name) => path === `server/${name}.ts`,
+    );
+  const seen = new Set(["server/main.ts"]);
+  for (const path of seen) for (const next of loads.get(path) ?? []) seen.add(next);
+  return [...seen].filter(reads);
+}
+
+describe("the process that answers the editor reads no file that an experiment names", () => {
+  test("holds", () => {
+    expect(sources.has("server/main.ts")).toBe(true);
+    expect(namedFilesRead(sources)).toEqual([]);
+  });
+
+  test("is seen when it is broken by way of another file", () => {
+    const files = new Map([
+      ["server/main.ts", 'import { serve } from "./language/server.ts";'],
+      ["server/language/server.ts", 'import { checkExperiment } from "../experiment/check.ts";'],
+      ["server/experiment/check.ts", 'import { checkFiles } from "./checkFiles.ts";'],
+    ]);
+    expect(namedFilesRead(files)).toEqual(["server/experiment/checkFiles.ts"]);
   });
 });
 

@@ -1,8 +1,8 @@
-import type { Dirent } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { type CompletionItem, CompletionItemKind } from "vscode-languageserver";
 import type { Path } from "../../experiment/problem.ts";
+import { askSoon } from "../lookups/askSoon.ts";
+import type { Ask, FolderEntry } from "../lookups/questions.ts";
 import type { Place } from "../place.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { yamlText } from "../yamlText.ts";
@@ -19,17 +19,25 @@ export function pathKind(path: Path): PathKind | undefined {
 }
 
 const maxItems = 500;
+/** How long reading a folder may take, ms: someone waits for it. */
+const longest = 3000;
 
 /** Existing files and folders, one level at a time, and globs for the kinds of files in a folder. */
-export async function pathItems(snapshot: Snapshot, place: Place, kind: PathKind): Promise<CompletionItem[]> {
-  if (snapshot.file === undefined) return [];
+export async function pathItems(snapshot: Snapshot, place: Place, kind: PathKind, ask: Ask): Promise<CompletionItem[]> {
+  const { file } = snapshot;
+  if (file === undefined) return [];
   const without = place.prefix.startsWith("!") ? "!" : "";
   const typed = place.prefix.slice(without.length);
   const before = typed.slice(0, typed.lastIndexOf("/") + 1);
   if (/[*?[\]{}]/.test(before)) return [];
-  const entries = await entriesOf(resolve(dirname(snapshot.file), before || "."));
+  const entries = await askSoon(
+    ask,
+    "entries",
+    { folder: resolve(dirname(file), before || ".") },
+    { owner: file, ms: longest },
+  );
   const hidden = typed.slice(before.length).startsWith(".");
-  const seen = entries.filter(({ name }) => name.startsWith(".") === hidden);
+  const seen = (entries ?? []).filter(({ name }) => name.startsWith(".") === hidden);
   const range = snapshot.range(place.span);
   const item = (label: string, order: number, more: Partial<CompletionItem>): CompletionItem => {
     const text = `${without}${before}${label}`;
@@ -37,7 +45,7 @@ export async function pathItems(snapshot: Snapshot, place: Place, kind: PathKind
     const line = place.kind === "key" ? `- ${written}` : written;
     return { label, filterText: text, sortText: `${order}${label}`, textEdit: { range, newText: line }, ...more };
   };
-  const folders = seen.filter((entry) => entry.isDirectory());
+  const folders = seen.filter((entry) => entry.isFolder);
   const files = kind === "folder" ? [] : seen.filter((entry) => isWanted(entry, kind));
   const globs = kind === "files" ? globsOf(files) : [];
   return [
@@ -47,17 +55,11 @@ export async function pathItems(snapshot: Snapshot, place: Place, kind: PathKind
   ].slice(0, maxItems);
 }
 
-const entriesOf = (folder: string): Promise<Dirent[]> =>
-  readdir(folder, { withFileTypes: true }).then(
-    (entries) => entries.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    () => [],
-  );
-
-const isWanted = (entry: Dirent, kind: PathKind): boolean =>
-  !entry.isDirectory() && (kind === "files" || entry.name.endsWith(".json")) && !entry.name.endsWith(".btx.yaml");
+const isWanted = (entry: FolderEntry, kind: PathKind): boolean =>
+  !entry.isFolder && (kind === "files" || entry.name.endsWith(".json")) && !entry.name.endsWith(".btx.yaml");
 
 /** A glob for each kind of file that a folder holds several of, the most frequent first. */
-function globsOf(files: Dirent[]): [glob: string, detail: string][] {
+function globsOf(files: FolderEntry[]): [glob: string, detail: string][] {
   const counts = new Map<string, number>();
   for (const { name } of files) {
     const extension = extname(name);

@@ -1,5 +1,6 @@
 import type { CompletionItem, Position } from "vscode-languageserver";
 import { itemsOf, mappingOf, schemaAt } from "../../experiment/describe.ts";
+import type { Ask } from "../lookups/questions.ts";
 import { placeAt } from "../place.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { keyItems } from "./completeKeys.ts";
@@ -13,7 +14,12 @@ export const triggerCharacters = ["/", " ", "[", "{", '"', "'"];
  * Completions at a position: missing keys, values, names of domains, existing paths.
  * @param snippets whether the editor supports `$0` for the final cursor position
  */
-export async function complete(snapshot: Snapshot, position: Position, snippets: boolean): Promise<CompletionItem[]> {
+export async function complete(
+  snapshot: Snapshot,
+  position: Position,
+  snippets: boolean,
+  ask: Ask,
+): Promise<CompletionItem[]> {
   const place = placeAt(snapshot.text, snapshot.offset(position));
   const node = place && schemaAt(place.path);
   if (!node) return [];
@@ -24,6 +30,6 @@ export async function complete(snapshot: Snapshot, position: Position, snippets:
     return itemsOf(node) && place.indent !== undefined ? [...keys, ...valueItems(snapshot, place, node)] : keys;
   }
   const kind = pathKind(place.path);
-  if (kind) return pathItems(snapshot, place, kind);
+  if (kind) return pathItems(snapshot, place, kind, ask);
   return valueItems(snapshot, place, node);
 }

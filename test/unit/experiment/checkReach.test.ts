@@ -9,7 +9,7 @@ import { type Files, folderWith, llamaFiles, long, parsed } from "./folder.ts";
 /** Problems as "severity message", with the folder's path as `DIR`. */
 async function checked(folder: string, text: string, signal?: AbortSignal): Promise<string[]> {
   const machine = { memory: 64e9, free: 64e9 };
-  const problems = await checkExperiment(parsed(text), join(folder, "work", "a.btx.yaml"), machine, signal);
+  const problems = await checkExperiment(parsed(text), join(folder, "work", "a.btx.yaml"), machine, { signal });
   return problems.map(({ severity, message }) => `${severity} ${message.replaceAll(folder, "DIR")}`);
 }
 

@@ -19,7 +19,7 @@ import { documentSymbols } from "../../../server/language/features/symbols.ts";
 import type { Snapshot } from "../../../server/language/snapshot.ts";
 import { UserError } from "../../../server/protocol/errors.ts";
 import { randomNumbers } from "../../fixtures/run.ts";
-import { opened } from "./support.ts";
+import { ask, opened } from "./support.ts";
 
 const example = (name: string) => readFileSync(new URL(`../../../examples/${name}`, import.meta.url), "utf8");
 const blocks = `# blocks
@@ -99,8 +99,8 @@ function mutated(source: string): string {
   return random() < 0.05 ? text.slice(0, below(text.length)) : text;
 }
 
-const domainFiles = new DomainFiles();
-const facts = new ExperimentFacts();
+const domainFiles = new DomainFiles(ask);
+const facts = new ExperimentFacts(ask);
 const everything: Range = { start: { line: 0, character: 0 }, end: { line: 9999, character: 0 } };
 
 /** A rename's answer, or the sentence it was refused with. */
@@ -117,14 +117,14 @@ type Request = (snapshot: Snapshot, position: Position) => unknown;
 const requests: Record<string, Request> = {
   diagnostics: (snapshot) => diagnosticsOf(snapshot, snapshot.parsed.problems),
   "quick fixes": (snapshot) => quickFixes(snapshot, diagnosticsOf(snapshot, snapshot.parsed.problems)),
-  completion: (snapshot, position) => complete(snapshot, position, true),
+  completion: (snapshot, position) => complete(snapshot, position, true, ask),
   hover: (snapshot, position) => hover(snapshot, position, domainFiles),
   definition,
   references: (snapshot, position) => references(snapshot, position, true),
   rename: (snapshot, position) => asked(() => [prepareRename(snapshot, position), rename(snapshot, position, "other")]),
   "document symbols": documentSymbols,
   folding: foldingRanges,
-  links: documentLinks,
+  links: (snapshot) => documentLinks(snapshot, ask),
   "code lenses": (snapshot) => codeLenses(snapshot, undefined),
   formatting: (snapshot) => formatting(snapshot, 2),
   "semantic tokens": semanticTokens,

@@ -5,6 +5,8 @@ import { pathToFileURL } from "node:url";
 import { afterAll } from "vitest";
 import type { Position, Range, TextEdit } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
+import { answerLookup } from "../../../server/language/lookups/answers.ts";
+import type { Ask } from "../../../server/language/lookups/questions.ts";
 import { Snapshot } from "../../../server/language/snapshot.ts";
 
 /** A text as it is in the editor; by default in a folder that does not exist. */
@@ -38,6 +40,10 @@ export function folderWith(files: Record<string, string>): string {
   }
   return folder;
 }
+
+/** Looks at disks in this process. */
+export const ask: Ask = (lookup, asked, { signal }) =>
+  answerLookup(lookup, asked, signal ?? new AbortController().signal);
 
 /** How long to wait for what comes in its own time. */
 export const soon = { timeout: 20_000 };

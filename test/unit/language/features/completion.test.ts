@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CompletionItem } from "vscode-languageserver";
 import { complete } from "../../../../server/language/features/completion.ts";
-import { cursor, edited, folderWith } from "../support.ts";
+import { ask, cursor, edited, folderWith } from "../support.ts";
 
 const completed = (marked: string, { snippets = false, file }: { snippets?: boolean; file?: string } = {}) => {
   const { snapshot, position } = cursor(marked, file);
-  return complete(snapshot, position, snippets).then((items) => ({ snapshot, items }));
+  return complete(snapshot, position, snippets, ask).then((items) => ({ snapshot, items }));
 };
 const labels = async (marked: string, file?: string): Promise<string[]> =>
   (await completed(marked, file === undefined ? {} : { file })).items.map(({ label }) => label);

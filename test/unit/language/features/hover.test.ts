@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { MarkupContent } from "vscode-languageserver";
 import { DomainFiles } from "../../../../server/language/facts/domainFiles.ts";
 import { hover } from "../../../../server/language/features/hover.ts";
-import { cursor, folderWith, textIn } from "../support.ts";
+import { ask, cursor, folderWith, textIn } from "../support.ts";
 
 const folder = folderWith({ "text/a.txt": "x".repeat(1500), "text/b.txt": "y".repeat(500) });
 const file = join(folder, "a.btx.yaml");
@@ -11,7 +11,7 @@ const file = join(folder, "a.btx.yaml");
 /** What a hover at `|` is about, and what it says. */
 async function hovered(marked: string): Promise<[about: string, text: string] | null> {
   const { snapshot, position } = cursor(marked, file);
-  const found = await hover(snapshot, position, new DomainFiles());
+  const found = await hover(snapshot, position, new DomainFiles(ask));
   return found && [textIn(snapshot, found.range!), (found.contents as MarkupContent).value];
 }
 

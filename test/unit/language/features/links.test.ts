@@ -3,14 +3,14 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { documentLinks } from "../../../../server/language/features/links.ts";
 import { Snapshot } from "../../../../server/language/snapshot.ts";
-import { folderWith, opened, textIn } from "../support.ts";
+import { ask, folderWith, opened, textIn } from "../support.ts";
 
 const folder = folderWith({ "a.txt": "x", "b/c.txt": "y", "seed/config.json": "{}", "tok/tokenizer.json": "{}" });
 
 /** The linked texts, each with the path it leads to from the folder. */
 async function links(text: string): Promise<string[][]> {
   const snapshot = opened(text, join(folder, "a.btx.yaml"));
-  const found = await documentLinks(snapshot);
+  const found = await documentLinks(snapshot, ask);
   return found.map(({ range, target }) => [textIn(snapshot, range), fileURLToPath(target!).slice(folder.length + 1)]);
 }
 
@@ -35,6 +35,6 @@ tokenizer: {type: file, path: tok}
   });
 
   it("do not stand in files that are on no disk", async () => {
-    expect(await documentLinks(new Snapshot("untitled:1", 1, "domains: {a: {files: /etc/hosts}}"))).toEqual([]);
+    expect(await documentLinks(new Snapshot("untitled:1", 1, "domains: {a: {files: /etc/hosts}}"), ask)).toEqual([]);
   });
 });
