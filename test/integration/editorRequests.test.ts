@@ -5,7 +5,7 @@ import { listedRunSchema, type Request } from "../../server/protocol/editor.ts";
 import { stagePaths } from "../../server/runs/layout.ts";
 import { listRuns, type Run } from "../../server/runs/runs.ts";
 import { type LanguageClient, startLanguageServer } from "./languageClient.ts";
-import { copyOfFinished, tinyExperiment } from "./scratch.ts";
+import { copyOfFinished, scratch, tinyExperiment } from "./scratch.ts";
 
 /** The backend, asked by an editor for more than a language server gives. */
 
@@ -13,7 +13,7 @@ let client: LanguageClient;
 const ask = (name: Request, params: object) => client.connection.sendRequest<Record<string, unknown>>(name, params);
 const trust = (trusted: boolean) => client.connection.sendNotification("btx/trustChanged", { trusted });
 beforeAll(async () => {
-  client = await startLanguageServer();
+  client = await startLanguageServer(undefined, [scratch]);
 });
 afterAll(() => client.stop());
 

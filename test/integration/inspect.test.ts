@@ -10,7 +10,7 @@ import { type RoutedText, routedTextSchema } from "../../server/protocol/inspect
 import { listRuns } from "../../server/runs/runs.ts";
 import { node } from "./btx.ts";
 import { type LanguageClient, startLanguageServer } from "./languageClient.ts";
-import { finishedExperiment } from "./scratch.ts";
+import { finishedExperiment, scratch } from "./scratch.ts";
 
 /** The inspector's own process, asked by the backend of an editor and by itself. */
 
@@ -33,7 +33,7 @@ const sampling = (id: string, tokens = 8) => ({
 });
 
 beforeAll(async () => {
-  client = await startLanguageServer();
+  client = await startLanguageServer(undefined, [scratch]);
   client.connection.onNotification("btx/sampledToken", (given) => {
     told.push(backendNotifications["btx/sampledToken"].parse(given));
   });

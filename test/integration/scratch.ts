@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, inject } from "vitest";
 import { type ExperimentFolder, experimentFolder, type Sections, writeExperiment } from "../fixtures/experiment.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "btx-integration-"));
+/** The folder that all others of these are in. */
+export const scratch = mkdtempSync(join(tmpdir(), "btx-integration-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
 
 /** An empty folder that goes when the file's tests have ended. */

@@ -10,13 +10,13 @@ import { stagePaths } from "../../server/runs/layout.ts";
 import { writeManyMetrics } from "../fixtures/manyMetrics.ts";
 import { type LanguageClient, startLanguageServer } from "./languageClient.ts";
 import { newestRun, readRunRecord } from "./results.ts";
-import { copyOfFinished, scratchFolder } from "./scratch.ts";
+import { copyOfFinished, scratch, scratchFolder } from "./scratch.ts";
 
 /** Every request and every question, asked of a backend whose workspace is not trusted. */
 
 let client: LanguageClient;
 beforeAll(async () => {
-  client = await startLanguageServer();
+  client = await startLanguageServer(undefined, [scratch]);
 });
 afterAll(() => client.stop());
 
