@@ -40,12 +40,13 @@ export interface LanguageClient {
   stop(): Promise<number | null>;
 }
 
-const program = fileURLToPath(new URL("../../dist/server.js", import.meta.url));
+const built = fileURLToPath(new URL("../../dist/server.js", import.meta.url));
 
-/** @param folders of the workspace */
+/** @param folders of the workspace. @param program another build of the server */
 export async function startLanguageServer(
   options: unknown = undefined,
   folders: readonly string[] = [],
+  program = built,
 ): Promise<LanguageClient> {
   const child = fork(program, ["--node-ipc"], { execPath: node, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const ended = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
