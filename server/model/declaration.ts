@@ -1,4 +1,10 @@
-import { attentionNormName, FINAL_NORM, feedForwardNormName } from "../parameters/names.ts";
+import {
+  attentionNormName,
+  attentionOutputNormName,
+  FINAL_NORM,
+  feedForwardNormName,
+  feedForwardOutputNormName,
+} from "../parameters/names.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { sharedRouterParameters } from "../routers/declarations.ts";
 import { attention } from "./blocks/attention/declaration.ts";
@@ -13,11 +19,14 @@ export const isMoeLayer = ({ moe }: ModelConfig, layer: number): boolean => moe?
 
 /** The blocks of one layer. */
 export interface LayerDeclaration {
+  /** Norms of each block's input and output; those that the model does not have are empty. */
   attentionNorm: BlockDeclaration;
   attention: BlockDeclaration;
+  attentionOutputNorm: BlockDeclaration;
   feedForwardNorm: BlockDeclaration;
   /** Dense, or a Mixture-of-Experts. */
   feedForward: BlockDeclaration;
+  feedForwardOutputNorm: BlockDeclaration;
 }
 
 /** The blocks of a model, as `decoder` (transformer.ts) runs them. */
@@ -36,12 +45,16 @@ export interface DeclarationOptions {
 }
 
 export function declareModel(config: ModelConfig, { counts }: DeclarationOptions = {}): ModelDeclaration {
+  const before = (name: string) => (config.normPlacement === "after" ? wholeBlock([]) : norm(name, config));
+  const after = (name: string) => (config.normPlacement ? norm(name, config) : wholeBlock([]));
   const layer = (index: number): LayerDeclaration => ({
-    attentionNorm: norm(attentionNormName(index), config),
+    attentionNorm: before(attentionNormName(index)),
     attention: attention(config, index),
-    feedForwardNorm: norm(feedForwardNormName(index), config),
+    attentionOutputNorm: after(attentionOutputNormName(index)),
+    feedForwardNorm: before(feedForwardNormName(index)),
     feedForward:
       config.moe && isMoeLayer(config, index) ? moe(config, config.moe, index, counts) : feedForward(config, index),
+    feedForwardOutputNorm: after(feedForwardOutputNormName(index)),
   });
   return {
     embedding: embedding(config),
@@ -56,7 +69,14 @@ export function declareModel(config: ModelConfig, { counts }: DeclarationOptions
 export const blocksOf = ({ embedding, routers, layers, finalNorm, head }: ModelDeclaration): BlockDeclaration[] => [
   embedding,
   routers,
-  ...layers.flatMap((layer) => [layer.attentionNorm, layer.attention, layer.feedForwardNorm, layer.feedForward]),
+  ...layers.flatMap((layer) => [
+    layer.attentionNorm,
+    layer.attention,
+    layer.attentionOutputNorm,
+    layer.feedForwardNorm,
+    layer.feedForward,
+    layer.feedForwardOutputNorm,
+  ]),
   finalNorm,
   head,
 ];

@@ -4,7 +4,6 @@ import {
   equal,
   expandDims,
   floorDiv,
-  greater,
   matMul,
   minimum,
   mul,
@@ -15,11 +14,12 @@ import {
   sub,
   type Tensor,
 } from "@tensorflow/tfjs-core";
+import { unseen } from "../ops/causalAttention.ts";
 import { MASKED, maskedSoftmax } from "../ops/maskedSoftmax.ts";
 import { placeRows } from "../ops/placeRows.ts";
 import { named, type Program, program, type Tensors } from "../ops/program.ts";
+import { softCapped } from "../ops/softCap.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { rotaryTables } from "./blocks/attention/rotaryTables.ts";
 import { head } from "./blocks/embedding/forward.ts";
 import { maskSpec } from "./inspection.ts";
 import type { BatchSpecs } from "./loss.ts";
@@ -90,19 +90,25 @@ export function decode(config: ModelConfig, { inspected = false }: DecodeOptions
     const stored = minimum(positions, scalar(length, "int32"));
     const queryTime = floorDiv(counting(time * group, [time * group]), scalar(group, "int32"));
     const queryPosition = add(reshape(named(batch, "positions"), [rows, 1, 1, 1]), reshape(queryTime, [1, 1, -1, 1]));
-    const future = greater(counting(places, [1, 1, 1, places]), queryPosition);
-    const mask = mul(cast(future, "float32"), MASKED);
+    const keyPosition = counting(places, [1, 1, 1, places]);
+    const maskOf = (window?: number) => mul(cast(unseen(keyPosition, queryPosition, window), "float32"), MASKED);
+    const everything = maskOf();
+    const { window, softCap } = config;
+    const near = window && window.size < length ? maskOf(window.size) : everything;
+    const capped = (scores: Tensor) =>
+      softCap?.attention === undefined ? scores : softCapped(scores, softCap.attention);
 
     const caches: Tensors = {};
     const pass: Pass = {
-      tables: rotaryTables(config, minimum(positions, scalar(length - 1, "int32")), length),
+      positions: { ids: minimum(positions, scalar(length - 1, "int32")), length },
       routing: routingInputs(batch, ones([rows * time, 1]), "generation"),
       core: (layer) => (q, k, v) => {
         const keys = placeRows(named(state, keyCacheName(layer)), k, stored);
         const values = placeRows(named(state, valueCacheName(layer)), v, stored);
         caches[keyCacheName(layer)] = keys;
         caches[valueCacheName(layer)] = values;
-        return matMul(maskedSoftmax(matMul(q, keys, false, true), mask), values);
+        const mask = window?.layers.includes(layer) ? near : everything;
+        return matMul(maskedSoftmax(capped(matMul(q, keys, false, true)), mask), values);
       },
     };
     const { hidden, routings } = decoder(state, tokens, pass, config);

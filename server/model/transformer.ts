@@ -1,19 +1,21 @@
-import { add, expandDims, ones, range, reshape, type Scalar, type Tensor } from "@tensorflow/tfjs-core";
+import { add, expandDims, mul, ones, range, reshape, type Scalar, type Tensor } from "@tensorflow/tfjs-core";
 import { type Arithmetic, inFloat16, inFloat32 } from "../ops/arithmetic.ts";
 import { causalAttention, causalBlocks } from "../ops/causalAttention.ts";
 import type { Tensors } from "../ops/program.ts";
 import {
   attentionNormName,
+  attentionOutputNormName,
   attentionPrefix,
   FINAL_NORM,
   feedForwardNames,
   feedForwardNormName,
+  feedForwardOutputNormName,
   feedForwardPrefix,
 } from "../parameters/names.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { TrainingConfig } from "../protocol/stage.ts";
 import { type AttentionCore, attention } from "./blocks/attention/forward.ts";
-import { type RotaryTables, rotaryTables } from "./blocks/attention/rotaryTables.ts";
+import { type Positions, rotaryTables } from "./blocks/attention/rotaryTables.ts";
 import { embed, head } from "./blocks/embedding/forward.ts";
 import { feedForward } from "./blocks/feedForward/forward.ts";
 import { type LayerRouting, moe } from "./blocks/moe/forward.ts";
@@ -24,7 +26,7 @@ import { layerInputs, type RoutingInputs } from "./routingInputs.ts";
 
 /** What differs between forward passes: training sees whole sequences, decoding sees a cache. */
 export interface Pass {
-  tables: RotaryTables;
+  positions: Positions;
   /** What each layer's queries see. */
   core: (layer: number) => AttentionCore;
   routing: RoutingInputs;
@@ -37,7 +39,8 @@ export interface Pass {
 /**
  * The decoder without its head. From tokens [B, T] int32 it computes the normed hidden states [N, D], N = B*T, the
  * routing of each Mixture-of-Experts layer, and the input [N, D] of each layer's feed-forward block.
- * Pre-norm blocks as in Llama: x + attention(norm(x)), x + feedForward(norm(x)).
+ * Pre-norm blocks as in Llama, x + attention(norm(x)) and x + feedForward(norm(x)), unless the configuration places
+ * norms otherwise or adds both blocks to the same x.
  */
 export function decoder(
   params: Tensors,
@@ -50,35 +53,40 @@ export function decoder(
   const { arithmetic = inFloat32 } = pass;
   const block = pass.recompute ? recomputedBlock : plainBlock;
   const tokenIds = reshape(tokens, [tokens.size]);
+  const tables = rotaryTables(config, pass.positions);
+  const time = tokens.shape[1]!;
+  const { normPlacement } = config;
+  const normOf = (name: string, y: Tensor) => norm(params, name, y, config);
+  const before = (name: string, y: Tensor) => (normPlacement === "after" ? y : normOf(name, y));
+  const after = (name: string, y: Tensor) => (normPlacement ? normOf(name, y) : y);
+  const residual = config.multipliers?.residual;
+  const added = (y: Tensor, output: Tensor) => add(y, residual === undefined ? output : mul(output, residual));
   /** Router state of the last Mixture-of-Experts layer; dense layers pass it on. */
   let state: Tensor | undefined;
-  let x: Tensor = embed(params, tokenIds);
+  let x: Tensor = embed(params, tokens, pass.positions.ids, config);
   for (let layer = 0; layer < config.layers; layer++) {
-    const attended = norm(params, attentionNormName(layer), x, config);
     const ofAttention = parametersOf(params, `${attentionPrefix(layer)}.`);
-    x = add(
-      x,
-      block(attended, ofAttention, (given, own) =>
-        attention(own, layer, given, pass.tables, pass.core(layer), arithmetic, config),
-      ),
+    const attentionPass = { time, tables: tables(layer), core: pass.core(layer), arithmetic };
+    const attended = block(before(attentionNormName(layer), x), ofAttention, (given, own) =>
+      attention(own, layer, given, attentionPass, config),
     );
-    const normed = norm(params, feedForwardNormName(layer), x, config);
+    const beside = x;
+    x = added(x, after(attentionOutputNormName(layer), attended));
+    const normed = before(feedForwardNormName(layer), config.parallel ? beside : x);
     blockInputs.push(normed);
     if (config.moe && isMoeLayer(config, layer)) {
       const inputs = layerInputs(pass.routing, routings.length);
       const given = { ...inputs, params, layer, tokenIds, ...(state ? { state } : {}) };
-      const { output, routing } = moe(normed, given, config.moe, { block, arithmetic });
+      const { output, routing } = moe(normed, given, config.moe, { block, arithmetic, kind: config });
       routings.push(routing);
       state = routing.state;
-      x = add(x, output);
+      x = added(x, after(feedForwardOutputNormName(layer), output));
     } else {
       const names = feedForwardNames(layer);
-      x = add(
-        x,
-        block(normed, parametersOf(params, feedForwardPrefix(layer)), (given, own) =>
-          feedForward(own, names, given, arithmetic),
-        ),
+      const output = block(normed, parametersOf(params, feedForwardPrefix(layer)), (given, own) =>
+        feedForward(own, names, given, arithmetic, config),
       );
+      x = added(x, after(feedForwardOutputNormName(layer), output));
     }
   }
   return { hidden: norm(params, FINAL_NORM, x, config), routings, blockInputs };
@@ -96,10 +104,14 @@ export function wholeSequences(
 ): Pass {
   const arithmetic = precision === "float16" ? inFloat16 : inFloat32;
   const positions = expandDims(range(0, time, 1, "int32"), 0);
-  const blocks = causalBlocks(time, config.heads / config.kvHeads);
+  const group = config.heads / config.kvHeads;
+  const { window, softCap } = config;
+  const everywhere = causalBlocks(time, group);
+  const near = window && window.size < time ? causalBlocks(time, group, { window: window.size }) : everywhere;
   return {
-    tables: rotaryTables(config, positions, time),
-    core: () => (q, k, v) => causalAttention(q, k, v, blocks, arithmetic),
+    positions: { ids: positions, length: time },
+    core: (layer) => (q, k, v) =>
+      causalAttention(q, k, v, window?.layers.includes(layer) ? near : everywhere, arithmetic, softCap?.attention),
     routing,
     recompute: !!recompute,
     arithmetic,

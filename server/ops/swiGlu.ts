@@ -12,6 +12,9 @@ function gradients(dy: Tensor, gate: Tensor, up: Tensor): Tensor[] {
   return [mul(up, add(dUp, mul(s, sub(dy, dUp)))), dUp];
 }
 
+/** x sigmoid(x). */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+
 /** silu(gate) * up, both [..., F]. Shazeer, arXiv 2002.05202. Kernels `SwiGlu` and `SwiGluGrad`. */
 export function swiGlu(gate: Tensor, up: Tensor): Tensor {
   return differentiable<[Tensor, Tensor]>(

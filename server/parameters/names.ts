@@ -1,6 +1,8 @@
 /** Names of parameters, as in Hugging Face's Llama and, for Mixture-of-Experts layers, its Mixtral. */
 
 export const EMBEDDING = "model.embed_tokens.weight";
+/** Learned embeddings of positions [T, D]. */
+export const POSITIONS = "model.embed_positions.weight";
 export const FINAL_NORM = "model.norm.weight";
 export const HEAD = "lm_head.weight";
 
@@ -10,6 +12,16 @@ export const layerPrefix = (layer: number): string => `model.layers.${layer}`;
 export const attentionPrefix = (layer: number): string => `${layerPrefix(layer)}.self_attn`;
 export const attentionNormName = (layer: number): string => `${layerPrefix(layer)}.input_layernorm.weight`;
 export const feedForwardNormName = (layer: number): string => `${layerPrefix(layer)}.post_attention_layernorm.weight`;
+
+/** Norms of what a block adds to the residual stream. */
+export const attentionOutputNormName = (layer: number): string => `${layerPrefix(layer)}.attention_output_norm.weight`;
+export const feedForwardOutputNormName = (layer: number): string =>
+  `${layerPrefix(layer)}.feed_forward_output_norm.weight`;
+/** Norms of a layer's queries and keys. */
+export const queryNormName = (layer: number): string => `${attentionPrefix(layer)}.q_norm.weight`;
+export const keyNormName = (layer: number): string => `${attentionPrefix(layer)}.k_norm.weight`;
+/** The bias [D] of a LayerNorm, by the name of its weight. */
+export const normBiasName = (weight: string): string => weight.replace(/weight$/, "bias");
 
 /** Prefix of the Mixture-of-Experts block of layer `layer`. */
 export const moePrefix = (layer: number): string => `${layerPrefix(layer)}.block_sparse_moe`;

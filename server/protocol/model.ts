@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { architectureShape } from "./architecture.ts";
 import { Table } from "./table.ts";
 
 /** Load-balancing options of all types of router. */
@@ -123,7 +124,7 @@ export const modelConfigSchema = z.strictObject({
   hidden: z.int().min(1),
   heads: z.int().min(1),
   kvHeads: z.int().min(1),
-  /** Width of one attention head; even, because rotary embeddings rotate pairs of elements. */
+  /** Width of one attention head; even where rotary embeddings rotate pairs of elements. */
   headSize: z.int().min(2),
   ffn: z.int().min(1),
   ropeTheta: z.number().positive(),
@@ -131,6 +132,7 @@ export const modelConfigSchema = z.strictObject({
   tiedEmbeddings: z.boolean(),
   attentionBias: z.boolean(),
   ffnBias: z.boolean(),
+  ...architectureShape,
   /** Absent: every feed-forward layer is dense. */
   moe: moeConfigSchema.optional(),
 });

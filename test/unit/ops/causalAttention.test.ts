@@ -36,11 +36,11 @@ describe("causalAttention", () => {
     const [k, v] = [random.normal([2, 2, time, 4]), random.normal([2, 2, time, 4])];
 
     test(`lets each query see the keys up to its time: ${group} heads a key head, ${blocks} blocks`, () => {
-      expectClose(causalAttention(q, k, v, causalBlocks(time, group, blocks)), reference(q, k, v));
+      expectClose(causalAttention(q, k, v, causalBlocks(time, group, { count: blocks })), reference(q, k, v));
     });
 
     test(`has the gradient of its value in q, k and v: ${group} heads a key head, ${blocks} blocks`, () => {
-      expectGradients((a, b, c) => causalAttention(a, b, c, causalBlocks(time, group, blocks)), [q, k, v]);
+      expectGradients((a, b, c) => causalAttention(a, b, c, causalBlocks(time, group, { count: blocks })), [q, k, v]);
     });
   }
 

@@ -1,7 +1,19 @@
-import { linearLayer, residualDeviation } from "../../../parameters/declaration.ts";
-import { attentionPrefix } from "../../../parameters/names.ts";
+import { type ParameterDeclaration, linearLayer, residualDeviation } from "../../../parameters/declaration.ts";
+import { attentionPrefix, keyNormName, queryNormName } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
+import { normParameters } from "../norm/declaration.ts";
+
+/** Norms of queries and keys, by head or of all heads at once. */
+function queryKeyNorms(config: ModelConfig, layer: number): ParameterDeclaration[] {
+  const { qkNorm, heads, kvHeads, headSize } = config;
+  if (!qkNorm) return [];
+  const width = (count: number) => (qkNorm === "head" ? headSize : count * headSize);
+  return [
+    ...normParameters(queryNormName(layer), config, width(heads)),
+    ...normParameters(keyNormName(layer), config, width(kvHeads)),
+  ];
+}
 
 /**
  * Grouped-query self-attention: q and o [D, H*d], k and v [D, kvHeads*d].
@@ -27,11 +39,12 @@ export function attention(config: ModelConfig, layer: number): BlockDeclaration 
     name: `${attentionPrefix(layer)}.o_proj`,
     out: hidden,
     input: query,
-    hasBias: attentionBias,
+    hasBias: config.outputBias ?? attentionBias,
     group: "attention",
     deviation: residualDeviation(layers),
   });
-  return wholeBlock([...into("q_proj", query), ...into("k_proj", keyValue), ...into("v_proj", keyValue), ...output], {
+  const projections = [...into("q_proj", query), ...into("k_proj", keyValue), ...into("v_proj", keyValue)];
+  return wholeBlock([...projections, ...queryKeyNorms(config, layer), ...output], {
     multiplyAdds: 2 * context * query,
     kept({ batch, time, share }) {
       const tokens = batch * time;

@@ -1,37 +1,57 @@
 import { gather, mul, type Tensor, tensor2d } from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../../protocol/model.ts";
+import { frequencies } from "./frequencies.ts";
+
+/** Where the tokens of a pass stand. */
+export interface Positions {
+  /** [B, T] int32, or [1, T] if all sequences share them; each from 0 to `length` - 1. */
+  ids: Tensor;
+  length: number;
+}
 
 /**
- * Cosines and sines [B, T, headSize/2] of positions; B = 1 if all sequences share them. The query tables include the
- * factor 1 / sqrt(headSize).
+ * Cosines and sines [B, T, W/2] of positions, W the width that is rotated; B = 1 if all sequences share them. The query
+ * tables include the factor of the attention scores, 1 / sqrt(headSize) or `attentionScale`.
  */
 export interface RotaryTables {
   query: { cos: Tensor; sin: Tensor };
   key: { cos: Tensor; sin: Tensor };
 }
 
-/**
- * Table [length, headSize/2] of f(angle) for positions 0 to `length` - 1: element i is rotated by the angle
- * position * theta^(-2i / headSize).
- */
-function angles(config: ModelConfig, length: number, f: (angle: number) => number): Tensor {
-  const half = config.headSize / 2;
-  const values = new Float32Array(length * half);
-  for (let position = 0; position < length; position++) {
-    for (let i = 0; i < half; i++) {
-      values[position * half + i] = f(position * config.ropeTheta ** (-i / half));
-    }
-  }
-  return tensor2d(values, [length, half]);
+/** Factor of the attention scores. */
+export const attentionScale = ({ attentionScale: scale, headSize }: ModelConfig): number =>
+  scale ?? 1 / Math.sqrt(headSize);
+
+/** Table [length, W/2] of f(position * angle). */
+function table(angles: readonly number[], length: number, f: (angle: number) => number): Tensor {
+  const values = new Float32Array(length * angles.length);
+  for (let position = 0; position < length; position++)
+    for (const [i, angle] of angles.entries()) values[position * angles.length + i] = f(position * angle);
+  return tensor2d(values, [length, angles.length]);
 }
 
-/**
- * Rotary tables for positions [B or 1, T] int32, each from 0 to `length` - 1. Scaling the query tables scales the
- * queries at no extra cost.
- */
-export function rotaryTables(config: ModelConfig, positions: Tensor, length: number): RotaryTables {
-  const cos = gather(angles(config, length, Math.cos), positions as never);
-  const sin = gather(angles(config, length, Math.sin), positions as never);
-  const scale = 1 / Math.sqrt(config.headSize);
+/** Scaling the query tables scales the queries at no extra cost. */
+function tablesOf(config: ModelConfig, { ids, length }: Positions): RotaryTables {
+  const { angles, attention } = frequencies(config, length);
+  const of = (f: (angle: number) => number) => {
+    const found = gather(table(angles, length, f), ids as never);
+    return attention === 1 ? found : mul(found, attention);
+  };
+  const [cos, sin] = [of(Math.cos), of(Math.sin)];
+  const scale = attentionScale(config);
   return { key: { cos, sin }, query: { cos: mul(cos, scale), sin: mul(sin, scale) } };
+}
+
+/** Rotary tables of each layer; undefined for a layer that rotates nothing. */
+export function rotaryTables(config: ModelConfig, positions: Positions): (layer: number) => RotaryTables | undefined {
+  if (config.positions) return () => undefined;
+  const all = tablesOf(config, positions);
+  const { windowRopeTheta, withoutRope = [], window } = config;
+  const { ropeScaling: _, ...unscaled } = config;
+  const windowed =
+    windowRopeTheta === undefined ? all : tablesOf({ ...unscaled, ropeTheta: windowRopeTheta }, positions);
+  return (layer) => {
+    if (withoutRope.includes(layer)) return undefined;
+    return window?.layers.includes(layer) ? windowed : all;
+  };
 }

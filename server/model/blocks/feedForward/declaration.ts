@@ -22,7 +22,7 @@ interface Place extends Pick<ParameterDeclaration, "group"> {
   expert?: string | undefined;
 }
 
-/** Parameters of one SwiGLU block of a dense layer or an expert: gate and up [F, D], down [D, F]. */
+/** Parameters of the feed-forward block of a dense layer or an expert: gate, if any, and up [F, D], down [D, F]. */
 export function feedForwardParameters(config: ModelConfig, { names, width, ...rest }: Place): CutParameter[] {
   const { hidden, ffnBias: hasBias, layers } = config;
   const cutAlong = (parameters: ParameterDeclaration[], cuts: Cut[]): CutParameter[] =>
@@ -37,7 +37,8 @@ export function feedForwardParameters(config: ModelConfig, { names, width, ...re
     hasBias,
     deviation: residualDeviation(layers),
   });
-  return [...into(names.gate), ...into(names.up), ...cutAlong(down, [{ axis: 1 }, "divided"])];
+  const gate = config.gated === false ? [] : into(names.gate);
+  return [...gate, ...into(names.up), ...cutAlong(down, [{ axis: 1 }, "divided"])];
 }
 
 /** Parameters of a dense layer's feed-forward block. */

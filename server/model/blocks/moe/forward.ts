@@ -15,7 +15,7 @@ import {
 import type { MoeConfig } from "../../../protocol/model.ts";
 import { router } from "../../../routers/index.ts";
 import type { RouterInput, Routing, Scores } from "../../../routers/router.ts";
-import { feedForward, swiGluBlock } from "../feedForward/forward.ts";
+import { type FeedForwardKind, feedForward, feedForwardBlock } from "../feedForward/forward.ts";
 import { type Block, parametersOf } from "../recompute.ts";
 
 /** A layer's routing decision and the scores that it is based on. */
@@ -25,6 +25,7 @@ export interface LayerRouting extends Routing, Scores {}
 export interface BlockPass {
   block: Block;
   arithmetic: Arithmetic;
+  kind: FeedForwardKind;
 }
 
 /**
@@ -38,7 +39,7 @@ export function moe(
   x: Tensor,
   input: RouterInput,
   config: MoeConfig,
-  { block, arithmetic }: BlockPass,
+  { block, arithmetic, kind }: BlockPass,
 ): { output: Tensor; routing: LayerRouting } {
   const { params, layer, mask } = input;
   const masked = (scores: Tensor) => (mask ? add(scores, mask) : scores);
@@ -53,8 +54,8 @@ export function moe(
   const gates = all ? routing.gateOfExpert : routing.gates;
   const output = block(x, { ...weights, gates }, (given, { gates: own, ...params }) =>
     all
-      ? everyExpert(params, given, own!, experts, arithmetic)
-      : chosenExperts(params, given, own!, routing, experts, arithmetic),
+      ? everyExpert(params, given, own!, experts, { arithmetic, kind })
+      : chosenExperts(params, given, own!, routing, experts, { arithmetic, kind }),
   );
   return { output, routing };
 }
@@ -70,11 +71,11 @@ function everyExpert(
   x: Tensor,
   gateOfExpert: Tensor,
   experts: FeedForwardNames[],
-  arithmetic: Arithmetic,
+  { arithmetic, kind }: Pick<BlockPass, "arithmetic" | "kind">,
 ): Tensor {
   const gates = split(gateOfExpert, experts.length, 1);
   return experts
-    .map((names, e) => mul(feedForward(params, names, x, arithmetic), gates[e]!))
+    .map((names, e) => mul(feedForward(params, names, x, arithmetic, kind), gates[e]!))
     .reduce((sum, part) => add(sum, part));
 }
 
@@ -85,7 +86,7 @@ function chosenExperts(
   gates: Tensor,
   { experts: choices, mayHaveNoExpert }: Pick<Routing, "experts" | "mayHaveNoExpert">,
   experts: FeedForwardNames[],
-  arithmetic: Arithmetic,
+  { arithmetic, kind }: Pick<BlockPass, "arithmetic" | "kind">,
 ): Tensor {
   const [tokens, k] = gates.shape as [number, number];
   const chosen = reshape(choices, [tokens * k]);
@@ -94,7 +95,7 @@ function chosenExperts(
   const expertOfRow = () => oneHot(gather(chosen, order), experts.length);
   const rows = dispatch(arithmetic.operand(x), order, inverse, k);
   // Rows sorted by expert; applies each expert's linear layer to its rows: [S, in] -> [S, out].
-  const output = swiGluBlock(rows, (part, y) => {
+  const output = feedForwardBlock(rows, kind, (part, y) => {
     const weights = experts.map((names) => named(params, `${names[part]}.weight`));
     const product = arithmetic.groupedMatMul(y, sizes, weights);
     const biasNames = experts.map((names) => `${names[part]}.bias`);

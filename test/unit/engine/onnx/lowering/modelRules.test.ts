@@ -101,7 +101,7 @@ const cases: Case[] = [
       `causal attention of grouped queries in ${blocks} blocks`,
       { q: float([2, 2, 14, 4], 1), k: float([2, 2, 7, 4], 2), v: float([2, 2, 7, 4], 3) },
       ["q", "k", "v"],
-      ({ q, k, v }) => causalAttention(q!, k!, v!, causalBlocks(7, 2, blocks)),
+      ({ q, k, v }) => causalAttention(q!, k!, v!, causalBlocks(7, 2, { count: blocks })),
     ],
   ),
 ];

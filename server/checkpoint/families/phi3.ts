@@ -1,0 +1,42 @@
+import { layerPrefix } from "../../parameters/names.ts";
+import { storedAlike, type StoredTensor } from "../storedTensors.ts";
+import { expectSilu, readDecoder, readWindow, writeDecoder } from "./decoder.ts";
+import { type Family, layersWhere } from "./family.ts";
+
+/** Phi-3, 3.5 and 4: fused projections, LongRoPE. */
+export const phi3: Family = {
+  type: "phi3",
+  architecture: "Phi3ForCausalLM",
+  read(found) {
+    expectSilu(found);
+    const config = readDecoder(found, { normEps: 1e-5 });
+    return { ...config, family: "phi3", ...readWindow(found, config.layers, () => true) };
+  },
+  write: (config) => ({
+    ...writeDecoder(config),
+    original_max_position_embeddings:
+      config.ropeScaling && "original" in config.ropeScaling ? config.ropeScaling.original : config.context,
+    sliding_window: config.window?.size ?? null,
+  }),
+  stored({ layers, heads, kvHeads, headSize, ffn }) {
+    return layersWhere(layers, () => true).flatMap((layer): StoredTensor[] => {
+      const prefix = layerPrefix(layer);
+      const part = (name: string, rows: number) => ({ name: `${prefix}.${name}.weight`, rows });
+      return [
+        {
+          name: `${prefix}.self_attn.qkv_proj.weight`,
+          parts: [
+            part("self_attn.q_proj", heads * headSize),
+            part("self_attn.k_proj", kvHeads * headSize),
+            part("self_attn.v_proj", kvHeads * headSize),
+          ],
+        },
+        storedAlike(`${prefix}.self_attn.o_proj.weight`),
+        {
+          name: `${prefix}.mlp.gate_up_proj.weight`,
+          parts: [part("mlp.gate_proj", ffn), part("mlp.up_proj", ffn)],
+        },
+      ];
+    });
+  },
+};
