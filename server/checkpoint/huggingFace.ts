@@ -1,5 +1,7 @@
 import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import { type CheckpointType, checkpointType } from "./checkpointType.ts";
+import { checkpointType } from "./checkpointType.ts";
+import { familyOf } from "./families/index.ts";
+import { jsonWithFloats } from "./jsonWithFloats.ts";
 
 export { checkpointType } from "./checkpointType.ts";
 export { configFromHuggingFace } from "./readConfig.ts";
@@ -8,8 +10,9 @@ export { configFromHuggingFace } from "./readConfig.ts";
  * A model's configuration as a Hugging Face `config.json`, of the type that can hold it (`checkpointType`).
  * Transformers refuses the type "btx" rather than fill in random weights or route otherwise.
  *
- * What Hugging Face has no key for lies under the key `btx`: the Mixture-of-Experts and, where a Mixtral's
- * `intermediate_size` is the width of its experts and the blocks they were cut from were wider, that width, `ffn`.
+ * What Hugging Face has no key for lies under the key `btx`: the Mixture-of-Experts; the family of the models it was
+ * mixed from, if that is not Llama; and, where a Mixtral's `intermediate_size` is the width of its experts and the
+ * blocks they were cut from were wider, that width, `ffn`.
  */
 
 export interface ConfigExtras {
@@ -17,33 +20,15 @@ export interface ConfigExtras {
   endOfText?: number;
 }
 
-const architectures: Record<CheckpointType, string> = {
-  llama: "LlamaForCausalLM",
-  mixtral: "MixtralForCausalLM",
-  btx: "BtxForCausalLM",
-};
-
 /** `config.json` of a model, as an object. */
 export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = {}): Record<string, unknown> {
+  const family = familyOf(config);
   const type = checkpointType(config);
   const endOfText = extras.endOfText ?? null;
+  const dense = { architectures: [family.architecture], model_type: family.type, ...family.write(config) };
   return {
-    architectures: [architectures[type]],
-    model_type: type,
-    vocab_size: config.vocab,
-    max_position_embeddings: config.context,
-    num_hidden_layers: config.layers,
-    hidden_size: config.hidden,
-    num_attention_heads: config.heads,
-    num_key_value_heads: config.kvHeads,
-    head_dim: config.headSize,
-    intermediate_size: type === "mixtral" ? (config.moe?.ffn ?? config.ffn) : config.ffn,
-    hidden_act: "silu",
-    rope_theta: config.ropeTheta,
-    rms_norm_eps: config.normEps,
-    tie_word_embeddings: config.tiedEmbeddings,
-    ...(type === "mixtral" ? {} : { attention_bias: config.attentionBias, mlp_bias: config.ffnBias }),
-    ...moeKeys(config, type),
+    ...dense,
+    ...mixtureKeys(config, type),
     attention_dropout: 0,
     initializer_range: 0.02,
     bos_token_id: endOfText,
@@ -54,15 +39,29 @@ export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = 
   };
 }
 
-function moeKeys({ moe, ffn }: ModelConfig, type: CheckpointType): Record<string, unknown> {
+/** `config.json` of a model, as text. */
+export const configText = (config: ModelConfig, extras?: ConfigExtras): string =>
+  `${jsonWithFloats(configToHuggingFace(config, extras))}\n`;
+
+function mixtureKeys(config: ModelConfig, type: string): Record<string, unknown> {
+  const { moe, ffn, family, window } = config;
   if (!moe) return {};
+  const isMixtral = type === "mixtral";
   return {
+    architectures: [isMixtral ? "MixtralForCausalLM" : "BtxForCausalLM"],
+    model_type: type,
+    ...(isMixtral ? { intermediate_size: moe.ffn ?? ffn } : {}),
     num_local_experts: moe.experts.length,
     num_experts_per_tok: expertsPerToken(moe, moe.layers.length - 1),
     router_aux_loss_coef: moe.router.loadBalance,
     output_router_logits: false,
     router_jitter_noise: 0,
-    sliding_window: null,
-    btx: { version: 1, moe, ...(type === "mixtral" && moe.ffn !== undefined ? { ffn } : {}) },
+    ...(isMixtral ? { sliding_window: window?.size ?? null } : {}),
+    btx: {
+      version: 1,
+      moe,
+      ...(family === undefined ? {} : { family }),
+      ...(isMixtral && moe.ffn !== undefined ? { ffn } : {}),
+    },
   };
 }

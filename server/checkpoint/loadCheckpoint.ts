@@ -4,10 +4,12 @@ import { setTimeout } from "node:timers/promises";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import { isFloat } from "./dtypes.ts";
+import { storedTensors } from "./families/index.ts";
 import { quoted } from "./header.ts";
 import { configFile, parseConfig, readConfigText } from "./readConfig.ts";
 import type { TensorReader } from "./safetensors.ts";
 import { type Checkpoint, type Parameter, replacedFolder } from "./saveCheckpoint.ts";
+import { asParameters } from "./storedTensors.ts";
 import { openWeights } from "./weights.ts";
 
 /**
@@ -62,7 +64,7 @@ const identity = (folder: string): Promise<string | undefined> =>
 async function openOnce(folder: string, expected?: ExpectedShapes): Promise<OpenCheckpoint> {
   const path = join(folder, configFile);
   const config = parseConfig(await readConfigText(path), path);
-  const weights = await openWeights(folder);
+  const weights = asParameters(await openWeights(folder), storedTensors(config));
   try {
     if (!expected) return { folder, config, weights, names: weights.names };
     const shapes = typeof expected === "function" ? expected(config) : expected;
@@ -140,7 +142,10 @@ function checkParameters(
 }
 
 /**
- * Tensors of older checkpoints that are not parameters: a tied head's copy of the embedding, and rotary frequencies.
+ * Tensors of older checkpoints that are not parameters: a tied head's copy of the embedding, rotary frequencies, and
+ * the causal masks of GPT-2 and GPT-NeoX.
  */
 const isNeedless = (name: string, config: ModelConfig): boolean =>
-  (config.tiedEmbeddings && name === "lm_head.weight") || name.endsWith(".rotary_emb.inv_freq");
+  (config.tiedEmbeddings && /^(lm_head|embed_out)\.weight$/.test(name)) ||
+  name.endsWith(".rotary_emb.inv_freq") ||
+  /^(gpt_neox\.|transformer\.)?(layers|h)\.\d+\.(attention|attn)\.(masked_)?bias$/.test(name);

@@ -11,64 +11,39 @@ import {
   moeConfigSchema,
 } from "../protocol/model.ts";
 import { checkpointType } from "./checkpointType.ts";
+import { expectSilu, readDecoder, readWindow } from "./families/decoder.ts";
+import { type Family, FoundConfig } from "./families/family.ts";
+import { families } from "./families/index.ts";
 
-/** Reads a Hugging Face `config.json`, and refuses models that this transformer would compute differently. */
+/**
+ * Reads a Hugging Face `config.json`: dense models by their family (families/), Mixtral, and mixtures of the type "btx".
+ * Refuses models that this transformer would compute differently.
+ */
 
 export const configFile = "config.json";
 const maxConfigBytes = 10 << 20;
 
-/** Large enough for any model, small enough to bound the list of parameters of a hostile file. */
-const size = z
-  .int()
-  .min(1)
-  .max(2 ** 31);
-const layerCount = z.int().min(1).max(1024);
-const expertCount = z.int().min(1).max(1024);
-
-const ropeSchema = z.looseObject({
-  rope_type: z.string().nullish(),
-  type: z.string().nullish(),
-  rope_theta: z.number().positive().nullish(),
-  partial_rotary_factor: z.number().nullish(),
-});
-
-/**
- * Sizes are required. The rest has Transformers' defaults; defaults that differ between Llama and Mixtral are in
- * `supported`.
- */
-const commonSchema = z.object({
-  architectures: z.array(z.string()).nullish(),
-  vocab_size: size,
-  max_position_embeddings: size,
-  num_hidden_layers: layerCount,
-  hidden_size: size,
-  num_attention_heads: size,
-  num_key_value_heads: size.nullish(),
-  head_dim: size.nullish(),
-  intermediate_size: size,
-  hidden_act: z.string().nullish(),
-  rope_theta: z.number().positive().nullish(),
-  rope_scaling: ropeSchema.nullish(),
-  rope_parameters: ropeSchema.nullish(),
-  partial_rotary_factor: z.number().nullish(),
-  rms_norm_eps: z.number().positive().nullish(),
-  tie_word_embeddings: z.boolean().nullish(),
-  attention_bias: z.boolean().nullish(),
-  mlp_bias: z.boolean().nullish(),
-  sliding_window: z.number().nullish(),
-  quantization_config: z.unknown().optional(),
-  num_local_experts: expertCount.nullish(),
-  num_experts_per_tok: size.nullish(),
+const mixtureSchema = z.object({
+  num_local_experts: z.int().min(1).max(1024).nullish(),
+  num_experts_per_tok: z
+    .int()
+    .min(1)
+    .max(2 ** 31)
+    .nullish(),
   router_aux_loss_coef: z.number().min(0).nullish(),
-  btx: z.object({ version: z.literal(1), moe: moeConfigSchema, ffn: size.optional() }).nullish(),
+  btx: z
+    .object({
+      version: z.literal(1),
+      moe: moeConfigSchema,
+      family: z.string().optional(),
+      ffn: z.int().min(1).optional(),
+    })
+    .nullish(),
 });
-type HuggingFaceConfig = z.infer<typeof commonSchema>;
+type FoundMixture = z.infer<typeof mixtureSchema>;
 
-const supported = new Map([
-  ["llama", { architecture: "LlamaForCausalLM", ropeTheta: 10_000, normEps: 1e-6 }],
-  ["mixtral", { architecture: "MixtralForCausalLM", ropeTheta: 1_000_000, normEps: 1e-5 }],
-  ["btx", { architecture: "BtxForCausalLM", ropeTheta: 10_000, normEps: 1e-6 }],
-]);
+/** Types that `familyFor` knows how to read. */
+const supportedTypes = (): string => [...families.keys(), "mixtral"].join(", ");
 
 /**
  * The model that a parsed `config.json` describes.
@@ -78,109 +53,67 @@ const supported = new Map([
  * compute differently.
  */
 export function configFromHuggingFace(json: unknown, file: string): ModelConfig {
-  const type = z.object({ model_type: z.string() }).safeParse(json).data?.model_type;
-  if (type === undefined) throw new UserError(`${file} has no \`model_type\`: it is not the configuration of a model`);
-  const defaults = supported.get(type);
-  if (!defaults)
+  const object = z.looseObject({ model_type: z.string() }).safeParse(json).data;
+  if (object === undefined)
+    throw new UserError(`${file} has no \`model_type\`: it is not the configuration of a model`);
+  const { model_type: type } = object;
+  const found = new FoundConfig(object, file);
+  const isMixture = type === "mixtral" || type === "btx";
+  const mixture = isMixture ? parsedMixture(object, file) : undefined;
+  const family = familyFor(type, mixture?.btx?.family);
+  if (!family)
     throw new UserError(
-      `${file} describes a model of type ${JSON.stringify(type.slice(0, 100))}: only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported`,
+      `${file} describes a model of type ${JSON.stringify(type.slice(0, 100))}, which is not supported: the types that are: ${supportedTypes()}`,
     );
-  const parsed = commonSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new UserError(`${file} has no valid \`${issue?.path.join(".")}\`: ${issue?.message}`);
-  }
-  const found = parsed.data;
-  refuseUnlike(found, defaults.architecture, file);
-  const rope = found.rope_parameters ?? found.rope_scaling;
-  const heads = found.num_attention_heads;
-  const kvHeads = found.num_key_value_heads ?? (type === "mixtral" ? 8 : heads);
-  const headSize = found.head_dim ?? found.hidden_size / heads;
-  if (!Number.isInteger(headSize))
+  const architecture =
+    type === "mixtral" ? "MixtralForCausalLM" : type === "btx" ? "BtxForCausalLM" : family.architecture;
+  const given = found.get("architectures", z.array(z.string()));
+  if (given && !given.includes(architecture))
     throw new UserError(
-      `${file}: \`hidden_size\` ${found.hidden_size} is not a multiple of \`num_attention_heads\` ${heads}`,
+      `${file} has the architecture ${JSON.stringify(given.join(", ").slice(0, 100))}: only ${architecture} is supported for its model type`,
     );
-  if (headSize % 2 !== 0)
-    throw new UserError(`${file}: a head is ${headSize} wide, but rotary embeddings need an even width`);
-  if (heads % kvHeads !== 0)
-    throw new UserError(
-      `${file}: \`num_attention_heads\` ${heads} is not a multiple of \`num_key_value_heads\` ${kvHeads}`,
-    );
-  const moe = moeOf(found, type, file);
-  const config = modelConfigSchema.parse({
-    vocab: found.vocab_size,
-    context: found.max_position_embeddings,
-    layers: found.num_hidden_layers,
-    hidden: found.hidden_size,
-    heads,
-    kvHeads,
-    headSize,
-    ffn: (type === "mixtral" ? found.btx?.ffn : undefined) ?? found.intermediate_size,
-    ropeTheta: rope?.rope_theta ?? found.rope_theta ?? defaults.ropeTheta,
-    normEps: found.rms_norm_eps ?? defaults.normEps,
-    tiedEmbeddings: found.tie_word_embeddings ?? false,
-    attentionBias: type === "mixtral" ? false : (found.attention_bias ?? false),
-    ffnBias: type === "mixtral" ? false : (found.mlp_bias ?? false),
-    ...(moe ? { moe } : {}),
-  } satisfies ModelConfig);
+  const dense = type === "mixtral" ? readMixtral(found, mixture?.btx?.ffn) : family.read(found);
+  const moe = mixture && moeOf(mixture, found, type, dense.layers);
+  const config = modelConfigSchema.parse({ ...dense, ...(moe ? { moe } : {}) } satisfies ModelConfig);
   if (type === "mixtral" && checkpointType(config) !== "mixtral")
     throw new UserError(`${file}: \`btx.moe.router\` routes in a way that Mixtral does not`);
   return config;
 }
 
-/** Throws for a model whose keys require a computation that ours does not do. */
-function refuseUnlike(found: HuggingFaceConfig, architecture: string, file: string): void {
-  if (found.architectures && !found.architectures.includes(architecture))
-    throw new UserError(
-      `${file} has the architecture ${JSON.stringify(found.architectures.join(", ").slice(0, 100))}: only ${architecture} is supported for its model type`,
-    );
-  if (found.quantization_config != null)
-    throw new UserError(
-      `${file} describes a quantized model (\`quantization_config\`): use the model it was made from`,
-    );
-  const activation = found.hidden_act ?? "silu";
-  if (activation !== "silu" && activation !== "swish")
-    throw new UserError(`${file} has the \`hidden_act\` ${JSON.stringify(activation)}: only silu is supported`);
-  for (const key of ["rope_scaling", "rope_parameters"] as const) {
-    const rope = found[key];
-    const scaling = rope?.rope_type ?? rope?.type ?? "default";
-    if (scaling !== "default")
-      throw new UserError(
-        `${file} scales its rotary embeddings (\`${key}\` ${JSON.stringify(scaling)}), which is not supported`,
-      );
-    const nested = Object.entries(rope ?? {}).find(([, value]) => typeof value === "object" && value !== null)?.[0];
-    if (nested)
-      throw new UserError(
-        `${file} has different rotary embeddings per kind of layer (\`${key}.${nested}\`), which is not supported`,
-      );
-    if (rope && key === "rope_scaling" && rope.rope_type == null && rope.type == null)
-      throw new UserError(
-        `${file} scales its rotary embeddings (\`rope_scaling\` without a type), which is not supported`,
-      );
-  }
-  const turned = found.rope_parameters?.partial_rotary_factor ?? found.partial_rotary_factor ?? 1;
-  if (turned !== 1)
-    throw new UserError(
-      `${file} rotates only a part of each head (\`partial_rotary_factor\` ${turned}), which is not supported`,
-    );
-  if (found.sliding_window != null && found.sliding_window < found.max_position_embeddings)
-    throw new UserError(
-      `${file} has a \`sliding_window\` of ${found.sliding_window} tokens, less than its context of ${found.max_position_embeddings}, which is not supported`,
-    );
+function familyFor(type: string, base: string | undefined): Family | undefined {
+  if (type === "mixtral") return families.get("llama");
+  return families.get(type === "btx" ? (base ?? "llama") : type);
 }
 
-function moeOf(found: HuggingFaceConfig, type: string, file: string): MoeConfig | undefined {
-  if (type === "llama") return undefined;
+function parsedMixture(json: unknown, file: string): FoundMixture {
+  const parsed = mixtureSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UserError(`${file} has no valid \`${issue?.path.join(".")}\`: ${issue?.message}`);
+}
+
+/** The dense part of a Mixtral, whose blocks may have been wider than its experts. */
+function readMixtral(found: FoundConfig, ffn: number | undefined): ModelConfig {
+  expectSilu(found);
+  const config = readDecoder(found, { kvHeads: 8, ropeTheta: 1_000_000, normEps: 1e-5 });
+  if (config.ropeScaling) found.refuse("rope_scaling", "is not computed by all versions of Mixtral");
+  const { window } = readWindow(found, config.layers, () => true);
+  return {
+    ...config,
+    ...(ffn === undefined ? {} : { ffn }),
+    ...(window ? { family: "mistral" as const, window } : {}),
+  };
+}
+
+function moeOf(found: FoundMixture, config: FoundConfig, type: string, layerCount: number): MoeConfig {
   const count = found.num_local_experts ?? 8;
-  const layers = Array.from({ length: found.num_hidden_layers }, (_, layer) => layer);
+  const layers = Array.from({ length: layerCount }, (_, layer) => layer);
   const moe: MoeConfig = found.btx?.moe ?? {
     experts: Array.from({ length: count }, (_, expert) => `expert${expert}`),
     layers,
     router: { type: "top-k", k: found.num_experts_per_tok ?? 2, loadBalance: found.router_aux_loss_coef ?? 0.001 },
   };
-  const wrong = (key: string, problem: string): never => {
-    throw new UserError(`${file}: \`${key}\` ${problem}`);
-  };
+  const wrong = (key: string, problem: string): never => config.refuse(key, problem);
   if (type === "btx" && !found.btx) wrong("btx", "is missing, which describes the experts");
   if (moe.experts.length !== count)
     wrong("btx.moe.experts", `names ${moe.experts.length} experts, but num_local_experts is ${count}`);
@@ -189,12 +122,12 @@ function moeOf(found: HuggingFaceConfig, type: string, file: string): MoeConfig 
   if (k > count) wrong("num_experts_per_tok", `is ${k}, more than the ${count} experts`);
   if (found.num_experts_per_tok != null && found.num_experts_per_tok !== k)
     wrong("num_experts_per_tok", `is ${found.num_experts_per_tok}, but btx.moe.router uses ${k}`);
-  if (!moe.layers.every((layer, i) => layer < found.num_hidden_layers && (i === 0 || layer > moe.layers[i - 1]!)))
-    wrong("btx.moe.layers", `is not an ascending list of layers below ${found.num_hidden_layers}`);
+  if (!moe.layers.every((layer, i) => layer < layerCount && (i === 0 || layer > moe.layers[i - 1]!)))
+    wrong("btx.moe.layers", `is not an ascending list of layers below ${layerCount}`);
   if (type === "mixtral" && moe.layers.length !== layers.length)
     wrong("btx.moe.layers", "leaves out layers, which Mixtral cannot");
-  if (type === "mixtral" && moe.ffn !== undefined && moe.ffn !== found.intermediate_size)
-    wrong("btx.moe.ffn", `is ${moe.ffn}, but intermediate_size is ${found.intermediate_size}`);
+  if (type === "mixtral" && moe.ffn !== undefined && moe.ffn !== config.size("intermediate_size"))
+    wrong("btx.moe.ffn", `is ${moe.ffn}, but intermediate_size is ${config.size("intermediate_size")}`);
   return moe;
 }
 

@@ -6,8 +6,10 @@ import { readBounded } from "../disk/open.ts";
 import { maxTokenizerBytes } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
-import { configToHuggingFace } from "./huggingFace.ts";
+import { storedTensors } from "./families/index.ts";
+import { configText } from "./huggingFace.ts";
 import { configFile } from "./readConfig.ts";
+import { storedAs } from "./storedTensors.ts";
 import { weightsFile } from "./weights.ts";
 import { writeSafetensors } from "./writeSafetensors.ts";
 
@@ -53,14 +55,14 @@ export async function saveCheckpoint(folder: string, files: CheckpointFiles): Pr
     makeFolder(dirname(folder));
     await mendFolder(folder);
     if (await holdsFiles(folder, small)) {
-      await writeWeights(folder, files.tensors);
+      await writeWeights(folder, files);
       return;
     }
     const temporary = temporaryName(folder);
     try {
       await mkdir(temporary);
       for (const [name, bytes] of small) await writeFileAtomic(join(temporary, name), bytes);
-      await writeWeights(temporary, files.tensors);
+      await writeWeights(temporary, files);
       await replaceFolder(temporary, folder);
     } catch (error) {
       await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
@@ -70,15 +72,14 @@ export async function saveCheckpoint(folder: string, files: CheckpointFiles): Pr
 }
 
 /** With the metadata without which Transformers refuses the file. */
-function writeWeights(folder: string, tensors: Map<string, Parameter>): Promise<void> {
-  const named = [...tensors].map(([name, { shape, data }]) => ({ name, dtype: "F32" as const, shape, data }));
-  return writeSafetensors(join(folder, weightsFile), named, { format: "pt" });
+function writeWeights(folder: string, { config, tensors }: Checkpoint): Promise<void> {
+  return writeSafetensors(join(folder, weightsFile), storedAs(tensors, storedTensors(config)), { format: "pt" });
 }
 
 /** All files of a checkpoint but its weights. */
 async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFiles): Promise<Map<string, Uint8Array>> {
-  const json = configToHuggingFace(config, endOfText === undefined ? {} : { endOfText });
-  const files = new Map<string, Uint8Array>([[configFile, Buffer.from(`${JSON.stringify(json, null, 2)}\n`, "utf8")]]);
+  const text = configText(config, endOfText === undefined ? {} : { endOfText });
+  const files = new Map<string, Uint8Array>([[configFile, Buffer.from(text, "utf8")]]);
   if (tokenizerFolder === undefined) return files;
   const tokenizer = await readIfThere(join(tokenizerFolder, "tokenizer.json"));
   if (!tokenizer) throw new UserError(`${tokenizerFolder} has no tokenizer.json, which a checkpoint needs`);

@@ -11,6 +11,7 @@ interface Defaults {
   kvHeads?: number;
   headSize?: number;
   tied?: boolean;
+  /** Whether a part of each head may be rotated, and which by default. */
   ropeShare?: number;
   /** Kind of layer of which `rope_parameters` are read, where it has several. */
   ropeKind?: string;
@@ -36,6 +37,8 @@ export function readDecoder(found: FoundConfig, defaults: Defaults = {}): ModelC
     },
     defaults.ropeKind,
   );
+  if (rope.ropeShare !== undefined && defaults.ropeShare === undefined)
+    found.refuse("partial_rotary_factor", `is ${rope.ropeShare}, but this family rotates whole heads`);
   assertRotated(found, Math.floor(headSize * (rope.ropeShare ?? 1)));
   return {
     vocab: found.size("vocab_size"),
@@ -66,7 +69,10 @@ export function assertHeads(
 
 export function assertRotated(found: FoundConfig, width: number): void {
   if (width < 2 || width % 2 !== 0)
-    found.refuse("head_dim", `gives heads of which ${width} elements are rotated, but rotary embeddings need an even number`);
+    found.refuse(
+      "head_dim",
+      `gives heads of which ${width} elements are rotated, but rotary embeddings need an even number`,
+    );
 }
 
 /** Refuses another activation than SiLU. */
@@ -80,7 +86,9 @@ export function readGelu(found: FoundConfig, key: string, value: string): "gelu"
     ["gelu_pytorch_tanh", "gelu-tanh"],
     ["gelu_fast", "gelu-tanh"],
   ]);
-  return known.get(value) ?? found.refuse(key, `is ${JSON.stringify(value.slice(0, 100))}, but only GELU can be computed`);
+  return (
+    known.get(value) ?? found.refuse(key, `is ${JSON.stringify(value.slice(0, 100))}, but only GELU can be computed`)
+  );
 }
 
 /** Layers with a window: those that `layer_types` names, or by the family's own rule. */

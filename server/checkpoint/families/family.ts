@@ -55,6 +55,17 @@ export class FoundConfig {
     throw new UserError(`${this.file} has no valid \`${key}\`: it is missing`);
   }
 
+  /** Whether the file has the key, be it with `null`. */
+  has(key: string): boolean {
+    return Object.hasOwn(this.#json, key);
+  }
+
+  /** Whether the values of an object are objects again, as rotary embeddings by kind of layer are. */
+  isNested(key: string): boolean {
+    const value = this.get(key, z.looseObject({}));
+    return Object.values(value ?? {}).some((one) => typeof one === "object" && one !== null && !Array.isArray(one));
+  }
+
   /** A size that must be there, or has a default. */
   size(key: string, otherwise?: number): number {
     return otherwise === undefined ? this.#required(key, size) : (this.get(key, size) ?? otherwise);

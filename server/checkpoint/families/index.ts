@@ -1,3 +1,5 @@
+import type { ModelConfig } from "../../protocol/model.ts";
+import type { StoredTensor } from "../storedTensors.ts";
 import type { Family } from "./family.ts";
 import { gemma, gemma2, gemma3 } from "./gemma.ts";
 import { gpt2, gptNeox } from "./gpt.ts";
@@ -8,6 +10,14 @@ import { olmo2 } from "./olmo2.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
 import { smollm3 } from "./smollm3.ts";
+
+/** The family of a dense model, or of the models that a mixture was made of. */
+export const familyOf = ({ family }: Pick<ModelConfig, "family">): Family =>
+  (family === undefined ? undefined : families.get(family)) ?? llama;
+
+/** How a model's parameters lie in files. A mixture of the type "btx" has them under their own names. */
+export const storedTensors = (config: ModelConfig): StoredTensor[] =>
+  (config.moe ? undefined : familyOf(config).stored?.(config)) ?? [];
 
 /** The families of dense models, by their type. */
 export const families: ReadonlyMap<string, Family> = new Map(

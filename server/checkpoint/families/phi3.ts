@@ -1,5 +1,5 @@
 import { layerPrefix } from "../../parameters/names.ts";
-import { storedAlike, type StoredTensor } from "../storedTensors.ts";
+import type { StoredTensor } from "../storedTensors.ts";
 import { expectSilu, readDecoder, readWindow, writeDecoder } from "./decoder.ts";
 import { type Family, layersWhere } from "./family.ts";
 
@@ -9,7 +9,7 @@ export const phi3: Family = {
   architecture: "Phi3ForCausalLM",
   read(found) {
     expectSilu(found);
-    const config = readDecoder(found, { normEps: 1e-5 });
+    const config = readDecoder(found, { normEps: 1e-5, ropeShare: 1 });
     return { ...config, family: "phi3", ...readWindow(found, config.layers, () => true) };
   },
   write: (config) => ({
@@ -31,7 +31,6 @@ export const phi3: Family = {
             part("self_attn.v_proj", kvHeads * headSize),
           ],
         },
-        storedAlike(`${prefix}.self_attn.o_proj.weight`),
         {
           name: `${prefix}.mlp.gate_up_proj.weight`,
           parts: [part("mlp.gate_proj", ffn), part("mlp.up_proj", ffn)],

@@ -49,15 +49,15 @@ export function readRope(found: FoundConfig, defaults: Defaults, kind?: string):
   const all = found.get("rope_parameters", z.looseObject({}));
   const nested = Object.entries(all ?? {}).find(([, value]) => isObject(value))?.[0];
   if (nested !== undefined && kind === undefined)
-    found.refuse(`rope_parameters.${nested}`, "gives rotary embeddings by kind of layer, which this family does not have");
+    found.refuse(
+      `rope_parameters.${nested}`,
+      "gives rotary embeddings by kind of layer, which this family does not have",
+    );
   const key = all ? "rope_parameters" : "rope_scaling";
   const source = nested === undefined ? found.get(key, ropeSchema) : parsed(found, key, all?.[kind!]);
   const theta = source?.rope_theta ?? found.get("rope_theta", positive) ?? defaults.theta;
   const share =
-    source?.partial_rotary_factor ??
-    found.get("partial_rotary_factor", positive.max(1)) ??
-    defaults.share ??
-    1;
+    source?.partial_rotary_factor ?? found.get("partial_rotary_factor", positive.max(1)) ?? defaults.share ?? 1;
   const scaling = source && scalingOf(found, key, source, defaults, share);
   return {
     ropeTheta: theta,
@@ -117,7 +117,10 @@ function scalingOf(
     case "longrope": {
       const [short, long] = [need("short_factor", rope.short_factor), need("long_factor", rope.long_factor)];
       const from = need("original_max_position_embeddings", original);
-      for (const [name, factors] of [["short_factor", short], ["long_factor", long]] as const)
+      for (const [name, factors] of [
+        ["short_factor", short],
+        ["long_factor", long],
+      ] as const)
         if (factors.length !== pairs(share))
           found.refuse(`${key}.${name}`, `has ${factors.length} factors, but a head has ${pairs(share)} rotated pairs`);
       const factor = rope.factor ?? context / from;
@@ -141,7 +144,10 @@ function yarnAttention(factor: number, { mscale, mscale_all_dim: all }: FoundRop
 }
 
 /** As Transformers 4 and 5 read them. */
-export function writeRope({ ropeTheta, ropeScaling: scaling, ropeShare }: Rope, context: number): Record<string, unknown> {
+export function writeRope(
+  { ropeTheta, ropeScaling: scaling, ropeShare }: Rope,
+  context: number,
+): Record<string, unknown> {
   return {
     rope_theta: ropeTheta,
     ...(ropeShare === undefined ? {} : { partial_rotary_factor: ropeShare }),

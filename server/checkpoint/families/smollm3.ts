@@ -14,9 +14,7 @@ export const smollm3: Family = {
     if (rotates && rotates.length !== layers)
       found.refuse("no_rope_layers", `describes ${rotates.length} layers, but \`num_hidden_layers\` is ${layers}`);
     const interval = found.size("no_rope_layer_interval", 4);
-    const withoutRope = layersWhere(layers, (layer) =>
-      rotates ? rotates[layer] === 0 : (layer + 1) % interval === 0,
-    );
+    const withoutRope = layersWhere(layers, (layer) => (rotates ? rotates[layer] === 0 : (layer + 1) % interval === 0));
     const uses = found.boolean("use_sliding_window", false);
     return {
       ...config,

@@ -65,6 +65,7 @@ export const shapeRules: Record<string, ShapeRule> = {
       "Abs",
       "Sigmoid",
       "Tanh",
+      "Erf",
       "Cos",
       "Sin",
       "Floor",

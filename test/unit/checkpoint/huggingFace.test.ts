@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { CheckpointType } from "../../../server/checkpoint/checkpointType.ts";
 import { checkpointType, configFromHuggingFace, configToHuggingFace } from "../../../server/checkpoint/huggingFace.ts";
 import { readConfig } from "../../../server/checkpoint/readConfig.ts";
 import type { ModelConfig, RouterConfig } from "../../../server/protocol/model.ts";
@@ -74,7 +73,7 @@ describe("configToHuggingFace", () => {
     expect(configs.map(checkpointType)).toEqual(["llama", "llama", "mixtral", "btx", "btx", "btx"]);
   });
 
-  const routers: [type: CheckpointType, router: RouterConfig, keys: object][] = [
+  const routers: [type: string, router: RouterConfig, keys: object][] = [
     [
       "mixtral",
       { type: "top-k", k: 2, loadBalance: 0.02, balance: "switch", balanceOver: "batch", zLoss: 1e-3 },
@@ -162,14 +161,35 @@ describe("configFromHuggingFace", () => {
     });
   });
 
+  it("reads a Mixtral with a window as one of Mistrals", () => {
+    const config = configFromHuggingFace({ ...mixtral, sliding_window: 4096 }, "config.json");
+    expect(config).toMatchObject({ family: "mistral", window: { size: 4096, layers: [0, 1, 2] } });
+    expect(configToHuggingFace(config)).toMatchObject({ model_type: "mixtral", sliding_window: 4096 });
+  });
+
+  it("reads the files of Transformers 4 and 5 alike", () => {
+    const llama3 = {
+      factor: 8,
+      high_freq_factor: 4,
+      low_freq_factor: 1,
+      original_max_position_embeddings: 8192,
+      rope_type: "llama3",
+    };
+    const { rope_theta: _, rope_scaling: __, ...rest } = tinyLlama;
+    const older = configFromHuggingFace({ ...rest, rope_theta: 500_000, rope_scaling: llama3 }, "f");
+    const newer = configFromHuggingFace({ ...rest, rope_parameters: { ...llama3, rope_theta: 500_000 } }, "f");
+    expect(older).toEqual(newer);
+    expect(older.ropeScaling).toMatchObject({ type: "llama3", factor: 8, original: 8192 });
+  });
+
   const ours = configToHuggingFace(moeConfig);
   const refused: [what: string, json: unknown, message: string | RegExp][] = [
     ["no object", null, "has no `model_type`"],
     ["no type", {}, "has no `model_type`"],
     [
       "another type",
-      { ...tinyLlama, model_type: "gpt2" },
-      'describes a model of type "gpt2": only llama (LlamaForCausalLM) and mixtral (MixtralForCausalLM) are supported',
+      { ...tinyLlama, model_type: "deepseek_v3" },
+      'describes a model of type "deepseek_v3", which is not supported: the types that are: llama, mistral, qwen2, qwen3,',
     ],
     ["a type named like a property of objects", { ...tinyLlama, model_type: "__proto__" }, 'of type "__proto__"'],
     [
@@ -177,28 +197,55 @@ describe("configFromHuggingFace", () => {
       { ...tinyLlama, architectures: ["LlamaForSequenceClassification"] },
       'has the architecture "LlamaForSequenceClassification": only LlamaForCausalLM',
     ],
-    ["another activation", { ...tinyLlama, hidden_act: "gelu" }, 'has the `hidden_act` "gelu": only silu'],
     [
-      "linear rope scaling",
-      { ...tinyLlama, rope_scaling: { type: "linear", factor: 2 } },
-      'scales its rotary embeddings (`rope_scaling` "linear")',
+      "another activation",
+      { ...tinyLlama, hidden_act: "gelu" },
+      '`hidden_act` is "gelu", but only "silu" and "swish" can be computed',
     ],
     [
-      "newer rope scaling",
+      "another activation in a family with GELU",
+      { ...tinyLlama, model_type: "gemma", architectures: ["GemmaForCausalLM"], hidden_act: "relu" },
+      '`hidden_act` is "relu", but only GELU can be computed',
+    ],
+    [
+      "a rope scaling of another kind",
+      { ...tinyLlama, rope_scaling: { type: "spiral", factor: 2 } },
+      '`rope_scaling.rope_type` is "spiral", but only default, linear,',
+    ],
+    [
+      "a rope scaling without a type",
+      { ...tinyLlama, rope_scaling: { factor: 2 } },
+      "`rope_scaling` has no `rope_type`",
+    ],
+    [
+      "a rope scaling that lacks a number",
       { ...tinyLlama, rope_parameters: { rope_type: "llama3", rope_theta: 1 } },
-      'scales its rotary embeddings (`rope_parameters` "llama3")',
+      "`rope_parameters.factor` is missing",
+    ],
+    [
+      "LongRoPE for heads of another width",
+      {
+        ...tinyLlama,
+        rope_scaling: { type: "longrope", short_factor: [1], long_factor: [2], original_max_position_embeddings: 8 },
+      },
+      "`rope_scaling.short_factor` has 1 factors, but a head has 32 rotated pairs",
+    ],
+    [
+      "kinds of layers for other layers",
+      { ...tinyLlama, model_type: "mistral", architectures: ["MistralForCausalLM"], layer_types: ["full_attention"] },
+      "`layer_types` names 1 layers, but `num_hidden_layers` is 22",
+    ],
+    [
+      "attention in both directions",
+      { ...tinyLlama, model_type: "gemma", architectures: ["GemmaForCausalLM"], use_bidirectional_attention: true },
+      "`use_bidirectional_attention` is true, but only false can be computed",
     ],
     [
       "rope a kind of layer",
       { ...tinyLlama, rope_parameters: { full_attention: { rope_theta: 1 } } },
       "`rope_parameters.full_attention`",
     ],
-    ["a part of a head turned", { ...tinyLlama, partial_rotary_factor: 0.5 }, "`partial_rotary_factor` 0.5"],
-    [
-      "a sliding window",
-      { ...mixtral, sliding_window: 4096 },
-      "has a `sliding_window` of 4096 tokens, less than its context of 32768",
-    ],
+    ["a part of a head turned", { ...tinyLlama, partial_rotary_factor: 0.5 }, "`partial_rotary_factor` is 0.5, but"],
     ["quantized weights", { ...tinyLlama, quantization_config: { bits: 4 } }, "describes a quantized model"],
     ["a missing size", { ...tinyLlama, hidden_size: undefined }, "has no valid `hidden_size`"],
     ["a negative size", { ...tinyLlama, intermediate_size: -1 }, "has no valid `intermediate_size`"],
@@ -214,7 +261,7 @@ describe("configFromHuggingFace", () => {
       { ...tinyLlama, num_key_value_heads: 5 },
       "`num_attention_heads` 32 is not a multiple of `num_key_value_heads` 5",
     ],
-    ["odd heads", { ...tinyLlama, head_dim: 7 }, "a head is 7 wide"],
+    ["odd heads", { ...tinyLlama, head_dim: 7 }, "gives heads of which 7 elements are rotated"],
     [
       "more experts a token than experts",
       { ...mixtral, num_experts_per_tok: 9 },

@@ -5,18 +5,20 @@ import { expectClose, expectGradients, randomInputs, useCpu } from "./support.ts
 
 type Rank4 = number[][][][];
 
-/** Every query head with its key head, by loops: row t*G + g attends to times 0 to t. */
-function reference(q: Tensor, k: Tensor, v: Tensor): number[] {
+/** Every query head with its key head, by loops: row t*G + g attends to times 0 to t, or to the last of them. */
+function reference(q: Tensor, k: Tensor, v: Tensor, window = Number.POSITIVE_INFINITY, cap?: number): number[] {
   const [queries, keys, contents] = [q, k, v].map((x) => x.arraySync() as Rank4) as [Rank4, Rank4, Rank4];
   const group = q.shape[2]! / k.shape[2]!;
   return queries.flatMap((heads, b) =>
     heads.flatMap((rows, h) =>
       rows.flatMap((query, row) => {
         const seen = Math.floor(row / group) + 1;
-        const scores = keys[b]![h]!.slice(0, seen).map((key) => key.reduce((sum, x, i) => sum + x * query[i]!, 0));
-        const exps = scores.map((score) => Math.exp(score));
+        const first = Math.max(0, seen - window);
+        const product = (key: number[]) => key.reduce((sum, x, i) => sum + x * query[i]!, 0);
+        const scores = keys[b]![h]!.slice(first, seen).map(product);
+        const exps = scores.map((score) => Math.exp(cap === undefined ? score : cap * Math.tanh(score / cap)));
         const total = exps.reduce((sum, x) => sum + x, 0);
-        return query.map((_, i) => exps.reduce((sum, x, t) => sum + (x / total) * contents[b]![h]![t]![i]!, 0));
+        return query.map((_, i) => exps.reduce((sum, x, t) => sum + (x / total) * contents[b]![h]![first + t]![i]!, 0));
       }),
     ),
   );
@@ -41,6 +43,22 @@ describe("causalAttention", () => {
 
     test(`has the gradient of its value in q, k and v: ${group} heads a key head, ${blocks} blocks`, () => {
       expectGradients((a, b, c) => causalAttention(a, b, c, causalBlocks(time, group, { count: blocks })), [q, k, v]);
+    });
+  }
+
+  for (const { window, cap } of [{ window: 2 }, { cap: 0.7 }, { window: 3, cap: 1.5 }] as {
+    window?: number;
+    cap?: number;
+  }[]) {
+    const random = randomInputs(5);
+    const q = random.normal([2, 2, 14, 4]);
+    const [k, v] = [random.normal([2, 2, 7, 4]), random.normal([2, 2, 7, 4])];
+    const computed = (a: Tensor, b: Tensor, c: Tensor) =>
+      causalAttention(a, b, c, causalBlocks(7, 2, { window, count: 2 }), undefined, cap);
+
+    test(`sees the last ${window ?? "of all"} keys, scores capped at ${cap ?? "nothing"}, with the gradient of that`, () => {
+      expectClose(computed(q, k, v), reference(q, k, v, window, cap));
+      expectGradients(computed, [q, k, v]);
     });
   }
 

@@ -157,6 +157,7 @@ export const coreRules: Record<string, Rule> = {
   Floor: simple("Floor"),
   Sigmoid: simple("Sigmoid"),
   Tanh: simple("Tanh"),
+  Erf: simple("Erf"),
   Cos: simple("Cos"),
   Sin: simple("Sin"),
   Step: step,

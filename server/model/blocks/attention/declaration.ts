@@ -1,4 +1,4 @@
-import { type ParameterDeclaration, linearLayer, residualDeviation } from "../../../parameters/declaration.ts";
+import { linearLayer, type ParameterDeclaration, residualDeviation } from "../../../parameters/declaration.ts";
 import { attentionPrefix, keyNormName, queryNormName } from "../../../parameters/names.ts";
 import type { ModelConfig } from "../../../protocol/model.ts";
 import { type BlockDeclaration, wholeBlock } from "../declaration.ts";

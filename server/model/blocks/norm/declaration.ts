@@ -5,8 +5,17 @@ import { type BlockDeclaration, wholeBlock } from "../declaration.ts";
 
 /** Parameters of a norm of rows of `width` values: a weight and, of a LayerNorm, a bias. At first it only normalizes. */
 export function normParameters(name: string, config: Pick<ModelConfig, "norm">, width: number): ParameterDeclaration[] {
-  const common = { shape: [width], group: "norms", decays: false, follows: "gradient" } satisfies Partial<ParameterDeclaration>;
-  const weight: ParameterDeclaration = { ...common, name, start: { type: config.norm === "plus-one" ? "zeros" : "ones" } };
+  const common = {
+    shape: [width],
+    group: "norms",
+    decays: false,
+    follows: "gradient",
+  } satisfies Partial<ParameterDeclaration>;
+  const weight: ParameterDeclaration = {
+    ...common,
+    name,
+    start: { type: config.norm === "plus-one" ? "zeros" : "ones" },
+  };
   if (config.norm !== "layer") return [weight];
   return [weight, { ...common, name: normBiasName(name), start: { type: "zeros" } }];
 }
