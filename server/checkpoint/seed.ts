@@ -21,7 +21,7 @@ export const openSeed = (
   openCheckpoint(folder, (config) => {
     if (config.moe)
       throw new UserError(
-        `the model in ${folder} is a Mixture-of-Experts already: only a dense model (LlamaForCausalLM) can be the seed`,
+        `the model in ${folder} is a Mixture-of-Experts already: only a dense model can be the seed`,
       );
     return shapes(config);
   });

@@ -64,11 +64,15 @@ function seedIn(folder: string): Seed {
 const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
 
 const unusable: [string, (seed: Seed) => void, RegExp][] = [
-  ["rotary embeddings that are scaled", (of) => of.config({ rope_scaling: llama3 }), /rope_scaling.*llama3/],
+  [
+    "rotary embeddings whose scaling lacks a number",
+    (of) => of.config({ rope_scaling: llama3 }),
+    /rope_scaling.original/,
+  ],
   ["another activation", (of) => of.config({ hidden_act: "gelu" }), /hidden_act.*gelu/],
   ["a quantized model", (of) => of.config({ quantization_config: { bits: 4 } }), /quantiz/],
   ["a model without its head", (of) => of.config({ architectures: ["LlamaModel"] }), /LlamaModel/],
-  ["another family", (of) => of.config({ model_type: "gpt2" }), /gpt2/],
+  ["another family", (of) => of.config({ model_type: "deepseek_v3" }), /deepseek_v3/],
   ["no context", (of) => of.config({ max_position_embeddings: undefined }), /max_position_embeddings/],
   ["heads that cannot be shared", (of) => of.config({ num_key_value_heads: 3 }), /num_key_value_heads/],
   [
