@@ -7,7 +7,7 @@ export class RunStandings {
   readonly #runs = new NewestRuns();
   readonly #read = new Map<string, { at: number; standing: Promise<RunStanding | undefined> }>();
   /** The last reported state, by file. */
-  readonly #told = new Map<string, RunStanding | undefined>();
+  readonly #reported = new Map<string, RunStanding | undefined>();
   readonly #files: () => Iterable<string>;
   readonly #changed: (ended: boolean) => void;
   readonly #interval: number;
@@ -52,10 +52,10 @@ export class RunStandings {
     try {
       let [hasChanged, hasEnded] = [false, false];
       for (const file of this.#files()) {
-        const [before, now] = [this.#told.get(file), await this.#readNow(file)];
+        const [before, now] = [this.#reported.get(file), await this.#readNow(file)];
         hasChanged ||= JSON.stringify(now) !== JSON.stringify(before);
         hasEnded ||= done(now) > (now?.id === before?.id ? done(before) : 0);
-        this.#told.set(file, now);
+        this.#reported.set(file, now);
       }
       if (hasChanged) this.#changed(hasEnded);
     } catch (error) {

@@ -36,3 +36,4 @@ process.on("message", async (message: ToLookup) => {
 });
 process.on("disconnect", () => process.exit());
 process.setSourceMapsEnabled(true);
+send({ type: "ready" });

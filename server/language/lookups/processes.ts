@@ -37,11 +37,14 @@ export interface LookupLimits {
 const standardLimits: LookupLimits = {
   processes: 3,
   slow: 2,
-  slowAfter: 2000,
+  slowAfter: 1000,
   patience: 500,
   idle: 5 * 60_000,
   memory: 1024,
 };
+
+/** How long a process may take to start, ms. */
+const longestStart = 30_000;
 
 interface Question extends AskOptions {
   id: number;
@@ -56,6 +59,8 @@ interface Question extends AskOptions {
 
 interface Worker {
   child: ChildProcess;
+  /** It has started. */
+  isReady: boolean;
   /** What it works on. */
   question?: Question;
   timers: NodeJS.Timeout[];
@@ -123,9 +128,12 @@ export class LookupProcesses {
     for (const worker of this.#workers) this.#end(worker, reason);
   }
 
-  /** Gives waiting questions to idle processes, in order; those of slow owners only as far as there is room. */
+  /**
+   * Gives waiting questions to idle processes; those of slow owners only as far as there is room. First come those that
+   * may take the least time, because a person waits for them.
+   */
   #next(): void {
-    for (const question of [...this.#waiting]) {
+    for (const question of this.#waiting.toSorted((a, b) => a.ms - b.ms)) {
       const isSlow = this.#slowOwners.has(question.owner);
       if (isSlow && this.#slowCount() >= this.#limits.slow) continue;
       const idle = [...this.#workers].find((worker) => worker.question === undefined);
@@ -140,16 +148,22 @@ export class LookupProcesses {
   }
 
   #give(question: Question, worker: Worker, isSlow: boolean): void {
-    const { id, lookup, asked, ms } = question;
-    this.#rest(worker);
+    const { id, lookup, asked } = question;
+    clearTimers(worker);
     worker.question = question;
     worker.isSlow = isSlow;
+    if (worker.isReady) this.#time(worker, question);
+    else worker.timers.push(setTimeout(() => this.#end(worker, tooLong(longestStart)), longestStart));
+    hold(worker, true);
+    this.#say(worker, { type: "ask", id, lookup, asked, folders: this.#options.folders() });
+  }
+
+  /** Limits the time of a question, in which a process does not have to start first. */
+  #time(worker: Worker, { ms }: Question): void {
     worker.timers.push(
       setTimeout(() => this.#end(worker, tooLong(ms)), ms),
       setTimeout(() => this.#slow(worker), this.#limits.slowAfter),
     );
-    hold(worker, true);
-    this.#say(worker, { type: "ask", id, lookup, asked, folders: this.#options.folders() });
   }
 
   /** The question has turned out to be slow: it goes on if few others are, else it waits for one of them to end. */
@@ -187,7 +201,7 @@ export class LookupProcesses {
       serialization: "advanced",
       windowsHide: true,
     });
-    const worker: Worker = { child, timers: [], isSlow: false, isLate: false };
+    const worker: Worker = { child, isReady: false, timers: [], isSlow: false, isLate: false };
     this.#workers.add(worker);
     child.on("message", (message) => this.#hear(worker, message as FromLookup));
     child.once("error", (error) => this.#gone(worker, `could not be started, ${error.message}`));
@@ -203,6 +217,13 @@ export class LookupProcesses {
 
   #hear(worker: Worker, message: FromLookup): void {
     const { question } = worker;
+    if (message.type === "ready") {
+      worker.isReady = true;
+      if (!question || question.dropped) return;
+      clearTimers(worker);
+      this.#time(worker, question);
+      return;
+    }
     if (!question || message.id !== question.id) return;
     if (!worker.isLate && !question.dropped) this.#slowOwners.delete(question.owner);
     if (message.type === "answer") question.resolve(message.answer);
@@ -214,7 +235,7 @@ export class LookupProcesses {
 
   /** The process has nothing to do. */
   #rest(worker: Worker): void {
-    for (const timer of worker.timers.splice(0)) clearTimeout(timer);
+    clearTimers(worker);
     delete worker.question;
     worker.isSlow = false;
     worker.isLate = false;
@@ -224,7 +245,7 @@ export class LookupProcesses {
 
   /** Kills a process. @param why the error of the question that it works on */
   #end(worker: Worker, why?: Error): void {
-    for (const timer of worker.timers.splice(0)) clearTimeout(timer);
+    clearTimers(worker);
     this.#workers.delete(worker);
     worker.child.kill("SIGKILL");
     worker.question?.reject(why);
@@ -242,6 +263,10 @@ export class LookupProcesses {
 
 const tooLong = (ms: number): UserError =>
   new UserError(`looking at its files took longer than ${Math.round(ms / 1000)} seconds`);
+
+function clearTimers({ timers }: Worker): void {
+  for (const timer of timers.splice(0)) clearTimeout(timer);
+}
 
 /** Keeps this process alive while a question is open, and lets it end otherwise. */
 function hold({ child }: Worker, held: boolean): void {

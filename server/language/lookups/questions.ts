@@ -56,6 +56,8 @@ export type ToLookup =
 
 /** From the process. */
 export type FromLookup =
+  /** It has started. */
+  | { type: "ready" }
   | { type: "answer"; id: number; answer: unknown }
   /** `forUser`: the message is a sentence for a person, else a stack trace for the log. */
   | { type: "failed"; id: number; message: string; forUser: boolean };

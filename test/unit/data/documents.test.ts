@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
@@ -5,7 +7,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { expect, test } from "vitest";
 import { fileDocuments } from "../../../server/data/corpus/documents.ts";
 import { cutText, textDocuments } from "../../../server/data/corpus/text.ts";
-import { readDocuments } from "../../../server/data/files.ts";
+import { hashFiles, readDocuments } from "../../../server/data/files.ts";
 import { UserError } from "../../../server/protocol/errors.ts";
 import { collect, folderWith, prose } from "./support.ts";
 
@@ -130,6 +132,20 @@ test("empty, binary, UTF-16 and invalid UTF-8 files are refused with file and by
   expect(
     await messageOf(documents("a.jsonl", Buffer.concat([Buffer.from('{"text":"a"}\n"'), Buffer.from([0xff])]))),
   ).toMatch(/byte 14/);
+});
+
+test.skipIf(process.platform === "win32")("a named pipe or a device in the place of a text is refused", async () => {
+  const folder = folderWith({});
+  for (const name of ["a.txt", "a.jsonl", "a.txt.gz", "a.parquet", "a.parquet.gz"]) {
+    const path = join(folder, name);
+    expect(spawnSync("mkfifo", [path]).status).toBe(0);
+    expect(await messageOf(collect(readDocuments(path)))).toBe(
+      `${path} is a named pipe, but must be a regular file: remove or replace it`,
+    );
+    await expect(hashFiles([path])).rejects.toThrow("is a named pipe");
+  }
+  symlinkSync("/dev/zero", join(folder, "zero.txt"));
+  expect(await messageOf(collect(readDocuments(join(folder, "zero.txt"))))).toContain("is a device");
 });
 
 test("a file that is missing, a folder, or no gzip is refused by name", async () => {

@@ -30,7 +30,8 @@ writeFileSync(
        default: return process.send({ type: "answer", id, answer: entries(String(process.pid)) });
      }
    });
-   process.on("disconnect", () => process.exit());`,
+   process.on("disconnect", () => process.exit());
+   process.send({ type: "ready" });`,
 );
 
 const open: LookupProcesses[] = [];
@@ -127,9 +128,17 @@ describe("a process that looks things up", () => {
   });
 });
 
+test("a question that a person waits for comes before checks", async () => {
+  const made = lookups({ processes: 1 });
+  const order: string[] = [];
+  const noted = (name: string, ms: number): Promise<unknown> => ask(made, "x", { ms }).then(() => order.push(name));
+  await Promise.all([noted("first", 30_000), noted("check", 30_000), noted("hover", 5000)]);
+  expect(order).toEqual(["first", "hover", "check"]);
+});
+
 describe("files whose lookups never end", () => {
   test("hold up no other file, however many they are", async () => {
-    const made = lookups({ slowAfter: 100 });
+    const made = lookups({ slowAfter: 1000 });
     for (let file = 0; file < 6; file++) leave(ask(made, file % 2 === 0 ? "hang" : "spin", { owner: `slow${file}` }));
     for (let round = 0; round < 3; round++) expect(await ask(made, "x", { owner: "quick" })).toMatch(/^\d+$/);
     expect(made.pids.length).toBeLessThanOrEqual(3);
@@ -142,8 +151,8 @@ describe("files whose lookups never end", () => {
   });
 
   test("are no longer slow once they have been quick", async () => {
-    const made = lookups({ processes: 2, slow: 1, slowAfter: 100 });
-    await failure(ask(made, "hang", { owner: "a", ms: 300 }));
+    const made = lookups({ processes: 2, slow: 1, slowAfter: 200 });
+    await failure(ask(made, "hang", { owner: "a", ms: 500 }));
     await ask(made, "x", { owner: "a" });
     leave(ask(made, "hang", { owner: "b" }));
     // Were it slow, it would wait for "b", which does not end.
