@@ -1,6 +1,6 @@
-import { expertsPerToken, type ModelConfig } from "../protocol/model.ts";
-import { checkpointType } from "./checkpointType.ts";
+import { expertsPerToken, type ModelConfig, type MoeConfig } from "../protocol/model.ts";
 import { familyOf } from "./families/index.ts";
+import { mixtureFamilyOf } from "./families/mixtures.ts";
 import { jsonWithFloats } from "./jsonWithFloats.ts";
 
 export { checkpointType } from "./checkpointType.ts";
@@ -22,13 +22,9 @@ export interface ConfigExtras {
 
 /** `config.json` of a model, as an object. */
 export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = {}): Record<string, unknown> {
-  const family = familyOf(config);
-  const type = checkpointType(config);
   const endOfText = extras.endOfText ?? null;
-  const dense = { architectures: [family.architecture], model_type: family.type, ...family.write(config) };
   return {
-    ...dense,
-    ...mixtureKeys(config, type),
+    ...(config.moe ? mixtureKeys(config, config.moe) : denseKeys(config)),
     attention_dropout: 0,
     initializer_range: 0.02,
     bos_token_id: endOfText,
@@ -39,29 +35,33 @@ export function configToHuggingFace(config: ModelConfig, extras: ConfigExtras = 
   };
 }
 
+function denseKeys(config: ModelConfig): Record<string, unknown> {
+  const family = familyOf(config);
+  return { architectures: [family.architecture], model_type: family.type, ...family.write(config) };
+}
+
 /** `config.json` of a model, as text. */
 export const configText = (config: ModelConfig, extras?: ConfigExtras): string =>
   `${jsonWithFloats(configToHuggingFace(config, extras))}\n`;
 
-function mixtureKeys(config: ModelConfig, type: string): Record<string, unknown> {
-  const { moe, ffn, family, window } = config;
-  if (!moe) return {};
-  const isMixtral = type === "mixtral";
+function mixtureKeys(config: ModelConfig, moe: MoeConfig): Record<string, unknown> {
+  const family = mixtureFamilyOf(config);
+  const { family: dense, ffn } = config;
+  const about = { version: 1, moe, ...(dense === undefined ? {} : { family: dense }) };
+  if (family)
+    return {
+      architectures: [family.architecture],
+      model_type: family.type,
+      ...family.write(config),
+      btx: { ...about, ...(moe.ffn === undefined ? {} : { ffn }) },
+    };
   return {
-    architectures: [isMixtral ? "MixtralForCausalLM" : "BtxForCausalLM"],
-    model_type: type,
-    ...(isMixtral ? { intermediate_size: moe.ffn ?? ffn } : {}),
+    ...denseKeys(config),
+    architectures: ["BtxForCausalLM"],
+    model_type: "btx",
     num_local_experts: moe.experts.length,
     num_experts_per_tok: expertsPerToken(moe, moe.layers.length - 1),
     router_aux_loss_coef: moe.router.loadBalance,
-    output_router_logits: false,
-    router_jitter_noise: 0,
-    ...(isMixtral ? { sliding_window: window?.size ?? null } : {}),
-    btx: {
-      version: 1,
-      moe,
-      ...(family === undefined ? {} : { family }),
-      ...(isMixtral && moe.ffn !== undefined ? { ffn } : {}),
-    },
+    btx: about,
   };
 }

@@ -20,9 +20,7 @@ export const openSeed = (
 ): Promise<OpenCheckpoint> =>
   openCheckpoint(folder, (config) => {
     if (config.moe)
-      throw new UserError(
-        `the model in ${folder} is a Mixture-of-Experts already: only a dense model can be the seed`,
-      );
+      throw new UserError(`the model in ${folder} is a Mixture-of-Experts already: only a dense model can be the seed`);
     return shapes(config);
   });
 

@@ -14,9 +14,10 @@ export interface StoredTensor {
   parts: StoredPart[];
   /**
    * Absent: one part's rows below the other's. "transposed": the same, then transposed, as GPT-2's matrices are.
-   * "heads": the rows of each head together, first those of the first part, as in GPT-NeoX.
+   * "heads": the rows of each head together, first those of the first part, as in GPT-NeoX. "experts": one part's rows
+   * below the other's, [experts, rows of one, columns] in the file, as in Granite's mixtures.
    */
-  layout?: { type: "transposed" } | { type: "heads"; heads: number };
+  layout?: { type: "transposed" } | { type: "heads"; heads: number } | { type: "experts"; experts: number };
 }
 
 export interface StoredPart {
@@ -43,6 +44,14 @@ function rowsOf({ parts, layout }: StoredTensor, part: StoredPart, total: number
   const { heads } = layout;
   const [ofHead, own] = [total / heads, (part.rows ?? total) / heads];
   return (row) => Math.floor(row / own) * ofHead + before / heads + (row % own);
+}
+
+/** Shape of a stored tensor as rows of parameters. */
+function flatShape({ layout }: StoredTensor, shape: number[]): number[] {
+  if (layout?.type === "transposed") return shape.toReversed();
+  if (layout?.type !== "experts") return shape;
+  const [experts = 0, rows = 0, columns = 0] = shape;
+  return [experts * rows, columns];
 }
 
 /** [rows, columns] -> [columns, rows]. */
@@ -77,7 +86,7 @@ export function asParameters(reader: TensorReader, stored: readonly StoredTensor
     if (!at) return undefined;
     const { tensor, part } = at;
     const info = reader.tensor(tensor.name);
-    const shape = tensor.layout?.type === "transposed" ? info.shape.toReversed() : info.shape;
+    const shape = flatShape(tensor, info.shape);
     const total = shape[0] ?? 0;
     const parts = tensor.parts.reduce((sum, { rows = total }) => sum + rows, 0);
     if (parts !== total)
@@ -149,11 +158,10 @@ function joined(tensor: StoredTensor, parameters: Parameters): NamedTensor {
     for (let row = 0; row < part.rows; row++)
       values.set(data.subarray(row * columns, (row + 1) * columns), where(row) * columns);
   }
-  const isTransposed = tensor.layout?.type === "transposed";
-  return {
-    name: tensor.name,
-    dtype: "F32",
-    shape: isTransposed ? [columns, total] : [total, ...rest],
-    data: isTransposed ? transposed(values, total, columns) : values,
-  };
+  const common = { name: tensor.name, dtype: "F32" as const };
+  const { layout } = tensor;
+  if (layout?.type === "transposed")
+    return { ...common, shape: [columns, total], data: transposed(values, total, columns) };
+  const shape = layout?.type === "experts" ? [layout.experts, total / layout.experts, columns] : [total, ...rest];
+  return { ...common, shape, data: values };
 }

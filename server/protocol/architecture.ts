@@ -44,10 +44,10 @@ export const ropeScalingSchema = z.discriminatedUnion("type", [
 export type RopeScaling = z.infer<typeof ropeScalingSchema>;
 
 export const architectureShape = {
-  /** The family that its checkpoints are written as; absent: llama. */
+  /** The family that its checkpoints are written as; absent: llama. "olmoe" has mixtures only. */
   family: z
     .enum(["mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "gemma3_text", "olmo2", "granite", "smollm3"])
-    .or(z.enum(["gpt_neox", "gpt2"]))
+    .or(z.enum(["gpt_neox", "gpt2", "olmoe"]))
     .optional(),
   ropeScaling: ropeScalingSchema.optional(),
   /** Share of each head's width that is rotated. */

@@ -1,10 +1,11 @@
 import { openData } from "../data/dataset.ts";
 import { initialParameters } from "../model/parameters.ts";
 import { parameterCount } from "../model/size.ts";
+import { POSITIONS } from "../parameters/names.ts";
 import type { ModelConfig } from "../protocol/model.ts";
 import type { SeedSpec } from "../protocol/stage.ts";
 import type { StageWork } from "./context.ts";
-import { loadSeed, saveModel } from "./model.ts";
+import { loadSeed, type Model, saveModel } from "./model.ts";
 import { train } from "./training/train.ts";
 
 /**
@@ -21,12 +22,20 @@ export const seed: StageWork<SeedSpec> = async (context) => {
   }
   const { path } = spec.from;
   const loaded = await loadSeed(path, vocab);
-  // The experiment may train on shorter sequences than the seed supports.
-  const shortened = { ...loaded, config: { ...loaded.config, context: spec.model.context } };
-  await saveModel(context, shortened, context.parent("data").folder);
+  await saveModel(context, shortened(loaded, spec.model.context), context.parent("data").folder);
   const { total, active } = parameterCount(loaded.config);
   return { parameters: total, activeParameters: active, tokens: 0, flops: 0 };
 };
+
+/** A model for sequences of at most `context` tokens, which may be shorter than the checkpoint supports. */
+export function shortened({ config, parameters }: Model, context: number): Model {
+  const learned = parameters.get(POSITIONS);
+  const rows = learned && { shape: [context, config.hidden], data: learned.data.slice(0, context * config.hidden) };
+  return {
+    config: { ...config, context },
+    parameters: rows ? new Map([...parameters, [POSITIONS, rows]]) : parameters,
+  };
+}
 
 async function vocabularyOf(folder: string): Promise<number> {
   const data = await openData(folder);

@@ -6,6 +6,7 @@ import { gpt2, gptNeox } from "./gpt.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { mixtureFamilyOf } from "./mixtures.ts";
 import { olmo2 } from "./olmo2.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
@@ -17,7 +18,7 @@ export const familyOf = ({ family }: Pick<ModelConfig, "family">): Family =>
 
 /** How a model's parameters lie in files. A mixture of the type "btx" has them under their own names. */
 export const storedTensors = (config: ModelConfig): StoredTensor[] =>
-  (config.moe ? undefined : familyOf(config).stored?.(config)) ?? [];
+  (config.moe ? mixtureFamilyOf(config) : familyOf(config))?.stored?.(config) ?? [];
 
 /** The families of dense models, by their type. */
 export const families: ReadonlyMap<string, Family> = new Map(
