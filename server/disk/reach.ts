@@ -16,6 +16,9 @@ export function limitReach(allowed: () => readonly string[] | undefined): void {
   folders = allowed;
 }
 
+/** What was given to `limitReach`, for another thread. */
+export const reachableFolders = (): readonly string[] | undefined => folders();
+
 /** A path outside the folders of `limitReach`. */
 export class OutOfReachError extends UserError {
   constructor(path: string) {

@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { OutOfReachError } from "../disk/reach.ts";
 import type { ListedRun } from "../protocol/editor.ts";
 import { UserError } from "../protocol/errors.ts";
 import { type RunRecord, runRecordSchema } from "../protocol/run.ts";
@@ -75,9 +76,15 @@ export class RunList {
     return head && "status" in head && head.status !== "running" ? head.status : "interrupted";
   }
 
-  #head(folder: string): Promise<Head | undefined> {
+  async #head(folder: string): Promise<Head | undefined> {
     const path = runPathsIn(folder).record;
-    return this.#files.read(path, () => readHead(path));
+    try {
+      return await this.#files.read(path, () => readHead(path));
+    } catch (error) {
+      // Not kept, because trust in the workspace changes it.
+      if (error instanceof OutOfReachError) return { problem: error.message };
+      throw error;
+    }
   }
 }
 
@@ -85,6 +92,7 @@ async function readHead(path: string): Promise<Head | undefined> {
   try {
     return await readJson(path, headSchema);
   } catch (error) {
+    if (error instanceof OutOfReachError) throw error;
     return { problem: error instanceof UserError ? error.message : `${path} cannot be read: ${error}` };
   }
 }

@@ -1,8 +1,10 @@
 import { Worker } from "node:worker_threads";
+import { reachableFolders } from "../../disk/reach.ts";
 import type {
   ExportPart,
   ExportPartRequest,
   ExportPlan,
+  Message,
   PlanExportRequest,
   Reply,
   Request,
@@ -86,7 +88,7 @@ export class ReaderClient {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      worker.postMessage({ id, request });
+      worker.postMessage({ id, request, folders: reachableFolders() } satisfies Message);
     });
   }
 

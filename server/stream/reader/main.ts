@@ -1,12 +1,17 @@
 import { parentPort } from "node:worker_threads";
+import { limitReach } from "../../disk/reach.ts";
 import { MetricsReader } from "./reader.ts";
-import type { Reply, Request } from "./requests.ts";
+import type { Message, Reply } from "./requests.ts";
 
 /** The thread that reads metrics: what takes long is done here, so that the backend's own loop stays free. */
 const port = parentPort!;
 const reader = new MetricsReader();
 
-port.on("message", async ({ id, request }: { id: number; request: Request }) => {
+let reachable: Message["folders"];
+limitReach(() => reachable);
+
+port.on("message", async ({ id, request, folders }: Message) => {
+  reachable = folders;
   const send = (reply: Reply, transferred: ArrayBuffer[] = []) => port.postMessage(reply, transferred);
   try {
     const answer = await reader.answer(request);

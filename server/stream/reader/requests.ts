@@ -85,4 +85,11 @@ export interface ForgetRequest {
 
 export type Request = ViewRequest | StatisticsRequest | PlanExportRequest | ExportPartRequest | ForgetRequest;
 
+export interface Message {
+  id: number;
+  request: Request;
+  /** What may be read; undefined: everything. See `disk/reach.ts`. */
+  folders: readonly string[] | undefined;
+}
+
 export type Reply = { id: number; answer: unknown } | { id: number; error: string };

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { limitReach } from "../../../server/disk/reach.ts";
 import { RunList } from "../../../server/editor/runList.ts";
 import { runPaths } from "../../../server/runs/layout.ts";
 import { acquireLock } from "../../../server/runs/lock.ts";
@@ -31,6 +32,18 @@ describe("a list of runs", () => {
     expect((await list.read(root)).runs[0]!.state).toBe("running");
     lock.release();
     expect((await list.read(root)).runs[0]!.state).toBe("interrupted");
+  });
+
+  it("says which runs lie outside an untrusted workspace, and reads them once it is trusted", async () => {
+    const root = emptyFolder();
+    writeRun(root, { id: "20260101-000000" });
+    const list = new RunList();
+    limitReach(() => [join(root, "elsewhere")]);
+    onTestFinished(() => limitReach(() => undefined));
+    const { runs, problems } = await list.read(root);
+    expect([runs, problems]).toEqual([[], [expect.stringContaining("is outside the workspace")]]);
+    limitReach(() => undefined);
+    expect((await list.read(root)).runs).toHaveLength(1);
   });
 
   it("tells of a run that cannot be read, leaves out one that is being made, and drops one that was removed", async () => {
