@@ -166,7 +166,7 @@ const tasks = {
     node("dist/bench/reproduce.js", ...args);
   },
   bench() {
-    if (["sameBits", "oldRuns", "worstFiles"].includes(args[0])) {
+    if (["damage", "sameBits", "oldRuns", "worstFiles"].includes(args[0])) {
       tasks.build();
       return node(`bench/${args[0]}.ts`, ...args.slice(1));
     }

@@ -66,6 +66,8 @@ export const commandNotes: Readonly<Record<string, string>> = {
   "btx.exportModel": "Copies a model, in the Hugging Face format, into a new folder.",
   "btx.exportReport": "Copies the report of a run to a file.",
   "btx.revealFolder": "Shows the folder of a run, stage or checkpoint.",
+  "btx.verifyRun":
+    "Reads all files of a run and compares them with what was written, with progress. Same as `btx verify`. Cancelling stops it at once.",
   "btx.deleteRun":
     "After showing what will be lost, deletes a run and, if you want, the stages that no other run uses.",
   "btx.selectDevice":

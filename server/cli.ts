@@ -10,6 +10,7 @@ import { resume, run, stop } from "./cli/run.ts";
 import { sample } from "./cli/sample.ts";
 import { serve } from "./cli/serve.ts";
 import { list, show, status } from "./cli/show.ts";
+import { verify } from "./cli/verify.ts";
 import { explained } from "./disk/errors.ts";
 import { UserError } from "./protocol/errors.ts";
 import { explainDamage } from "./runs/damage.ts";
@@ -24,6 +25,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   show,
   compare,
   sample,
+  verify,
   serve,
   check,
   clean,

@@ -10,6 +10,7 @@ import { exportModel, exportReport, revealFolder, showLog } from "./runFiles.ts"
 import { rerun, resume, run, runStage, showRunning, stop } from "./runs.ts";
 import { sample } from "./sample.ts";
 import { selectDevice } from "./selectDevice.ts";
+import { verifyRun } from "./verify.ts";
 
 /**
  * A command. Its argument depends on where it is called from, see target.ts. `selection` holds all selected rows of a
@@ -42,6 +43,7 @@ const all: Record<string, Command> = {
   "btx.exportModel": exportModel,
   "btx.exportReport": exportReport,
   "btx.revealFolder": revealFolder,
+  "btx.verifyRun": verifyRun,
   "btx.deleteRun": deleteRun,
   "btx.cleanStages": cleanStages,
   "btx.selectDevice": selectDevice,

@@ -33,7 +33,8 @@ const headerDigestIn = (header: Buffer): string | undefined =>
 /** Checks a header, from its first byte of length on, if it has a digest. @throws DamagedError */
 export function checkHeader(path: string, header: Buffer): void {
   const expected = headerDigestIn(header);
-  if (expected !== undefined && headerDigestOf(header) !== expected)
+  const begins = header.toString("latin1", 8, headerDigestEnd);
+  if (expected === undefined ? begins.includes(headerKey) : headerDigestOf(header) !== expected)
     throw new DamagedError(path, "its header has changed since it was written");
 }
 

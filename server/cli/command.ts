@@ -28,6 +28,7 @@ export const usage = `btx: Branch-Train-MiX, from an experiment file to a Mixtur
                                          the models of several runs side by side; all runs if none is named
   btx sample [RUN] [--prompt TEXT] [--model NAME] [--tokens N] [--temperature X] [--top-p X] [--random-seed N]
                                          continue a prompt (or standard input) with a model of a run
+  btx verify [RUN] [--json]              read all files of a run and compare them with what was written
   btx serve [RUN] [--port N]             metrics and routing in a browser of this machine, live
   btx check FILE [--json]                check for mistakes without running anything
   btx clean [--dry-run] [--json]         remove the stages that no run uses

@@ -40,7 +40,7 @@ export async function sample(args: string[]): Promise<number> {
   };
 
   const { folder, checkpoint } = stagePaths(root, stage.key);
-  await checkResult(folder);
+  await checkResult(folder, run.record.id);
   const model = await openCheckpointFolder(checkpoint);
   const { tokenizer, config } = model;
   const encoded = [...tokenizer.encode(prompt)];

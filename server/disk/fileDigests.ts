@@ -10,18 +10,23 @@ import { openRegular } from "./open.ts";
 const pieceBytes = 1 << 20;
 
 /**
- * Length and digest of a file.
+ * Length and digest of a file, or of its first bytes.
  *
  * @param visit is told the bytes of each piece that was read; what it throws ends the reading.
  * @throws UserError for errors of the disk; an error with the code ENOENT where there is no file.
  */
-export async function digestOfFile(path: string, visit: (bytes: number) => void = () => {}): Promise<FileDigest> {
+export async function digestOfFile(
+  path: string,
+  visit: (bytes: number) => void = () => {},
+  maxBytes = Infinity,
+): Promise<FileDigest> {
   const handle = await openRegular(path);
   try {
     const digest = new Digest();
     const piece = Buffer.allocUnsafe(pieceBytes);
     for (;;) {
-      const { bytesRead } = await handle.read(piece, 0, pieceBytes, null).catch((error: unknown) => {
+      const wanted = Math.min(pieceBytes, maxBytes - digest.bytes);
+      const { bytesRead } = await handle.read(piece, 0, wanted, null).catch((error: unknown) => {
         throw diskError(error, path, "read");
       });
       if (bytesRead === 0) return { bytes: digest.bytes, digest: digest.value };
@@ -41,10 +46,22 @@ export async function digestsOfFiles(folder: string, names: Iterable<string>): P
 }
 
 /** Checks that a file is the one with this digest. @throws DamagedError if it is not, or is missing; also UserError. */
-export async function checkFile(path: string, expected: FileDigest, visit?: (bytes: number) => void): Promise<void> {
+export const checkFile = (path: string, expected: FileDigest, visit?: (bytes: number) => void): Promise<void> =>
+  check(path, expected, visit, Infinity);
+
+/** Checks that a file begins with the bytes of this digest. @throws as `checkFile` */
+export const checkBeginning = (path: string, expected: FileDigest, visit?: (bytes: number) => void): Promise<void> =>
+  check(path, expected, visit, expected.bytes);
+
+async function check(
+  path: string,
+  expected: FileDigest,
+  visit: ((bytes: number) => void) | undefined,
+  maxBytes: number,
+): Promise<void> {
   let found: FileDigest;
   try {
-    found = await digestOfFile(path, visit);
+    found = await digestOfFile(path, visit, maxBytes);
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) throw new DamagedError(path, "it is missing");
     throw error;

@@ -5,11 +5,12 @@ import { UserError } from "../protocol/errors.ts";
 import type { RunRecord } from "../protocol/run.ts";
 import type { PlannedStage } from "../protocol/stage.ts";
 import { stageKinds } from "../protocol/stageKinds.ts";
+import { type Verified, verifyEventSchema } from "../protocol/verify.ts";
 import { checkpointOf, findModel, modelOf } from "../runs/findModel.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { requireRun } from "../runs/runs.ts";
 import type { Answers } from "./answers.ts";
-import { btx } from "./btx.ts";
+import { btx, jsonLines } from "./btx.ts";
 import { writeDemo } from "./demo.ts";
 import { forkText } from "./experimentText.ts";
 import { copyFolder } from "./exportFolder.ts";
@@ -42,6 +43,27 @@ export function serveModels(answers: Answers): void {
     const folders = runs.map(({ root, run }) => runPaths(root, run).folder);
     await btx(["compare", ...folders], { signal, onOutput: () => {} });
     return { page: join(runs[0]!.root, "compare", "comparison.html") };
+  });
+  answers.to("btx/verifyRun", async ({ root, run, id }, signal) => {
+    let verified: Verified | undefined;
+    const onOutput = jsonLines((line) => {
+      const event = verifyEventSchema.parse(line);
+      if (event.event === "progress") {
+        const { stage, done, total } = event;
+        answers.notify("btx/verifying", { id, stage, done, total });
+      } else {
+        const { event: _, ...result } = event;
+        verified = result;
+      }
+    });
+    try {
+      await btx(["verify", runPaths(root, run).folder, "--json"], { signal, onOutput });
+    } catch (error) {
+      // The command fails where it finds problems: they are the answer.
+      if (!verified) throw error;
+    }
+    if (!verified) throw new UserError("verifying was cancelled");
+    return verified;
   });
   answers.to("btx/forkRun", async (reference) => {
     const { root, run, stage } = reference;

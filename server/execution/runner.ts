@@ -10,6 +10,7 @@ import { writeReport } from "../report/write.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { acquireLock } from "../runs/lock.ts";
 import { requireRun, updateRun } from "../runs/runs.ts";
+import { checkResult } from "../runs/stageFiles.ts";
 import { readStage } from "../runs/stages.ts";
 import { clearStop, stopRequested } from "../runs/stop.ts";
 import type { Executor, Share, StageJob } from "./executor.ts";
@@ -272,7 +273,9 @@ class Runner {
 async function memoryNeeded(root: string, plan: Plan, { spec, parents }: PlannedStage): Promise<number> {
   const parent = plan.find(({ name }) => name === parents.model);
   if (!parent || !("phases" in spec)) return 0;
-  const config = await readConfig(stagePaths(root, parent.key).checkpoint);
+  const { folder, checkpoint } = stagePaths(root, parent.key);
+  await checkResult(folder);
+  const config = await readConfig(checkpoint);
   return Math.max(
     ...spec.phases.map(({ training: { microBatch, ...computing } }) => trainingMemory(config, microBatch, computing)),
   );

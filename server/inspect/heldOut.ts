@@ -21,7 +21,7 @@ export async function withHeldOut<T>(
   work: (data: Data, spec: EvaluateSpec) => Promise<T>,
 ): Promise<T> {
   const { spec, data: folder } = heldOutOf(found);
-  await checkResult(folder);
+  await checkResult(folder, found.run);
   const data = await openData(folder);
   try {
     return await work(data, spec);

@@ -7,6 +7,6 @@ import { checkResult } from "../runs/stageFiles.ts";
 /** Reads the model that a stage of `found`'s run made. @throws UserError that names what cannot be read. */
 export async function openModel(found: FoundModel, stage: PlannedStage): Promise<OpenedModel> {
   const folder = checkpointOf(found, stage);
-  await checkResult(dirname(folder));
+  await checkResult(dirname(folder), found.run);
   return openCheckpointFolder(folder);
 }

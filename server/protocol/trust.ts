@@ -30,6 +30,8 @@ export const requestsNeedTrust: Readonly<Record<Request, TrustNeeded>> = {
   "btx/compareRuns": "Runs are compared",
   "btx/forkRun": "Runs are forked",
   "btx/writeDemo": "The demo is written",
+  // This starts `btx verify`, which only reads.
+  "btx/verifyRun": false,
   // These two start `btx devices` and `btx engines`, which read this machine and nothing of the workspace.
   "btx/devices": false,
   "btx/engines": false,

@@ -10,7 +10,7 @@ import { readBoundedSync } from "../disk/open.ts";
  * @param run the run's id, where it is known.
  */
 export function explainDamage(error: unknown, run?: string): unknown {
-  if (!(error instanceof DamagedError) || error.hasRemedy) return error;
+  if (!(error instanceof DamagedError) || (error.hasRemedy && run === undefined)) return error;
   const { path, what } = error;
   if (basename(path) === "run.json") {
     const again = "run the experiment again with `btx run`, which reuses the stages that are finished";

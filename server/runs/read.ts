@@ -55,16 +55,25 @@ export async function readLines<T>(path: string, schema: z.ZodType<T>, expected?
   const items: T[] = [];
   const lines = new LineSplitter();
   const digest = new Digest();
+  /** What is wrong with a line: the digest may know better. */
+  let mistake: unknown;
   for await (const chunk of handle?.createReadStream({ highWaterMark: 1 << 20 }) ?? []) {
     if (expected) digest.update(chunk as Buffer);
-    for (const line of lines.take(chunk as Buffer))
-      items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
+    if (mistake !== undefined) continue;
+    try {
+      for (const line of lines.take(chunk as Buffer))
+        items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
+    } catch (error) {
+      if (!expected) throw error;
+      mistake = error;
+    }
   }
   try {
     if (expected) checkDigest(path, { bytes: digest.bytes, digest: digest.value }, expected);
   } catch (error) {
     throw explainDamage(error);
   }
+  if (mistake !== undefined) throw mistake;
   return items;
 }
 

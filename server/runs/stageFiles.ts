@@ -35,14 +35,15 @@ export async function digestsOfStage(folder: string, written: FileDigests): Prom
  * Checks the files of a finished stage that other stages use, apart from those with digests of their own, if its record
  * has their digests.
  *
+ * @param run id of the run that uses them, where there is one.
  * @throws DamagedError that names the file, the stage and how to make it again.
  */
-export async function checkResult(folder: string): Promise<void> {
+export async function checkResult(folder: string, run?: string): Promise<void> {
   const record = await readJson(stagePathsIn(folder).record, stageRecordSchema);
   try {
     for (const [name, digest] of Object.entries(record?.files ?? {}))
       if (!isForPeople(name)) await checkFile(join(folder, name), digest);
   } catch (error) {
-    throw explainDamage(error);
+    throw explainDamage(error, run);
   }
 }

@@ -131,7 +131,7 @@ async function main(): Promise<number> {
     await writeStage(paths, record);
     context.log(`process ${process.pid} starts: ${engine.engine} on ${engine.device} (${engine.description}): ${why}`);
     try {
-      for (const key of new Set(Object.values(parents))) await checkResult(stagePaths(root, key).folder);
+      for (const key of new Set(Object.values(parents))) await checkResult(stagePaths(root, key).folder, runId);
       const result = await work(context);
       await write({ status: "done", result, files: await digestsOfStage(paths.folder, written) });
       return exitCodes.done;

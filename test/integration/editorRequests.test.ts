@@ -84,6 +84,18 @@ describe("a request that makes no sense", () => {
 });
 
 describe("the backend", () => {
+  it("verifies a run, and answers with its problems", async () => {
+    const { root } = copyOfFinished();
+    const { record } = await newest(root);
+    const reference = { root, run: record.id, id: "1" };
+    const verified = await ask("btx/verifyRun", reference);
+    expect(verified).toMatchObject({ run: record.id, problems: [], unchecked: [] });
+    const { metrics } = stagePaths(root, record.stages.find(({ name }) => name === "seed")!.key);
+    writeFileSync(metrics, "");
+    const { problems } = await ask("btx/verifyRun", reference);
+    expect(problems).toEqual([{ stage: "seed", message: expect.stringContaining(`${metrics} is damaged`) }]);
+  });
+
   it("gives the log of a run in pieces that end with whole characters", async () => {
     const { root } = copyOfFinished();
     const { record, paths } = await newest(root);

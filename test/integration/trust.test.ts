@@ -47,6 +47,7 @@ const params: Record<Request, object> = {
   "btx/sampleTokens": { model: stage, id: "1", prompt: "a", tokens: 4, temperature: 0, topP: 1, randomSeed: 0 },
   "btx/exportModel": { ...stage, folder: elsewhere },
   "btx/compareRuns": { runs: [run] },
+  "btx/verifyRun": { ...run, id: "1" },
   "btx/forkRun": { ...run, stage: "seed" },
   "btx/writeDemo": { folder: elsewhere },
   "btx/devices": {},

@@ -182,6 +182,17 @@ const rules: Rule[] = [
     broken: ["server/evaluation/a.ts", 'import type { StageContext } from "../stages/context.ts";'],
   },
   {
+    says: "verify/ reads what runs have written, and runs no model",
+    of: server("verify"),
+    allows: ({ to }) =>
+      !tensorPackage(to) &&
+      (!ours(to) ||
+        to === "server/stages/training/savedState.ts" ||
+        server("verify", "runs", "checkpoint", "data", "disk", "protocol")(to)),
+    kept: ["server/verify/a.ts", 'import { openData } from "../data/dataset.ts";'],
+    broken: ["server/verify/a.ts", 'import { openEngine } from "../engine/open.ts";'],
+  },
+  {
     says: "stages/ do not know the inspector",
     of: server("stages"),
     allows: ({ to }) => !server("inspect")(to),

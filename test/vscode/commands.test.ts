@@ -129,6 +129,15 @@ describe("a command", () => {
     assert.match(readFileSync(target.fsPath, "utf8"), /^<!doctype html>/i);
   });
 
+  it("verifies a run", async () => {
+    const verified = (await vscode.commands.executeCommand("btx.verifyRun", { listed: await listed() })) as {
+      files: number;
+      problems: unknown[];
+    };
+    assert.deepEqual(verified.problems, []);
+    assert.ok(verified.files > 20);
+  });
+
   it("shows the log of a stage", async () => {
     await vscode.commands.executeCommand("btx.showLog", await stageArgument("mix"));
     assert.match(vscode.window.activeTextEditor!.document.getText(), /process \d+ starts/);

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { axesSchema, inspections, sampledTokenSchema } from "../inspect.ts";
+import { verifiedSchema } from "../verify.ts";
 import { absolutePathSchema, runReferenceSchema, stageReferenceSchema } from "./basics.ts";
 
 /** Requests about finished models and runs. Cancelling a request ends its work at once. */
@@ -28,6 +29,11 @@ export const modelRequests = {
     params: z.strictObject({ runs: z.array(runReferenceSchema).min(1).max(100) }),
     result: z.strictObject({ page: absolutePathSchema }),
   },
+  /** Reads all files of a run, as `btx verify` does; progress is sent as "btx/verifying" with this `id`. */
+  "btx/verifyRun": {
+    params: z.strictObject({ ...runReferenceSchema.shape, id: z.string() }),
+    result: verifiedSchema,
+  },
   /**
    * Writes a copy of a run's experiment that uses a model of the run as its seed, next to the experiment file. Returns
    * its path.
@@ -53,6 +59,8 @@ export const modelRequests = {
 };
 
 export const modelNotifications = {
+  /** Progress of verifying a run: bytes, and the stage that is being read. */
+  "btx/verifying": z.strictObject({ id: z.string(), stage: z.string(), done: z.number(), total: z.number() }),
   /** The next piece of a continuation. */
   "btx/sampled": z.strictObject({ id: z.string(), text: z.string() }),
   /** News of a continuation: first the axes of its routing, then each token. */

@@ -71,16 +71,28 @@ export async function loadState(
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
   try {
-    const progress = progressSchema.parse(JSON.parse(file.metadata.get("progress") ?? "null"));
+    const progress = progressOf(path, file.metadata);
     for (const name of namesAt(progress.step)) store.set(name, file.tensor(name).shape, await file.readFloat32(name));
     if (!file.names.includes(pairsName)) return progress;
     return { ...progress, pairs: (await file.read(pairsName)) as Float64Array };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`"${path}" is not a readable training state: remove it to start the stage from the beginning`);
   } finally {
     await file.close();
   }
+}
+
+function progressOf(path: string, metadata: ReadonlyMap<string, string>): Progress {
+  try {
+    return progressSchema.parse(JSON.parse(metadata.get("progress") ?? "null"));
+  } catch {
+    throw new UserError(`"${path}" is not a readable training state: remove it to start the stage from the beginning`);
+  }
+}
+
+/** The digests that a saved state has of the files that grow with training. @throws UserError as `loadState` */
+export async function savedFiles(path: string): Promise<FileDigests> {
+  const file = await openSafetensors(path);
+  await file.close();
+  return progressOf(path, file.metadata).files ?? {};
 }
 
 /** Digests of files that grow with training, as they are now. */
