@@ -178,7 +178,7 @@ const tasks = {
       node("test/vscode/install.ts");
       return node(`bench/${args[0]}.ts`, ...args.slice(1));
     }
-    const suites = ["backend", "beforeAfter", "bigger", "metricsPage", "peers", "routers", "routingPage"];
+    const suites = ["slowPages", "backend", "beforeAfter", "bigger", "metricsPage", "peers", "routers", "routingPage"];
     const [suite, ...rest] = suites.includes(args[0]) ? args : ["main", ...args];
     node("esbuild.mjs", `bench/${suite}.ts`, "bench/worker.ts", "bench/memoryWorker.ts", "bench/peers/step.ts");
     node(`dist/bench/${suite}.js`, ...rest);

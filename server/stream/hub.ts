@@ -14,9 +14,9 @@ import { Turns } from "./turns.ts";
 /** Most pages at once, and most connections of any kind. */
 const maxPages = 64;
 const maxSockets = 256;
-/** Most exports at once, of all pages; the others wait. */
+/** Most exports at once, over all pages; the others wait. */
 const maxExports = 4;
-/** A connection that has read nothing of what it was sent for so long is closed, ms. */
+/** A connection that reads nothing of what it was sent for this long is closed, ms. */
 const patience = 60_000;
 
 const statusLine = (status: number): string =>
@@ -146,7 +146,7 @@ export class Hub {
     const { roots, inspector, trusted, log, patience } = this.#options;
     const session = new Session(
       {
-        send: (data, gone) => page.send(data, gone),
+        send: (data, onSent) => page.send(data, onSent),
         refuse: (reason) => page.close(1008, reason),
       },
       {
@@ -158,11 +158,11 @@ export class Hub {
         ...(inspector ? { inspector } : {}),
       },
     );
-    // The socket counts a large message as read bit by bit, as the other end takes it.
+    // The timer restarts whenever the other end has read some of a message, however large it is.
     socket.setTimeout(patience);
     socket.on("timeout", () => {
       if (page.bufferedAmount === 0) return;
-      const reason = `nothing was read for ${patience / 1000} s`;
+      const reason = `it read nothing for ${patience / 1000} s`;
       log(`a page was disconnected: ${reason}`);
       page.close(1008, reason);
     });

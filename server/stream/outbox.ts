@@ -1,22 +1,22 @@
-/** A page that has more than this left to read is sent nothing more, bytes. */
+/** A page that has more than this left to read is sent nothing, bytes. */
 export const maxUnread = 4 << 20;
 
 /** The other end of a connection. */
 export interface Peer {
-  /** @param gone is called once the data has left this process, or the connection has ended. */
-  send(data: string | ArrayBuffer, gone: () => void): void;
+  /** @param onSent is called when the data has left this process or the connection has ended. */
+  send(data: string | ArrayBuffer, onSent: () => void): void;
   /** Ends the connection because of what the page did. */
   refuse(reason: string): void;
 }
 
 interface Entry {
-  /** Undefined: only waits. */
+  /** Undefined: nothing is sent, the caller only waits for room. */
   data: string | ArrayBuffer | undefined;
   signal: AbortSignal;
   resolve(): void;
 }
 
-/** Everything that one page is sent, in order. Whoever sends waits until the page has read what was sent before. */
+/** Everything that is sent to one page, in order. Senders wait until the page has read what was sent before. */
 export class Outbox {
   readonly #peer: Peer;
   #queue: Entry[] = [];

@@ -23,7 +23,7 @@ export interface PageRunsOptions {
   /** Whether caches may be written beside long files of metrics. */
   mayWrite(): boolean;
   /** Called at every poll, after the states of the runs are read. */
-  looked(): Promise<void>;
+  onPoll(): Promise<void>;
   log(text: string): void;
 }
 
@@ -136,11 +136,11 @@ export class PageRuns {
 
   /** Sends what is new. */
   async #tick(): Promise<void> {
-    const { reader, mayWrite, looked } = this.#options;
+    const { reader, mayWrite, onPoll } = this.#options;
     await this.#open?.reply.room();
     if (this.#open && this.#open.runs.length > 0 && performance.now() - this.#describedAt >= states)
       await this.#describe();
-    await looked();
+    await onPoll();
     const seen = this.#view;
     if (!seen) return;
     const { view, reply } = seen;
@@ -173,7 +173,8 @@ export class PageRuns {
   }
 
   /**
-   * Part by part: each is made when the page has read the one before, and the reader answers others in between.
+   * Exports rows in parts: each is made after the page has read the previous one, and the reader answers other
+   * requests in between.
    *
    * @throws UserError for more than `maxRows` rows, and when rows are replaced in between.
    */

@@ -1,8 +1,8 @@
 import type { HubMessage } from "../protocol/stream.ts";
 
 /**
- * Where the answer to one of a page's questions is sent. What sends waits until the page has read what it was sent
- * before. Nothing is sent after the question is cancelled.
+ * Where the answer to one of a page's questions is sent. Sending waits until the page has read what was sent before;
+ * nothing is sent after the question is cancelled.
  */
 export interface Reply {
   send(message: HubMessage): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The path that an HTTP request asks for, decoded and without its query; undefined for what is not the path of anything:
- * a target that does not begin with one slash, a broken percent-encoding, a NUL.
+ * The path of an HTTP request's target, decoded and without query; undefined for an invalid one: a target that does not
+ * begin with exactly one slash, a malformed percent-encoding, a NUL character.
  */
 export function requestPath(target: string | undefined): string | undefined {
   const encoded = /^\/(?!\/)[^?#]*/.exec(target ?? "")?.[0];

@@ -45,7 +45,8 @@ function kindOfWork(type: Question["type"]): keyof typeof atOnce {
 }
 
 /** Questions that are answered until they are cancelled. */
-const goesOn = (type: Question["type"]): boolean => type === "open" || type === "view" || type === "openRouting";
+const isSubscription = (type: Question["type"]): boolean =>
+  type === "open" || type === "view" || type === "openRouting";
 
 /** One page's end of a stream: answers the page's questions, each by its id. */
 export class Session {
@@ -71,7 +72,7 @@ export class Session {
     this.#runs = new PageRuns({
       reader,
       mayWrite: trusted,
-      looked: () => this.#routing.look(),
+      onPoll: () => this.#routing.look(),
       log,
     });
   }
@@ -100,14 +101,15 @@ export class Session {
 
   async #take(question: Question): Promise<void> {
     const { id, type } = question;
-    if (goesOn(type)) for (const [before, asked] of [...this.#asked]) if (asked.type === type) this.#cancel(before);
+    if (isSubscription(type))
+      for (const [before, asked] of [...this.#asked]) if (asked.type === type) this.#cancel(before);
     this.#cancel(id);
     if (this.#asked.size >= maxQuestions) return this.#peer.refuse(`more than ${maxQuestions} questions at once`);
     const cancelled = new AbortController();
     this.#asked.set(id, { type, cancelled });
     const reply = this.#reply(cancelled.signal);
     await this.#turns[kindOfWork(type)].run(cancelled.signal, () => this.#settle(question, reply));
-    if (!goesOn(type) && this.#asked.get(id)?.cancelled === cancelled) this.#asked.delete(id);
+    if (!isSubscription(type) && this.#asked.get(id)?.cancelled === cancelled) this.#asked.delete(id);
   }
 
   /** Answers a question once the page has read what it was sent before. */
@@ -118,7 +120,7 @@ export class Session {
     try {
       checkTrust(questionsNeedTrust[type], this.#options.trusted());
       await this.#answer(question, reply);
-      if (!goesOn(type)) await reply.send({ type: "done", id });
+      if (!isSubscription(type)) await reply.send({ type: "done", id });
     } catch (error) {
       if (!(error instanceof UserError) && !reply.signal.aborted)
         this.#options.log(error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -1,21 +1,21 @@
-/** Lets only so much work be done at once; the rest waits, first come, first served. */
+/** Limits how many pieces of work run at once; the others wait, first come, first served. */
 export class Turns {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** @param atOnce how many may work at once. */
+  /** @param atOnce how many pieces of work may run at once. */
   constructor(atOnce: number) {
     this.#free = atOnce;
   }
 
-  /** Does the work when it is its turn. Work that is cancelled while it waits is not done, and gives undefined. */
+  /** Runs the work when it is its turn. If it is cancelled while it waits, it does not run, and the result is undefined. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
     if (this.#free > 0) this.#free--;
     else if (!(await this.#turn(signal))) return undefined;
     try {
       return signal.aborted ? undefined : await work();
     } finally {
-      // The turn is handed over, so that nobody who comes now is faster than who waits.
+      // The turn is handed over directly, so that work that arrives now cannot overtake work that waits.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#free++;

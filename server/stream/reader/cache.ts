@@ -65,20 +65,28 @@ export async function readCacheColumn(
   });
 }
 
-/** Writes the cache, column by column. @throws UserError when the disk is full or may not be written. */
+/** Writes values of a column from a row on. */
+export type WriteValues = (name: ColumnName, row: number, values: Float64Array) => Promise<void>;
+
+/**
+ * Writes the cache.
+ *
+ * @param fill writes all values, in any order; of values that are written again the last count.
+ * @throws UserError when the disk is full or may not be written.
+ */
 export async function writeCache(
   path: string,
   header: CacheHeader,
-  column: (name: ColumnName) => Promise<Float64Array>,
+  fill: (write: WriteValues) => Promise<void>,
 ): Promise<void> {
   await replaceFile(path, async (handle) => {
     const text = JSON.stringify(header).padEnd(headerSize);
     await writeAll(handle, Buffer.from(text, "latin1"), 0);
-    for (const [place, name] of header.columns.entries()) {
-      const values = await column(name);
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, header.rows * 8);
-      await writeAll(handle, bytes, headerSize + place * header.rows * 8);
-    }
+    await fill(async (name, row, values) => {
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const place = header.columns.indexOf(name);
+      await writeAll(handle, bytes, headerSize + (place * header.rows + row) * 8);
+    });
   });
 }
 

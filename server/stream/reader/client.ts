@@ -17,6 +17,9 @@ import type {
 /** How long files that no page is viewing stay in memory, ms, in case the page is shown again. */
 const grace = 30_000;
 
+/** For the text of exports, which is short-lived, V8 would take 50 MB more without a limit. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+
 interface Pending {
   resolve(answer: unknown): void;
   reject(error: Error): void;
@@ -94,7 +97,7 @@ export class ReaderClient {
 
   #start(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(this.#program);
+    const worker = new Worker(this.#program, { resourceLimits });
     this.#worker = worker;
     // The process may end while the thread waits.
     worker.unref();

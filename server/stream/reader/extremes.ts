@@ -23,6 +23,11 @@ export interface Extreme {
 export class Extremes {
   #levels: Level[] = [];
 
+  /** Bytes of memory that it takes. */
+  get bytes(): number {
+    return this.#levels.reduce((sum, { lowest, highest }) => sum + lowest.byteLength + highest.byteLength, 0);
+  }
+
   /** Processes values added at the end; `values` are all of them. */
   extend(values: Float64Array): void {
     for (let depth = 0; ; depth++) {

@@ -1,3 +1,6 @@
+/** The factor by which its memory grows: at most so much more than its values take. */
+export const growth = 1.25;
+
 /** A growable array of float64 values; NaN stands for a value that was not recorded. */
 export class GrowingValues {
   #values = new Float64Array(0);
@@ -5,6 +8,11 @@ export class GrowingValues {
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes of memory that it takes. */
+  get bytes(): number {
+    return this.#values.byteLength;
   }
 
   /** The last value; there must be at least one. */
@@ -20,7 +28,7 @@ export class GrowingValues {
   /** Makes room for `count` values in all. */
   reserve(count: number): void {
     if (count <= this.#values.length) return;
-    const grown = new Float64Array(Math.max(count, Math.ceil(this.#values.length * 1.5), 1024));
+    const grown = new Float64Array(Math.max(count, Math.ceil(this.#values.length * growth), 1024));
     grown.set(this.values);
     this.#values = grown;
   }

@@ -29,6 +29,12 @@ interface Drawn {
   series: Series;
 }
 
+/** Most points of one frame, about: 32 MB. */
+export const maxPoints = 1 << 21;
+
+/** Into how many columns lines may be thinned out that have so many points a column, together. */
+const columnsOf = (points: number): number => Math.max(1, Math.floor(maxPoints / Math.max(1, points)));
+
 /** A frame of all these lines. @param whole see the frame's header. */
 export async function drawLines(
   files: readonly { source: Source; file: MetricsFile }[],
@@ -48,7 +54,7 @@ export async function drawLines(
     }
   }
   const [low, high] = request.range ?? extent ?? [0, 1];
-  const window: Window = { low, high, columns };
+  const window: Window = { low, high, columns: Math.min(columns, columnsOf(drawn.length * (smoothing > 1 ? 3 : 2))) };
   const parts: Uint8Array[] = [];
   const lines = drawn.map(({ source: { root, key }, measure, x, shift, series }): PointsHeader["lines"][number] => {
     const raw = thin(x, series.values, series.extremes, window, shift);

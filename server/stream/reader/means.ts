@@ -10,6 +10,11 @@ export class Means {
   /** Blocks that are complete. */
   #blocks = 0;
 
+  /** Bytes of memory that its sums take. */
+  get bytes(): number {
+    return this.#sums.byteLength + this.#counts.byteLength;
+  }
+
   /** Processes values added at the end; `values` are all of them. */
   extend(values: Float64Array): void {
     this.#values = values;

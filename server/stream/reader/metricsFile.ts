@@ -2,29 +2,38 @@ import { type FileHandle, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { openRegular } from "../../disk/open.ts";
 import { firstAtLeast } from "../../protocol/ascending.ts";
-import { readBytes, readCacheColumn, readCacheHeader, sampleOf, writeCache } from "./cache.ts";
+import {
+  type CacheHeader,
+  readBytes,
+  readCacheColumn,
+  readCacheHeader,
+  sampleOf,
+  type WriteValues,
+  writeCache,
+} from "./cache.ts";
 import { Extremes } from "./extremes.ts";
 import { GrowingValues } from "./growingValues.ts";
+import { LineIndex } from "./lineIndex.ts";
 import { Means } from "./means.ts";
 import { type ColumnName, columnNames, parseMetrics } from "./parse.ts";
+import { RowBatches } from "./rowBatches.ts";
 
-/** Bytes parsed at once: a few hundredths of a second. */
-const slice = 4 << 20;
+/** Bytes parsed at once: about a hundredth of a second. */
+const slice = 1 << 20;
 /** Rows from which a cache pays off, and the growth factor after which it is rewritten. */
 const cacheFrom = 200_000;
 const cacheAgain = 1.5;
+/** Rows that are copied at once from one cache to the next. */
+const copied = 1 << 16;
 
 const stepColumn = columnNames.indexOf("step");
 
 let generations = 0;
 const nextGeneration = (): number => ++generations;
 
-/** Values from row `start` on; those before it are in the cache only. */
+/** A column in memory, with indexes for fast queries once they are needed. */
 interface Column {
-  start: number;
-  tail: GrowingValues;
-  /** Whether it was requested and stays in memory. */
-  used: boolean;
+  values: GrowingValues;
   extremes?: Extremes;
   means?: Means;
 }
@@ -36,19 +45,25 @@ export interface Series {
   means: Means;
 }
 
-/** One `metrics.jsonl`, read as it grows, as columns. Calls must not overlap, except for `save`. */
+/**
+ * One `metrics.jsonl`, read as it grows, as columns. Only the steps and the columns that were asked for are in memory;
+ * the others are read again, from the cache and from the lines after it. Calls must not overlap, except for `save`.
+ */
 export class MetricsFile {
   readonly path: string;
   readonly #cachePath: string;
-  /** The recorded columns, by their index in `columnNames`. */
+  #steps = new GrowingValues();
+  /** By index in `columnNames`: whether a column was recorded, whether it was asked for, and its values in memory. */
+  readonly #recorded = columnNames.map(() => false);
+  readonly #wanted = columnNames.map(() => false);
   #columns: (Column | undefined)[] = [];
-  #rows = 0;
+  #index = new LineIndex();
   #offset = 0;
   #size = 0;
   #inode = 0;
   #begun = false;
-  /** Identifies the cache that holds the first rows of these columns. */
-  #sample = "";
+  /** The cache has these rows; `sample` identifies it. */
+  #cached = { rows: 0, sample: "" };
   /** Number of rows at which the cache is next written. */
   #saveAt = cacheFrom;
   #saving = false;
@@ -58,10 +73,11 @@ export class MetricsFile {
   constructor(path: string) {
     this.path = path;
     this.#cachePath = join(dirname(path), "metrics.cache");
+    this.#reset();
   }
 
   get rows(): number {
-    return this.#rows;
+    return this.#steps.length;
   }
 
   /** A new number whenever the rows change. */
@@ -81,7 +97,20 @@ export class MetricsFile {
 
   /** Columns that were recorded. */
   get recorded(): ColumnName[] {
-    return columnNames.filter((_, index) => this.#columns[index]);
+    return columnNames.filter((_, index) => this.#recorded[index]);
+  }
+
+  /** Bytes of memory that its values and indexes take. */
+  get bytesHeld(): number {
+    const held = this.#columns.map((column) =>
+      column ? column.values.bytes + (column.extremes?.bytes ?? 0) + (column.means?.bytes ?? 0) : 0,
+    );
+    return held.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Has these columns kept in memory as they are read, so that they need not be read again. */
+  want(names: readonly ColumnName[]): void {
+    for (const name of names) this.#wanted[columnNames.indexOf(name)] = true;
   }
 
   /**
@@ -91,13 +120,14 @@ export class MetricsFile {
   async read(deadline: number): Promise<boolean> {
     const lines = await openRegular(this.path).catch(() => undefined);
     if (!lines) {
-      if (this.#rows > 0) this.#reset();
+      if (this.rows > 0) this.#reset();
       return true;
     }
     try {
       await this.#begin(lines);
       for (;;) {
         const bytes = await readBytes(lines, this.#offset, Math.min(slice, this.#size - this.#offset));
+        if (bytes.length === slice) this.#index.add(this.rows, this.#offset);
         const read = parseMetrics(bytes, (values) => this.#add(values));
         this.#offset += read;
         if (read === 0 || this.#offset >= this.#size) return true;
@@ -121,25 +151,30 @@ export class MetricsFile {
     if (this.#begun) return;
     this.#begun = true;
     const header = await readCacheHeader(this.#cachePath, lines);
-    if (!header) return;
-    const { rows, offset, sample } = header;
-    this.#sample = sample;
+    const steps = header && (await readCacheColumn(this.#cachePath, header.sample, "step", 0, header.rows));
+    if (steps) this.#take(header, steps);
+  }
+
+  /** Begins with the rows of the cache. */
+  #take({ rows, offset, sample, columns }: CacheHeader, steps: Float64Array<ArrayBuffer>): void {
+    this.#cached = { rows, sample };
     this.#saveAt = Math.max(cacheFrom, rows * cacheAgain);
-    this.#rows = rows;
     this.#offset = offset;
+    this.#index.add(rows, offset);
+    this.#steps.prepend(steps);
+    for (const name of columns) this.#recorded[columnNames.indexOf(name)] = true;
     this.#revision++;
-    for (const name of header.columns)
-      this.#columns[columnNames.indexOf(name)] = { start: rows, tail: new GrowingValues(), used: false };
-    // Needed to notice steps that are repeated.
-    await this.#load("step");
   }
 
   #reset(): void {
+    this.#steps = new GrowingValues();
     this.#columns = [];
-    this.#rows = 0;
+    this.#columns[stepColumn] = { values: this.#steps };
+    this.#recorded.fill(false);
+    this.#index = new LineIndex();
     this.#offset = 0;
     this.#begun = false;
-    this.#sample = "";
+    this.#cached = { rows: 0, sample: "" };
     this.#saveAt = cacheFrom;
     this.#generation = nextGeneration();
     this.#revision++;
@@ -148,79 +183,123 @@ export class MetricsFile {
   /** Adds a row. It replaces rows of the same and later steps, which remain from before the stage was resumed. */
   #add(values: Float64Array): void {
     const step = values[stepColumn]!;
-    const steps = this.#columns[stepColumn]?.tail;
-    if (steps?.length && step <= steps.last) this.#cut(firstAtLeast(steps.values, step));
+    if (this.rows > 0 && step <= this.#steps.last) this.#cut(firstAtLeast(this.#steps.values, step));
+    const rows = this.rows;
     for (let index = 0; index < columnNames.length; index++) {
-      const column = this.#columns[index] ?? this.#newColumn(index, values[index]!);
-      column?.tail.push(values[index]!);
+      const value = values[index]!;
+      if (!this.#recorded[index] && !Number.isNaN(value)) this.#begins(index, rows);
+      this.#columns[index]?.values.push(value);
     }
-    this.#rows++;
     this.#revision++;
   }
 
-  /** A column begins with the first row that has it. */
-  #newColumn(index: number, value: number): Column | undefined {
-    if (Number.isNaN(value)) return undefined;
-    const column = { start: 0, tail: new GrowingValues(), used: index === stepColumn };
-    column.tail.padTo(this.#rows);
-    this.#columns[index] = column;
-    return column;
+  /** A column is recorded for the first time, in the row after so many. */
+  #begins(index: number, rows: number): void {
+    this.#recorded[index] = true;
+    if (!this.#wanted[index] || this.#columns[index]) return;
+    const values = new GrowingValues();
+    values.padTo(rows);
+    this.#columns[index] = { values };
   }
 
   #cut(rows: number): void {
     for (const column of this.#columns) {
-      if (!column) continue;
-      column.tail.cut(Math.max(0, rows - column.start));
-      column.start = Math.min(column.start, rows);
-      column.extremes?.cut(rows);
-      column.means?.cut(rows);
+      column?.values.cut(rows);
+      column?.extremes?.cut(rows);
+      column?.means?.cut(rows);
     }
-    this.#rows = rows;
+    this.#index.cut(rows);
+    this.#cached.rows = Math.min(this.#cached.rows, rows);
     this.#generation = nextGeneration();
   }
 
-  /** Loads a whole column into memory; undefined if it was never recorded. */
+  /** A whole column, in memory; undefined if it was never recorded. */
   async #load(name: ColumnName): Promise<Column | undefined> {
-    const column = this.#columns[columnNames.indexOf(name)];
-    if (!column) return undefined;
-    column.used = true;
-    if (column.start === 0) return column;
-    const values = await readCacheColumn(this.#cachePath, this.#sample, name, 0, column.start);
-    if (values) {
-      column.tail.prepend(values);
-      column.start = 0;
-      return column;
+    const index = columnNames.indexOf(name);
+    this.#wanted[index] = true;
+    if (!this.#recorded[index]) return undefined;
+    if (!this.#columns[index]) {
+      const values = new GrowingValues();
+      values.prepend(await this.#read(name, 0, this.rows));
+      // Where the cache is gone everything was read again, this column too.
+      this.#columns[index] ??= { values };
     }
-    // The cache is gone: everything is read again, from the lines.
-    this.#reset();
-    this.#begun = true;
-    await this.read(Number.POSITIVE_INFINITY);
-    return this.#columns[columnNames.indexOf(name)];
+    return this.#columns[index];
+  }
+
+  /** The values of rows [from, to) of a column that is not in memory. */
+  async #read(name: ColumnName, from: number, to: number): Promise<Float64Array<ArrayBuffer>> {
+    const index = columnNames.indexOf(name);
+    const values = new Float64Array(to - from).fill(Number.NaN);
+    const cachedTo = Math.min(to, this.#cached.rows);
+    if (from < cachedTo) {
+      const cached = await readCacheColumn(this.#cachePath, this.#cached.sample, name, from, cachedTo);
+      if (!cached) {
+        // The cache is gone: everything is read again, from the lines.
+        this.#reset();
+        this.#begun = true;
+        await this.read(Number.POSITIVE_INFINITY);
+        return this.#columns[index]?.values.values.slice(from, to) ?? this.#read(name, from, to);
+      }
+      values.set(cached);
+    }
+    await this.#eachRow(Math.max(from, cachedTo), to, (row, all) => {
+      values[row - from] = all[index]!;
+    });
+    return values;
+  }
+
+  /**
+   * Reads the lines of rows [from, to) again. A row whose line was written more than once is passed on as often; the
+   * last time counts. `pause` is awaited after each slice.
+   */
+  async #eachRow(
+    from: number,
+    to: number,
+    take: (row: number, values: Float64Array) => void,
+    pause: () => Promise<void> = async () => {},
+  ): Promise<void> {
+    if (from >= to) return;
+    const steps = this.#steps.values;
+    let offset = this.#index.before(from);
+    const end = this.#index.after(to) ?? this.#offset;
+    const lines = await openRegular(this.path);
+    try {
+      let next = from;
+      while (offset < end) {
+        const bytes = await readBytes(lines, offset, Math.min(slice, end - offset));
+        const read = parseMetrics(bytes, (values) => {
+          const step = values[stepColumn]!;
+          const row = steps[next] === step ? next : firstAtLeast(steps, step);
+          // Lines of steps that were cut off have no row.
+          if (row >= from && row < to && steps[row] === step) take(row, values);
+          next = row + 1;
+        });
+        if (read === 0) return;
+        offset += read;
+        await pause();
+      }
+    } finally {
+      await lines.close();
+    }
   }
 
   /** All values of a column; NaN where a row has none, undefined where no row has one. */
   async values(name: ColumnName): Promise<Float64Array | undefined> {
-    return (await this.#load(name))?.tail.values;
+    return (await this.#load(name))?.values.values;
   }
 
-  /** The values of rows [from, to) of a column, which is not loaded into memory for that. */
+  /** The values of rows [from, to) of a column, which is not kept in memory for that. */
   async range(name: ColumnName, from: number, to: number): Promise<Float64Array | undefined> {
-    const column = this.#columns[columnNames.indexOf(name)];
-    if (!column || from >= column.start) return column?.tail.values.subarray(from - column.start, to - column.start);
-    const { start, tail } = column;
-    const cached = await readCacheColumn(this.#cachePath, this.#sample, name, from, Math.min(to, start));
-    if (!cached) return (await this.values(name))?.subarray(from, to);
-    if (to <= start) return cached;
-    const values = new Float64Array(to - from);
-    values.set(cached);
-    values.set(tail.values.subarray(0, to - start), cached.length);
-    return values;
+    const index = columnNames.indexOf(name);
+    if (!this.#recorded[index]) return undefined;
+    return this.#columns[index]?.values.values.subarray(from, to) ?? this.#read(name, from, to);
   }
 
   async series(name: ColumnName): Promise<Series | undefined> {
     const column = await this.#load(name);
     if (!column) return undefined;
-    const { values } = column.tail;
+    const { values } = column.values;
     column.extremes ??= new Extremes();
     column.means ??= new Means();
     column.extremes.extend(values);
@@ -230,14 +309,14 @@ export class MetricsFile {
 
   /** Writes the cache if it pays off. If it cannot be written, reading works without it. */
   async save(): Promise<void> {
-    const rows = this.#rows;
+    const rows = this.rows;
     if (this.#saving || rows < this.#saveAt) return;
     this.#saving = true;
     this.#saveAt = rows * cacheAgain;
     const generation = this.#generation;
     try {
       const sample = await this.#write(rows);
-      if (this.#generation === generation) this.#lighten(rows, sample);
+      if (this.#generation === generation) this.#cached = { rows, sample };
       else await rm(this.#cachePath, { force: true });
     } catch {
       // A disk that is full or may not be written.
@@ -248,36 +327,22 @@ export class MetricsFile {
 
   async #write(rows: number): Promise<string> {
     // All of one moment: rows may be added while the cache is written.
-    const offset = this.#offset;
-    const before = this.#sample;
-    const columns = this.recorded;
-    const tails = new Map(columns.map((name) => [name, this.#columns[columnNames.indexOf(name)]!.tail.values]));
+    const [offset, columns, before] = [this.#offset, this.recorded, { ...this.#cached }];
     const lines = await openRegular(this.path);
     const sample = await sampleOf(lines, offset).finally(() => lines.close());
-    await writeCache(this.#cachePath, { version: 1, rows, offset, sample, columns }, async (name) => {
-      const tail = tails.get(name)!;
-      if (tail.length === rows) return tail;
-      const start = await readCacheColumn(this.#cachePath, before, name, 0, rows - tail.length);
-      if (!start) throw new Error("the cache has gone");
-      const whole = new Float64Array(rows);
-      whole.set(start);
-      whole.set(tail, start.length);
-      return whole;
-    });
+    const fill = async (write: WriteValues) => {
+      for (const name of columns)
+        for (let from = 0; from < before.rows; from += copied) {
+          const to = Math.min(from + copied, before.rows);
+          const values = await readCacheColumn(this.#cachePath, before.sample, name, from, to);
+          if (!values) throw new Error("the cache is gone");
+          await write(name, from, values);
+        }
+      const batches = new RowBatches(columns);
+      const take = (row: number, values: Float64Array) => batches.add(row, values);
+      await this.#eachRow(before.rows, rows, take, () => batches.flush(write));
+    };
+    await writeCache(this.#cachePath, { version: 1, rows, offset, sample, columns }, fill);
     return sample;
-  }
-
-  /** Releases columns that nobody requested, now that the cache has them. */
-  #lighten(rows: number, sample: string): void {
-    this.#sample = sample;
-    for (const column of this.#columns) {
-      if (!column || (column.used && column.start === 0)) continue;
-      const rest = column.tail.values.slice(rows - column.start);
-      column.tail = new GrowingValues();
-      for (const value of rest) column.tail.push(value);
-      column.start = rows;
-      delete column.extremes;
-      delete column.means;
-    }
   }
 }

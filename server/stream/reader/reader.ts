@@ -64,6 +64,7 @@ export class MetricsReader {
     const deadline = performance.now() + patience;
     let [done, bytes] = [0, 0];
     for (const { file } of open) {
+      file.want([view.axis, ...view.measures]);
       if (await file.read(deadline)) {
         if (mayWrite) void file.save();
         continue;

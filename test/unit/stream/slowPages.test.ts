@@ -158,7 +158,7 @@ describe("a connection", () => {
     for (let id = 10; id < 14; id++) page.send(exportOf(id));
     await expect
       .poll(() => logged, { timeout: 50_000 })
-      .toEqual(["a page was disconnected: nothing was read for 0.3 s"]);
+      .toEqual(["a page was disconnected: it read nothing for 0.3 s"]);
     page.socket.resume();
     expect(await page.until(() => page.ended)).toBe(1008);
     idle.send({ type: "runs", id: 1, roots: [] });

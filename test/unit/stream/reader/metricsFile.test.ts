@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { growth } from "../../../../server/stream/reader/growingValues.ts";
 import { MetricsFile } from "../../../../server/stream/reader/metricsFile.ts";
 import { temporaryFolder } from "../../runs/folder.ts";
 
@@ -73,6 +74,49 @@ describe("a file of metrics", () => {
     expect(values[199]).toBe(9);
     expect(extremes.find(values, 150, 210)).toEqual({ low: 198, high: 199 });
     expect(means.mean(199, 210)).toBeCloseTo(9, 12);
+  });
+
+  it("gives columns that it did not keep as they are after steps were repeated, in memory, in parts and in the cache", async () => {
+    const { path, cache, file } = metricsIn();
+    // The second stretch ends after the first one, the third before the second one.
+    const stretches = [
+      { from: 1, to: 220_000, seconds: 1 },
+      { from: 150_000, to: 260_000, seconds: 2 },
+      { from: 230_000, to: 231_000, seconds: 3 },
+    ];
+    writeFileSync(path, stretches.map(({ from, to, seconds }) => lines(from, to, { seconds })).join(""));
+    const expected = count(231_000).map((step) => stretches.findLast(({ from }) => step >= from)!.seconds);
+    await file.read(ever);
+    expect(file.rows).toBe(231_000);
+    expect([...(await file.range("seconds", 149_000, 151_000))!]).toEqual(expected.slice(149_000, 151_000));
+    expect([...(await file.range("seconds", 229_990, 231_000))!]).toEqual(expected.slice(229_990));
+    await file.save();
+    expect(existsSync(cache)).toBe(true);
+    const again = new MetricsFile(path);
+    await again.read(ever);
+    for (const one of [file, again]) expect([...(await one.values("seconds"))!]).toEqual(expected);
+  });
+
+  it("takes as much memory for a step as the columns that are asked for, however many are recorded", async () => {
+    const { path, file } = metricsIn();
+    const more = { tokens: 1, seconds: 2, gradientNorm: 3, learningRate: 4, tokensPerSecond: 5, memory: 6 };
+    const rows = 300_000;
+    writeFileSync(path, lines(1, rows, more));
+    file.want(["step", "loss"]);
+    await file.read(ever);
+    // A column of float64, and room to grow.
+    const column = 8 * growth * rows;
+    expect(file.bytesHeld).toBeLessThanOrEqual(2 * column);
+    await file.series("loss");
+    // Two int32 for 16 values, for 256 and so on, and two float64 for 64 values.
+    const indexes = growth * rows * ((2 * 4) / 15 + (2 * 8) / 64);
+    expect(file.bytesHeld).toBeLessThanOrEqual(2 * column + 1.1 * indexes);
+    const held = file.bytesHeld;
+    for (const name of file.recorded) expect(await file.range(name, 100, 200)).toHaveLength(100);
+    await file.save();
+    expect(file.bytesHeld).toBe(held);
+    await file.values("memory");
+    expect(file.bytesHeld).toBeLessThanOrEqual(3 * column + 1.1 * indexes);
   });
 
   it("that was replaced by another is read anew", async () => {
