@@ -1,7 +1,19 @@
 import { layerPrefix } from "../../parameters/names.ts";
+import type { ModelConfig } from "../../protocol/model.ts";
 import type { StoredTensor } from "../storedTensors.ts";
 import { expectSilu, readDecoder, readWindow, writeDecoder } from "./decoder.ts";
 import { type Family, layersWhere } from "./family.ts";
+import { longRopeAttention } from "./rope.ts";
+
+/** LongRoPE as Transformers 4 wants it, which computes the factor of the attention itself from both contexts. */
+function plainLongRope({ ropeScaling: scaling, context }: ModelConfig): Record<string, unknown> {
+  if (
+    scaling?.type !== "longrope" ||
+    scaling.attention !== longRopeAttention(context / scaling.original, scaling.original)
+  )
+    return {};
+  return { rope_scaling: { type: "longrope", short_factor: scaling.short, long_factor: scaling.long } };
+}
 
 /** Phi-3, 3.5 and 4: fused projections, LongRoPE. */
 export const phi3: Family = {
@@ -14,6 +26,7 @@ export const phi3: Family = {
   },
   write: (config) => ({
     ...writeDecoder(config),
+    ...plainLongRope(config),
     original_max_position_embeddings:
       config.ropeScaling && "original" in config.ropeScaling ? config.ropeScaling.original : config.context,
     sliding_window: config.window?.size ?? null,

@@ -124,7 +124,7 @@ function scalingOf(
         if (factors.length !== pairs(share))
           found.refuse(`${key}.${name}`, `has ${factors.length} factors, but a head has ${pairs(share)} rotated pairs`);
       const factor = rope.factor ?? context / from;
-      const attention = rope.attention_factor ?? (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(from)));
+      const attention = rope.attention_factor ?? longRopeAttention(factor, from);
       return { type: "longrope", short, long, original: from, attention };
     }
     case undefined:
@@ -136,6 +136,10 @@ function scalingOf(
       );
   }
 }
+
+/** LongRoPE's factor of the attention for a context `factor` times as long as `original` tokens. */
+export const longRopeAttention = (factor: number, original: number): number =>
+  factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
 
 /** YaRN's factor of the attention, arXiv 2309.00071, section 3.4, as Transformers generalizes it. */
 function yarnAttention(factor: number, { mscale, mscale_all_dim: all }: FoundRope): number {
