@@ -81,10 +81,13 @@ export class Search {
   check(name: string): void {
     this.#signal?.throwIfAborted();
     const { entries, characters } = this.#limits;
-    if (this.#entries > entries || this.#characters > characters)
+    const fewer = "name a folder with fewer files, or pack the text into fewer";
+    if (this.#entries > entries)
       throw new UserError(
-        `"${name}" would search more than ${entries.toLocaleString("en")} files and folders: name a folder with fewer, or pack the text into fewer files`,
+        `"${name}" would search more than ${entries.toLocaleString("en")} files and folders: ${fewer}`,
       );
+    if (this.#characters > characters)
+      throw new UserError(`the paths of the files that "${name}" would search need too much memory: ${fewer}`);
     if (performance.now() > this.#until) throw this.#late(name);
   }
 

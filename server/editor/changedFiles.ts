@@ -2,9 +2,14 @@ import { stat } from "node:fs/promises";
 
 /** Rereads many files, each only when it has changed. */
 
+/** Larger files are read one after the other, because each needs several times its size in memory, bytes. */
+const large = 8 << 20;
+
 export class ChangedFiles {
   readonly #known = new Map<string, { look: string; value: unknown }>();
   readonly #most: number;
+  /** The last of the large files. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** @param most files to remember; beyond that the cache is cleared. */
   constructor(most: number) {
@@ -21,10 +26,16 @@ export class ChangedFiles {
     const look = `${found.mtimeMs} ${found.size} ${found.ino}`;
     const known = this.#known.get(path);
     if (known?.look === look) return known.value as T;
-    const value = await read();
+    const value = found.size > large ? await this.#inTurn(read) : await read();
     if (this.#known.size >= this.#most) this.#known.clear();
     this.#known.set(path, { look, value });
     return value;
+  }
+
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(read);
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 }
 

@@ -14,7 +14,7 @@ import type { StagePaths } from "./layout.ts";
 import { type LockHolder, lockHolder } from "./lock.ts";
 
 /** The most of a JSON file that is read: `run.json` lists every file of its domains. */
-const maxJsonBytes = 256 << 20;
+const maxJsonBytes = 128 << 20;
 /** The most of a file of records that is read at once. */
 const maxRecordsBytes = 2 ** 32;
 

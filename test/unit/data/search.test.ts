@@ -37,7 +37,9 @@ test("several patterns share the limits of one search", async () => {
 test("the memory for paths is limited", async () => {
   const root = hundredFiles();
   const search = new Search({ limits: { ...limits, characters: 50 * root.length } });
-  expect(await failure(expandFiles("**", root, search))).toBeInstanceOf(UserError);
+  const error = await failure(expandFiles("**", root, search));
+  expect(error).toBeInstanceOf(UserError);
+  expect((error as Error).message).toMatch(/^the paths of the files that "\*\*" would search need too much memory: /);
 });
 
 test("a search that takes too long ends with a sentence that names the pattern", async () => {
