@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { VsCode, whyNoVsCode } from "./harness/vscode.ts";
 import { writeWorkspace } from "./workspace.ts";
 
@@ -32,21 +32,45 @@ try {
 }
 process.exit(passed ? 0 : 1);
 
-/** Bundles each suite as a CommonJS file, which the extension host loads. */
+/**
+ * Bundles each suite as a CommonJS file, which the extension host loads. What suites use of the product's readers waits
+ * for WebAssembly where it is loaded, which CommonJS cannot: it is one ES module, `product.mjs`, that `host/index.ts`
+ * loads before the suites.
+ */
 async function compile(): Promise<void> {
   rmSync(built, { recursive: true, force: true });
   const suites = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".test.ts"));
-  await build({
-    entryPoints: [...suites, "host/index.ts"].map((name) => join(import.meta.dirname, name)),
+  const common = {
     entryNames: "[name]",
     outdir: built,
-    outExtension: { ".js": ".cjs" },
     bundle: true,
-    format: "cjs",
     platform: "node",
-    external: ["vscode", "mocha"],
     sourcemap: "inline",
     logLevel: "warning",
+  } as const;
+  await build({
+    ...common,
+    entryPoints: [join(import.meta.dirname, "host/product.ts")],
+    outExtension: { ".js": ".mjs" },
+    format: "esm",
+  });
+  const product: Plugin = {
+    name: "product",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\/server\/runs\/|\/fixtures\/knownRouting\.ts$/ }, () => ({
+        path: "product",
+        namespace: "product",
+      }));
+      onLoad({ filter: /./, namespace: "product" }, () => ({ contents: "module.exports = globalThis.product" }));
+    },
+  };
+  await build({
+    ...common,
+    entryPoints: [...suites, "host/index.ts"].map((name) => join(import.meta.dirname, name)),
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+    external: ["vscode", "mocha"],
+    plugins: [product],
   });
 }
 

@@ -1,9 +1,12 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import Mocha from "mocha";
 
 /** Entry point in the extension host: runs all suites, or those whose names contain BTX_TEST_ONLY. */
-export function run(): Promise<void> {
+export async function run(): Promise<void> {
+  const { href } = pathToFileURL(join(__dirname, "product.mjs"));
+  Object.assign(globalThis, { product: await import(href) });
   const only = process.env.BTX_TEST_ONLY ?? "";
   const mocha = new Mocha({ ui: "bdd", timeout: 60_000, retries: 2, reporter: Quiet });
   for (const name of readdirSync(__dirname).sort())
