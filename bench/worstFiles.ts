@@ -56,7 +56,8 @@ await setTimeout(500);
 function memory(pid: number): { now: number; most: number } | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]) / 1024;
+    // A process that has just ended has no such line.
+    const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) / 1024;
     return { now: of("VmRSS"), most: of("VmHWM") };
   } catch {
     return undefined;
