@@ -18,7 +18,8 @@ import { measuredOn } from "./machine.ts";
 /**
  * `npm run bench -- damage [--finished 2000] [--killed 300] [--first 0] [--at-once 2]`: random changes to files of a
  * finished run, and of runs that were killed in each stage, and how many of them are noticed, harmless or neither
- * (test/integration/mutations.ts). Writes results/damage.json and exits with 1 if one is neither.
+ * (test/integration/mutations.ts). Writes results/damage.json and exits with 1 if one is neither. Ctrl-C ends it after
+ * the trials that are under way, and what was tried is written.
  */
 
 const { values } = parseArgs({
@@ -53,11 +54,17 @@ if (killed! > 0) {
   for (let i = 0; i < killed!; i++) trials.push({ ...snapshots[i % snapshots.length]!, seed: 1_000_000 + first! + i });
 }
 
+// In an order that mixes both kinds, so that what was tried before Ctrl-C is a sample of all.
+const place = ({ seed }: TrialOptions): number => Math.imul(seed, 2_654_435_761) >>> 0;
+trials.sort((a, b) => place(a) - place(b));
+const interrupt = new AbortController();
+process.once("SIGINT", () => interrupt.abort());
+
 const began = performance.now();
 const found: { trial: TrialOptions; outcome: Outcome }[] = [];
 const waiting = [...trials];
 async function work(): Promise<void> {
-  for (let trial = waiting.shift(); trial; trial = waiting.shift()) {
+  for (let trial = waiting.shift(); trial && !interrupt.signal.aborted; trial = waiting.shift()) {
     const outcome = await tryChange(reference, trial);
     found.push({ trial, outcome });
     const { file, change, outcome: name, text } = outcome;

@@ -107,9 +107,11 @@ export async function readCheckpoint({ folder, config, weights, names }: OpenChe
 /** @throws UserError if a tensor contains NaN or infinity, or is an embedding of zeros. */
 export function checkValues(folder: string, name: string, values: Float32Array): void {
   const remedy = "use another checkpoint, or make this one again";
-  for (const value of values)
-    if (!Number.isFinite(value))
-      throw new UserError(`the checkpoint ${folder} contains NaN or infinity in tensor ${quoted(name)}: ${remedy}`);
+  // 0 times a number is 0; 0 times NaN or infinity is NaN. A sum is several times faster than a test of each value.
+  let sum = 0;
+  for (let at = 0; at < values.length; at++) sum += 0 * values[at]!;
+  if (sum !== 0)
+    throw new UserError(`the checkpoint ${folder} contains NaN or infinity in tensor ${quoted(name)}: ${remedy}`);
   if (name === "model.embed_tokens.weight" && values.length > 0 && values.every((value) => value === 0))
     throw new UserError(`the checkpoint ${folder} contains only zeros in tensor ${quoted(name)}: ${remedy}`);
 }

@@ -117,7 +117,7 @@ export async function replaceFile(path: string, write: (handle: FileHandle) => P
   const temporary = temporaryName(path);
   await withDiskErrors(path, async () => {
     try {
-      const handle = await open(temporary, "wx");
+      const handle = await open(temporary, "wx+");
       try {
         await write(handle);
         await handle.sync();

@@ -9,6 +9,7 @@ import { type Verified, verifyEventSchema } from "../protocol/verify.ts";
 import { checkpointOf, findModel, modelOf } from "../runs/findModel.ts";
 import { runPaths, stagePaths } from "../runs/layout.ts";
 import { requireRun } from "../runs/runs.ts";
+import { checkResult } from "../runs/stageFiles.ts";
 import type { Answers } from "./answers.ts";
 import { btx, jsonLines } from "./btx.ts";
 import { writeDemo } from "./demo.ts";
@@ -37,6 +38,7 @@ export function serveModels(answers: Answers): void {
   });
   answers.to("btx/exportModel", async ({ folder, ...reference }, signal) => {
     const found = await findModel(reference);
+    await checkResult(stagePaths(found.root, found.stage.key).folder, found.run);
     return { bytes: await copyFolder(checkpointOf(found, found.stage), folder, signal) };
   });
   answers.to("btx/compareRuns", async ({ runs }, signal) => {

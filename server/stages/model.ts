@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { loadCheckpoint, readCheckpoint } from "../checkpoint/loadCheckpoint.ts";
 import { type Parameter, saveCheckpoint } from "../checkpoint/saveCheckpoint.ts";
 import { openSeed, vocabularyProblem } from "../checkpoint/seed.ts";
@@ -6,6 +7,7 @@ import type { Store } from "../engine/store.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
+import { checkResult } from "../runs/stageFiles.ts";
 import type { StageContext } from "./context.ts";
 
 export type Parameters = Map<string, { shape: number[]; data: Float32Array }>;
@@ -27,6 +29,8 @@ export async function loadModel(folder: string): Promise<Model> {
  * @throws UserError for the problems that `btx check` reports, if the checkpoint cannot be the seed
  */
 export async function loadSeed(folder: string, vocab: number): Promise<Model> {
+  // The seed may be a model of another run.
+  if (basename(folder) === "checkpoint") await checkResult(dirname(folder));
   const opened = await openSeed(folder, parameterShapes);
   const problem = vocabularyProblem(folder, opened.config.vocab, vocab);
   if (problem) {

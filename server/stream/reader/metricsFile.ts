@@ -342,7 +342,7 @@ export class MetricsFile {
       const take = (row: number, values: Float64Array) => batches.add(row, values);
       await this.#eachRow(before.rows, rows, take, () => batches.flush(write));
     };
-    await writeCache(this.#cachePath, { version: 1, rows, offset, sample, columns }, fill);
+    await writeCache(this.#cachePath, { rows, offset, sample, columns }, fill);
     return sample;
   }
 }

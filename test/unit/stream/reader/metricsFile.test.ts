@@ -188,6 +188,22 @@ describe("the cache of a long file", () => {
     await same(damaged, 250_000);
   });
 
+  it("is not used where a value in it was changed, wherever that is", async () => {
+    const { cache } = await cached();
+    const good = readFileSync(cache);
+    // In several columns: the first of them is `step`, which is read at once.
+    for (const share of [0.001, 0.3, 0.5, 0.7, 0.999]) {
+      const { path, cache: damaged } = await cached();
+      const bytes = Buffer.from(good);
+      bytes[4096 + Math.floor(share * (bytes.length - 4096))]! ^= 1;
+      writeFileSync(damaged, bytes);
+      const file = new MetricsFile(path);
+      await file.read(ever);
+      await same(file, 250_000);
+      expect((await file.values("seconds"))!.every((value) => value === 0.5)).toBe(true);
+    }
+  });
+
   it("that goes while it is used is done without", async () => {
     const { path, cache } = await cached();
     const file = new MetricsFile(path);
