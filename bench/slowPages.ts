@@ -36,18 +36,16 @@ writeFileSync(metrics, "");
 const line = (step: number) =>
   `{"step":${step},"steps":${steps},"tokens":${step * 1024},"seconds":${step / 7},"loss":${2 + Math.cos(step / 1e5)},"gradientNorm":${1 + 1 / step},"learningRate":${1e-3 / Math.sqrt(step)},"tokensPerSecond":${2000 + (step % 100)}}\n`;
 
-const server = spawn(
-  process.execPath,
-  [
-    ...(process.env.PROBE ? ["--import", process.env.PROBE] : []),
-    fileURLToPath(new URL("../btx.js", import.meta.url)),
-    "serve",
-  ],
-  {
-    cwd: folder,
-    stdio: ["ignore", "pipe", "inherit"],
-  },
-);
+const server = spawn(process.execPath, [fileURLToPath(new URL("../btx.js", import.meta.url)), "serve"], {
+  cwd: folder,
+  stdio: ["ignore", "pipe", "pipe"],
+});
+/** Pages that were disconnected because they read nothing; they do not read that either. */
+let dropped = 0;
+server.stderr.setEncoding("utf8").on("data", (text: string) => {
+  console.error(text.trimEnd());
+  dropped += text.split("was disconnected").length - 1;
+});
 let printed = "";
 const address = await new Promise<URL>((resolve) =>
   server.stdout.on("data", (text) => {
@@ -79,12 +77,12 @@ const pages = await Promise.all([connect(), connect(), connect(), connect()]);
 for (const { send } of pages)
   send({ type: "view", id: 2, ...selection, measures: ["loss"], columns: 1500, smoothing: 101 });
 
-/** Asks for sixty exports over and over, each page once the metrics have begun to grow. */
+/** Asks for sixty exports at once. */
 function askForExports({ send }: { send(message: PageMessage): void }, from: number): void {
   for (let id = from; id < from + 60; id++) send({ type: "export", id, ...selection });
 }
 
-/** Reads about 100 KB a second, and connects again when the server is fed up with it. */
+/** Reads about 100 KB a second. */
 async function readSlowly({ socket }: { socket: WebSocket }): Promise<void> {
   let allowance = 0;
   socket.on("message", (data: ArrayBuffer | Buffer) => {
@@ -103,9 +101,9 @@ const out = createWriteStream(metrics, { flags: "a" });
 const start = performance.now();
 const samples: { second: number; bytes: number }[] = [];
 let written = 0;
-let dropped = 0;
-/** The page that reads nothing; a new one when it was dropped. */
+/** The page that reads nothing, and how many there were before it: there is a new one when it was disconnected. */
 let silent = await connect();
+let before = 0;
 const begin = () => {
   silent.socket.pause();
   silent.socket.on("error", () => {});
@@ -121,8 +119,9 @@ for (let second = 1; second <= seconds; second++) {
     void readSlowly(pages[0]!);
     begin();
   }
-  if (silent.socket.readyState !== WebSocket.OPEN) {
-    dropped++;
+  if (dropped > before) {
+    before = dropped;
+    silent.socket.terminate();
     silent = await connect();
     begin();
   }
@@ -145,7 +144,6 @@ const figures = {
   mostMB: megabytes(Math.max(...bytes)),
   /** The goal is 1.2. */
   lastOverFirst: Math.round((100 * mean(bytes.slice(-tenth))) / mean(bytes.slice(0, tenth))) / 100,
-  /** Pages that were disconnected because they read nothing. */
   dropped,
 };
 for (const { socket } of [...pages, silent]) socket.terminate();

@@ -70,6 +70,9 @@ export class Hub {
     });
     this.#server.maxConnections = maxSockets;
     this.#server.timeout = this.#options.patience;
+    // Node.js begins to answer every request that a client sends, even if the client reads no answers.
+    this.#server.maxRequestsPerSocket = 1;
+    this.#server.on("dropRequest", (_, socket) => socket.destroy());
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on("clientError", (_, socket) => {
       if (socket.writable) socket.end(statusLine(400));

@@ -107,9 +107,13 @@ function send(response: ServerResponse, type: string, body: string): void {
   response.writeHead(200, headersOf(type)).end(body);
 }
 
-/** Reads a file as fast as it is taken. A peer that ends the connection in between is no error. */
+/** Sends a file as fast as the peer reads it. A peer that ends the connection before the end is no error. */
 async function sendFile(response: ServerResponse, type: string, file: URL): Promise<void> {
   const handle = await open(file);
-  response.writeHead(200, headersOf(type));
-  await pipeline(handle.createReadStream(), response).catch(() => response.destroy());
+  try {
+    response.writeHead(200, headersOf(type));
+    await pipeline(handle.createReadStream({ autoClose: false }), response).catch(() => response.destroy());
+  } finally {
+    await handle.close();
+  }
 }

@@ -64,6 +64,25 @@ describe("a server of pages", () => {
     expect(logged).toEqual([]);
   });
 
+  it("answers at most one request of a connection, and closes it when more are sent", async () => {
+    let asked = 0;
+    const { hub } = await startHub({
+      pages: (_hub, _path, _request, response) => {
+        asked++;
+        response.end("text");
+      },
+    });
+    const socket = connect(hub.port, "127.0.0.1");
+    const ended = new Promise((resolve) => socket.on("close", resolve));
+    socket.on("error", () => {});
+    socket.resume();
+    socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${hub.port}\r\n\r\n`.repeat(100));
+    await ended;
+    expect(asked).toBe(1);
+    expect(await statusOf(hub.port, "/")).toBe("HTTP/1.1 200 OK");
+    expect(asked).toBe(2);
+  });
+
   it("of the editor, which serves a stream only, answers 400 too", async () => {
     const { hub, logged } = await startHub();
     for (const target of noPaths)
