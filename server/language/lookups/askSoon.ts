@@ -2,8 +2,8 @@ import { UserError } from "../../protocol/errors.ts";
 import type { Answer, Ask, Asked, Lookup } from "./questions.ts";
 
 /**
- * Looks something up for a person who waits for it: undefined where the answer does not come within `ms`, the time in
- * which others are served first included.
+ * Looks something up for a person who is waiting: undefined if there is no answer within `ms`, including the time spent
+ * waiting for other lookups, or if the lookup fails.
  *
  * @param owner the experiment file that it is asked for.
  */
