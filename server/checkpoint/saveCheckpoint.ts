@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { makeFolder, remove, renameInto, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
 import { hasCode, withDiskErrors } from "../disk/errors.ts";
-import { readBounded } from "../disk/open.ts";
+import { readBounded, statsOf } from "../disk/open.ts";
 import { maxTokenizerBytes } from "../protocol/data.ts";
 import { UserError } from "../protocol/errors.ts";
 import type { ModelConfig } from "../protocol/model.ts";
@@ -29,6 +29,8 @@ export interface CheckpointFiles extends Checkpoint {
   endOfText?: number;
   /** Folder whose `tokenizer.json` (required) and `tokenizer_config.json` (if there) are copied. */
   tokenizerFolder?: string;
+  /** Folder of the model that this one was made from; files that belong to a model (`companionFiles`) are copied. */
+  madeFrom?: string;
 }
 
 /** Name of the folder that is being replaced, between two renames. */
@@ -77,9 +79,11 @@ function writeWeights(folder: string, { config, tensors }: Checkpoint): Promise<
 }
 
 /** All files of a checkpoint but its weights. */
-async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFiles): Promise<Map<string, Uint8Array>> {
+async function smallFiles(checkpoint: CheckpointFiles): Promise<Map<string, Uint8Array>> {
+  const { config, endOfText, tokenizerFolder, madeFrom } = checkpoint;
   const text = configText(config, endOfText === undefined ? {} : { endOfText });
   const files = new Map<string, Uint8Array>([[configFile, Buffer.from(text, "utf8")]]);
+  for (const [name, bytes] of madeFrom === undefined ? [] : await companionsIn(madeFrom)) files.set(name, bytes);
   if (tokenizerFolder === undefined) return files;
   const tokenizer = await readIfThere(join(tokenizerFolder, "tokenizer.json"));
   if (!tokenizer) throw new UserError(`${tokenizerFolder} has no tokenizer.json, which a checkpoint needs`);
@@ -87,6 +91,25 @@ async function smallFiles({ config, endOfText, tokenizerFolder }: CheckpointFile
   const tokenizerConfig = await readIfThere(join(tokenizerFolder, "tokenizer_config.json"));
   if (tokenizerConfig) files.set("tokenizer_config.json", tokenizerConfig);
   return files;
+}
+
+/** Names of files that belong to a model and mean the same for every model made of it. */
+const companionFiles =
+  /^(chat_template\.(jinja|json)|generation_config\.json|special_tokens_map\.json|added_tokens\.json|README\.md|(LICENSE|LICENCE|NOTICE|USE_POLICY)(\.(md|txt))?)$/i;
+
+/** Most bytes of one of them; larger ones are left out. */
+const maxCompanionBytes = 16 << 20;
+
+async function companionsIn(folder: string): Promise<[name: string, bytes: Buffer][]> {
+  const found: [string, Buffer][] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!companionFiles.test(entry.name)) continue;
+    const path = join(folder, entry.name);
+    const info = await statsOf(path);
+    if (info?.isFile() && info.size <= maxCompanionBytes)
+      found.push([entry.name, await readBounded(path, maxCompanionBytes)]);
+  }
+  return found;
 }
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {

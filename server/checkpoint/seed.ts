@@ -24,8 +24,13 @@ export const openSeed = (
     return shapes(config);
   });
 
-/** Why a seed of `vocab` tokens cannot be used with a tokenizer of `tokens` tokens; undefined if it can. */
-export function vocabularyProblem(folder: string, vocab: number, tokens: number): string | undefined {
-  if (vocab === tokens) return undefined;
+/**
+ * Why a seed with an embedding of `vocab` rows cannot be used with a tokenizer of `tokens` tokens; undefined if it can.
+ *
+ * @param isMade whether the tokenizer was made for the experiment. One that came with a model may have fewer tokens than
+ * the embedding has rows: these were rounded up.
+ */
+export function vocabularyProblem(folder: string, vocab: number, tokens: number, isMade = false): string | undefined {
+  if (isMade ? vocab === tokens : vocab >= tokens) return undefined;
   return `the seed in ${folder} has a vocabulary of ${vocab} tokens, and the tokenizer one of ${tokens}: use the tokenizer that the seed was trained with`;
 }

@@ -144,7 +144,8 @@ async function checkTokenizer(
   if (found instanceof UserError)
     return { problems: [problem(found.message, severityOf(found))], vocab: byteVocabulary };
   if (seedVocab === undefined || !("from" in seed)) return { problems: [], vocab: found };
-  const mismatch = vocabularyProblem(resolve(folder, seed.from), seedVocab, found);
+  const isMade = tokenizer !== undefined && tokenizer.type !== "file";
+  const mismatch = vocabularyProblem(resolve(folder, seed.from), seedVocab, found, isMade);
   return { problems: mismatch ? [problem(mismatch)] : [], vocab: seedVocab };
 }
 

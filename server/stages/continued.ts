@@ -12,5 +12,7 @@ import { train } from "./training/train.ts";
 export const continued: StageWork<Exclude<TrainSpec, SeedSpec>> = async (context) => {
   const { spec } = context;
   const { config, parameters } = await parentModel(context);
-  return train(context, { config, initial: async () => parameters, phases: spec.phases, randomSeed: spec.randomSeed });
+  const { phases, randomSeed } = spec;
+  const madeFrom = context.parent("model").checkpoint;
+  return train(context, { config, initial: async () => parameters, phases, randomSeed, madeFrom });
 };

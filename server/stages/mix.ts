@@ -40,7 +40,7 @@ async function* models(context: StageContext<MergeSpec>): AsyncGenerator<Model &
 
 async function finish(context: StageContext<MergeSpec>, config: ModelConfig, parameters: Parameters) {
   const { checkpoint } = context.parent(`expert:${context.spec.experts[0]}`);
-  await saveModel(context, { config, parameters }, checkpoint);
+  await saveModel(context, { config, parameters }, { tokenizer: checkpoint, madeFrom: checkpoint });
   const { total, active } = parameterCount(config);
   return { parameters: total, activeParameters: active };
 }

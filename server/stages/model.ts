@@ -45,12 +45,21 @@ export async function loadSeed(folder: string, vocab: number): Promise<Model> {
 export const parentModel = (context: StageContext, role = "model"): Promise<Model> =>
   loadModel(context.parent(role).checkpoint);
 
-/** Writes the stage's checkpoint atomically: a Hugging Face folder with the tokenizer from `tokenizerFolder`. */
-export async function saveModel(context: StageContext, model: Model, tokenizerFolder: string): Promise<void> {
-  const { endOfText } = await loadTokenizer(tokenizerFolder);
+/** Folders from which files go along with a model. */
+interface Sources {
+  /** That of the tokenizer. */
+  tokenizer: string;
+  /** That of the model it was made from, if any: its chat template, licence and so on. */
+  madeFrom?: string;
+}
+
+/** Writes the stage's checkpoint atomically: a Hugging Face folder with its tokenizer and what belongs to the model. */
+export async function saveModel(context: StageContext, model: Model, { tokenizer, madeFrom }: Sources): Promise<void> {
+  const { endOfText } = await loadTokenizer(tokenizer);
   const { config } = model;
   const tensors = model.parameters as Map<string, Parameter>;
-  await saveCheckpoint(context.paths.checkpoint, { config, tensors, endOfText, tokenizerFolder });
+  const files = { config, tensors, endOfText, tokenizerFolder: tokenizer };
+  await saveCheckpoint(context.paths.checkpoint, madeFrom === undefined ? files : { ...files, madeFrom });
 }
 
 /** The parameters among a store's tensors. */

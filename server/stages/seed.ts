@@ -14,7 +14,8 @@ import { train } from "./training/train.ts";
  */
 export const seed: StageWork<SeedSpec> = async (context) => {
   const { spec } = context;
-  const vocab = await vocabularyOf(context.parent("data").folder);
+  const data = context.parent("data").folder;
+  const vocab = await vocabularyOf(data);
   const config: ModelConfig = { ...spec.model, vocab };
   if (!spec.from) {
     const initial = async () => initialParameters(config, spec.randomSeed);
@@ -22,7 +23,7 @@ export const seed: StageWork<SeedSpec> = async (context) => {
   }
   const { path } = spec.from;
   const loaded = await loadSeed(path, vocab);
-  await saveModel(context, shortened(loaded, spec.model.context), context.parent("data").folder);
+  await saveModel(context, shortened(loaded, spec.model.context), { tokenizer: data, madeFrom: path });
   const { total, active } = parameterCount(loaded.config);
   return { parameters: total, activeParameters: active, tokens: 0, flops: 0 };
 };

@@ -38,6 +38,8 @@ export interface TrainingJob {
   initial: () => Promise<Map<string, { shape: number[]; data: Float32Array }>>;
   phases: Phase[];
   randomSeed: number;
+  /** Folder of the model that it starts from; absent: random weights. */
+  madeFrom?: string;
 }
 
 /**
@@ -281,7 +283,9 @@ class Training {
     this.#context.written(digestsOfGrown(this.#grown()));
     const model = { config, parameters: await parametersIn(this.#store, config) };
     for (const [name, { data }] of model.parameters) assertFiniteTensor(name, data, this.#lastStep);
-    await saveModel(this.#context, model, this.#context.parent("data").folder);
+    const tokenizer = this.#context.parent("data").folder;
+    const { madeFrom } = this.#job;
+    await saveModel(this.#context, model, { tokenizer, ...(madeFrom === undefined ? {} : { madeFrom }) });
     await remove(paths.state);
     const { total, active } = parameterCount(config);
     const recent = this.#recent;

@@ -15,6 +15,18 @@ import { constantModel } from "./models.ts";
 const tied: ModelConfig = { ...denseConfig, tiedEmbeddings: true };
 
 describe("saveCheckpoint", () => {
+  it("takes along what belongs to the model that it was made from, and nothing else", async () => {
+    const [madeFrom, folder] = [temporaryFolder(), join(temporaryFolder(), "checkpoint")];
+    const own = ["LICENSE", "README.md", "chat_template.jinja", "generation_config.json", "special_tokens_map.json"];
+    for (const name of [...own, "config.json", "model.safetensors", "train.py"])
+      writeFileSync(join(madeFrom, name), `the seed's ${name}`);
+    const model = constantModel(denseConfig, 0.25);
+    await saveCheckpoint(folder, { ...model, madeFrom });
+    expect(readdirSync(folder).sort()).toEqual([...own, "config.json", "model.safetensors"].sort());
+    for (const name of own) expect(readFileSync(join(folder, name), "utf8")).toBe(`the seed's ${name}`);
+    expect(await loadCheckpoint(folder, parameterShapes)).toEqual(model);
+  });
+
   it("writes a folder that gives back the same model, with its tokenizer", async () => {
     const tokenizerFolder = temporaryFolder();
     writeFileSync(join(tokenizerFolder, "tokenizer.json"), '{"model":{}}');
