@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { maxTransfer } from "../disk/atomic.ts";
 import { DamagedError } from "../disk/damaged.ts";
 import { bytesOf, Digest, digestOf } from "../disk/digest.ts";
+import { withDiskErrors } from "../disk/errors.ts";
 import { openExisting } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import {
@@ -229,7 +230,8 @@ async function readAll(handle: FileHandle, path: string, target: Uint8Array, pos
   let done = 0;
   while (done < target.byteLength) {
     const length = Math.min(maxTransfer, target.byteLength - done);
-    const { bytesRead } = await handle.read(target, done, length, position + done);
+    const reading = handle.read(target, done, length, position + done);
+    const { bytesRead } = await withDiskErrors(path, () => reading, "read");
     if (bytesRead === 0) throw new UserError(`${path} became shorter while being read: another program is changing it`);
     done += bytesRead;
   }

@@ -133,7 +133,8 @@ class GrowingFile implements GrownFile {
     const all = Buffer.alloc(this.#bytes);
     let done = 0;
     while (done < all.length) {
-      const count = readSync(this.#fd, all, done, Math.min(all.length - done, 1 << 30), done);
+      const length = Math.min(all.length - done, 1 << 30);
+      const count = withDiskErrorsSync(this.path, () => readSync(this.#fd, all, done, length, done), "read");
       if (count === 0) break;
       done += count;
     }

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
 import type { z } from "zod";
 import { Digest } from "../disk/digest.ts";
-import { hasCode } from "../disk/errors.ts";
+import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { checkDigest } from "../disk/fileDigests.ts";
 import { LineSplitter, parseJson, parseLine } from "../disk/lines.ts";
 import { openRegular, readBounded } from "../disk/open.ts";
@@ -57,17 +57,22 @@ export async function readLines<T>(path: string, schema: z.ZodType<T>, expected?
   const digest = new Digest();
   /** What is wrong with a line: the digest may know better. */
   let mistake: unknown;
-  for await (const chunk of handle?.createReadStream({ highWaterMark: 1 << 20 }) ?? []) {
-    if (expected) digest.update(chunk as Buffer);
-    if (mistake !== undefined) continue;
-    try {
-      for (const line of lines.take(chunk as Buffer))
-        items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
-    } catch (error) {
-      if (!expected) throw error;
-      mistake = error;
+  const take = (chunk: Buffer): void => {
+    for (const line of lines.take(chunk)) items.push(parseLine(line.toString("utf8"), schema, path, items.length + 1));
+  };
+  const readAll = async (): Promise<void> => {
+    for await (const chunk of handle?.createReadStream({ highWaterMark: 1 << 20 }) ?? []) {
+      if (expected) digest.update(chunk as Buffer);
+      if (mistake !== undefined) continue;
+      try {
+        take(chunk as Buffer);
+      } catch (error) {
+        if (!expected) throw error;
+        mistake = error;
+      }
     }
-  }
+  };
+  await withDiskErrors(path, readAll, "read");
   try {
     if (expected) checkDigest(path, { bytes: digest.bytes, digest: digest.value }, expected);
   } catch (error) {
@@ -110,7 +115,7 @@ export async function readLastMetric(stage: StagePaths): Promise<Metric | undefi
   const handle = await orAbsent(openRegular(stage.metrics));
   if (!handle) return undefined;
   try {
-    const line = await lastLine(handle);
+    const line = await withDiskErrors(stage.metrics, () => lastLine(handle), "read");
     return line === undefined ? undefined : parseJson(line, metricSchema, `the last line of ${stage.metrics}`);
   } finally {
     await handle.close();

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openSafetensors } from "../../server/checkpoint/safetensors.ts";
 import { verifyEventSchema } from "../../server/protocol/verify.ts";
 import { runPaths, stagePaths } from "../../server/runs/layout.ts";
 import type { ExperimentFolder } from "../fixtures/experiment.ts";
@@ -19,6 +20,44 @@ const folderOf = ({ root }: ExperimentFolder, name: string): string =>
   stagePaths(root, readRunRecord(root, newestRun(root)).stages.find((stage) => stage.name === name)!.key).folder;
 
 const verify = ({ folder }: ExperimentFolder, ...more: string[]) => btx(["verify", "--in", folder, ...more]);
+
+/** Replaces the weights of a model by `value`, as a program would that knows no digests. */
+async function fillWeights(folder: string, value: number): Promise<void> {
+  const path = join(folder, "checkpoint/model.safetensors");
+  const file = await openSafetensors(path);
+  const header: Record<string, unknown> = {};
+  let end = 0;
+  for (const name of file.names) {
+    const { dtype, shape } = file.tensor(name);
+    const begin = end;
+    end += 4 * shape.reduce((product, size) => product * size, 1);
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
+  }
+  await file.close();
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const values = new Float32Array(end / 4).fill(value);
+  writeFileSync(path, Buffer.concat([length, json, new Uint8Array(values.buffer)]));
+}
+
+describe("a model of NaN or zeros", () => {
+  it.each([
+    [Number.NaN, "contains NaN or infinity in tensor"],
+    [0, 'contains only zeros in tensor "model.embed_tokens.weight"'],
+  ])("of %d is neither sampled nor verified without a sentence", async (value, sentence) => {
+    const experiment = copyOfFinished();
+    const seed = folderOf(experiment, "seed");
+    await fillWeights(seed, value);
+    const sampled = await btx(["sample", "--in", experiment.folder, "--model", "seed", "--prompt", "the"]);
+    expect(sampled.code, said(sampled)).toBe(1);
+    expect(sampled.stdout).toBe("");
+    expect(sampled.stderr).toContain(`the checkpoint ${join(seed, "checkpoint")} ${sentence}`);
+    const verified = await verify(experiment);
+    expect(verified.code, said(verified)).toBe(1);
+    expect(verified.stdout).toContain(sentence);
+  });
+});
 
 describe("btx verify", () => {
   it("finds no problem in a finished run, and says how much it has read", async () => {
