@@ -17,6 +17,6 @@ limitReach(workspace.reach);
 const lookups = new LookupProcesses({ env, log, folders: workspace.reach });
 serve(connection, { ask: lookups.ask, workspace });
 const inspector = new Inspector({ env, log });
-const trusted = serveEditor(connection, inspector, (isTrusted) => workspace.trust(isTrusted));
-serveStreams(connection, inspector, trusted);
+const editor = serveEditor(connection, inspector, (isTrusted) => workspace.trust(isTrusted));
+serveStreams(connection, inspector, editor);
 connection.listen();

@@ -36,6 +36,11 @@ export interface Answers {
 /** Nothing is started, written or removed until the editor declares its workspace trusted. */
 export function answersOver(connection: Connection, onTrust: (trusted: boolean) => void): Answers {
   let trusted = false;
+  const ending: (() => void)[] = [];
+  // A connection keeps one handler only.
+  connection.onExit(() => {
+    for (const work of ending) work();
+  });
   const answers: Answers = {
     to(name, handle) {
       connection.onRequest(name, async (given: unknown, token): Promise<unknown> => {
@@ -65,7 +70,7 @@ export function answersOver(connection: Connection, onTrust: (trusted: boolean) 
       connection.sendNotification(name, params).catch((error: unknown) => console.error(`${name}:`, error));
     },
     onEnd(work) {
-      connection.onExit(work);
+      ending.push(work);
     },
     trusted: () => trusted,
   };

@@ -11,13 +11,13 @@ import { RunWatch } from "./runWatch.ts";
  * Answers the editor's own requests. It computes nothing and keeps no run alive.
  *
  * @param onTrust is called when the editor says whether its workspace is trusted.
- * @returns a function that says whether the editor has declared its workspace trusted.
+ * @returns what other parts of the backend need to know of the editor.
  */
 export function serveEditor(
   connection: Connection,
   inspector: Inspector,
   onTrust: (trusted: boolean) => void,
-): () => boolean {
+): Pick<Answers, "trusted" | "onEnd"> {
   const answers = answersOver(connection, onTrust);
   const watch = new RunWatch({
     runs: (changed) => answers.notify("btx/runsChanged", changed),
@@ -29,7 +29,7 @@ export function serveEditor(
   serveModels(answers);
   serveDevices(answers, watch);
   serveInspector(answers, inspector);
-  return answers.trusted;
+  return answers;
 }
 
 /** Answers requests that run a model on a text: routing and continuation. */

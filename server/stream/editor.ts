@@ -4,7 +4,11 @@ import { Hub } from "./hub.ts";
 import type { PageInspector } from "./pageInspections.ts";
 
 /** Streams for the pages of the editor. The port is opened when the first page asks for one. */
-export function serveStreams(connection: Connection, inspector: PageInspector, trusted: () => boolean): void {
+export function serveStreams(
+  connection: Connection,
+  inspector: PageInspector,
+  { trusted, onEnd }: { trusted: () => boolean; onEnd: (work: () => void) => void },
+): void {
   let hub: Promise<Hub> | undefined;
   const open = () => {
     hub ??= Hub.start({
@@ -15,7 +19,7 @@ export function serveStreams(connection: Connection, inspector: PageInspector, t
     });
     return hub;
   };
-  connection.onExit(() => void hub?.then((opened) => opened.close()));
+  onEnd(() => void hub?.then((opened) => opened.close()));
   connection.onRequest("btx/openStream", async (given: unknown): Promise<unknown> => {
     const { success, data, error } = requests["btx/openStream"].params.safeParse(given);
     if (!success) return new ResponseError(LSPErrorCodes.RequestFailed, `btx/openStream: ${error.issues[0]?.message}`);

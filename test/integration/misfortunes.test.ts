@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runsFolder } from "../../server/runs/layout.ts";
 import { btx, btxSummary, node, program, said, stageEvent, startBtx, until } from "./btx.ts";
 import { newestRun, readMetrics, readRunRecord, readStageRecord, runBits } from "./results.ts";
-import { finishedExperiment, tinyExperiment } from "./scratch.ts";
+import { finishedExperiment, scratchFolder, tinyExperiment } from "./scratch.ts";
 
 /** `btx` under a limit of the shell, such as `-f 8`: no file larger than 8 kB. */
 const limited = (limit: string, args: string[], cwd: string) =>
@@ -80,7 +81,14 @@ describe("a clock that is set back an hour while a run goes on", () => {
   it("does not change how long its stages and the run took", async () => {
     const { file, root } = tinyExperiment({ compare: undefined });
     const preload = fileURLToPath(new URL("clockSetBack.mjs", import.meta.url));
-    await btxSummary(["run", file], { env: { NODE_OPTIONS: `--import=${preload}` } });
+    const clock = join(scratchFolder(), "set-back");
+    const env = { NODE_OPTIONS: `--import=${preload}`, BTX_TEST_CLOCK: clock };
+    const command = startBtx(["run", file, "--json"], { env });
+    onTestFinished(() => command.signalAll("SIGKILL"));
+    await command.line(stageEvent("data", "done"));
+    writeFileSync(clock, "");
+    const ended = await command.ended;
+    expect(ended.code, said(ended)).toBe(0);
     const run = readRunRecord(root, newestRun(root));
     expect(Date.parse(run.finished!)).toBeLessThan(Date.parse(run.created));
     expect(run.seconds).toBeGreaterThan(0);

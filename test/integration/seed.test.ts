@@ -35,10 +35,11 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
     weights = join(experiment.folder, "checkpoint", "model.safetensors");
     good = readFileSync(join(finishedStage("seed").checkpoint, "model.safetensors"));
     const length = Number(good.readBigUInt64LE());
-    header = good
-      .subarray(8, 8 + length)
-      .toString()
-      .trimEnd();
+    // Without digests, as other tools write it.
+    header = JSON.stringify({
+      ...JSON.parse(good.subarray(8, 8 + length).toString()),
+      __metadata__: { format: "pt" },
+    });
     data = good.subarray(8 + length);
   });
   const fresh = (stage = "seed") => {
@@ -111,7 +112,7 @@ describe("a seed taken from a checkpoint that cannot be used", () => {
   });
 
   it.each([
-    ["seed", (text: string) => text.replace('"llama"', '"gpt2"'), /^CONFIG describes a model of type "gpt2": only/],
+    ["seed", (text: string) => text.replace('"llama"', '"bert"'), /^CONFIG describes a model of type "bert", which/],
     ["finetune", (text: string) => text, /^the model in FOLDER is a Mixture-of-Experts already/],
   ])("one of another architecture, from a %s, is refused before anything is run", async (stage, change, sentence) => {
     fresh(stage);
