@@ -11,7 +11,9 @@ import { readJson } from "./read.ts";
  * have digests of each of their parts, so that a part can be checked without reading the rest.
  */
 const isRecorded = (name: string): boolean =>
-  /\.(json|jsonl|f32|digests)$/.test(name) && !["stage.json", "working.json", "progress.json"].includes(name);
+  name.startsWith("checkpoint/")
+    ? !name.endsWith(".safetensors")
+    : /\.(json|jsonl|f32|digests)$/.test(name) && !["stage.json", "working.json", "progress.json"].includes(name);
 
 /** Files that only people look at: no stage reads those of another. */
 const isForPeople = (name: string): boolean => /^(metrics|routing)/.test(name);

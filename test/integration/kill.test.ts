@@ -18,7 +18,7 @@ import { finishedExperiment, tinyExperiment } from "./scratch.ts";
 type Moment = "start" | "work" | "step" | RegExp;
 const stateWrite = /^state\.safetensors\.tmp-/;
 const checkpointWrite = /^checkpoint\.tmp-/;
-const tokensWrite = /\.tokens\.tmp$/;
+const tokensWrite = /\.tokens\.tmp-[\w-]+$/;
 
 const moments: [stage: string, moment: Moment][] = [
   ["data", "start"],

@@ -13,6 +13,7 @@ const stage = planned("mix", "1", mixSpec);
 const files = {
   "checkpoint/config.json": '{"a": 1}',
   "checkpoint/tokenizer.json": "{}",
+  "checkpoint/chat_template.jinja": "{{ messages }}",
   "prose/answers.jsonl": "{}\n",
   "prose/train.tokens.digests": "12345678",
   "nll/prose.f32": "abcd",
