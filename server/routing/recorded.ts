@@ -57,14 +57,18 @@ export async function readRecordedRouting(found: FoundModel): Promise<RecordedRo
   const { root, run, stage } = found;
   const paths = stagePaths(root, stage.key);
   const read = await readStage(paths.folder);
-  const training = await recordFile(paths.routing, paths.routingIndex, routingIndexSchema, trainingLayout);
-  const pairs = await recordFile(paths.routingPairs, paths.routingPairsIndex, routingPairsIndexSchema, pairsLayout);
-  const probe = await recordFile(paths.routingProbe, paths.routingProbeIndex, routingProbeIndexSchema, probeLayout);
+  const { routing, routingPairs, routingProbe, routingProbeDetail } = paths;
+  const { routingIndex, routingPairsIndex, routingProbeIndex, routingProbeDetailIndex } = paths;
+  const stageRecord = read?.record;
+  const training = await recordFile(routing, routingIndex, routingIndexSchema, trainingLayout, stageRecord);
+  const pairs = await recordFile(routingPairs, routingPairsIndex, routingPairsIndexSchema, pairsLayout, stageRecord);
+  const probe = await recordFile(routingProbe, routingProbeIndex, routingProbeIndexSchema, probeLayout, stageRecord);
   const probeDetail = await recordFile(
-    paths.routingProbeDetail,
-    paths.routingProbeDetailIndex,
+    routingProbeDetail,
+    routingProbeDetailIndex,
     routingProbeDetailIndexSchema,
     probeDetailLayout,
+    stageRecord,
   );
   const probed = probeDetail ? await recordCount(probeDetail) : 0;
   const { summary, detail } = await readEvaluation(found);
@@ -134,7 +138,13 @@ async function readEvaluation({
   const { routingDetail, routingDetailIndex } = paths;
   return {
     summary,
-    detail: await recordFile(routingDetail, routingDetailIndex, routingDetailIndexSchema, detailLayout),
+    detail: await recordFile(
+      routingDetail,
+      routingDetailIndex,
+      routingDetailIndexSchema,
+      detailLayout,
+      evaluated?.record,
+    ),
   };
 }
 

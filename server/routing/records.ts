@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import type * as z from "zod";
 import { hasCode } from "../disk/errors.ts";
+import { checkOnce } from "../disk/fileDigests.ts";
 import { openRegular } from "../disk/open.ts";
 import { UserError } from "../protocol/errors.ts";
 import type {
@@ -19,6 +21,8 @@ import {
   type RoutingAxis,
   type RoutingStatistic,
 } from "../protocol/routingStatistics.ts";
+import type { StageRecord } from "../protocol/stage.ts";
+import { explainDamage } from "../runs/damage.ts";
 import { readJson } from "../runs/read.ts";
 
 /** Float32 records of routing: their layout, which only this file knows, and reading them. */
@@ -192,14 +196,26 @@ export interface RecordFile<Index, Name extends string = string> {
   layout: RecordLayout<Name>;
 }
 
-/** A file of records and its index; undefined if there is no index. @throws UserError if the index is damaged */
+/**
+ * A file of records and its index; undefined if there is no index.
+ *
+ * @param stage the stage's record: once it is done, it has the digest of the file.
+ * @throws UserError if the index or the file is damaged.
+ */
 export async function recordFile<Index, Name extends string>(
   path: string,
   indexPath: string,
   schema: z.ZodType<Index>,
   layoutOf: (index: Index) => RecordLayout<Name>,
+  stage: Pick<StageRecord, "files"> = {},
 ): Promise<RecordFile<Index, Name> | undefined> {
   const index = await readJson(indexPath, schema);
+  const digest = stage.files?.[basename(path)];
+  try {
+    if (index && digest) await checkOnce(path, digest);
+  } catch (error) {
+    throw explainDamage(error);
+  }
   return index && { path, index, layout: layoutOf(index) };
 }
 

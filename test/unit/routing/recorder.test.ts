@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { digestOf } from "../../../server/disk/digest.ts";
 import { routingIndexSchema, routingPairsIndexSchema } from "../../../server/protocol/routingFiles.ts";
 import { type PendingRouting, RoutingRecorder } from "../../../server/routing/recorder.ts";
 import {
@@ -206,6 +207,21 @@ describe("RoutingRecorder", () => {
       (await RoutingRecorder.open(paths, config, domains, count, false))!.close();
       expect((await recorded(paths)).index).toMatchObject({ every });
     }
+  });
+
+  test("a record that changed after its stage was done is refused, with the file's name", async () => {
+    const paths = stagePathsIn(temporaryFolder());
+    await record(paths, 1, 12, {}, true);
+    const good = readFileSync(paths.routing);
+    const files = { "routing.f32": { bytes: good.length, digest: digestOf(good) } };
+    const open = () => recordFile(paths.routing, paths.routingIndex, routingIndexSchema, trainingLayout, { files });
+    expect(await open()).toBeDefined();
+    const bytes = Buffer.from(good);
+    bytes[100]! ^= 1;
+    // Another time of change, whatever the clock's steps are.
+    writeFileSync(paths.routing, bytes);
+    utimesSync(paths.routing, 1, 1);
+    await expect(open()).rejects.toThrow(`${paths.routing} is damaged (its content has changed since it was written)`);
   });
 
   test("records nothing of a dense model", async () => {
