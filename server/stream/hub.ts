@@ -58,9 +58,12 @@ export class Hub {
   readonly #tickets = new Tickets();
   readonly #reader: ReaderClient;
   readonly #exports = new Turns(maxExports);
+  #closed = false;
 
   private constructor(options: HubOptions) {
-    this.#options = { patience, ...options };
+    // Questions that are cut off when it closes fail, which nobody needs to read.
+    const log = (text: string) => this.#closed || options.log(text);
+    this.#options = { patience, ...options, log };
     this.#reader = new ReaderClient(options.reader);
     this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 20_000 }, (request, response) => {
       const path = requestPath(request.url);
@@ -113,6 +116,7 @@ export class Hub {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));

@@ -145,7 +145,7 @@ export async function readBytes(handle: FileHandle, position: number, length: nu
 }
 
 /** Reads into a buffer until it is full or the file ends. @returns bytes read. */
-async function fill(handle: FileHandle, position: number, bytes: Buffer): Promise<number> {
+export async function fill(handle: FileHandle, position: number, bytes: Buffer): Promise<number> {
   let done = 0;
   while (done < bytes.length) {
     const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, maxTransfer), position + done);

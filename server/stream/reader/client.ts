@@ -29,6 +29,7 @@ interface Pending {
 export class ReaderClient {
   readonly #program: URL;
   #worker: Worker | undefined;
+  #closed = false;
   #next = 0;
   readonly #pending = new Map<number, Pending>();
   /** Path to the number of pages viewing it. */
@@ -79,14 +80,17 @@ export class ReaderClient {
     if (this.#worker && unused.length > 0) void this.#ask({ kind: "forget", paths: unused }).catch(() => {});
   }
 
+  /** Ends the thread. What is asked later is refused, so that no new thread begins. */
   async close(): Promise<void> {
     const worker = this.#worker;
+    this.#closed = true;
     this.#worker = undefined;
     await worker?.terminate();
     this.#fail(new Error("the reader of metrics was closed"));
   }
 
   #ask(request: Request): Promise<unknown> {
+    if (this.#closed) return Promise.reject(new Error("the reader of metrics was closed"));
     const worker = this.#start();
     const id = this.#next++;
     return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { openRegular } from "../../disk/open.ts";
 import { firstAtLeast } from "../../protocol/ascending.ts";
 import {
   type CacheHeader,
+  fill,
   readBytes,
   readCacheColumn,
   readCacheHeader,
@@ -25,6 +26,9 @@ const cacheFrom = 200_000;
 const cacheAgain = 1.5;
 /** Rows that are copied at once from one cache to the next. */
 const copied = 1 << 16;
+
+/** Memory for a slice that nobody uses at the moment; in an export, a new one for each would be garbage. */
+let spareSlice: Buffer | undefined;
 
 const stepColumn = columnNames.indexOf("step");
 
@@ -263,11 +267,14 @@ export class MetricsFile {
     const steps = this.#steps.values;
     let offset = this.#index.before(from);
     const end = this.#index.after(to) ?? this.#offset;
+    const buffer = spareSlice ?? Buffer.alloc(slice);
+    spareSlice = undefined;
     const lines = await openRegular(this.path);
     try {
       let next = from;
       while (offset < end) {
-        const bytes = await readBytes(lines, offset, Math.min(slice, end - offset));
+        const bytes = buffer.subarray(0, Math.min(slice, end - offset));
+        if ((await fill(lines, offset, bytes)) < bytes.length) return;
         const read = parseMetrics(bytes, (values) => {
           const step = values[stepColumn]!;
           const row = steps[next] === step ? next : firstAtLeast(steps, step);
@@ -280,6 +287,7 @@ export class MetricsFile {
         await pause();
       }
     } finally {
+      spareSlice = buffer;
       await lines.close();
     }
   }
@@ -330,7 +338,7 @@ export class MetricsFile {
     const [offset, columns, before] = [this.#offset, this.recorded, { ...this.#cached }];
     const lines = await openRegular(this.path);
     const sample = await sampleOf(lines, offset).finally(() => lines.close());
-    const fill = async (write: WriteValues) => {
+    const fillCache = async (write: WriteValues) => {
       for (const name of columns)
         for (let from = 0; from < before.rows; from += copied) {
           const to = Math.min(from + copied, before.rows);
@@ -342,7 +350,7 @@ export class MetricsFile {
       const take = (row: number, values: Float64Array) => batches.add(row, values);
       await this.#eachRow(before.rows, rows, take, () => batches.flush(write));
     };
-    await writeCache(this.#cachePath, { rows, offset, sample, columns }, fill);
+    await writeCache(this.#cachePath, { rows, offset, sample, columns }, fillCache);
     return sample;
   }
 }

@@ -164,4 +164,18 @@ describe("a connection", () => {
     idle.send({ type: "runs", id: 1, roots: [] });
     expect(await idle.next("done")).toEqual({ type: "done", id: 1 });
   });
+
+  it("that is cut off because the server closes, in the middle of its answers, is not logged", async () => {
+    const { root, run, exportOf } = longRun();
+    const { hub, logged } = await startHub();
+    const page = new Page(hub.ticket(origin));
+    await page.opened();
+    page.send({ type: "open", id: 1, runs: [{ root, run }] });
+    await page.next("opened");
+    for (let id = 10; id < 20; id++) page.send(exportOf(id));
+    await page.until(() => page.frames.length > 0);
+    await hub.close();
+    await page.until(() => page.ended !== undefined);
+    expect(logged).toEqual([]);
+  });
 });
