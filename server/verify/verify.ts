@@ -52,6 +52,7 @@ export async function verifyRun(
     await attempt(async () => {
       stage = await readStage(stagePaths(root, planned.key).folder);
       if (stage) reading.passed();
+      else if (record.status === "done") reading.unchecked(`stage "${name}" has no folder: it was removed`);
     });
     if (!stage) continue;
     for (const check of await checksOf(planned, stage)) await attempt(() => check(reading));

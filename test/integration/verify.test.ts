@@ -107,6 +107,7 @@ describe("btx verify", () => {
     flip(join(folder, "checkpoint/model.safetensors"));
     expect((await verify(experiment)).code).toBe(1);
     rmSync(folder, { recursive: true });
+    expect((await verify(experiment)).stdout).toContain('not checked: stage "seed" has no folder: it was removed\n');
     const resumed = await btx(["resume", "--in", experiment.folder]);
     expect(resumed.code, said(resumed)).toBe(0);
     expect(readFileSync(join(folder, "checkpoint/model.safetensors")).equals(good)).toBe(true);
