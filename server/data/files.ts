@@ -105,7 +105,9 @@ async function looksLikeText(file: string): Promise<boolean> {
     if (head.length === 0) return false;
     new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true });
     return !head.includes(0);
-  } catch {
+  } catch (error) {
+    // A file that the disk does not give must not be left out in silence. Others are not UTF-8, no files, or gone.
+    if (error instanceof UserError && error.cause !== undefined) throw error;
     return false;
   }
 }

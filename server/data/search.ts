@@ -3,6 +3,7 @@ import { opendir, stat as statAsync } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { type FileSystemAdapter, type GlobOptions, glob } from "tinyglobby";
+import { diskError, hasCode } from "../disk/errors.ts";
 import { kernelFileSystem } from "../disk/kernelFileSystems.ts";
 import { assertInReach, OutOfReachError } from "../disk/reach.ts";
 import { UserError } from "../protocol/errors.ts";
@@ -177,11 +178,20 @@ class Walk {
     }
   }
 
-  /** The entries of a folder; none where it is left out or cannot be read. */
+  /**
+   * The entries of a folder; none where it is left out or is gone, nor where it is below the folder that the walk begins
+   * in and may not be read.
+   *
+   * @throws UserError when the disk fails, or the folder that the walk begins in may not be read.
+   */
   async #entriesOf(path: string): Promise<Dirent[]> {
     if (!(await this.#isSearched(path))) return [];
     const entries: Dirent[] = [];
-    const folder = await opendir(path, { bufferSize: 256 }).catch(() => undefined);
+    const folder = await opendir(path, { bufferSize: 256 }).catch((error: unknown) => {
+      const isBegin = withoutSlash(path) === this.#root?.path;
+      if (hasCode(error, "ENOENT", "ENOTDIR", "ELOOP", ...(isBegin ? [] : ["EACCES", "EPERM"]))) return undefined;
+      throw diskError(error, withoutSlash(path), "read");
+    });
     if (!folder) return [];
     for await (const entry of folder) {
       this.#search.count(path, entry);

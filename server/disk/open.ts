@@ -94,16 +94,22 @@ async function openedRegular(path: string): Promise<FileHandle> {
   }
 }
 
+/** Errors of a path at which there cannot be anything. */
+const nothing = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
+
 /**
- * What is at a path; undefined where there is nothing, or the disk does not say.
+ * What is at a path; undefined where there is nothing.
  *
- * @throws UserError where the path may not be read (`reach.ts`), or the disk does not answer in time.
+ * @throws UserError where the path may not be read (`reach.ts`), or the disk fails or does not answer in time.
  */
 export async function statsOf(path: string): Promise<Stats | undefined> {
   await assertInReach(path);
   return await within(
     path,
-    stat(path).catch(() => undefined),
+    stat(path).catch((error: unknown) => {
+      if (hasCode(error, ...nothing)) return undefined;
+      throw diskError(error, path, "read");
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runsFolder } from "../../server/runs/layout.ts";
@@ -37,6 +38,34 @@ describe.skipIf(process.platform === "win32")("a limit of the system", () => {
     expect(status).toBe(1);
     expect(stdout + stderr).toMatch(/too many files open: raise the limit \(`ulimit -n`\)/);
     expect(stdout + stderr).not.toMatch(/^ +at |EMFILE/m);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)("what may not be read", () => {
+  const nobody = { uid: 65_534 };
+  const checked = async (change: (folder: string) => void) => {
+    const { file, folder } = tinyExperiment();
+    // The folders of tests are their owner's alone.
+    for (let above = folder; above !== tmpdir(); above = dirname(above)) chmodSync(above, 0o755);
+    change(folder);
+    const { code, stdout } = await btx(["check", file], nobody);
+    return { code, stdout, folder };
+  };
+
+  it("is never taken for what is not there: a folder of texts", async () => {
+    const { code, stdout, folder } = await checked((at) => chmodSync(join(at, "words"), 0));
+    expect(code).toBe(2);
+    expect(stdout).toMatch(`no permission to read ${join(folder, "words")}: change its permissions`);
+  });
+
+  it("is never left out in silence: a text in a folder of texts", async () => {
+    const { code, stdout, folder } = await checked((at) => {
+      const text = readFileSync(join(at, "tiny.btx.yaml"), "utf8");
+      writeFileSync(join(at, "tiny.btx.yaml"), text.replace("words/*.txt", "words"));
+      chmodSync(join(at, "words", readdirSync(join(at, "words"))[0]!), 0);
+    });
+    expect(code).toBe(2);
+    expect(stdout).toMatch(`no permission to read ${join(folder, "words")}`);
   });
 });
 
