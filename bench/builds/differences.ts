@@ -118,7 +118,21 @@ const filesIn = (folder: string): string[] =>
     .filter((name) => !volatileFile.test(name) && statSync(join(folder, name)).isFile())
     .sort();
 
-const hash = (stage: string, file: string): string =>
-  createHash("sha256")
-    .update(readFileSync(join(stage, file)))
-    .digest("hex");
+/** Hash of what a file says, without what only guards it: digests of its own, and metadata of safetensors. */
+function hash(folder: string, file: string): string {
+  const bytes = readFileSync(join(folder, file));
+  return createHash("sha256").update(contentOf(file, bytes)).digest("hex");
+}
+
+function contentOf(file: string, bytes: Buffer): Buffer {
+  if (file.endsWith(".json")) {
+    const { digest: _, ...json } = JSON.parse(bytes.toString());
+    // The order of keys says nothing, and in `config.json` null is as good as no key.
+    const given = Object.entries(json).filter(([, value]) => value !== null);
+    return Buffer.from(JSON.stringify(given.sort()));
+  }
+  if (!file.endsWith(".safetensors")) return bytes;
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  const { __metadata__: _, ...tensors } = JSON.parse(bytes.toString("utf8", 8, end));
+  return Buffer.concat([Buffer.from(JSON.stringify(tensors)), bytes.subarray(end)]);
+}
