@@ -62,6 +62,8 @@ function mixtureKeys(config: ModelConfig, moe: MoeConfig): Record<string, unknow
     num_local_experts: moe.experts.length,
     num_experts_per_tok: expertsPerToken(moe, moe.layers.length - 1),
     router_aux_loss_coef: moe.router.loadBalance,
+    output_router_logits: false,
+    router_jitter_noise: 0,
     btx: about,
   };
 }
