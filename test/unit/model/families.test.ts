@@ -28,8 +28,7 @@ import { useCpu } from "../ops/support.ts";
 const fixtures = fileURLToPath(new URL("../../fixtures/families/", import.meta.url));
 const names = readdirSync(fixtures, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name)
-  .filter((name) => name !== "qwen2_moe");
+  .map(({ name }) => name);
 
 const scratch = mkdtempSync(join(tmpdir(), "btx-families-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
