@@ -203,7 +203,7 @@ describe("after SIGKILL of all processes, `btx resume`", () => {
     killer = new Killer(killed, reference.root);
     for (const [stage, moment] of moments) await killer.killAt(stage, moment);
     await btxSummary(["resume"], { cwd: killed.folder, env });
-  }, 240_000);
+  }, 600_000);
 
   it("gives the bits of an undisturbed run: weights, training losses, routing and evaluations", () => {
     const [expected, found] = [reference, killed].map(({ root }) => runBits(root, newestRun(root)));
