@@ -2,9 +2,9 @@ import { ProgressLocation, type QuickPickItem, window } from "vscode";
 import type { EnginePackage, EnginePackageStatus } from "../../server/protocol/devices.ts";
 import { bytes } from "../../server/protocol/format.ts";
 import type { Studio } from "../studio.ts";
+import { requestId, shareReporter } from "./longRequest.ts";
 
 type Item = QuickPickItem & { engine: EnginePackageStatus };
-let count = 0;
 
 /** Installs an engine that BTX does not bundle, for a device row or as the user picks. Returns its folder. */
 export async function installEngine(studio: Studio, argument: unknown): Promise<unknown> {
@@ -39,17 +39,16 @@ function item(engine: EnginePackageStatus): Item {
 
 /** Installs with a progress message; cancelling leaves nothing installed. @throws Error with the reason if it fails. */
 export async function install(studio: Studio, engine: EnginePackage): Promise<string | undefined> {
-  const id = `${Date.now()}-${count++}`;
+  const id = requestId();
   const progressOf = { location: ProgressLocation.Notification, title: `Installing ${engine}`, cancellable: true };
   return window.withProgress(progressOf, async (progress, token) => {
-    let before = 0;
+    const report = shareReporter(progress);
     const listening = studio.backend.onNotification("btx/installing", ({ id: of, event }) => {
       if (of !== id || event.event !== "progress") return;
       const { label, done, total } = event;
-      const share = done === undefined || !total ? 0 : (done / total) * 100;
+      const share = done === undefined || !total ? 0 : done / total;
       const size = total === undefined ? "" : `, ${bytes(done ?? 0)} of ${bytes(total)}`;
-      progress.report({ message: `${label}${size}`, increment: Math.max(0, share - before) });
-      before = Math.max(before, share);
+      report(share, `${label}${size}`);
     });
     try {
       const { version, folder, reason } = await studio.backend.request("btx/installEngine", { id, engine }, token);

@@ -3,12 +3,12 @@ import type { Routed, RoutedToken } from "../../server/protocol/routed.ts";
 import { defaults, type SampleOptions } from "../routing/sampling.ts";
 import type { Studio } from "../studio.ts";
 import { hasModel } from "../tree/states.ts";
+import { requestId } from "./longRequest.ts";
 import { sampleOptions } from "./sampleOptions.ts";
 import { chosenStage } from "./target.ts";
 
 /** The last options. Each sample uses the next random seed, so that continuations differ. */
 let last: SampleOptions = defaults;
-let count = 0;
 
 /**
  * Continues a prompt with a model of a run; the text streams into a document, its tokens coloured by expert.
@@ -30,7 +30,7 @@ export async function sample(studio: Studio, argument: unknown): Promise<unknown
   if (!options) return undefined;
   last = { ...options, randomSeed: options.randomSeed + 1 };
   const reference = { root: run.root, run: run.run, stage: stage.name };
-  const id = `${Date.now()}-${count++}`;
+  const id = requestId();
   const output = await studio.samples.open(model, text);
   let axes: Omit<Routed, "tokens"> = { layers: [], experts: [], k: 0 };
   const tokens: RoutedToken[] = [];

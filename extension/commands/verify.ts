@@ -1,25 +1,21 @@
 import { ProgressLocation, window } from "vscode";
 import type { Verified } from "../../server/protocol/verify.ts";
 import type { Studio } from "../studio.ts";
+import { requestId, shareReporter } from "./longRequest.ts";
 import { chosenRun } from "./target.ts";
-
-let count = 0;
 
 /** Reads all files of a run and compares them with what was written; problems are shown, and listed in the log. */
 export async function verifyRun(studio: Studio, argument: unknown): Promise<unknown> {
   const chosen = await chosenRun(studio, argument, () => true, "There is no run yet.");
   if (!chosen) return undefined;
   const { root, run, name } = chosen;
-  const id = `${Date.now()}-${count++}`;
+  const id = requestId();
   const title = `Verifying ${name}`;
   const location = ProgressLocation.Notification;
   return window.withProgress({ location, title, cancellable: true }, async (progress, token) => {
-    let before = 0;
+    const report = shareReporter(progress);
     const listening = studio.backend.onNotification("btx/verifying", ({ id: of, stage, done, total }) => {
-      if (of !== id) return;
-      const percent = total === 0 ? 0 : Math.min(100, (100 * done) / total);
-      progress.report({ message: stage, increment: Math.max(0, percent - before) });
-      before = Math.max(before, percent);
+      if (of === id) report(total === 0 ? 0 : done / total, stage);
     });
     try {
       const verified = await studio.backend.request("btx/verifyRun", { root, run, id }, token);

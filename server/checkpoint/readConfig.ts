@@ -54,6 +54,8 @@ export function configFromHuggingFace(json: unknown, file: string): ModelConfig 
     throw new UserError(
       `${file} has the architecture ${JSON.stringify(given.join(", ").slice(0, 100))}: only ${architecture} is supported for its model type`,
     );
+  if (found.get("quantization_config", z.unknown()) !== undefined)
+    found.refuse("quantization_config", "describes a quantized model: use the model it was made from");
   const read = family.read(found);
   if (type === "btx" && !about) found.refuse("btx", "is missing, which describes the experts");
   const config = about || read.moe ? withExperts(read, about, found, mixture) : read;

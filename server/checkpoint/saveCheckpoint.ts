@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { makeFolder, remove, renameInto, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
+import { isTemporary, makeFolder, remove, renameInto, temporaryName, writeFileAtomic } from "../disk/atomic.ts";
 import { hasCode, withDiskErrors } from "../disk/errors.ts";
 import { readBounded, statsOf } from "../disk/open.ts";
 import { maxTokenizerBytes } from "../protocol/data.ts";
@@ -142,8 +142,9 @@ async function holdsFiles(folder: string, files: Map<string, Uint8Array>): Promi
 async function mendFolder(folder: string): Promise<void> {
   const parent = dirname(folder);
   const siblings = await namesIn(parent);
-  for (const name of siblings) if (name.startsWith(`${basename(folder)}.tmp-`)) await remove(join(parent, name));
-  for (const name of await namesIn(folder)) if (name.includes(".tmp-")) await remove(join(folder, name));
+  for (const name of siblings)
+    if (isTemporary(name) && name.startsWith(`${basename(folder)}.`)) await remove(join(parent, name));
+  for (const name of await namesIn(folder)) if (isTemporary(name)) await remove(join(folder, name));
   const old = replacedFolder(folder);
   if (!siblings.includes(basename(old))) return;
   if (siblings.includes(basename(folder))) await remove(old);

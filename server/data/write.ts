@@ -1,8 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { temporaryName } from "../disk/atomic.ts";
+import { renameIntoSync, temporaryName } from "../disk/atomic.ts";
 import { withDiskErrorsSync } from "../disk/errors.ts";
-import { fenceAround } from "../disk/fence.ts";
 import { BlockDigests, tokenDigestsPath } from "./tokenDigests.ts";
 
 /**
@@ -33,8 +32,7 @@ export class WholeFile {
     withDiskErrorsSync(this.#file, () => {
       fsyncSync(this.#descriptor);
       this.#close();
-      fenceAround(this.#file).prove();
-      renameSync(this.#temporary, this.#file);
+      renameIntoSync(this.#temporary, this.#file);
       syncFolder(dirname(this.#file));
     });
   }

@@ -7,7 +7,6 @@ import {
   ftruncateSync,
   openSync,
   readSync,
-  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -15,7 +14,7 @@ import {
 import type { z } from "zod";
 import { UserError } from "../protocol/errors.ts";
 import type { FileDigest } from "../protocol/stage.ts";
-import { temporaryName } from "./atomic.ts";
+import { renameIntoSync, temporaryName } from "./atomic.ts";
 import { Digest } from "./digest.ts";
 import { hasCode, withDiskErrorsSync } from "./errors.ts";
 import { type Fence, fenceAround } from "./fence.ts";
@@ -44,14 +43,11 @@ function openOwn(path: string): number {
   const fd = openSync(own, "a+");
   try {
     fsyncSync(fd);
-    fenceAround(path).prove();
-    renameSync(own, path);
+    renameIntoSync(own, path);
     return fd;
   } catch (error) {
     closeSync(fd);
     rmSync(own, { force: true });
-    // Who took the lock over has removed the copy.
-    fenceAround(path).prove();
     throw error;
   }
 }

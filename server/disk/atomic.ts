@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { constants, mkdirSync } from "node:fs";
+import { constants, mkdirSync, renameSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, withDiskErrors, withDiskErrorsSync } from "./errors.ts";
@@ -81,6 +81,18 @@ export async function renameInto(temporary: string, path: string): Promise<void>
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Synchronous `renameInto`, which leaves it to the caller to sync the folder. @throws TakenOver */
+export function renameIntoSync(temporary: string, path: string): void {
+  const fence = fenceAround(path);
+  fence.prove();
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    fence.prove();
+    throw error;
+  }
 }
 
 /**

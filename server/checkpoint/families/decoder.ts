@@ -17,16 +17,20 @@ interface Defaults {
   ropeKind?: string;
 }
 
-/** Sizes and rotary embeddings. @throws UserError naming file and key. */
-export function readDecoder(found: FoundConfig, defaults: Defaults = {}): ModelConfig {
+/** A decoder with SiLU as its activation. @throws UserError naming file and key. */
+export function readDecoder(found: FoundConfig, defaults?: Defaults): ModelConfig {
+  found.expect("hidden_act", "silu", "swish");
+  return readShape(found, defaults);
+}
+
+/** Sizes and rotary embeddings, whatever the activation. @throws UserError naming file and key. */
+export function readShape(found: FoundConfig, defaults: Defaults = {}): ModelConfig {
   const hidden = found.size("hidden_size");
   const heads = found.size("num_attention_heads");
   const kvHeads = found.size("num_key_value_heads", defaults.kvHeads ?? heads);
   const headSize = found.size("head_dim", defaults.headSize ?? hidden / heads);
   assertHeads(found, { hidden, heads, kvHeads, headSize });
   const context = found.size("max_position_embeddings");
-  if (found.get("quantization_config", z.unknown()) !== undefined)
-    found.refuse("quantization_config", "describes a quantized model: use the model it was made from");
   const rope = readRope(
     found,
     {
@@ -75,19 +79,28 @@ export function assertRotated(found: FoundConfig, width: number): void {
     );
 }
 
-/** Refuses another activation than SiLU. */
-export const expectSilu = (found: FoundConfig): void => found.expect("hidden_act", "silu", "swish");
+/** Biases of attention and of feed-forward blocks, as the keys of Llama give them. */
+export const readBiases = (found: FoundConfig): Pick<ModelConfig, "attentionBias" | "ffnBias"> => ({
+  attentionBias: found.boolean("attention_bias", false),
+  ffnBias: found.boolean("mlp_bias", false),
+});
+
+export const writeBiases = ({ attentionBias, ffnBias }: ModelConfig): Record<string, unknown> => ({
+  attention_bias: attentionBias,
+  mlp_bias: ffnBias,
+});
+
+const gelus: ReadonlyMap<string, "gelu" | "gelu-tanh"> = new Map([
+  ["gelu", "gelu"],
+  ["gelu_new", "gelu-tanh"],
+  ["gelu_pytorch_tanh", "gelu-tanh"],
+  ["gelu_fast", "gelu-tanh"],
+]);
 
 /** The GELU that a key of the configuration names. */
 export function readGelu(found: FoundConfig, key: string, value: string): "gelu" | "gelu-tanh" {
-  const known = new Map<string, "gelu" | "gelu-tanh">([
-    ["gelu", "gelu"],
-    ["gelu_new", "gelu-tanh"],
-    ["gelu_pytorch_tanh", "gelu-tanh"],
-    ["gelu_fast", "gelu-tanh"],
-  ]);
   return (
-    known.get(value) ?? found.refuse(key, `is ${JSON.stringify(value.slice(0, 100))}, but only GELU can be computed`)
+    gelus.get(value) ?? found.refuse(key, `is ${JSON.stringify(value.slice(0, 100))}, but only GELU can be computed`)
   );
 }
 
@@ -112,6 +125,13 @@ export const writeLayerTypes = ({ layers, window }: ModelConfig): string[] =>
   Array.from({ length: layers }, (_, layer) =>
     window?.layers.includes(layer) ? "sliding_attention" : "full_attention",
   );
+
+/** The keys of a window that some layers have, or none. */
+export const writeWindow = (config: ModelConfig): Record<string, unknown> => ({
+  use_sliding_window: config.window !== undefined,
+  sliding_window: config.window?.size ?? null,
+  layer_types: writeLayerTypes(config),
+});
 
 /** The keys of `readDecoder`. */
 export function writeDecoder(config: ModelConfig): Record<string, unknown> {

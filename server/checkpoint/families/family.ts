@@ -107,6 +107,9 @@ export class FoundConfig {
   }
 }
 
+/** All layers, by index. */
+export const allLayers = ({ layers }: Pick<ModelConfig, "layers">): number[] => layersWhere(layers, () => true);
+
 /** The layers, by index, of which `is` is true. */
 export const layersWhere = (count: number, is: (layer: number) => boolean): number[] =>
   Array.from({ length: count }, (_, layer) => layer).filter(is);

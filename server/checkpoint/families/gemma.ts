@@ -8,16 +8,16 @@ import {
 } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import { renamed, type StoredTensor } from "../storedTensors.ts";
-import { readDecoder, readGelu, readWindow, writeDecoder, writeLayerTypes } from "./decoder.ts";
-import { type Family, type FoundConfig, layersWhere } from "./family.ts";
+import { readGelu, readShape, readWindow, writeDecoder, writeLayerTypes } from "./decoder.ts";
+import { allLayers, type Family, type FoundConfig } from "./family.ts";
 import { readRope } from "./rope.ts";
 
 const activationNames = { gelu: "gelu", "gelu-tanh": "gelu_pytorch_tanh" };
 
 /** GeGLU, norms by 1 + weight, embeddings times sqrt(D). */
-function readGemma(found: FoundConfig, defaults: Parameters<typeof readDecoder>[1]): ModelConfig {
+function readGemma(found: FoundConfig, defaults: Parameters<typeof readShape>[1]): ModelConfig {
   found.expect("use_bidirectional_attention", false);
-  const config = readDecoder(found, { headSize: 256, tied: true, ...defaults });
+  const config = readShape(found, { headSize: 256, tied: true, ...defaults });
   const key = found.string("hidden_activation") === undefined ? "hidden_act" : "hidden_activation";
   return {
     ...config,
@@ -46,8 +46,8 @@ export const gemma: Family = {
 };
 
 /** Gemma 2 and 3 norm what a block reads and what it adds. */
-const storedNorms = ({ layers }: ModelConfig): StoredTensor[] =>
-  layersWhere(layers, () => true).flatMap((layer) => {
+const storedNorms = (config: ModelConfig): StoredTensor[] =>
+  allLayers(config).flatMap((layer) => {
     const name = (norm: string) => `${layerPrefix(layer)}.${norm}.weight`;
     return [
       renamed(name("input_layernorm"), attentionNormName(layer)),

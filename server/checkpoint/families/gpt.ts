@@ -12,7 +12,7 @@ import {
 import type { ModelConfig } from "../../protocol/model.ts";
 import { renamed, type StoredTensor } from "../storedTensors.ts";
 import { assertHeads, assertRotated, readGelu } from "./decoder.ts";
-import { type Family, layersWhere } from "./family.ts";
+import { allLayers, type Family } from "./family.ts";
 import { readRope, writeRope } from "./rope.ts";
 
 /** GPT-NeoX and GPT-2: LayerNorm, biases, no gate. */
@@ -94,7 +94,7 @@ export const gptNeox: Family = {
     const kinds = config.attentionBias ? ["weight", "bias"] : ["weight"];
     return [
       renamed("gpt_neox.embed_in.weight", EMBEDDING),
-      ...layersWhere(config.layers, () => true).flatMap((layer): StoredTensor[] => {
+      ...allLayers(config).flatMap((layer): StoredTensor[] => {
         const prefix = `gpt_neox.layers.${layer}`;
         const { up, down } = feedForwardNames(layer);
         return [
@@ -170,7 +170,7 @@ export const gpt2: Family = {
     return [
       renamed("transformer.wte.weight", EMBEDDING),
       renamed("transformer.wpe.weight", POSITIONS),
-      ...layersWhere(config.layers, () => true).flatMap((layer): StoredTensor[] => {
+      ...allLayers(config).flatMap((layer): StoredTensor[] => {
         const prefix = `transformer.h.${layer}`;
         const { up, down } = feedForwardNames(layer);
         const output = `${attentionPrefix(layer)}.o_proj`;

@@ -1,4 +1,4 @@
-import { expectSilu, readDecoder, writeDecoder } from "./decoder.ts";
+import { readBiases, readDecoder, writeBiases, writeDecoder } from "./decoder.ts";
 import type { Family } from "./family.ts";
 
 /** Granite 3: factors of embeddings, scores, residuals and logits. */
@@ -6,12 +6,10 @@ export const granite: Family = {
   type: "granite",
   architecture: "GraniteForCausalLM",
   read(found) {
-    expectSilu(found);
     return {
       ...readDecoder(found),
       family: "granite",
-      attentionBias: found.boolean("attention_bias", false),
-      ffnBias: found.boolean("mlp_bias", false),
+      ...readBiases(found),
       attentionScale: found.positive("attention_multiplier", 1),
       multipliers: {
         embedding: found.positive("embedding_multiplier", 1),
@@ -24,8 +22,7 @@ export const granite: Family = {
     const { head_dim: _, ...keys } = writeDecoder(config);
     return {
       ...keys,
-      attention_bias: config.attentionBias,
-      mlp_bias: config.ffnBias,
+      ...writeBiases(config),
       attention_multiplier: config.attentionScale,
       embedding_multiplier: config.multipliers?.embedding,
       residual_multiplier: config.multipliers?.residual,

@@ -1,4 +1,4 @@
-import { expectSilu, readDecoder, writeDecoder } from "./decoder.ts";
+import { readBiases, readDecoder, writeBiases, writeDecoder } from "./decoder.ts";
 import type { Family } from "./family.ts";
 
 /** Llama 1 to 3.3, TinyLlama, SmolLM 1 and 2, and what is shaped alike. */
@@ -6,16 +6,13 @@ export const llama: Family = {
   type: "llama",
   architecture: "LlamaForCausalLM",
   read(found) {
-    expectSilu(found);
     return {
       ...readDecoder(found),
-      attentionBias: found.boolean("attention_bias", false),
-      ffnBias: found.boolean("mlp_bias", false),
+      ...readBiases(found),
     };
   },
   write: (config) => ({
     ...writeDecoder(config),
-    attention_bias: config.attentionBias,
-    mlp_bias: config.ffnBias,
+    ...writeBiases(config),
   }),
 };

@@ -1,4 +1,4 @@
-import { expectSilu, readDecoder, readWindow, writeDecoder } from "./decoder.ts";
+import { readDecoder, readWindow, writeDecoder } from "./decoder.ts";
 import type { Family } from "./family.ts";
 
 /** Mistral 7B, Nemo and Small: a window in all layers, or in none. */
@@ -6,7 +6,6 @@ export const mistral: Family = {
   type: "mistral",
   architecture: "MistralForCausalLM",
   read(found) {
-    expectSilu(found);
     const config = readDecoder(found, { kvHeads: 8 });
     return { ...config, family: "mistral", ...readWindow(found, config.layers, () => true) };
   },

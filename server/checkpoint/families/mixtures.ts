@@ -2,8 +2,8 @@ import * as z from "zod";
 import { expertNames, layerPrefix, routerName } from "../../parameters/names.ts";
 import { expertsPerToken, type ModelConfig, type MoeConfig } from "../../protocol/model.ts";
 import { renamed, type StoredTensor } from "../storedTensors.ts";
-import { expectSilu, readDecoder, readWindow } from "./decoder.ts";
-import { type Family, type FoundConfig, layersWhere } from "./family.ts";
+import { readDecoder, readWindow } from "./decoder.ts";
+import { allLayers, type Family, type FoundConfig, layersWhere } from "./family.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
@@ -50,8 +50,6 @@ function writeExperts({ moe }: ModelConfig, countKey: string): Record<string, un
   };
 }
 
-const allLayers = ({ layers }: ModelConfig): number[] => layersWhere(layers, () => true);
-
 /** Mixtral: Llamas or Mistrals in all layers. */
 export const mixtral: MixtureFamily = {
   type: "mixtral",
@@ -63,7 +61,6 @@ export const mixtral: MixtureFamily = {
     return isEverywhere(config) && isTopK(config) && isPlain && (family === undefined || family === "mistral");
   },
   read(found) {
-    expectSilu(found);
     const dense = readDecoder(found, { kvHeads: 8, ropeTheta: 1_000_000, normEps: 1e-5 });
     if (dense.ropeScaling) found.refuse("rope_scaling", "is not computed by all versions of Mixtral");
     const { window } = readWindow(found, dense.layers, () => true);
@@ -139,7 +136,6 @@ export const olmoe: MixtureFamily = {
   countKey: "num_experts",
   holds: (config) => config.family === "olmoe" && isEverywhere(config) && (isTopK(config) || isTopK(config, "before")),
   read(found) {
-    expectSilu(found);
     found.expect("clip_qkv", null);
     const dense = readDecoder(found, { normEps: 1e-5 });
     const softmax = found.boolean("norm_topk_prob", false) ? undefined : "before";

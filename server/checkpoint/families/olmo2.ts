@@ -1,14 +1,13 @@
 import { attentionOutputNormName, feedForwardOutputNormName, layerPrefix } from "../../parameters/names.ts";
 import { renamed } from "../storedTensors.ts";
-import { expectSilu, readDecoder, writeDecoder } from "./decoder.ts";
-import { type Family, layersWhere } from "./family.ts";
+import { readDecoder, writeDecoder } from "./decoder.ts";
+import { allLayers, type Family } from "./family.ts";
 
 /** OLMo 2: norms after the blocks, and of all queries and keys. */
 export const olmo2: Family = {
   type: "olmo2",
   architecture: "Olmo2ForCausalLM",
   read(found) {
-    expectSilu(found);
     return {
       ...readDecoder(found, { normEps: 1e-5 }),
       family: "olmo2",
@@ -17,12 +16,12 @@ export const olmo2: Family = {
       qkNorm: "whole",
     };
   },
-  write({ ...config }) {
+  write(config) {
     const { head_dim: _, ...keys } = writeDecoder(config);
     return { ...keys, attention_bias: config.attentionBias };
   },
-  stored: ({ layers }) =>
-    layersWhere(layers, () => true).flatMap((layer) => [
+  stored: (config) =>
+    allLayers(config).flatMap((layer) => [
       renamed(`${layerPrefix(layer)}.post_attention_layernorm.weight`, attentionOutputNormName(layer)),
       renamed(`${layerPrefix(layer)}.post_feedforward_layernorm.weight`, feedForwardOutputNormName(layer)),
     ]),

@@ -1,8 +1,8 @@
 import { layerPrefix } from "../../parameters/names.ts";
 import type { ModelConfig } from "../../protocol/model.ts";
 import type { StoredTensor } from "../storedTensors.ts";
-import { expectSilu, readDecoder, readWindow, writeDecoder } from "./decoder.ts";
-import { type Family, layersWhere } from "./family.ts";
+import { readDecoder, readWindow, writeDecoder } from "./decoder.ts";
+import { allLayers, type Family } from "./family.ts";
 import { longRopeAttention } from "./rope.ts";
 
 /** LongRoPE as Transformers 4 wants it, which computes the factor of the attention itself from both contexts. */
@@ -20,7 +20,6 @@ export const phi3: Family = {
   type: "phi3",
   architecture: "Phi3ForCausalLM",
   read(found) {
-    expectSilu(found);
     const config = readDecoder(found, { normEps: 1e-5, ropeShare: 1 });
     return { ...config, family: "phi3", ...readWindow(found, config.layers, () => true) };
   },
@@ -31,8 +30,9 @@ export const phi3: Family = {
       config.ropeScaling && "original" in config.ropeScaling ? config.ropeScaling.original : config.context,
     sliding_window: config.window?.size ?? null,
   }),
-  stored({ layers, heads, kvHeads, headSize, ffn }) {
-    return layersWhere(layers, () => true).flatMap((layer): StoredTensor[] => {
+  stored(config) {
+    const { heads, kvHeads, headSize, ffn } = config;
+    return allLayers(config).flatMap((layer): StoredTensor[] => {
       const prefix = layerPrefix(layer);
       const part = (name: string, rows: number) => ({ name: `${prefix}.${name}.weight`, rows });
       return [

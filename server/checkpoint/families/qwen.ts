@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../../protocol/model.ts";
-import { expectSilu, readDecoder, readWindow, writeDecoder, writeLayerTypes } from "./decoder.ts";
+import { readDecoder, readWindow, writeDecoder, writeWindow } from "./decoder.ts";
 import type { Family, FoundConfig } from "./family.ts";
 
 /** A window in the layers from `max_window_layers` on, if it is used at all. */
@@ -10,10 +10,8 @@ function windowOf(found: FoundConfig, layers: number): Pick<ModelConfig, "window
 }
 
 const windowKeys = (config: ModelConfig): Record<string, unknown> => ({
-  use_sliding_window: config.window !== undefined,
-  sliding_window: config.window?.size ?? null,
+  ...writeWindow(config),
   max_window_layers: config.window?.layers[0] ?? config.layers,
-  layer_types: writeLayerTypes(config),
 });
 
 /** Qwen 1.5, 2 and 2.5: biases of queries, keys and values. */
@@ -21,7 +19,6 @@ export const qwen2: Family = {
   type: "qwen2",
   architecture: "Qwen2ForCausalLM",
   read(found) {
-    expectSilu(found);
     const config = readDecoder(found, { kvHeads: 32 });
     return {
       ...config,
@@ -39,7 +36,6 @@ export const qwen3: Family = {
   type: "qwen3",
   architecture: "Qwen3ForCausalLM",
   read(found) {
-    expectSilu(found);
     const config = readDecoder(found, { kvHeads: 32, headSize: 128 });
     return {
       ...config,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { expectSilu, readDecoder, readWindow, writeDecoder, writeLayerTypes } from "./decoder.ts";
+import { readBiases, readDecoder, readWindow, writeBiases, writeDecoder, writeWindow } from "./decoder.ts";
 import { type Family, layersWhere } from "./family.ts";
 
 /** SmolLM3: some layers rotate nothing. */
@@ -7,7 +7,6 @@ export const smollm3: Family = {
   type: "smollm3",
   architecture: "SmolLM3ForCausalLM",
   read(found) {
-    expectSilu(found);
     const config = readDecoder(found, { kvHeads: 4, ropeTheta: 2_000_000, tied: true });
     const { layers } = config;
     const rotates = found.get("no_rope_layers", z.array(z.int().min(0).max(1)));
@@ -19,8 +18,7 @@ export const smollm3: Family = {
     return {
       ...config,
       family: "smollm3",
-      attentionBias: found.boolean("attention_bias", false),
-      ffnBias: found.boolean("mlp_bias", false),
+      ...readBiases(found),
       withoutRope,
       ...(uses ? readWindow(found, layers, (layer) => withoutRope.includes(layer)) : {}),
     };
@@ -29,14 +27,11 @@ export const smollm3: Family = {
     const { head_dim: _, ...keys } = writeDecoder(config);
     return {
       ...keys,
-      attention_bias: config.attentionBias,
-      mlp_bias: config.ffnBias,
+      ...writeBiases(config),
       no_rope_layers: Array.from({ length: config.layers }, (_, layer) =>
         config.withoutRope?.includes(layer) ? 0 : 1,
       ),
-      use_sliding_window: config.window !== undefined,
-      sliding_window: config.window?.size ?? null,
-      layer_types: writeLayerTypes(config),
+      ...writeWindow(config),
     };
   },
 };

@@ -9,22 +9,22 @@ import { type Files, folderWith, llamaFiles, long, parsed } from "./folder.ts";
 /** Problems as "severity message", with the folder's path as `DIR`. */
 async function checked(folder: string, text: string, signal?: AbortSignal): Promise<string[]> {
   const machine = { memory: 64e9, free: 64e9 };
-  const problems = await checkExperiment(parsed(text), join(folder, "work", "a.btx.yaml"), machine, { signal });
+  const problems = await checkExperiment(parsed(text), join(folder, "project", "a.btx.yaml"), machine, { signal });
   return problems.map(({ severity, message }) => `${severity} ${message.replaceAll(folder, "DIR")}`);
 }
 
-const files: Files = { "work/a.txt": long, "b.txt": long, ...llamaFiles() };
+const files: Files = { "project/a.txt": long, "b.txt": long, ...llamaFiles() };
 const domain = "domains: {code: {files: a.txt}}\n";
 
 describe("checkExperiment, where only the workspace may be read", () => {
   it("says of every path outside that it is checked once the workspace is trusted, and finds nothing else", async () => {
     const folder = await folderWith(files);
-    limitReach(() => [join(folder, "work")]);
+    limitReach(() => [join(folder, "project")]);
     onTestFinished(() => limitReach(() => undefined));
-    mkdirSync(join(folder, "work", "inside"));
-    symlinkSync(join(folder, "llama"), join(folder, "work", "seed"));
+    mkdirSync(join(folder, "project", "inside"));
+    symlinkSync(join(folder, "llama"), join(folder, "project", "seed"));
     for (const name of ["config.json", "model.safetensors", "tokenizer.json"])
-      symlinkSync(join(folder, "llama", name), join(folder, "work", "inside", name));
+      symlinkSync(join(folder, "llama", name), join(folder, "project", "inside", name));
     const later = (path: string): string =>
       `${path} is outside the workspace: it is checked once the workspace is trusted`;
     const cases: [text: string, problems: string[]][] = [
@@ -33,13 +33,13 @@ describe("checkExperiment, where only the workspace may be read", () => {
       ["domains: {code: {files: /**}}\n", [`domain \`code\`: ${later("/")}`]],
       ["domains: {code: {files: ../missing/*.txt}}\n", [`domain \`code\`: ${later("DIR/missing")}`]],
       [`${domain}tokenizer: {type: file, path: ../llama}\n`, [later("DIR/llama")]],
-      [`${domain}tokenizer: {type: file, path: seed/tokenizer.json}\n`, [later("DIR/work/seed/tokenizer.json")]],
-      [`${domain}tokenizer: {type: file, path: inside}\n`, [later("DIR/work/inside/tokenizer.json")]],
+      [`${domain}tokenizer: {type: file, path: seed/tokenizer.json}\n`, [later("DIR/project/seed/tokenizer.json")]],
+      [`${domain}tokenizer: {type: file, path: inside}\n`, [later("DIR/project/inside/tokenizer.json")]],
       [`${domain}tokenizer: {type: bytes}\nseed: {from: ../llama}\n`, [`\`seed.from\`: ${later("DIR/llama")}`]],
-      [`${domain}tokenizer: {type: bytes}\nseed: {from: seed}\n`, [`\`seed.from\`: ${later("DIR/work/seed")}`]],
+      [`${domain}tokenizer: {type: bytes}\nseed: {from: seed}\n`, [`\`seed.from\`: ${later("DIR/project/seed")}`]],
       [
         `${domain}tokenizer: {type: bytes}\nseed: {from: inside}\n`,
-        [`\`seed.from\`: ${later("DIR/work/inside/config.json")}`],
+        [`\`seed.from\`: ${later("DIR/project/inside/config.json")}`],
       ],
     ];
     for (const [text, problems] of cases)
@@ -53,24 +53,24 @@ describe("checkExperiment, where only the workspace may be read", () => {
 describe("checkExperiment", () => {
   it.skipIf(process.platform === "win32")("refuses named pipes in the place of files, and ends", async () => {
     const folder = await folderWith(files);
-    const pipe = (path: string) => expect(spawnSync("mkfifo", [join(folder, "work", path)]).status).toBe(0);
+    const pipe = (path: string) => expect(spawnSync("mkfifo", [join(folder, "project", path)]).status).toBe(0);
     pipe("pipe");
-    mkdirSync(join(folder, "work", "seed"));
+    mkdirSync(join(folder, "project", "seed"));
     pipe("seed/config.json");
-    mkdirSync(join(folder, "work", "tokenizer"));
+    mkdirSync(join(folder, "project", "tokenizer"));
     pipe("tokenizer/tokenizer.json");
     const refused = "is a named pipe, but must be a regular file: remove or replace it";
     expect(await checked(folder, `${domain}tokenizer: {type: file, path: pipe}\n`)).toEqual([
-      `error DIR/work/pipe ${refused}`,
+      `error DIR/project/pipe ${refused}`,
     ]);
     expect(await checked(folder, `${domain}tokenizer: {type: file, path: tokenizer}\n`)).toEqual([
-      `error DIR/work/tokenizer/tokenizer.json ${refused}`,
+      `error DIR/project/tokenizer/tokenizer.json ${refused}`,
     ]);
     expect(await checked(folder, `${domain}tokenizer: {type: bytes}\nseed: {from: seed}\n`)).toEqual([
-      `error \`seed.from\`: DIR/work/seed/config.json ${refused}`,
+      `error \`seed.from\`: DIR/project/seed/config.json ${refused}`,
     ]);
     expect(await checked(folder, `${domain}tokenizer: {type: bytes}\nseed: {from: pipe}\n`)).toEqual([
-      "error `seed.from`: DIR/work/pipe is not a folder",
+      "error `seed.from`: DIR/project/pipe is not a folder",
     ]);
   });
 
