@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
   linkSync,
   openSync,
@@ -249,17 +250,27 @@ function held(folder: string, what: string, content: string, generation: number)
 
 /** @throws TakenOver if `generation` is no longer the newest lock of the folder. */
 function assertNewest(folder: string, what: string, generation: number): void {
-  const newest = generations(folder).at(-1);
-  // A folder on a network disk may be listed as it was a while ago; a file is asked for when it is opened.
-  if (newest === generation && exists(lockPath(folder, generation))) return;
-  if (newest === undefined || newest < generation)
+  const own = lockPath(folder, generation);
+  for (;;) {
+    const newest = generations(folder).at(-1) ?? 0;
+    // A folder on a network disk may be listed as it was a while ago; a file is asked for when it is opened.
+    const isThere = exists(own);
+    if (newest === generation && isThere) return;
+    if (newest > generation) throw takenOver(what, readLock(lockPath(folder, newest)));
+    // A listing may miss files that are made and removed while it is read: what counts is whether its own is there.
+    if (isThere) continue;
+    if (existsSync(folder)) throw takenOver(what, "gone");
     throw new TakenOver(
       `${folder} was removed or moved while ${what} was running: put it back, then continue with \`btx resume\``,
     );
-  const found = readLock(lockPath(folder, newest));
-  const by = typeof found === "string" ? "another process" : `process ${found.holder.pid} on ${found.holder.host}`;
-  throw new TakenOver(
-    `${what} was taken over by ${by}, because this process did not respond for a minute: this one stops, and nothing that it did since is kept`,
+  }
+}
+
+/** @param by what the newest lock says. */
+function takenOver(what: string, by: Found): TakenOver {
+  const whom = typeof by === "string" ? "another process" : `process ${by.holder.pid} on ${by.holder.host}`;
+  return new TakenOver(
+    `${what} was taken over by ${whom}, because this process did not respond for a minute: this one stops, and nothing that it did since is kept`,
   );
 }
 

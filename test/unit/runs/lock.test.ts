@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -135,6 +135,14 @@ describe("acquireLock", () => {
     const lock = acquireLock(folder, "stage a", { takeOver: true });
     expect(lockHolder(folder)?.pid).toBe(process.pid);
     expect(() => acquireLock(folder, "stage a", { takeOver: true })).toThrow(LockedError);
+    lock.release();
+  });
+
+  it("is taken over, and its folder not moved, where its file is gone and a newer one is not listed yet", () => {
+    const folder = temporaryFolder();
+    const lock = acquireLock(folder, "stage a");
+    rmSync(join(folder, "lock.1"));
+    expect(() => lock.check()).toThrow(/^stage a was taken over by another process, because/);
     lock.release();
   });
 
