@@ -48,8 +48,9 @@ export function causalBlocks(
     const from = Math.floor((i * time) / count);
     const to = Math.floor(((i + 1) * time) / count);
     const rows = range(from * group, to * group, 1, "int32");
-    const query = expandDims(group === 1 ? rows : floorDiv(rows, scalar(group, "int32")), 1);
+    const times = group === 1 ? rows : floorDiv(rows, scalar(group, "int32"));
     const keys = expandDims(range(0, to, 1, "int32"), 0);
+    const query = expandDims(times, 1);
     return { from, to, mask: mul(cast(unseen(keys, query, window), "float32"), MASKED) };
   });
 }

@@ -48,12 +48,12 @@ export function attention(
   const byHead = (y: Tensor, width: number) => transpose(reshape(y, [batch, time, kvHeads, width]), [0, 2, 1, 3]);
   const normed = (y: Tensor, name: string) => queryKeyNorm(params, name, y, config);
 
-  const query = inTime(normed(through("q_proj", x), queryNormName(layer)), heads);
-  const key = inTime(normed(through("k_proj", x), keyNormName(layer)), kvHeads);
-  const v = inTime(through("v_proj", x), kvHeads);
   const scale = attentionScale(config);
+  const query = inTime(normed(through("q_proj", x), queryNormName(layer)), heads);
   const q = tables ? rotated(query, tables.query, heads, scale, config) : mul(query, scale);
+  const key = inTime(normed(through("k_proj", x), keyNormName(layer)), kvHeads);
   const k = tables ? rotated(key, tables.key, kvHeads, 1, config) : key;
+  const v = inTime(through("v_proj", x), kvHeads);
 
   const rows = reshape(byHead(q, group * headSize), [batch, kvHeads, time * group, headSize]);
   const out = core(rows, byHead(k, headSize), byHead(v, headSize));
